@@ -69,6 +69,7 @@
 #include "winsvc/addons/auth.hpp"         // basic and bearer authentication
 #include "winsvc/addons/session.hpp"      // sessions in a signed cookie, CSRF tokens
 #include "winsvc/addons/cors.hpp"         // cross-origin requests
+#include "winsvc/addons/allowed_hosts.hpp"  // protection against DNS rebinding
 #include "winsvc/addons/same_origin.hpp"  // protection against cross-site request forgery
 #include "winsvc/addons/rate_limit.hpp"   // rate limit for each client
 #include "winsvc/addons/proxies.hpp"      // trusted proxies, X-Forwarded-For

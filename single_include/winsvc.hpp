@@ -18,337 +18,351 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    356  config/version.hpp                 The version of winsvc, defined only here.
-//    373  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    412  config/form.hpp                    The form in which winsvc is compiled.
-//    503  config/options.hpp                 The compile-time options of winsvc.
-//    565  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    616  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    647  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    722  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    779  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    840  os/win/windows_headers.hpp         Windows system headers.
-//    898  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1027  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1070  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1131  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1186  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1236  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1279  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1378  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1411  settings/setting_value.hpp         Types of settings and their text form.
-//   1603  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1748  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1811  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1869  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1932  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2158  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2529  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2651  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2735  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2808  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2853  route/url_value.hpp                url_value, with_query.
-//   2902  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   2984  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   3019  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3051  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3139  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3278  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3621  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3684  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3832  api/app_objects.hpp                Objects of the app by type.
-//   3899  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4378  api/parameter.hpp                  Parameters of a route.
-//   4675  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4858  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4937  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5009  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5081  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5226  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5265  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5364  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5385  api/file_options.hpp               Options of a static folder.
-//   5416  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5452  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5761  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5850  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5889  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6016  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6055  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6138  scm/control_event.hpp              Event data of a control.
-//   6211  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6386  settings/settings_file.hpp         Settings file (.ini).
-//   6453  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6673  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6824  api/tls_options.hpp                TLS options: client certificates.
-//   6865  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   6921  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6990  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7134  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7212  base/quote.hpp                     Windows command lines.
-//   7255  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7330  scm/spec.hpp                       Service specification.
-//   7436  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7501  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7848  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7894  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7933  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8002  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8015  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8066  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8153  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8194  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8313  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8444  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8471  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8539  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8610  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8652  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8704  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8736  addons/headers.hpp                 Middleware for response headers and body size.
+//    370  config/version.hpp                 The version of winsvc, defined only here.
+//    387  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    426  config/form.hpp                    The form in which winsvc is compiled.
+//    517  config/options.hpp                 The compile-time options of winsvc.
+//    579  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    630  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    661  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    736  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    793  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    854  os/win/windows_headers.hpp         Windows system headers.
+//    915  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1044  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1087  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1148  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1203  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1253  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1296  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1395  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1428  settings/setting_value.hpp         Types of settings and their text form.
+//   1620  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1765  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1828  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1886  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1949  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2175  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2546  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2668  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2752  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2825  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2870  route/url_value.hpp                url_value, with_query.
+//   2919  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3001  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   3036  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3068  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3156  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3295  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3638  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3701  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3849  api/app_objects.hpp                Objects of the app by type.
+//   3916  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4395  api/parameter.hpp                  Parameters of a route.
+//   4692  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4875  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4954  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5026  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5098  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5243  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5282  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5381  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5402  api/file_options.hpp               Options of a static folder.
+//   5433  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5469  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5778  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5867  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5906  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6033  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6072  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6155  scm/control_event.hpp              Event data of a control.
+//   6228  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6403  settings/settings_file.hpp         Settings file (.ini).
+//   6470  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6690  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6841  api/tls_options.hpp                TLS options: client certificates.
+//   6882  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   6938  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7007  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7151  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7229  base/quote.hpp                     Windows command lines.
+//   7272  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7347  scm/spec.hpp                       Service specification.
+//   7453  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7518  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7865  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7911  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7950  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8019  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8032  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8083  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8170  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8211  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8279  wire/host_name.hpp                 Host names of requests.
+//   8313  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8354  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8473  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8604  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8631  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8702  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8744  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8796  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8828  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8769  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   8990  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9079  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9124  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9183  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9199  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9296  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9342  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9384  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9466  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9540  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9658  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9691  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9742  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   9984  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10020  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10062  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10108  route/url_value.hpp:bodies         url_value, with_query.
-//  10150  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10307  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//  10384  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10502  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10629  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10697  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10735  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10784  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10822  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10861  api/parameter.hpp:bodies           Parameters of a route.
-//  10919  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  10947  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11019  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11085  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11113  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11137  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11279  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11416  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11503  base/quote.hpp:bodies              Windows command lines.
-//  11593  scm/spec.hpp:bodies                Service specification.
-//  11722  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11842  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  11992  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12061  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12135  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12392  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12420  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12576  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12628  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12721  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  12842  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  12902  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  12943  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13095  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13235  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13368  settings/registry.hpp              Registry of the settings of an app.
-//  13679  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  13836  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14033  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14415  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14521  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14629  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15003  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15218  wire/file_name.hpp                 Safe file names for uploads.
-//  15297  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15367  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15514  wire/representation.hpp            Representation of content in a response.
-//  15666  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  15924  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16095  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16216  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16301  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16369  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16436  scm/account.hpp                    Account of a service.
-//  16575  scm/security.hpp                   Security descriptors in SDDL.
-//  16793  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  16904  scm/event_record.hpp               Records of the Windows event log.
-//  17046  scm/saved_state.hpp                Saved state of a service.
-//  17167  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17437  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17477  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  17947  os/posix/headers.hpp               POSIX system headers.
-//  17985  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18161  os/socket.hpp                      TCP sockets with timeouts.
-//  18311  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18462  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18588  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  18728  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  18835  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19021  os/tcp.hpp                         TCP sockets on all platforms.
-//  19297  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  19463  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  19578  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  19830  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  19881  os/control_channel.hpp             Control channel of a running service.
-//  19952  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  20153  os/connection_threads.hpp          Thread group with a maximum size.
-//  20243  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  20463  os/console.hpp                     Console input and output.
-//  20564  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  20720  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  20855  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  21056  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  21131  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  21178  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  21329  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  21412  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  21460  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  21511  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  21614  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  21655  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  21842  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  21864  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  21899  os/exclusive_file.hpp              Exclusively created file.
-//  21982  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22085  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  22125  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  22169  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  22209  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  22273  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  22547  os/input_file.hpp                  File that is open for reading at any position.
-//  22620  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  22715  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  22841  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  23087  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  23288  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  23510  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  23548  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  23851  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  23953  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  24207  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  24293  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  24364  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  24451  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  24504  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  24600  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  24738  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  24832  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  25026  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  25138  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  25265  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  25428  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  25597  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  25882  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  25888  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  26178  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  26252  log/log_query.hpp                  Log query of the verb `logs`.
-//  26337  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  26807  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  26904  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  26948  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  27181  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  27537  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  27831  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  28073  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  28184  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  28335  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  28748  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  29061  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  29268  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  29388  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  29459  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  29608  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  30007  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  30041  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  30101  http/problem.hpp                   Error responses of winsvc.
-//  30263  http/context_impl.hpp              Implementation of api/context.hpp.
-//  30360  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  30625  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  30685  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  30833  http/group_impl.hpp                Implementation of api/group.hpp.
-//  30907  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  31126  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  31242  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  31273  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  31422  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  31494  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  31631  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  31728  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  32015  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  32248  http/request_processor.hpp         Request processor: runs one request.
-//  32700  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  32803  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  32954  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  33035  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  33253  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  33611  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  33644  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  33745  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  34258  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  34770  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  34947  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  35304  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  35850  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  35869  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  36044  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  36319  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  36437  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  36715  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  36781  host/health.hpp                    Liveness and readiness routes.
-//  36883  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  37051  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  37174  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  37326  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  37440  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  37668  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  37788  host/control_channel_server.hpp    Control channel server.
-//  37966  host/runtime.hpp                   Runtime of a service.
-//  38528  host/status.hpp                    Text and JSON of `status`.
-//  38688  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  38812  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  38918  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  39350  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  39535  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  39958  manage/wait.hpp                    Waits until a service reaches a state.
-//  40057  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  40256  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  40333  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  40727  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  40917  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  41053  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  41153  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  41216  manage/install.hpp                 `install` and `update` verbs.
-//  41649  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  41750  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  41934  diagnose/firewall.hpp              Check of the Windows firewall.
-//  42028  diagnose/finding.hpp               Findings of `doctor`.
-//  42211  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  42308  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  42338  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  42707  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  42869  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  43018  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  43129  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  43541  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  43820  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  43977  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  44068  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8861  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9082  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9171  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9216  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9275  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9291  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9388  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9434  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9476  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9558  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9632  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9750  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9783  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9834  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10076  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10112  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10154  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10200  route/url_value.hpp:bodies         url_value, with_query.
+//  10242  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10399  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//  10476  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10594  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10721  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10789  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10827  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10876  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10914  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10953  api/parameter.hpp:bodies           Parameters of a route.
+//  11011  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11039  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11111  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11177  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11205  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11229  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11371  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11508  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11595  base/quote.hpp:bodies              Windows command lines.
+//  11685  scm/spec.hpp:bodies                Service specification.
+//  11814  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11934  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12084  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12153  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12309  wire/host_name.hpp:bodies          Host names of requests.
+//  12360  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12398  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12472  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12729  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12757  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12809  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12902  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13023  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13083  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13124  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13169  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13321  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13461  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13594  settings/registry.hpp              Registry of the settings of an app.
+//  13905  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14062  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14259  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14641  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14747  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14855  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15229  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15444  wire/file_name.hpp                 Safe file names for uploads.
+//  15523  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15593  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15740  wire/representation.hpp            Representation of content in a response.
+//  15892  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16150  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16321  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16442  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16527  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16595  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16662  scm/account.hpp                    Account of a service.
+//  16801  scm/security.hpp                   Security descriptors in SDDL.
+//  17019  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17147  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17206  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17317  scm/event_record.hpp               Records of the Windows event log.
+//  17459  scm/saved_state.hpp                Saved state of a service.
+//  17580  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17853  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17893  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  18365  os/posix/headers.hpp               POSIX system headers.
+//  18403  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18579  os/socket.hpp                      TCP sockets with timeouts.
+//  18738  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18889  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  19015  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19155  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19199  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19306  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19413  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19559  os/tcp.hpp                         TCP sockets on all platforms.
+//  19847  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20013  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20128  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20380  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20431  os/control_channel.hpp             Control channel of a running service.
+//  20502  os/thread.hpp                      Threads of the library.
+//  20548  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  20750  os/connection_threads.hpp          Thread group with a maximum size.
+//  20840  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21060  os/console.hpp                     Console input and output.
+//  21161  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21317  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21456  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  21649  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  21724  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  21771  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  21922  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22005  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22053  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22104  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22207  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22248  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22435  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22457  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22492  os/exclusive_file.hpp              Exclusively created file.
+//  22575  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22678  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  22718  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  22762  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  22802  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  22866  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23140  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23192  os/input_file.hpp                  File that is open for reading at any position.
+//  23265  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23360  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  23492  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  23738  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  23939  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24119  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24344  os/win/dump_writer.hpp             Minidump by a second process.
+//  24568  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  24629  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  24913  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25015  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25260  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25346  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25417  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  25504  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  25557  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  25653  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  25791  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  25885  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26078  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26119  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26231  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26358  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  26521  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  26690  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  26975  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  26981  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27271  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27345  log/log_query.hpp                  Log query of the verb `logs`.
+//  27430  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  27900  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  27997  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28041  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28274  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  28630  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  28924  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29166  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29277  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  29428  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  29844  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30181  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  30388  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  30508  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  30579  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  30728  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31127  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31161  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  31221  http/problem.hpp                   Error responses of winsvc.
+//  31383  http/context_impl.hpp              Implementation of api/context.hpp.
+//  31480  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  31745  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  31805  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  31953  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32027  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  32246  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  32362  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  32393  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  32542  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  32614  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  32751  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  32848  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  33135  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  33368  http/request_processor.hpp         Request processor: runs one request.
+//  33820  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  33923  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  34074  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  34155  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  34373  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  34731  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  34764  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  34865  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  35378  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  35890  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  36067  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  36424  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  36970  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  36989  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  37172  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  37447  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  37565  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  37840  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  37906  host/health.hpp                    Liveness and readiness routes.
+//  38008  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  38176  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  38299  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  38456  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  38570  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  38798  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  38918  host/control_channel_server.hpp    Control channel server.
+//  39097  host/runtime.hpp                   Runtime of a service.
+//  39677  host/status.hpp                    Text and JSON of `status`.
+//  39838  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  39962  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  40071  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  40518  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  40703  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  41126  manage/wait.hpp                    Waits until a service reaches a state.
+//  41225  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  41424  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  41501  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  41895  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  42085  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  42237  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  42337  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  42400  manage/install.hpp                 `install` and `update` verbs.
+//  42838  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  42939  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  43123  diagnose/firewall.hpp              Check of the Windows firewall.
+//  43217  diagnose/finding.hpp               Findings of `doctor`.
+//  43309  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  43406  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  43436  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  43805  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  43967  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  44116  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  44227  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  44639  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  44918  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  45075  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  45166  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  44350  config/undef.hpp                   Undefines the internal macros.
+//  45449  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -877,6 +891,9 @@ class character_set {
   #include <mswsock.h>
   #include <sddl.h>
   #include <winsvc.h>
+  #if defined(_MSC_VER) && defined(_DEBUG)
+    #include <crtdbg.h>
+  #endif
 
   #ifdef WINSVC_DEFINED_NOMINMAX
     #undef NOMINMAX
@@ -7681,8 +7698,8 @@ class service : public detail::api::route_registrar<service> {
   ///
   /// api/setting.hpp lists the types and the `options`. The returned handle can be read at once, also in the app, from
   /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
-  /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
-  /// `log_format`.
+  /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `bind_timeout`,
+  /// `log_level`, `log_format`.
   template <class T = void, class Default = T, class... Options>  // Default = T for a braced list
   winsvc::setting<detail::api::setting_value<T, Default>> setting(detail::api::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
@@ -8191,6 +8208,149 @@ struct cors_policy {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// wire/ip.hpp
+// =====================================================================================================================
+
+// IP addresses and ranges, and the address of a client behind trusted proxies.
+//
+//   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
+//   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
+//   walk_proxies("127.0.0.1", {"1.1.1.1", "203.0.113.9"}, {*ip_range::parse("127.0.0.1")}).client    // "203.0.113.9"
+//
+// Zone identifiers ("fe80::1%eth0") are not supported.
+// Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d.
+using ip_bytes = std::array<unsigned char, 16>;
+/// Parses an IPv4 or IPv6 address; nullopt if the text is not an address.
+[[nodiscard]] std::optional<ip_bytes> parse_ip(std::string_view s);
+
+/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address. An IPv6 range contains IPv4 addresses only if its
+/// prefix has 96 bits or more, so that "::/0" does not contain them.
+class ip_range {
+ public:
+  /// Parses a range; nullopt if the text is not a range, or if host bits are set (`10.0.0.1/8`), because it is then
+  /// unclear whether an address or a network is meant.
+  [[nodiscard]] static std::optional<ip_range> parse(std::string_view s);
+  [[nodiscard]] bool contains(const ip_bytes& a) const noexcept;
+
+ private:
+  ip_bytes first_{};
+  unsigned bits_ = 128;
+};
+
+namespace detail::wire {
+
+/// True if the address is in one of the ranges.
+[[nodiscard]] bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges);
+
+/// The client that a list of hops leads to.
+struct proxy_walk {
+  std::string_view client;
+  std::size_t hops = 0;  ///< number of entries that were believed
+};
+/// Finds the client's address behind trusted proxies. It reads `hops` (the entries of X-Forwarded-For, or the nodes of
+/// Forwarded, in their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote
+/// the last entry. Ports and brackets are removed. Reading stops at an entry that is not an address.
+[[nodiscard]] proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
+                                      const std::vector<ip_range>& trusted);
+
+/// Returns the part of an address that identifies one client: the IPv4 address, or the /64 prefix of an IPv6 address.
+/// Returns "::" if the text is not an address.
+[[nodiscard]] ip_bytes rate_limit_key(std::string_view address);
+
+}  // namespace detail::wire
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/host_name.hpp
+// =====================================================================================================================
+
+// Host names of requests: which names a service accepts in the Host field (DNS rebinding).
+//
+//   is_allowed_host("LOCALHOST:8080", {})                          // true
+//   is_allowed_host("a.example.com:443", {"*.example.com"})        // true
+//   is_allowed_host("rebound.example", {})                         // false
+//
+// The name of another site can resolve to 127.0.0.1. For a browser, a page of that site then has the same origin as the
+// service. Only the Host field shows the difference.
+// Source: RFC 9110 section 7.2; RFC 6761 section 6.3 (localhost).
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// Returns the host of a Host field, without port, brackets and final dot; empty if the field is malformed.
+[[nodiscard]] std::string_view host_of(std::string_view field) noexcept;
+/// True if the address or name belongs to the loopback interface: localhost, 127.0.0.0/8, ::1. Without brackets.
+[[nodiscard]] bool is_loopback_host(std::string_view host);
+/// True if the field names the loopback interface or one of `names`: a name, an address, `*.example.com` for all
+/// subdomains, or `*`. Case and port are ignored.
+[[nodiscard]] bool is_allowed_host(std::string_view field, const std::vector<std::string>& names);
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// addons/allowed_hosts.hpp
+// =====================================================================================================================
+
+// Host names that a service accepts: middleware against DNS rebinding.
+//
+//   svc.use(winsvc::allowed_hosts({"hello.example.com", "*.internal"}));
+//
+// The name of another site can resolve to 127.0.0.1. The browser then lets a page of that site read the responses of
+// the service, because the origin is the same; `same_origin` and CORS do not help. Such a request has the name of the
+// other site in its Host field. If the service listens on a loopback address, this check is on by default and accepts
+// the names of the loopback interface. If a local proxy keeps the Host field, add the public name.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Responds with 421 to requests for other hosts, WebSocket handshakes included. `names`: a name, an address without
+/// port and brackets, `*.example.com` for all subdomains, or `*` for all hosts. The loopback names (localhost,
+/// 127.0.0.0/8, ::1) are always accepted. Requests without a Host field, which a browser cannot send, are accepted.
+/// Throws setup_error for a name with a port or a scheme. It replaces the default check of a loopback listener on its
+/// routes.
+[[nodiscard]] middleware allowed_hosts(std::vector<std::string> names = {});
+
+namespace detail::addons {
+
+/// Function object of `allowed_hosts`. Its type identifies it in a chain.
+struct host_check {
+  std::vector<std::string> names;
+  void operator()(const request& req, response&, const next_handler& next) const;
+};
+/// True if the middleware was made by `allowed_hosts`.
+[[nodiscard]] bool is_host_check(const middleware& function) noexcept;
+
+}  // namespace detail::addons
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // wire/head.hpp
 // =====================================================================================================================
 
@@ -8463,74 +8623,6 @@ inline namespace WINSVC_ABI {
 /// Responds with 403 to unsafe requests from other origins. `origins`: further origins that are allowed,
 /// `https://host[:port]` each. Behind a proxy that changes Host, they must contain the origin of the service itself.
 [[nodiscard]] middleware same_origin(std::vector<std::string> origins = {});
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// wire/ip.hpp
-// =====================================================================================================================
-
-// IP addresses and ranges, and the address of a client behind trusted proxies.
-//
-//   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
-//   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
-//   walk_proxies("127.0.0.1", {"1.1.1.1", "203.0.113.9"}, {*ip_range::parse("127.0.0.1")}).client    // "203.0.113.9"
-//
-// Zone identifiers ("fe80::1%eth0") are not supported.
-// Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-/// An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d.
-using ip_bytes = std::array<unsigned char, 16>;
-/// Parses an IPv4 or IPv6 address; nullopt if the text is not an address.
-[[nodiscard]] std::optional<ip_bytes> parse_ip(std::string_view s);
-
-/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address. An IPv6 range contains IPv4 addresses only if its
-/// prefix has 96 bits or more, so that "::/0" does not contain them.
-class ip_range {
- public:
-  /// Parses a range; nullopt if the text is not a range, or if host bits are set (`10.0.0.1/8`), because it is then
-  /// unclear whether an address or a network is meant.
-  [[nodiscard]] static std::optional<ip_range> parse(std::string_view s);
-  [[nodiscard]] bool contains(const ip_bytes& a) const noexcept;
-
- private:
-  ip_bytes first_{};
-  unsigned bits_ = 128;
-};
-
-namespace detail::wire {
-
-/// True if the address is in one of the ranges.
-[[nodiscard]] bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges);
-
-/// The client that a list of hops leads to.
-struct proxy_walk {
-  std::string_view client;
-  std::size_t hops = 0;  ///< number of entries that were believed
-};
-/// Finds the client's address behind trusted proxies. It reads `hops` (the entries of X-Forwarded-For, or the nodes of
-/// Forwarded, in their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote
-/// the last entry. Ports and brackets are removed. Reading stops at an entry that is not an address.
-[[nodiscard]] proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
-                                      const std::vector<ip_range>& trusted);
-
-/// Returns the part of an address that identifies one client: the IPv4 address, or the /64 prefix of an IPv6 address.
-/// Returns "::" if the text is not an address.
-[[nodiscard]] ip_bytes rate_limit_key(std::string_view address);
-
-}  // namespace detail::wire
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -12058,6 +12150,251 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
 #endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
+// wire/ip.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE bool is_v4(const ip_bytes& a) noexcept {
+  return a[10] == 0xFF && a[11] == 0xFF && std::all_of(a.begin(), a.begin() + 10, [](auto byte) { return byte == 0; });
+}
+
+WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
+  ip_bytes out{};
+  const auto number = [](std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
+    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') &&
+           detail::base::parse_number(digits, limit, value);
+  };
+  const auto dotted = [&](std::string_view text, std::size_t position) {
+    const auto parts = detail::base::split(text, '.');
+    if (parts.size() != 4) return false;
+    for (std::size_t i = 0; i < 4; ++i) {
+      std::uint64_t value = 0;
+      if (!number(parts[i], 255, value)) return false;
+      out[position + i] = static_cast<unsigned char>(value);
+    }
+    return true;
+  };
+  if (s.find(':') == s.npos) {
+    out[10] = out[11] = 0xFF;
+    return dotted(s, 12) ? std::optional(out) : std::nullopt;
+  }
+
+  // The groups before and after "::", which replaces the missing groups of zeros.
+  std::vector<std::uint16_t> head, tail;
+  const auto gap = s.find("::");
+  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& output) {
+    if (part.empty()) return true;
+    const auto items = detail::base::split(part, ':');
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (i + 1 == items.size() && items[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
+        if (!dotted(items[i], 12)) return false;
+        output.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
+        output.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
+        return true;
+      }
+      if (items[i].empty() || items[i].size() > 4) return false;
+      unsigned value = 0;
+      for (const char c : items[i]) {
+        const char low = detail::base::to_lower(c);
+        const int digit = detail::base::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+        if (digit < 0) return false;
+        value = value * 16 + static_cast<unsigned>(digit);
+      }
+      output.push_back(static_cast<std::uint16_t>(value));
+    }
+    return true;
+  };
+  if (!groups(s.substr(0, gap), head)) return std::nullopt;
+  if (gap != s.npos && !groups(s.substr(gap + 2), tail)) return std::nullopt;
+  const std::size_t count = head.size() + tail.size();
+  if (gap == s.npos ? count != 8 : count > 7) return std::nullopt;
+  out = {};
+  for (std::size_t i = 0; i < head.size(); ++i)
+    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
+  for (std::size_t i = 0; i < tail.size(); ++i) {
+    const std::size_t position = 2 * (8 - tail.size() + i);
+    out[position] = static_cast<unsigned char>(tail[i] >> 8);
+    out[position + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
+  }
+  return out;
+}
+
+/// Returns byte number `byte` of the mask of a network whose prefix has `bits` bits.
+WINSVC_INLINE unsigned network_mask(unsigned byte, unsigned bits) noexcept {
+  const unsigned bits_in_byte = bits <= 8 * byte ? 0 : (std::min)(bits - 8 * byte, 8u);
+  return 0xFF00u >> bits_in_byte & 0xFFu;
+}
+
+WINSVC_INLINE std::optional<ip_range> ip_range::parse(std::string_view s) {
+  const auto slash = s.find('/');
+  const auto address = parse_ip(s.substr(0, slash));
+  if (!address) return std::nullopt;
+  ip_range range;
+  range.first_ = *address;
+  if (slash == s.npos) return range;
+  const bool v4 = s.find(':') == s.npos;
+  std::uint64_t bits = 0;
+  if (!detail::base::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
+  range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
+  for (unsigned i = 0; i < 16; ++i) {
+    if ((range.first_[i] & ~network_mask(i, range.bits_) & 0xFFu) != 0) return std::nullopt;
+  }
+  return range;
+}
+
+WINSVC_INLINE bool ip_range::contains(const ip_bytes& a) const noexcept {
+  if (bits_ < 96 && is_v4(a)) return false;
+  for (unsigned i = 0; i < 16; ++i) {
+    if (((a[i] ^ first_[i]) & network_mask(i, bits_)) != 0) return false;
+  }
+  return true;
+}
+
+namespace detail::wire {
+
+/// Returns the address of `203.0.113.9:4711`, `[2001:db8::1]:4711` or `[2001:db8::1]`; empty if it is invalid.
+WINSVC_INLINE std::string_view address_in(std::string_view hop) {
+  auto address = hop;
+  std::string_view port_text;
+  if (!hop.empty() && hop.front() == '[') {
+    const auto end = hop.find(']');
+    if (end == hop.npos) return {};
+    address = hop.substr(1, end - 1);
+    port_text = hop.substr(end + 1);
+    if (address.find(':') == address.npos) return {};
+  } else if (std::count(hop.begin(), hop.end(), ':') == 1) {  // an IPv6 address has at least two colons
+    address = hop.substr(0, hop.find(':'));
+    port_text = hop.substr(address.size());
+  }
+  std::uint64_t port = 0;
+  if (!port_text.empty() && !(port_text.front() == ':' && base::parse_number(port_text.substr(1), 65535, port)))
+    return {};
+  return parse_ip(address) ? address : std::string_view();
+}
+
+WINSVC_INLINE bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges) {
+  const auto bytes = parse_ip(address);
+  return bytes && std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.contains(*bytes); });
+}
+
+WINSVC_INLINE proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
+                                      const std::vector<ip_range>& trusted) {
+  proxy_walk walk{peer};
+  while (walk.hops < hops.size() && is_in_ranges(walk.client, trusted)) {
+    const auto address = address_in(hops[hops.size() - 1 - walk.hops]);
+    if (address.empty()) break;
+    walk.client = address;
+    ++walk.hops;
+  }
+  return walk;
+}
+
+WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
+  auto bytes = parse_ip(address).value_or(ip_bytes{});
+  if (!is_v4(bytes)) std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return bytes;
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
+// wire/host_name.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+WINSVC_INLINE std::string_view host_of(std::string_view field) noexcept {
+  if (!field.empty() && field.front() == '[') {
+    const auto end = field.find(']');
+    if (end == field.npos || (end + 1 < field.size() && field[end + 1] != ':')) return {};
+    const std::string_view host = field.substr(1, end - 1);
+    return host.find(':') == host.npos ? std::string_view() : host;  // brackets are for IPv6 only
+  }
+  std::string_view host = field.substr(0, field.find(':'));
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  return host;
+}
+
+WINSVC_INLINE bool is_loopback_host(std::string_view host) {
+  if (base::equal_nocase(host, "localhost")) return true;
+  static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
+  const auto bytes = parse_ip(host);
+  return bytes && (v4->contains(*bytes) || v6->contains(*bytes));
+}
+
+WINSVC_INLINE bool is_allowed_host(std::string_view field, const std::vector<std::string>& names) {
+  const std::string_view host = host_of(field);
+  if (is_loopback_host(host)) return true;
+  for (const std::string_view name : names) {
+    if (name == "*") return true;
+    if (base::starts_with(name, "*.")) {
+      const auto domain = name.substr(1);
+      const bool is_longer = host.size() > domain.size();
+      if (is_longer && base::equal_nocase(host.substr(host.size() - domain.size()), domain)) return true;
+    } else if (!host.empty() && base::equal_nocase(host, name)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
+// addons/allowed_hosts.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_ADDONS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::addons {
+
+WINSVC_INLINE void host_check::operator()(const request& req, response&, const next_handler& next) const {
+  const std::string host = header_text(req, "Host");
+  if (!host.empty() && !wire::is_allowed_host(host, names))
+    abort(421, "the service does not accept this host name; allowed_hosts adds names");
+  next();
+}
+WINSVC_INLINE bool is_host_check(const middleware& function) noexcept {
+  return function.target<host_check>() != nullptr;
+}
+
+}  // namespace detail::addons
+
+WINSVC_INLINE middleware allowed_hosts(std::vector<std::string> names) {
+  for (const auto& name : names) {
+    const bool is_address = parse_ip(name).has_value();
+    if (name.empty() || name.find_first_of("/[] ") != name.npos || (name.find(':') != name.npos && !is_address)) {
+      throw setup_error("allowed_hosts: '" + name +
+                        "' is not a host name; write a name or an address without scheme, port and brackets");
+    }
+  }
+  return detail::addons::host_check{std::move(names)};
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ADDONS
+
+// =====================================================================================================================
 // wire/head.hpp:bodies
 // =====================================================================================================================
 
@@ -12415,162 +12752,6 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_ADDONS
-
-// =====================================================================================================================
-// wire/ip.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_WIRE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-WINSVC_INLINE bool is_v4(const ip_bytes& a) noexcept {
-  return a[10] == 0xFF && a[11] == 0xFF && std::all_of(a.begin(), a.begin() + 10, [](auto byte) { return byte == 0; });
-}
-
-WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
-  ip_bytes out{};
-  const auto number = [](std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
-    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') &&
-           detail::base::parse_number(digits, limit, value);
-  };
-  const auto dotted = [&](std::string_view text, std::size_t position) {
-    const auto parts = detail::base::split(text, '.');
-    if (parts.size() != 4) return false;
-    for (std::size_t i = 0; i < 4; ++i) {
-      std::uint64_t value = 0;
-      if (!number(parts[i], 255, value)) return false;
-      out[position + i] = static_cast<unsigned char>(value);
-    }
-    return true;
-  };
-  if (s.find(':') == s.npos) {
-    out[10] = out[11] = 0xFF;
-    return dotted(s, 12) ? std::optional(out) : std::nullopt;
-  }
-
-  // The groups before and after "::", which replaces the missing groups of zeros.
-  std::vector<std::uint16_t> head, tail;
-  const auto gap = s.find("::");
-  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& output) {
-    if (part.empty()) return true;
-    const auto items = detail::base::split(part, ':');
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      if (i + 1 == items.size() && items[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
-        if (!dotted(items[i], 12)) return false;
-        output.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
-        output.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
-        return true;
-      }
-      if (items[i].empty() || items[i].size() > 4) return false;
-      unsigned value = 0;
-      for (const char c : items[i]) {
-        const char low = detail::base::to_lower(c);
-        const int digit = detail::base::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-        if (digit < 0) return false;
-        value = value * 16 + static_cast<unsigned>(digit);
-      }
-      output.push_back(static_cast<std::uint16_t>(value));
-    }
-    return true;
-  };
-  if (!groups(s.substr(0, gap), head)) return std::nullopt;
-  if (gap != s.npos && !groups(s.substr(gap + 2), tail)) return std::nullopt;
-  const std::size_t count = head.size() + tail.size();
-  if (gap == s.npos ? count != 8 : count > 7) return std::nullopt;
-  out = {};
-  for (std::size_t i = 0; i < head.size(); ++i)
-    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
-  for (std::size_t i = 0; i < tail.size(); ++i) {
-    const std::size_t position = 2 * (8 - tail.size() + i);
-    out[position] = static_cast<unsigned char>(tail[i] >> 8);
-    out[position + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
-  }
-  return out;
-}
-
-/// Returns byte number `byte` of the mask of a network whose prefix has `bits` bits.
-WINSVC_INLINE unsigned network_mask(unsigned byte, unsigned bits) noexcept {
-  const unsigned bits_in_byte = bits <= 8 * byte ? 0 : (std::min)(bits - 8 * byte, 8u);
-  return 0xFF00u >> bits_in_byte & 0xFFu;
-}
-
-WINSVC_INLINE std::optional<ip_range> ip_range::parse(std::string_view s) {
-  const auto slash = s.find('/');
-  const auto address = parse_ip(s.substr(0, slash));
-  if (!address) return std::nullopt;
-  ip_range range;
-  range.first_ = *address;
-  if (slash == s.npos) return range;
-  const bool v4 = s.find(':') == s.npos;
-  std::uint64_t bits = 0;
-  if (!detail::base::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
-  range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
-  for (unsigned i = 0; i < 16; ++i) {
-    if ((range.first_[i] & ~network_mask(i, range.bits_) & 0xFFu) != 0) return std::nullopt;
-  }
-  return range;
-}
-
-WINSVC_INLINE bool ip_range::contains(const ip_bytes& a) const noexcept {
-  if (bits_ < 96 && is_v4(a)) return false;
-  for (unsigned i = 0; i < 16; ++i) {
-    if (((a[i] ^ first_[i]) & network_mask(i, bits_)) != 0) return false;
-  }
-  return true;
-}
-
-namespace detail::wire {
-
-/// Returns the address of `203.0.113.9:4711`, `[2001:db8::1]:4711` or `[2001:db8::1]`; empty if it is invalid.
-WINSVC_INLINE std::string_view address_in(std::string_view hop) {
-  auto address = hop;
-  std::string_view port_text;
-  if (!hop.empty() && hop.front() == '[') {
-    const auto end = hop.find(']');
-    if (end == hop.npos) return {};
-    address = hop.substr(1, end - 1);
-    port_text = hop.substr(end + 1);
-    if (address.find(':') == address.npos) return {};
-  } else if (std::count(hop.begin(), hop.end(), ':') == 1) {  // an IPv6 address has at least two colons
-    address = hop.substr(0, hop.find(':'));
-    port_text = hop.substr(address.size());
-  }
-  std::uint64_t port = 0;
-  if (!port_text.empty() && !(port_text.front() == ':' && base::parse_number(port_text.substr(1), 65535, port)))
-    return {};
-  return parse_ip(address) ? address : std::string_view();
-}
-
-WINSVC_INLINE bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges) {
-  const auto bytes = parse_ip(address);
-  return bytes && std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.contains(*bytes); });
-}
-
-WINSVC_INLINE proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
-                                      const std::vector<ip_range>& trusted) {
-  proxy_walk walk{peer};
-  while (walk.hops < hops.size() && is_in_ranges(walk.client, trusted)) {
-    const auto address = address_in(hops[hops.size() - 1 - walk.hops]);
-    if (address.empty()) break;
-    walk.client = address;
-    ++walk.hops;
-  }
-  return walk;
-}
-
-WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
-  auto bytes = parse_ip(address).value_or(ip_bytes{});
-  if (!is_v4(bytes)) std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
-  return bytes;
-}
-
-}  // namespace detail::wire
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_WIRE
 
 // =====================================================================================================================
 // addons/rate_limit.hpp:bodies
@@ -12938,6 +13119,51 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_ADDONS
+
+// =====================================================================================================================
+// base/token.hpp
+// =====================================================================================================================
+
+// Random tokens: hexadecimal digits that must not be guessed, for names and access tokens.
+//
+//   random_hex(32)                           // 128 random bits
+
+#include <cstddef>
+#include <random>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+/// Returns random hexadecimal digits from std::random_device, which is the generator of the system with all supported
+/// compilers.
+[[nodiscard]] std::string random_hex(std::size_t digits);
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+WINSVC_INLINE std::string random_hex(std::size_t digits) {
+  std::random_device random;
+  std::string out;
+  while (out.size() < digits) out += "0123456789abcdef"[random() & 15u];
+  return out;
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
 // base/timer_wheel.hpp
@@ -16409,7 +16635,7 @@ inline constexpr event_row event_table[] = {
     {service_event::continued, event_level::information, "continued", "it serves requests again"},
     {service_event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
     {service_event::crashed, event_level::error, "crashed",
-     "the process crashed; the text has the path of the minidump"},
+     "the process crashed; the log has the path of the minidump"},
     {service_event::stop_incomplete, event_level::warning, "stop incomplete",
      "it stopped, but something did not finish within its time limit"},
     {service_event::error_line, event_level::error, "error line",
@@ -16781,6 +17007,193 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
     if (base::equal_nocase(first, shared)) return "other programs and users share it";
   }
   return {};
+}
+
+}  // namespace detail::scm
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SCM
+
+// =====================================================================================================================
+// scm/writable_folder.hpp
+// =====================================================================================================================
+
+// Writable folders: which untrusted groups may change the files of a folder, from its security descriptor.
+//
+//   untrusted_writers("D:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)")   // {"authenticated users"}
+//
+// A user that can replace the executable of a service runs code with the account of the service. Each folder directly
+// below C:\ inherits Modify for Authenticated Users.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::scm {
+
+/// Returns the untrusted groups that may change the content of a folder with this SDDL, such as "everyone" or "users".
+/// Untrusted are groups that any user can belong to: everyone, authenticated, interactive, network and domain users,
+/// the Users group, guests, and packaged apps. A right with a condition counts, because the condition may hold.
+/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
+[[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
+
+/// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
+/// programs use.
+[[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
+
+}  // namespace detail::scm
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SCM
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::scm {
+
+/// True if the rights of an ACE allow changes: to add, replace or delete files, or to grant oneself that right.
+WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
+  if (base::starts_with(rights, "0x")) {
+    constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
+    std::uint32_t bits = 0;
+    for (const char c : rights.substr(2)) {
+      const char low = base::to_lower(c);
+      const int digit = base::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      if (digit < 0) return true;  // malformed: assume the worst
+      bits = (bits << 4) | static_cast<std::uint32_t>(digit);
+    }
+    return (bits & writing) != 0;
+  }
+  for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
+    const auto right = rights.substr(i, 2);
+    for (const auto writing : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
+      if (right == writing) return true;
+    }
+  }
+  return false;
+}
+
+/// True if an ACE that denies these rights leaves no right that allows changes.
+WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept {
+  return rights == "FA" || rights == "GA" || rights == "0x1f01ff";
+}
+
+WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
+  struct untrusted_group {
+    std::string_view letters, sid, name;
+  };
+  constexpr untrusted_group untrusted_groups[] = {
+      {"WD", "S-1-1-0", "everyone"},          {"AN", "S-1-5-7", "anonymous users"},
+      {"AU", "S-1-5-11", "authenticated users"}, {"IU", "S-1-5-4", "interactive users"},
+      {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
+      {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
+      {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
+  const auto is_group = [](const untrusted_group& group, std::string_view sid) {
+    if (sid == group.letters || base::equal_nocase(sid, group.sid)) return true;
+    // A group of a domain: the number of the domain precedes the number of the group.
+    return group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
+           sid.substr(sid.size() - group.sid.size()) == group.sid;
+  };
+  std::vector<std::string> out;
+  const auto dacl = sddl.find("D:");
+  if (sddl.empty()) return out;
+  if (dacl == sddl.npos) return {"everyone"};  // without a DACL, everyone has all rights
+  auto entries = sddl.substr(dacl);
+  if (const auto sacl = entries.find("S:("); sacl != entries.npos) entries = entries.substr(0, sacl);
+  if (entries.find("NO_ACCESS_CONTROL") != entries.npos) return {"everyone"};
+  std::vector<std::string_view> denied;
+  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
+    const auto close = entries.find(')', open);
+    if (close == entries.npos) break;
+    const auto parts = base::split(entries.substr(open + 1, close - open - 1), ';');
+    if (parts.size() < 6) continue;
+    if (parts[0] == "D" && denies_all_writes(parts[2])) denied.push_back(parts[5]);
+    // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
+    const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
+    if (!grants || !grants_write(parts[2])) continue;
+    if (std::find(denied.begin(), denied.end(), parts[5]) != denied.end()) continue;
+    for (const auto& group : untrusted_groups) {
+      if (is_group(group, parts[5]) && std::find(out.begin(), out.end(), group.name) == out.end())
+        out.emplace_back(group.name);
+    }
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
+  const bool is_in_profile = base::to_lower(folder).find("\\users\\") != std::string::npos;
+  if (is_in_profile || !shared_folder_reason(folder).empty())
+    return "move the program to its own folder below Program Files and install it from there";
+  // The groups are given by SID, because their names depend on the language of the system.
+  return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
+         "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
+}
+
+}  // namespace detail::scm
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SCM
+
+// =====================================================================================================================
+// scm/service_sid.hpp
+// =====================================================================================================================
+
+// Service SID: the security identifier of a service, computed from its name. It exists before the service is created.
+//
+//   service_sid("TrustedInstaller")          // S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464
+//
+// Source: [MS-LSAT] 3.1.1.1.2: S-1-5-80 and the five 32-bit words of the SHA-1 of the upper-case UTF-16LE name.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::scm {
+
+/// Returns the SID of a service; nullopt for a name with characters outside ASCII, whose upper case is known to Windows
+/// only.
+[[nodiscard]] std::optional<std::string> service_sid(std::string_view name);
+
+}  // namespace detail::scm
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SCM
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::scm {
+
+WINSVC_INLINE std::optional<std::string> service_sid(std::string_view name) {
+  std::string utf16;
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) > 0x7F) return std::nullopt;
+    utf16 += static_cast<char>(base::to_upper(c));
+    utf16 += '\0';
+  }
+  const std::string digest = base::sha1(utf16);
+  std::string sid = "S-1-5-80";
+  for (std::size_t position = 0; position < digest.size(); position += 4) {
+    std::uint32_t word = 0;
+    for (std::size_t i = 4; i-- > 0;) word = word << 8 | static_cast<unsigned char>(digest[position + i]);
+    sid += '-' + std::to_string(word);
+  }
+  return sid;
 }
 
 }  // namespace detail::scm
@@ -17257,7 +17670,8 @@ inline constexpr verb_info verb_table[] = {
 };
 
 enum class option {
-  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
+  startup, display_name, description, username, password_stdin, allow_writable_folder, depends, recovery,
+  recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
   plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix, restart_after, hold, data, all,
   as_command, quiet, priority, recovery_command, restart_limit, report
@@ -17311,6 +17725,8 @@ inline constexpr option_info option_table[] = {
      "set an environment variable of the service (repeatable); NAME= removes it"},
     {option::allow_control, "--allow-control", "USER", verbs_that_install,
      "allow a user or group to start and stop the service without elevation (repeatable)"},
+    {option::allow_writable_folder, "--allow-writable-folder", "", verbs_that_install,
+     "accept a program in a folder that ordinary users can change"},
     {option::host, "--host", "ADDRESS", verbs_with_settings, "address to listen on"},
     {option::port, "--port", "N", verbs_with_settings, "port to listen on; 0 selects a free port"},
     {option::set, "--set", "NAME=VALUE", verbs_with_settings,
@@ -17507,6 +17923,7 @@ struct install_options {
   bool must_exist = false;   ///< update: a missing service is an error
   bool start_after = false;    ///< --start
   bool restart_after = false;  ///< --restart
+  bool allow_writable_folder = false;
   bool plan = false;           ///< --plan
   bool json = false;           ///< --plan --json
 };
@@ -17666,6 +18083,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::display_name: command.install.request.display_name = std::string(value); return true;
     case option::description: command.install.request.description = std::string(value); return true;
     case option::username: return store_text(command.install.request.username);
+    case option::allow_writable_folder: return command.install.allow_writable_folder = true;
     case option::password_stdin: return command.install.request.reads_password = true;
     case option::depends: return (command.install.request.depends_on = parse_list(value)).has_value();
     case option::recovery: return (command.install.request.recovery = scm::parse_recovery(value)).has_value();
@@ -18300,7 +18718,16 @@ class waker {
 /// Accepts a connection as a non-blocking socket; fails at once if no client waits.
 [[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
 
-/// The process that listens on this address, "pid 1234 (other.exe)"; empty if it cannot be determined.
+/// A program that listens on a port.
+struct port_listener {
+  std::uint32_t pid = 0;  ///< 0 if the system does not report it
+  std::string image;      ///< path of its executable; empty if it cannot be read
+};
+/// The program whose listener overlaps with this address, in the tables of IPv4 and IPv6; nullopt if no program
+/// listens. Fails if the tables cannot be read, and on POSIX. A host name overlaps with all addresses.
+[[nodiscard]] sys_result<std::optional<port_listener>> find_listener(const endpoint& address);
+/// Describes that program: "pid 1234 (other.exe)"; empty if it cannot be determined. Names another process of this
+/// program as such.
 [[nodiscard]] std::string port_owner(const endpoint& address);
 
 }  // namespace detail::os
@@ -18365,8 +18792,6 @@ void signal_wakeup(tcp_socket::native_handle end) noexcept;
 void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 }  // namespace socket_api
-
-std::string port_owner(const endpoint&);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -18448,7 +18873,9 @@ WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
 
 }  // namespace socket_api
 
-WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
+WINSVC_INLINE sys_result<std::optional<port_listener>> find_listener(const endpoint&) {
+  return sys_failure(base::win32_error::not_supported);
+}
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -18661,7 +19088,7 @@ bool change_directory(const std::string& folder) noexcept;
 /// True if a debugger is attached. IsDebuggerPresent; TracerPid of /proc/self/status.
 [[nodiscard]] bool debugger_attached() noexcept;
 
-/// The data folder of a service: `%ProgramData%\<name>` from the known-folder API; on POSIX `$XDG_STATE_HOME/<name>` or
+/// The data folder of a service: `%ProgramData%\<name>`, from the registry; on POSIX `$XDG_STATE_HOME/<name>` or
 /// `~/.local/state/<name>`. scm::folder_name converts the name. The folder is not created, because a user who only
 /// queries the status must not become its owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
@@ -18723,6 +19150,50 @@ WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_OS
+
+// =====================================================================================================================
+// os/win/system_library.hpp
+// =====================================================================================================================
+
+// Run-time lookup of functions in system DLLs. A program needs to link only ws2_32 and the default libraries, and does
+// not load DLLs that most services never use.
+//
+//   using free_memory = void(WINAPI*)(void*);
+//   if (const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree")) release(memory);
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// A DLL from System32. The folder of the executable is not searched, because an attacker may have put a DLL there. The
+/// DLL stays loaded.
+class system_library {
+ public:
+  explicit system_library(const char* file) noexcept
+      : module_(::LoadLibraryExA(file, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32)) {}
+
+  /// Returns the function; null if the DLL or the function does not exist.
+  template <class Function>
+  [[nodiscard]] Function find(const char* name) const noexcept {
+    if (!module_) return nullptr;
+    return reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(module_, name)));
+  }
+
+  /// True under Wine, which has no service SIDs and ignores the size of a stack guarantee.
+  [[nodiscard]] static bool runs_under_wine() noexcept {
+    static const bool found = system_library("ntdll.dll").find<const char*(__cdecl*)()>("wine_get_version") != nullptr;
+    return found;
+  }
+
+ private:
+  HMODULE module_;
+};
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
 // os/win/wide.hpp
@@ -18821,6 +19292,113 @@ WINSVC_INLINE std::wstring wide_path(const std::string& path) {
   if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
   if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
   return out;
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/port_listener.hpp
+// =====================================================================================================================
+
+// The program that listens on a port, on Windows (os/socket.hpp).
+//
+// iphlpapi.dll is loaded at run time, because only an error message and the retry of a bind need it.
+//
+// Source: GetExtendedTcpTable, MIB_TCPTABLE_OWNER_PID and MIB_TCP6TABLE_OWNER_PID in the Win32 documentation.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+using get_tcp_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
+
+/// Reads the table of the listeners of one address family, AF_INET or AF_INET6.
+[[nodiscard]] sys_result<std::vector<std::uint64_t>> read_listeners(get_tcp_table get, ULONG family);
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE sys_result<std::vector<std::uint64_t>> read_listeners(get_tcp_table get, ULONG family) {
+  std::vector<std::uint64_t> buffer(512);
+  for (int attempt = 0; attempt < 4; ++attempt) {  // listeners may start between two calls
+    auto bytes = static_cast<DWORD>(buffer.size() * 8);
+    const DWORD code = get(buffer.data(), &bytes, FALSE, family, TCP_TABLE_OWNER_PID_LISTENER, 0);
+    if (code == NO_ERROR) return buffer;
+    if (code != ERROR_INSUFFICIENT_BUFFER) return sys_failure(code);
+    buffer.resize(bytes / 8 + 512);
+  }
+  return sys_failure(ERROR_INSUFFICIENT_BUFFER);
+}
+
+WINSVC_INLINE sys_result<std::optional<port_listener>> find_listener(const endpoint& address) {
+  const auto get = system_library("iphlpapi.dll").find<get_tcp_table>("GetExtendedTcpTable");
+  if (!get) return sys_failure(ERROR_PROC_NOT_FOUND);
+  in_addr v4{};
+  in6_addr v6{};
+  const bool is_v4 = ::inet_pton(AF_INET, address.host.c_str(), &v4) == 1;
+  const bool is_v6 = ::inet_pton(AF_INET6, address.host.c_str(), &v6) == 1;
+  constexpr in6_addr any_v6{};
+  const bool is_any_v6 = is_v6 && std::memcmp(&v6, &any_v6, sizeof v6) == 0;  // also accepts IPv4
+  const auto is_port = [&address](DWORD port) { return ntohs(static_cast<u_short>(port)) == address.port; };
+
+  std::optional<DWORD> pid;
+  if (const auto v4_table = read_listeners(get, AF_INET)) {
+    const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(v4_table->data());
+    for (DWORD i = 0; i < table->dwNumEntries; ++i) {
+      const auto& row = table->table[i];
+      const bool overlaps = !is_v6 && (!is_v4 || row.dwLocalAddr == v4.s_addr || row.dwLocalAddr == INADDR_ANY ||
+                                       v4.s_addr == INADDR_ANY);
+      if (is_port(row.dwLocalPort) && (overlaps || is_any_v6)) pid = row.dwOwningPid;
+    }
+  } else {
+    return sys_failure(v4_table.error());
+  }
+  if (const auto v6_table = read_listeners(get, AF_INET6)) {
+    const auto* table = reinterpret_cast<const MIB_TCP6TABLE_OWNER_PID*>(v6_table->data());
+    for (DWORD i = 0; i < table->dwNumEntries; ++i) {
+      const auto& row = table->table[i];
+      const bool is_any = std::memcmp(row.ucLocalAddr, &any_v6, sizeof any_v6) == 0;
+      const bool is_same = is_v6 && std::memcmp(row.ucLocalAddr, &v6, sizeof v6) == 0;
+      const bool overlaps = is_any || is_any_v6 || is_same || (!is_v4 && !is_v6);
+      if (is_port(row.dwLocalPort) && overlaps) pid = row.dwOwningPid;
+    }
+  } else {
+    return sys_failure(v6_table.error());
+  }
+  if (!pid) return std::optional<port_listener>();
+
+  port_listener listener;
+  listener.pid = *pid;
+  const unique_handle process(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, *pid));
+  wchar_t image[1024];
+  DWORD length = 1024;
+  if (process && ::QueryFullProcessImageNameW(process.get(), 0, image, &length))
+    listener.image = to_utf8(std::wstring_view(image, length));
+  return std::optional(listener);
 }
 
 }  // namespace detail::os
@@ -18969,46 +19547,6 @@ WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
 
 }  // namespace socket_api
 
-/// Searches the table of the IPv4 listeners. iphlpapi.dll is loaded at run time, because only an error message needs
-/// it.
-WINSVC_INLINE std::string port_owner(const endpoint& endpoint) {
-  in_addr address{};
-  if (::inet_pton(AF_INET, endpoint.host.c_str(), &address) != 1) return {};
-  using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
-  const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  if (!library) return {};
-  const auto get_tcp_table =
-      reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
-  DWORD pid = 0;
-  if (get_tcp_table) {
-    DWORD bytes = 0;
-    get_tcp_table(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
-    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // space for listeners that start between the two calls
-    bytes = static_cast<DWORD>(buffer.size() * 8);
-    if (get_tcp_table(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
-      const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
-      for (DWORD i = 0; i < table->dwNumEntries; ++i) {
-        const auto& row = table->table[i];
-        const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == endpoint.port;
-        const bool overlaps =
-            row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
-        if (same_port && overlaps) pid = row.dwOwningPid;
-      }
-    }
-  }
-  ::FreeLibrary(library);
-  if (pid == 0) return {};
-
-  std::string owner = "pid " + std::to_string(pid);
-  const unique_handle process(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
-  wchar_t image[1024];
-  DWORD length = 1024;
-  if (process && ::QueryFullProcessImageNameW(process.get(), 0, image, &length)) {
-    owner += " (" + program_name(to_utf8(std::wstring_view(image, length))) + ".exe)";
-  }
-  return owner;
-}
-
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -19147,6 +19685,18 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host,
     return sys_failure(socket_api::to_win32_error(socket_api::last_error()));
   }
   return listener;
+}
+
+WINSVC_INLINE std::string port_owner(const endpoint& address) {
+  const auto found = find_listener(address);
+  if (!found || !*found || (*found)->pid == 0) return {};
+  const port_listener& listener = **found;
+  std::string owner = "pid " + std::to_string(listener.pid);
+  if (listener.image.empty()) return owner;
+  owner += " (" + program_name(listener.image) + ".exe)";
+  const bool is_same_program = base::equal_nocase(listener.image, executable_path());
+  if (is_same_program && listener.pid != process_id()) owner += ", another process of this program; stop it first";
+  return owner;
 }
 
 WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server, std::chrono::milliseconds limit) {
@@ -19949,6 +20499,52 @@ sys_result<void> send_channel_request(const std::string& address, const std::str
 }  // namespace winsvc
 
 // =====================================================================================================================
+// os/thread.hpp
+// =====================================================================================================================
+
+// Threads of the library: `start_thread` starts a std::thread that can report its own stack overflow.
+//
+//   std::thread reader = start_thread([this] { read(); });
+//
+// A thread that has overflowed its stack has almost no stack left for the crash handler (os/crash.hpp). So each thread
+// reserves some before it runs other code. A thread that an app starts does not; it can call SetThreadStackGuarantee
+// itself.
+//
+// Source: SetThreadStackGuarantee in the Win32 documentation; sigaltstack(2).
+
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Reserves stack for the crash handler on the calling thread. Destroy it on the same thread.
+class reserved_stack {
+ public:
+  reserved_stack() noexcept;
+  ~reserved_stack();
+  reserved_stack(const reserved_stack&) = delete;
+  reserved_stack& operator=(const reserved_stack&) = delete;
+
+ private:
+  void* memory_ = nullptr;  // POSIX: the alternate signal stack; null if the thread already had one
+};
+
+/// Starts a thread that runs `run` with a reserved stack. Throws std::system_error, as std::thread does.
+template <class Function>
+[[nodiscard]] std::thread start_thread(Function run) {
+  return std::thread([run = std::move(run)]() mutable {
+    const reserved_stack reserve;
+    run();
+  });
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // os/posix/file.hpp
 // =====================================================================================================================
 
@@ -20105,7 +20701,8 @@ WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string
   const std::string sibling = path + ".new";
   const int file = ::open(sibling.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) return errno_failure();
-  const bool written = write_all(file, content);
+  // After a power failure, the new name must not lead to an empty file.
+  const bool written = write_all(file, content) && ::fsync(file) == 0;
   if (::close(file) != 0 || !written || !rename_file(sibling, path)) return errno_failure();
   return {};
 }
@@ -20191,7 +20788,7 @@ class connection_threads {
     try {
       connection_thread& entry = threads_.emplace_back();
       try {
-        entry.thread = std::thread([this, &entry, task = std::move(task)] {
+        entry.thread = start_thread([this, &entry, task = std::move(task)] {
           task();
           const std::lock_guard end(mutex_);
           entry.finished = true;
@@ -20374,7 +20971,7 @@ WINSVC_INLINE void control_channel::implementation::accept_loop() noexcept {
 
 WINSVC_INLINE control_channel::control_channel(std::unique_ptr<implementation> new_server)
     : implementation_(std::move(new_server)) {
-  implementation_->accept_thread = std::thread([server = implementation_.get()] { server->accept_loop(); });
+  implementation_->accept_thread = start_thread([server = implementation_.get()] { server->accept_loop(); });
 }
 
 WINSVC_INLINE control_channel::~control_channel() {
@@ -20681,7 +21278,7 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   if (::pipe(state_->pipe) != 0) return;
   for (const int end : state_->pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   state::write_end() = state_->pipe[1];
-  state_->listener = std::thread([s = state_] {
+  state_->listener = start_thread([s = state_] {
     for (char byte = 0;;) {
       const auto count = ::read(s->pipe[0], &byte, 1);
       if (count < 0 && errno == EINTR) continue;
@@ -20728,14 +21325,16 @@ WINSVC_INLINE interrupts::~interrupts() {
 //   options.on_crash = [&](const crash_report& report) { log.error(report.description); };
 //   const crash_handler handler(std::move(options));
 //
-// It reports unhandled structured exceptions (access violation, stack overflow), std::terminate (an exception left a
-// thread or a noexcept function) and abort(). After the report, the process ends with an exit code and without STOPPED,
-// which the SCM counts as a failure. There is no report after TerminateProcess, nor after the fail-fast exception that
-// Windows raises for a corrupted heap or stack cookie.
+// It reports unhandled structured exceptions (access violation, stack overflow, corrupted heap), std::terminate (an
+// exception left a thread or a noexcept function), abort(), a pure virtual call, an invalid parameter of a C runtime
+// function and a failed assertion of the Debug C runtime. The report is written first, then the dump. The process then
+// ends with an exit code and without STOPPED, which the SCM counts as a failure; it ends also if the report or the dump
+// hangs. There is no report after TerminateProcess, nor after __fastfail (a damaged stack cookie).
 //
 // On POSIX it writes no dump (the system may write a core file). It reports std::terminate and the fatal signals, then
-// the previous action of the signal runs. A stack overflow is reported only on the thread that created the crash
-// handler, because an alternate signal stack belongs to one thread.
+// the previous action of the signal runs.
+//
+// A stack overflow is reported on threads with a reserved stack (os/thread.hpp).
 //
 // Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation; sigaltstack(2).
 
@@ -20745,6 +21344,7 @@ WINSVC_INLINE interrupts::~interrupts() {
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20757,11 +21357,12 @@ namespace detail::os {
 struct crash_report {
   std::string description;       ///< "an access violation at 0x...", "std::terminate: no such device"
   std::uint32_t code = 0;        ///< exit code: that of the exception, or 1064; on POSIX 128 + the signal
-  std::string dump;              ///< path of the minidump; empty if no dump was written
-  std::uint32_t dump_error = 0;  ///< system code of a failed dump; 0 if no dump was requested
+  std::string dump;              ///< on_dump: path of the minidump; empty if it was not written
+  std::uint32_t dump_error = 0;  ///< on_dump: system code of a failed dump; 0 if it was written
 };
 
-/// During its lifetime, a crash of any thread writes a dump and calls `on_crash`. One object at a time.
+/// During its lifetime, a crash of any thread calls `on_crash`, writes a dump and calls `on_dump`. Only one object may
+/// exist.
 class crash_handler {
  public:
   struct crash_handler_options {
@@ -20769,9 +21370,14 @@ class crash_handler {
     std::string name;    ///< prefix of the file name `<name>-20260131-080509-1234.dmp`: UTC time, process ID
     int max_dumps = 3;   ///< maximum number of dumps, the new dump included; older dumps of this name are deleted
     /// Called once, on a thread of the crash handler: the crashing thread may have no stack left, or may hold a lock
-    /// that the callback needs (that of the log). The process ends when it returns, or after `report_timeout`.
+    /// that the callback needs (that of the log). The dump starts when it returns, or after `report_timeout`.
     std::function<void(const crash_report&)> on_crash;
+    /// Called once after the dump, on the same thread. Not called if no dump was requested. The process ends when it
+    /// returns, or after `report_timeout`.
+    std::function<void(const crash_report&)> on_dump;
     std::chrono::milliseconds report_timeout{5'000};
+    /// Maximum time for the dump. Then the process that writes it ends the crashed process.
+    std::chrono::milliseconds dump_timeout{60'000};
   };
   explicit crash_handler(crash_handler_options options);
   ~crash_handler();
@@ -20783,12 +21389,12 @@ class crash_handler {
   state* state_;
 };
 
-/// `std::terminate`, and the message of the current exception, if there is one.
-[[nodiscard]] std::string terminate_message();
+/// Returns `what`, followed by the message of the exception if there is one: `std::terminate: no such device`.
+[[nodiscard]] std::string with_exception_message(std::string_view what, const std::exception_ptr& exception);
 
-/// Returns the message of the exception that is being handled or that causes std::terminate; empty without an
-/// exception.
-[[nodiscard]] std::string current_exception_message();
+/// Runs the process that writes a dump, if `arguments` request it: `write-crash-dump` and numbers. Returns its exit
+/// code, or nullopt for other arguments. A program calls it before it does anything else.
+[[nodiscard]] std::optional<int> run_dump_writer(const std::vector<std::string>& arguments);
 
 /// Returns the dumps of this name that exceed the newest `max_dumps`. `files`: the names in a folder, sorted.
 [[nodiscard]] std::vector<std::string> excess_dumps(const std::vector<std::string>& files, std::string_view name,
@@ -20806,18 +21412,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-WINSVC_INLINE std::string current_exception_message() {
-  const std::exception_ptr current = std::current_exception();
-  if (!current) return {};
+WINSVC_INLINE std::string with_exception_message(std::string_view what, const std::exception_ptr& exception) {
+  if (!exception) return std::string(what);
   try {
-    std::rethrow_exception(current);
+    std::rethrow_exception(exception);
   } catch (...) {
-    return base::exception_message();
+    return std::string(what) + ": " + base::exception_message();
   }
-}
-WINSVC_INLINE std::string terminate_message() {
-  const std::string message = current_exception_message();
-  return message.empty() ? "std::terminate" : "std::terminate: " + message;
 }
 
 /// True if `file` is a dump of exactly this name, not of a longer name that begins with it.
@@ -20859,7 +21460,7 @@ WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::strin
 // byte to a pipe and waits for a byte from the report thread, which exists from the start and calls `on_crash`. Then
 // the previous action of the signal runs.
 //
-// Source: signal-safety(7), sigaction(2), sigaltstack(2).
+// Source: signal-safety(7), sigaction(2).
 
 #include <atomic>
 #include <cerrno>
@@ -20868,6 +21469,7 @@ WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::strin
 #include <cstdlib>
 #include <exception>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20895,11 +21497,11 @@ struct crash_handler::state {
   pthread_t report_thread_id{};
   struct sigaction previous_actions[std::size(fatal_signals)] = {};
   std::terminate_handler previous_terminate = nullptr;
-  std::vector<char> stack;  // alternate stack of the signal handler
-  pthread_t stack_owner{};
+  reserved_stack stack;  // for the thread that creates the crash handler
 
   // The crashing thread writes these before it writes to the pipe; the report thread reads them after that.
-  std::string terminate_description;  // empty if the cause is not std::terminate
+  bool is_terminate = false;
+  std::exception_ptr uncaught;  // of std::terminate; the report thread reads its message
   int signal = 0;
   const void* address = nullptr;
   std::atomic<bool> claimed{false}, finished{false};
@@ -20932,7 +21534,7 @@ struct crash_handler::state {
     if (byte != 'c') return;
     try {
       crash_report report;
-      report.description = terminate_description.empty() ? signal_description() : terminate_description;
+      report.description = is_terminate ? with_exception_message("std::terminate", uncaught) : signal_description();
       report.code = 128 + static_cast<std::uint32_t>(signal);
       if (options.on_crash) options.on_crash(report);
     } catch (...) {  // the process ends in any case
@@ -20968,7 +21570,10 @@ struct crash_handler::state {
 
   [[noreturn]] static void on_terminate() noexcept {
     if (state* const s = current()) {
-      if (!s->claimed) s->terminate_description = terminate_message();
+      if (!s->claimed) {
+        s->is_terminate = true;
+        s->uncaught = std::current_exception();
+      }
       s->run_report(SIGABRT, nullptr);
       if (s->previous_terminate) s->previous_terminate();
     }
@@ -20988,24 +21593,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
+WINSVC_INLINE std::optional<int> run_dump_writer(const std::vector<std::string>&) { return std::nullopt; }
+
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
   if (::pipe(state_->crash_event) != 0 || ::pipe(state_->report_done) != 0) return;
   for (const auto& pipe : {state_->crash_event, state_->report_done}) {
     for (const int end : {pipe[0], pipe[1]}) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   }
-  state_->report_thread = std::thread([state = state_] { state->report_thread_main(); });
+  state_->report_thread = start_thread([state = state_] { state->report_thread_main(); });
   state_->report_thread_id = state_->report_thread.native_handle();
 
-  stack_t current_stack = {};
-  if (::sigaltstack(nullptr, &current_stack) == 0 && (current_stack.ss_flags & SS_DISABLE) != 0) {
-    state_->stack.resize(64 * 1024);  // only if the thread has no alternate stack; sanitizers install one
-    stack_t signal_stack = {};
-    signal_stack.ss_sp = state_->stack.data();
-    signal_stack.ss_size = state_->stack.size();
-    ::sigaltstack(&signal_stack, nullptr);
-    state_->stack_owner = ::pthread_self();
-  }
   state::current() = state_;
   struct sigaction action = {};
   action.sa_sigaction = &state::on_signal;
@@ -21028,11 +21626,6 @@ WINSVC_INLINE crash_handler::~crash_handler() {
         ::sigaction(state::fatal_signals[i].number, &state_->previous_actions[i], nullptr);
     }
     state::current() = nullptr;
-    if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
-      stack_t disabled = {};
-      disabled.ss_flags = SS_DISABLE;
-      ::sigaltstack(&disabled, nullptr);
-    }
     static_cast<void>(!::write(state_->crash_event[1], "q", 1));
     state_->report_thread.join();
   }
@@ -21814,7 +22407,7 @@ WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   if (!reader_state->stopping.is_open() || !terminal_mode::enable_raw_mode()) return;
   reader_state->on_key = std::move(on_key);
   try {
-    reader_state->reader = std::thread([s = reader_state.get()] { s->read(); });
+    reader_state->reader = start_thread([s = reader_state.get()] { s->read(); });
   } catch (const std::exception&) {  // the system cannot create a thread: report no keys
     terminal_mode::restore_terminal();
     return;
@@ -22544,6 +23137,58 @@ WINSVC_INLINE void report_event(const std::string&, scm::event_level, std::uint3
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/posix/thread.hpp
+// =====================================================================================================================
+
+// Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//
+// Source: sigaltstack(2).
+
+#include <cstddef>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if !WINSVC_OS_WINDOWS
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+inline constexpr std::size_t signal_stack_size = 64 * 1024;
+
+WINSVC_INLINE reserved_stack::reserved_stack() noexcept {
+  stack_t current = {};
+  // A sanitizer or the app may have installed a signal stack.
+  if (::sigaltstack(nullptr, &current) != 0 || (current.ss_flags & SS_DISABLE) == 0) return;
+  void* const memory =
+      ::mmap(nullptr, signal_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;
+  stack_t reserve = {};
+  reserve.ss_sp = memory;
+  reserve.ss_size = signal_stack_size;
+  if (::sigaltstack(&reserve, nullptr) == 0) memory_ = memory;
+  else ::munmap(memory, signal_stack_size);
+}
+
+WINSVC_INLINE reserved_stack::~reserved_stack() {
+  if (!memory_) return;
+  stack_t current = {};
+  // On another thread, or after other code has replaced it: the memory may still be in use.
+  if (::sigaltstack(nullptr, &current) != 0 || current.ss_sp != memory_) return;
+  stack_t disabled = {};
+  disabled.ss_flags = SS_DISABLE;
+  if (::sigaltstack(&disabled, nullptr) == 0) ::munmap(memory_, signal_stack_size);
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/input_file.hpp
 // =====================================================================================================================
 
@@ -22725,6 +23370,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22760,7 +23406,8 @@ class local_memory {
 /// Converts a SID to text.
 [[nodiscard]] sys_result<std::string> sid_text(void* sid);
 
-/// The SID of an account as text. LookupAccountNameW.
+/// The SID of an account as text. LookupAccountNameW; the SID of a service (`NT SERVICE\name`) is computed from its
+/// name, because a lookup fails until the service exists.
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
 
 /// The SID of the account of this process as text.
@@ -22803,6 +23450,10 @@ WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
 }
 
 WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account) {
+  constexpr std::string_view virtual_domain = "NT SERVICE\\";
+  if (base::starts_with_nocase(account, virtual_domain) && !system_library::runs_under_wine()) {
+    if (auto sid = scm::service_sid(std::string_view(account).substr(virtual_domain.size()))) return *std::move(sid);
+  }
   std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
   std::wstring domain(256, L'\0');
   for (;;) {
@@ -23030,7 +23681,7 @@ WINSVC_INLINE sys_result<std::unique_ptr<control_channel>> control_channel::open
   auto channel = std::unique_ptr<control_channel>(new control_channel(std::move(new_server)));
   implementation* const server = channel->implementation_.get();
   try {
-    server->accept_thread = std::thread([server, pipe = std::make_shared<overlapped_pipe>(*std::move(first))] {
+    server->accept_thread = start_thread([server, pipe = std::make_shared<overlapped_pipe>(*std::move(first))] {
       server->accept_loop(std::move(*pipe));
     });
   } catch (const std::exception&) {
@@ -23285,6 +23936,186 @@ WINSVC_INLINE interrupts::~interrupts() {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/crash_cause.hpp
+// =====================================================================================================================
+
+// Cause of a crash on Windows: what the crashing thread stores without an allocation, and its description, which the
+// report thread makes.
+//
+// Source: EXCEPTION_RECORD in the Win32 documentation. The slot of the current exception belongs to the runtime of
+// Visual C++, whose own unhandled-exception filter fills it before it calls std::terminate.
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+#if defined(_MSC_VER)
+/// Slots of the calling thread: the exception that std::current_exception returns.
+extern "C" void** __cdecl __current_exception();
+extern "C" void** __cdecl __current_exception_context();
+#endif
+
+/// The C++ exception of the crashing thread. With the runtime of Visual C++, std::current_exception copies the
+/// exception, and it returns nothing in an unhandled-exception filter. So the crashing thread stores the record, and
+/// the report thread makes the copy.
+class uncaught_exception {
+ public:
+  /// Stores the exception that the calling thread handles.
+  void capture() noexcept {
+#if defined(_MSC_VER)
+    record_ = *__current_exception();
+    context_ = *__current_exception_context();
+#else
+    exception_ = std::current_exception();  // only counts a reference
+#endif
+  }
+  /// Stores the exception that an unhandled-exception filter receives.
+  void capture(const EXCEPTION_POINTERS& pointers) noexcept {
+#if defined(_MSC_VER)
+    record_ = pointers.ExceptionRecord;
+    context_ = pointers.ContextRecord;
+#else
+    static_cast<void>(pointers);
+    capture();
+#endif
+  }
+  /// Returns the exception; null without an exception. Called on the report thread, while the crashing thread waits.
+  [[nodiscard]] std::exception_ptr get() const {
+#if defined(_MSC_VER)
+    if (!record_) return nullptr;
+    *__current_exception() = record_;
+    *__current_exception_context() = context_;
+    std::exception_ptr copy = std::current_exception();
+    *__current_exception() = nullptr;
+    *__current_exception_context() = nullptr;
+    return copy;
+#else
+    return exception_;
+#endif
+  }
+
+ private:
+#if defined(_MSC_VER)
+  void *record_ = nullptr, *context_ = nullptr;
+#else
+  std::exception_ptr exception_;
+#endif
+};
+
+struct crash_cause {
+  enum class kind { exception, terminate, abort, pure_call, invalid_parameter, assertion };
+  static constexpr DWORD microsoft_throw = 0xE06D7363;  ///< code of a C++ exception of Visual C++
+  static constexpr std::uint32_t exception_in_service = 1064;
+
+  kind kind_of_cause = kind::exception;
+  DWORD code = 0, thread = 0;
+  EXCEPTION_POINTERS* pointers = nullptr;
+  uncaught_exception uncaught;
+  const wchar_t* function = nullptr;    ///< of an invalid parameter; null in a Release build
+  const wchar_t* expression = nullptr;  ///< of an invalid parameter; null in a Release build
+  char text[512] = "";                  ///< of a failed assertion
+};
+
+/// Describes a cause. Called on the report thread.
+[[nodiscard]] std::string describe(const crash_cause& cause);
+
+/// Describes an exception: `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`.
+[[nodiscard]] std::string exception_description(const EXCEPTION_RECORD& record);
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE std::string describe(const crash_cause& cause) {
+  using kind = crash_cause::kind;
+  switch (cause.kind_of_cause) {
+    case kind::terminate: return with_exception_message("std::terminate", cause.uncaught.get());
+    case kind::abort: return with_exception_message("abort()", cause.uncaught.get());
+    case kind::pure_call: return "a call of a pure virtual function";
+    case kind::invalid_parameter: {
+      std::string out = "an invalid parameter of ";
+      out += cause.function ? to_utf8(cause.function) : std::string("a C runtime function");
+      return cause.expression ? out + ": " + to_utf8(cause.expression) : out;
+    }
+    case kind::assertion: {
+      std::string text = cause.text;
+      while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+      return "a failed assertion: " + text;
+    }
+    case kind::exception: break;
+  }
+  const EXCEPTION_RECORD& record = *cause.pointers->ExceptionRecord;
+  if (record.ExceptionCode == crash_cause::microsoft_throw)
+    return with_exception_message("std::terminate", cause.uncaught.get());
+  return exception_description(record);
+}
+
+WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) {
+  struct known_exception {
+    DWORD code;
+    const char* description;
+  };
+  constexpr known_exception table[] = {
+      {0xC0000005, "an access violation"},         {0xC00000FD, "a stack overflow"},
+      {0xC0000094, "an integer division by zero"}, {0xC0000095, "an integer overflow"},
+      {0xC000001D, "an illegal instruction"},      {0xC0000096, "a privileged instruction"},
+      {0xC0000006, "a page that cannot be read"},  {0xC000008C, "an array index out of bounds"},
+      {0x80000002, "a misaligned access"},         {0x80000003, "a breakpoint"},
+      {0xC0000374, "a corrupted heap"},            {0xC0000409, "a damaged stack"},
+      {0xC000008E, "a division by zero"},          {0xC0000090, "an invalid floating-point operation"},
+  };
+  char text[64];
+  std::snprintf(text, sizeof text, "exception 0x%08lX", static_cast<unsigned long>(record.ExceptionCode));
+  std::string out = text;
+  for (const auto& known : table) {
+    if (known.code == record.ExceptionCode) out = known.description;
+  }
+
+  std::snprintf(text, sizeof text, " at %p", record.ExceptionAddress);
+  out += text;
+  HMODULE module = nullptr;
+  wchar_t file[MAX_PATH];
+  if (::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                           static_cast<const wchar_t*>(record.ExceptionAddress), &module) &&
+      ::GetModuleFileNameW(module, file, MAX_PATH) != 0) {
+    const std::string path = to_utf8(file);
+    const auto offset = static_cast<const char*>(record.ExceptionAddress) - reinterpret_cast<const char*>(module);
+    std::snprintf(text, sizeof text, "+0x%llx)", static_cast<unsigned long long>(offset));
+    out += " (" + path.substr(path.find_last_of("/\\") + 1) + text;
+  }
+
+  if (record.ExceptionCode == EXCEPTION_ACCESS_VIOLATION && record.NumberParameters >= 2) {
+    const ULONG_PTR access = record.ExceptionInformation[0];
+    std::snprintf(text, sizeof text, ", %s 0x%llx", access == 0 ? "reading" : access == 1 ? "writing" : "executing",
+                  static_cast<unsigned long long>(record.ExceptionInformation[1]));
+    out += text;
+  }
+  return out;
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/file.hpp
 // =====================================================================================================================
 
@@ -23443,7 +24274,8 @@ WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
 }
 
 WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
-  return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(), MOVEFILE_REPLACE_EXISTING) != 0;
+  return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(),
+                       MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
 }
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
 
@@ -23452,7 +24284,9 @@ WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string
   {
     const unique_handle file(::CreateFileW(wide_path(sibling).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
-    if (!file || !write_all(file.get(), content)) return sys_failure(::GetLastError());
+    // After a power failure, the new name must not lead to an empty file.
+    if (!file || !write_all(file.get(), content) || !::FlushFileBuffers(file.get()))
+      return sys_failure(::GetLastError());
   }
   // The rename fails while another process reads the old file. A read is short: try again, 10 times with 10 ms between.
   for (int attempt = 0;; ++attempt) {
@@ -23507,36 +24341,283 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
-// os/win/system_library.hpp
+// os/win/dump_writer.hpp
 // =====================================================================================================================
 
-// Run-time lookup of functions in system DLLs. A program needs to link only ws2_32 and the default libraries, and does
-// not load DLLs that most services never use.
+// Minidump by a second process: MiniDumpWriteDump suspends all threads of the crashed process, and it can deadlock if
+// it runs inside that process, for example at the lock of the loader.
 //
-//   using free_memory = void(WINAPI*)(void*);
-//   if (const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree")) release(memory);
+//   dump_writer writer(folder, name, timeout);                    // allocates everything that a crash needs
+//   const DWORD error = writer.write(thread_id, pointers, code);  // starts a process and waits for it
+//
+// The second process is the same executable with the arguments `write-crash-dump PROCESS FILE THREAD POINTERS CODE
+// TIMEOUT`; the first two are inherited handles. If the dump is not written within the timeout, the second process ends
+// the crashed process, whose threads may be suspended, with CODE.
+//
+// Source: MiniDumpWriteDump ("should be called from a separate process if at all possible"),
+// MINIDUMP_EXCEPTION_INFORMATION and PROC_THREAD_ATTRIBUTE_HANDLE_LIST in the Win32 documentation.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-/// A DLL from System32. The folder of the executable is not searched, because an attacker may have put a DLL there. The
-/// DLL stays loaded.
-class system_library {
- public:
-  explicit system_library(const char* file) noexcept
-      : module_(::LoadLibraryExA(file, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32)) {}
+inline constexpr std::string_view dump_writer_argument = "write-crash-dump";
 
-  /// Returns the function; null if the DLL or the function does not exist.
-  template <class Function>
-  [[nodiscard]] Function find(const char* name) const noexcept {
-    if (!module_) return nullptr;
-    return reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(module_, name)));
-  }
+/// Starts the second process. `write` is called once.
+class dump_writer {
+ public:
+  /// `folder`: existing folder of the dump. `name`: first part of the file name.
+  dump_writer(const std::string& folder, const std::string& name, std::chrono::milliseconds timeout);
+
+  /// Writes the dump of this process and waits for it. Returns 0 or a system code. `code`: exit code of this process.
+  [[nodiscard]] DWORD write(DWORD thread, const EXCEPTION_POINTERS* pointers, DWORD code) noexcept;
+  /// The path of the dump, after `write`.
+  [[nodiscard]] std::string path() const { return to_utf8(path_); }
 
  private:
-  HMODULE module_;
+  void complete_path() noexcept;
+  [[nodiscard]] unique_handle start_process(HANDLE file, DWORD thread, const void* pointers, DWORD code) noexcept;
+
+  std::chrono::milliseconds timeout_;
+  std::wstring path_;            // allocated with the length of the longest name
+  std::size_t name_length_ = 0;  // length of path_ without time and process ID
+  std::wstring executable_, command_line_;
+  std::vector<std::uint64_t> attributes_;  // memory of the attribute list of CreateProcessW
+  local_memory security_{nullptr};         // security descriptor of the dump
+};
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Space for the numbers on the command line: six of at most 20 digits, with separators.
+inline constexpr std::size_t dump_writer_numbers_length = 6 * 21 + 1;
+
+WINSVC_INLINE dump_writer::dump_writer(const std::string& folder, const std::string& name,
+                                       std::chrono::milliseconds timeout)
+    : timeout_(timeout) {
+  // Memory contains secrets: only the system, administrators and this account may read a dump, in any folder.
+  if (const auto sid = current_user_sid()) {
+    if (auto descriptor = descriptor_of("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + *sid + ")"))
+      security_ = *std::move(descriptor);
+  }
+  constexpr std::string_view longest = "-20260131-080509-4294967295.dmp";
+  path_ = wide_path(path_join(folder, name + std::string(longest)));
+  name_length_ = path_.size() - longest.size();
+  executable_ = wide_path(executable_path());
+  command_line_ = L'"' + executable_ + L"\" " + to_wide(dump_writer_argument);
+  command_line_.reserve(command_line_.size() + dump_writer_numbers_length);
+  SIZE_T size = 0;
+  ::InitializeProcThreadAttributeList(nullptr, 1, 0, &size);  // fails and returns the size
+  attributes_.resize(size / sizeof(std::uint64_t) + 1);
+}
+
+WINSVC_INLINE void dump_writer::complete_path() noexcept {
+  SYSTEMTIME now{};
+  ::GetSystemTime(&now);
+  char name[64];
+  const int length = std::snprintf(name, sizeof name, "-%04u%02u%02u-%02u%02u%02u-%lu.dmp", now.wYear, now.wMonth,
+                                   now.wDay, now.wHour, now.wMinute, now.wSecond,
+                                   static_cast<unsigned long>(::GetCurrentProcessId()));
+  path_.resize(name_length_);
+  for (int i = 0; i < length; ++i) path_ += static_cast<wchar_t>(name[i]);
+}
+
+WINSVC_INLINE unique_handle dump_writer::start_process(HANDLE file, DWORD thread, const void* pointers,
+                                                       DWORD code) noexcept {
+  HANDLE self = nullptr;
+  if (!::DuplicateHandle(::GetCurrentProcess(), ::GetCurrentProcess(), ::GetCurrentProcess(), &self, 0, TRUE,
+                         DUPLICATE_SAME_ACCESS))
+    return {};
+  const unique_handle process(self);
+  const auto number = [this](unsigned long long value) {
+    char digits[24];
+    const int length = std::snprintf(digits, sizeof digits, " %llu", value);
+    for (int i = 0; i < length; ++i) command_line_ += static_cast<wchar_t>(digits[i]);
+  };
+  number(reinterpret_cast<std::uintptr_t>(self));
+  number(reinterpret_cast<std::uintptr_t>(file));
+  number(thread);
+  number(reinterpret_cast<std::uintptr_t>(pointers));
+  number(code);
+  number(static_cast<unsigned long long>(timeout_.count()));
+
+  // Only these two handles: sockets and files are inheritable too.
+  HANDLE inherited[] = {self, file};
+  STARTUPINFOEXW startup{};
+  startup.StartupInfo.cb = sizeof startup;
+  startup.lpAttributeList = reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(attributes_.data());
+  SIZE_T size = attributes_.size() * sizeof(std::uint64_t);
+  if (!::InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &size)) return {};
+  constexpr DWORD_PTR handle_list = 0x00020002;  // PROC_THREAD_ATTRIBUTE_HANDLE_LIST
+  PROCESS_INFORMATION started{};
+  const bool ok = ::UpdateProcThreadAttribute(startup.lpAttributeList, 0, handle_list, inherited, sizeof inherited,
+                                              nullptr, nullptr) &&
+                  ::CreateProcessW(executable_.c_str(), command_line_.data(), nullptr, nullptr, TRUE,
+                                   CREATE_NO_WINDOW | EXTENDED_STARTUPINFO_PRESENT, nullptr, nullptr,
+                                   &startup.StartupInfo, &started);
+  const DWORD error = ::GetLastError();
+  ::DeleteProcThreadAttributeList(startup.lpAttributeList);
+  ::SetLastError(error);
+  if (!ok) return {};
+  ::CloseHandle(started.hThread);
+  return unique_handle(started.hProcess);
+}
+
+WINSVC_INLINE DWORD dump_writer::write(DWORD thread, const EXCEPTION_POINTERS* pointers, DWORD code) noexcept {
+  complete_path();
+  DWORD error = 0;
+  {
+    SECURITY_ATTRIBUTES attributes{sizeof attributes, security_.get(), TRUE};
+    constexpr DWORD right_to_delete = 0x10000;
+    const unique_handle file(::CreateFileW(path_.c_str(), GENERIC_WRITE | right_to_delete, FILE_SHARE_DELETE,
+                                           &attributes, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
+    if (!file) return ::GetLastError();
+    const unique_handle process = start_process(file.get(), thread, pointers, code);
+    // The margin is for the second process, which ends this one at the timeout.
+    const auto limit = static_cast<DWORD>(timeout_.count()) + 2'000;
+    if (!process) {
+      error = ::GetLastError();
+    } else if (::WaitForSingleObject(process.get(), limit) != WAIT_OBJECT_0 ||
+               !::GetExitCodeProcess(process.get(), &error)) {
+      error = ERROR_TIMEOUT;
+    } else if (error == 0) {
+      return 0;
+    }
+  }
+  ::DeleteFileW(path_.c_str());
+  return error != 0 ? error : ERROR_WRITE_FAULT;
+}
+
+/// After the timeout, removes the incomplete dump and ends both processes.
+WINSVC_INLINE void end_process_after(HANDLE process, HANDLE file, std::chrono::milliseconds timeout, DWORD code) {
+  ::Sleep(static_cast<DWORD>(timeout.count()));
+  FILE_DISPOSITION_INFO disposition{TRUE};
+  ::SetFileInformationByHandle(file, FileDispositionInfo, &disposition, sizeof disposition);
+  ::CloseHandle(file);  // the crashed process has the other handle: the file disappears when that process ends
+  ::TerminateProcess(process, code);
+  ::TerminateProcess(::GetCurrentProcess(), ERROR_TIMEOUT);
+}
+
+WINSVC_INLINE std::optional<int> run_dump_writer(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] != dump_writer_argument) return std::nullopt;
+  std::uint64_t numbers[6] = {};
+  if (arguments.size() != 7) return static_cast<int>(ERROR_INVALID_PARAMETER);
+  for (std::size_t i = 0; i < 6; ++i) {
+    if (!base::parse_number(arguments[i + 1], UINT64_MAX, numbers[i])) return static_cast<int>(ERROR_INVALID_PARAMETER);
+  }
+  const auto to_handle = [](std::uint64_t value) {
+    return reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(value));
+  };
+  const HANDLE process = to_handle(numbers[0]), file = to_handle(numbers[1]);
+  const auto code = static_cast<DWORD>(numbers[4]);
+  const std::chrono::milliseconds timeout(numbers[5]);
+  ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+  start_thread([=] { end_process_after(process, file, timeout, code); }).detach();
+
+#pragma pack(push, 4)
+  struct dump_exception {  // MINIDUMP_EXCEPTION_INFORMATION; <dbghelp.h> is not included because of its macros
+    DWORD thread;
+    EXCEPTION_POINTERS* pointers;
+    BOOL client_pointers;
+  };
+#pragma pack(pop)
+  using write_dump_function = BOOL(WINAPI*)(HANDLE process, DWORD id, HANDLE file, int type, const dump_exception*,
+                                            const void*, const void*);
+  const auto write_dump = system_library("dbghelp.dll").find<write_dump_function>("MiniDumpWriteDump");
+  if (!write_dump) end_process(static_cast<int>(ERROR_MOD_NOT_FOUND));
+  const dump_exception exception{static_cast<DWORD>(numbers[2]),
+                                 static_cast<EXCEPTION_POINTERS*>(to_handle(numbers[3])), TRUE};
+  // MINIDUMP_TYPE: memory that the stacks refer to, unloaded modules and thread times, but not the complete heap.
+  constexpr int indirect = 0x40, unloaded = 0x20, times = 0x1000;
+  const bool ok = write_dump(process, ::GetProcessId(process), file, indirect | unloaded | times, &exception, nullptr,
+                             nullptr) != 0;
+  const DWORD error = ok ? 0 : ::GetLastError();
+  // Without destructors: the other thread sleeps. The code of a failure may be an HRESULT.
+  end_process(static_cast<int>(ok ? 0 : error != 0 ? error : ERROR_WRITE_FAULT));
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/runtime_error_mode.hpp
+// =====================================================================================================================
+
+// Error mode of the process: no fault opens a message box, which would block a service forever, because a service has
+// no desktop that a user sees.
+//
+// Source: SetErrorMode in the Win32 documentation; _set_error_mode, _set_abort_behavior, _CrtSetReportMode in the C
+// runtime documentation. A Debug build shows the box by default, and abort() shows it before it raises SIGABRT.
+
+#include <cstdlib>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Sets the mode; the destructor restores the previous mode. A child process inherits the mode, unless it is started
+/// with CREATE_DEFAULT_ERROR_MODE.
+class no_message_boxes {
+ public:
+  no_message_boxes() noexcept {
+    ::SetErrorMode(system_ | SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+#if defined(_MSC_VER) || defined(_UCRT)
+    abort_ = ::_set_abort_behavior(0, abort_flags);
+#endif
+#if defined(_MSC_VER) && defined(_DEBUG)
+    for (int type = 0; type < report_types; ++type) modes_[type] = ::_CrtSetReportMode(type, _CRTDBG_MODE_DEBUG);
+#endif
+  }
+  ~no_message_boxes() {
+    ::SetErrorMode(system_);
+    ::_set_error_mode(runtime_);
+#if defined(_MSC_VER) || defined(_UCRT)
+    ::_set_abort_behavior(abort_, abort_flags);
+#endif
+#if defined(_MSC_VER) && defined(_DEBUG)
+    for (int type = 0; type < report_types; ++type) ::_CrtSetReportMode(type, modes_[type]);
+#endif
+  }
+  no_message_boxes(const no_message_boxes&) = delete;
+  no_message_boxes& operator=(const no_message_boxes&) = delete;
+
+ private:
+  UINT system_ = ::GetErrorMode();
+  int runtime_ = ::_set_error_mode(_OUT_TO_STDERR);
+#if defined(_MSC_VER) || defined(_UCRT)
+  static constexpr unsigned abort_flags = 0x1 | 0x4;  // _WRITE_ABORT_MSG, _CALL_REPORTFAULT
+  unsigned abort_ = 0;
+#endif
+#if defined(_MSC_VER) && defined(_DEBUG)
+  static constexpr int report_types = 3;  // _CRT_WARN, _CRT_ERROR, _CRT_ASSERT
+  int modes_[report_types] = {};
+#endif
 };
 
 }  // namespace detail::os
@@ -23551,21 +24632,24 @@ class system_library {
 // Crash handler on Windows (os/crash.hpp).
 //
 // The crashing thread may have no stack left and may hold any lock, also the lock of the heap. So it only stores
-// pointers to the exception and waits, with a timeout, for the report thread, which exists from the start. That thread
-// writes the dump before it allocates memory. Then the process ends, also if the report failed.
+// pointers (os/win/crash_cause.hpp), without an allocation, and waits with a timeout. Two threads exist from the start:
 //
-// Source: SetUnhandledExceptionFilter, MiniDumpWriteDump, EXCEPTION_RECORD, set_terminate in the Win32 and C runtime
-// documentation.
+//   report thread   describes the cause and calls on_crash; after the dump, it calls on_dump
+//   dump thread     when on_crash has returned, or after its timeout, starts the process that writes the dump
+//
+// Then the crashing thread ends the process, also if a report or the dump failed or hangs.
+//
+// Source: SetUnhandledExceptionFilter, AddVectoredExceptionHandler, set_terminate, _set_invalid_parameter_handler,
+// _set_purecall_handler and _CrtSetReportHook2 in the Win32 and C runtime documentation.
 
 #include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -23574,176 +24658,209 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-/// Describes an exception: `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`.
-[[nodiscard]] std::string exception_description(const EXCEPTION_RECORD& record);
-
 struct crash_handler::state {
-#pragma pack(push, 4)
-  struct dump_exception {  // MINIDUMP_EXCEPTION_INFORMATION; <dbghelp.h> is not included because of its macros
-    DWORD thread;
-    EXCEPTION_POINTERS* pointers;
-    BOOL client_pointers;
-  };
-#pragma pack(pop)
-  using write_dump_function = BOOL(WINAPI*)(HANDLE process, DWORD id, HANDLE file, int type, const dump_exception*,
-                                            const void*, const void*);
-  static constexpr std::uint32_t exception_in_service = 1064;
-
   crash_handler_options options;
-  write_dump_function write_dump = nullptr;
-  std::wstring dump_path;               // allocated with the length of the longest name
-  std::size_t name_length = 0;          // length of dump_path without date, time and process ID; 0: no dump requested
-  local_memory dump_security{nullptr};  // security descriptor of the dump
-  unique_handle crash_event, dump_written, report_done;
-  std::thread report_thread;
-  std::atomic<DWORD> report_thread_id{0};
+  std::optional<dump_writer> dump;  // nullopt: no dump requested
+  unique_handle crash_event, reported, dumped, finished_reports;
+  std::thread report_thread, dump_thread;
+  std::atomic<DWORD> report_thread_id{0}, dump_thread_id{0};
+  reserved_stack stack;  // of the thread that creates the handler
+  no_message_boxes error_mode;
   LPTOP_LEVEL_EXCEPTION_FILTER previous_filter = nullptr;
+  void* vectored_handler = nullptr;
   std::terminate_handler previous_terminate = nullptr;
   void (*previous_abort)(int) = SIG_DFL;
+  _invalid_parameter_handler previous_invalid_parameter = nullptr;
+#if defined(_MSC_VER)
+  _purecall_handler previous_pure_call = nullptr;
+#endif
 
-  // The crashing thread writes these before it sets crash_event; the report thread reads them after that.
-  std::string description;  // empty: describe the exception
-  DWORD code = 0, thread = 0;
-  EXCEPTION_POINTERS* pointers = nullptr;
-  std::atomic<bool> claimed{false}, finished{false};
+  crash_cause cause;      // written by the crashing thread before it sets crash_event
+  DWORD dump_error = 0;   // written by the dump thread before it sets dumped
+  std::atomic<bool> claimed{false}, stopping{false};
 
   static std::atomic<state*>& current() noexcept {
     static std::atomic<state*> instance{nullptr};
     return instance;
   }
+  [[nodiscard]] DWORD report_limit() const noexcept { return static_cast<DWORD>(options.report_timeout.count()); }
 
   // -- on the crashing thread --
 
   /// Starts the report, waits for it and ends the process.
-  [[noreturn]] void end_process(DWORD exit_code, EXCEPTION_POINTERS* exception) noexcept {
-    code = exit_code;
-    pointers = exception;
-    thread = ::GetCurrentThreadId();
+  [[noreturn]] void end_process(DWORD exit_code, EXCEPTION_POINTERS* pointers) noexcept {
+    cause.code = exit_code;
+    cause.pointers = pointers;
+    cause.thread = ::GetCurrentThreadId();
     ::SetEvent(crash_event.get());
-    ::WaitForSingleObject(dump_written.get(), 30'000);
-    ::WaitForSingleObject(report_done.get(), static_cast<DWORD>(options.report_timeout.count()));
-    for (;;) ::TerminateProcess(::GetCurrentProcess(), code);
+    const bool is_reported = ::WaitForSingleObject(reported.get(), report_limit()) == WAIT_OBJECT_0;
+    if (dump) {
+      constexpr DWORD start_of_process = 5'000;  // ms
+      ::WaitForSingleObject(dumped.get(), static_cast<DWORD>(options.dump_timeout.count()) + start_of_process);
+      if (is_reported) ::WaitForSingleObject(finished_reports.get(), report_limit());
+    }
+    for (;;) ::TerminateProcess(::GetCurrentProcess(), cause.code);
   }
-  /// Returns for the first crash. A second crashing thread waits here until the first ends the process. If the report
-  /// thread crashes, it ends the process, because the first thread waits for it.
+  /// Returns for the first crash. A second crashing thread waits here until the first ends the process. If a thread of
+  /// the crash handler crashes, it ends the process, because the first thread waits for it.
   void claim() noexcept {
     if (!claimed.exchange(true)) return;
-    if (::GetCurrentThreadId() == report_thread_id) ::TerminateProcess(::GetCurrentProcess(), code);
+    const DWORD thread = ::GetCurrentThreadId();
+    if (thread == report_thread_id || thread == dump_thread_id)
+      ::TerminateProcess(::GetCurrentProcess(), cause.code);
     ::Sleep(INFINITE);
   }
   /// Ends the process without a structured exception: creates an exception record, so that a debugger shows this place.
-  [[noreturn]] void wait_until_terminated() noexcept {
+  [[noreturn]] void end_without_exception(crash_cause::kind kind) noexcept {
+    cause.kind_of_cause = kind;
     CONTEXT context{};
     ::RtlCaptureContext(&context);
     EXCEPTION_RECORD record{};
     record.ExceptionCode = 0x40000015;  // STATUS_FATAL_APP_EXIT
-    EXCEPTION_POINTERS exception{&record, &context};
-    end_process(exception_in_service, &exception);
+    EXCEPTION_POINTERS pointers{&record, &context};
+    end_process(crash_cause::exception_in_service, &pointers);
   }
 
-  static LONG WINAPI on_exception(EXCEPTION_POINTERS* exception) noexcept {
-    const EXCEPTION_RECORD& record = *exception->ExceptionRecord;
+  static LONG WINAPI on_exception(EXCEPTION_POINTERS* pointers) noexcept {
+    const EXCEPTION_RECORD& record = *pointers->ExceptionRecord;
     // An uncaught throw of libgcc: if the filter continues it, it returns to __cxa_throw, which calls std::terminate.
-    constexpr DWORD gnu_throw = 0x20474343, gnu_mask = 0x20FFFFFF, microsoft_throw = 0xE06D7363;
+    constexpr DWORD gnu_throw = 0x20474343, gnu_mask = 0x20FFFFFF;
     const bool is_continuable = (record.ExceptionFlags & EXCEPTION_NONCONTINUABLE) == 0;
     if ((record.ExceptionCode & gnu_mask) == gnu_throw && is_continuable) return EXCEPTION_CONTINUE_EXECUTION;
     state* const s = current();
     if (!s) return EXCEPTION_CONTINUE_SEARCH;  // other code restored this filter after the handler was destroyed
     s->claim();
-    if (record.ExceptionCode == microsoft_throw) {
-      s->description = terminate_message();
-      s->end_process(exception_in_service, exception);
+    if (record.ExceptionCode == crash_cause::microsoft_throw) {
+      s->cause.uncaught.capture(*pointers);
+      s->end_process(crash_cause::exception_in_service, pointers);
     }
-    s->end_process(record.ExceptionCode, exception);
+    s->end_process(record.ExceptionCode, pointers);
+  }
+  /// Windows reports a corrupted heap to vectored handlers only, not to the unhandled-exception filter.
+  static LONG WINAPI on_corrupted_heap(EXCEPTION_POINTERS* pointers) noexcept {
+    constexpr DWORD heap_corruption = 0xC0000374;
+    if (pointers->ExceptionRecord->ExceptionCode != heap_corruption) return EXCEPTION_CONTINUE_SEARCH;
+    return on_exception(pointers);
   }
 
   [[noreturn]] static void on_terminate() noexcept {
     state* const s = current();
     if (!s) std::abort();
     s->claim();
-    s->description = terminate_message();
-    s->wait_until_terminated();
+    s->cause.uncaught.capture();
+    s->end_without_exception(crash_cause::kind::terminate);
   }
-
   /// SIGABRT. Microsoft's set_terminate applies to one thread; an exception that leaves another thread calls abort().
   static void on_abort(int) noexcept {
     state* const s = current();
     if (!s) return;
     s->claim();
-    const std::string message = current_exception_message();
-    s->description = message.empty() ? "abort()" : "abort(): " + message;
-    s->wait_until_terminated();
+    s->cause.uncaught.capture();
+    s->end_without_exception(crash_cause::kind::abort);
   }
+  static void on_invalid_parameter(const wchar_t* expression, const wchar_t* function, const wchar_t*, unsigned,
+                                   std::uintptr_t) noexcept {
+    state* const s = current();
+    if (!s) return;
+    s->claim();
+    s->cause.expression = expression;
+    s->cause.function = function;
+    s->end_without_exception(crash_cause::kind::invalid_parameter);
+  }
+#if defined(_MSC_VER)
+  static void __cdecl on_pure_call() noexcept {
+    state* const s = current();
+    if (!s) return;
+    s->claim();
+    s->end_without_exception(crash_cause::kind::pure_call);
+  }
+#if defined(_DEBUG)
+  static int __cdecl on_debug_report(int type, char* message, int*) noexcept {
+    state* const s = current();
+    if (!s || type == _CRT_WARN) return FALSE;
+    s->claim();
+    for (std::size_t i = 0; message && message[i] != '\0' && i + 1 < sizeof s->cause.text; ++i)
+      s->cause.text[i] = message[i];
+    s->end_without_exception(crash_cause::kind::assertion);
+  }
+#endif
+#endif
 
-  // -- on the report thread --
+  // -- on the threads of the crash handler --
 
   void report_thread_main() {
+    report_thread_id = ::GetCurrentThreadId();
     ::WaitForSingleObject(crash_event.get(), INFINITE);
-    if (finished) return;
-    const std::uint32_t dump_error = name_length != 0 ? dump() : 0;
-    ::SetEvent(dump_written.get());
+    if (stopping) return;
+    crash_report report;
     try {
-      crash_report report;
-      report.description = description.empty() ? exception_description(*pointers->ExceptionRecord) : description;
-      report.code = code;
-      report.dump_error = dump_error;
-      if (name_length != 0 && dump_error == 0) report.dump = to_utf8(dump_path);
-      delete_old_dumps();
+      report.description = describe(cause);
+      report.code = cause.code;
       if (options.on_crash) options.on_crash(report);
     } catch (...) {  // the process ends in any case
     }
-    ::SetEvent(report_done.get());
-  }
-
-  /// Allocates the memory for the longest path, so that a crash needs no allocation.
-  void prepare_dump() {
-    if (options.folder.empty()) return;
-    // Memory contains secrets: only the system, administrators and this account may read a dump, in any folder.
-    if (const auto sid = current_user_sid()) {
-      if (auto descriptor = descriptor_of("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + *sid + ")"))
-        dump_security = *std::move(descriptor);
+    ::SetEvent(reported.get());
+    if (!dump) return;
+    ::WaitForSingleObject(dumped.get(), INFINITE);
+    try {
+      report.dump_error = dump_error;
+      if (dump_error == 0) report.dump = dump->path();
+      delete_old_dumps();
+      if (options.on_dump) options.on_dump(report);
+    } catch (...) {
     }
-    write_dump = system_library("dbghelp.dll").find<write_dump_function>("MiniDumpWriteDump");
-    constexpr std::string_view longest = "-20260131-080509-4294967295.dmp";
-    dump_path = wide_path(path_join(options.folder, options.name + std::string(longest)));
-    name_length = dump_path.size() - longest.size();
+    ::SetEvent(finished_reports.get());
   }
-
-  std::uint32_t dump() noexcept {
-    if (!write_dump) return ERROR_MOD_NOT_FOUND;
-    SYSTEMTIME now{};
-    ::GetSystemTime(&now);
-    char name[64];
-    const int length = std::snprintf(name, sizeof name, "-%04u%02u%02u-%02u%02u%02u-%lu.dmp", now.wYear, now.wMonth,
-                                     now.wDay, now.wHour, now.wMinute, now.wSecond,
-                                     static_cast<unsigned long>(::GetCurrentProcessId()));
-    dump_path.resize(name_length);
-    for (int i = 0; i < length; ++i) dump_path += static_cast<wchar_t>(name[i]);
-
-    DWORD error = 0;
-    {
-      SECURITY_ATTRIBUTES attributes{sizeof(SECURITY_ATTRIBUTES), dump_security.get(), FALSE};
-      const unique_handle file(
-          ::CreateFileW(dump_path.c_str(), GENERIC_WRITE, 0, &attributes, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
-      if (!file) return ::GetLastError();
-      // MINIDUMP_TYPE: memory that the stacks refer to, unloaded modules and thread times, but not the complete heap.
-      constexpr int indirect = 0x40, unloaded = 0x20, times = 0x1000;
-      const dump_exception exception{thread, pointers, FALSE};
-      if (write_dump(::GetCurrentProcess(), ::GetCurrentProcessId(), file.get(), indirect | unloaded | times,
-                     &exception, nullptr, nullptr)) {
-        return 0;
-      }
-      error = ::GetLastError();
-    }
-    ::DeleteFileW(dump_path.c_str());
-    return error != 0 ? error : ERROR_WRITE_FAULT;
+  void dump_thread_main() {
+    dump_thread_id = ::GetCurrentThreadId();
+    ::WaitForSingleObject(crash_event.get(), INFINITE);
+    if (stopping) return;
+    ::WaitForSingleObject(reported.get(), report_limit());
+    dump_error = dump->write(cause.thread, cause.pointers, cause.code);
+    ::SetEvent(dumped.get());
   }
-
   void delete_old_dumps() const {
     const auto files = list_files(options.folder);
     if (!files) return;
     for (const auto& file : excess_dumps(*files, options.name, options.max_dumps))
       remove_file(path_join(options.folder, file));
+  }
+
+  // -- on the thread that owns the handler --
+
+  void set_handlers() noexcept {
+    current() = this;
+    previous_filter = ::SetUnhandledExceptionFilter(&on_exception);
+    vectored_handler = ::AddVectoredExceptionHandler(1, &on_corrupted_heap);
+    previous_terminate = std::set_terminate(&on_terminate);
+    previous_abort = std::signal(SIGABRT, &on_abort);
+    previous_invalid_parameter = ::_set_invalid_parameter_handler(&on_invalid_parameter);
+#if defined(_MSC_VER)
+    previous_pure_call = ::_set_purecall_handler(&on_pure_call);
+#if defined(_DEBUG)
+    ::_CrtSetReportHook2(_CRT_RPTHOOK_INSTALL, &on_debug_report);
+#endif
+#endif
+  }
+  /// Restores the previous handlers; keeps a handler that other code has installed since.
+  void restore_handlers() noexcept {
+    const auto filter = ::SetUnhandledExceptionFilter(previous_filter);
+    if (filter != &on_exception) ::SetUnhandledExceptionFilter(filter);
+    if (vectored_handler) ::RemoveVectoredExceptionHandler(vectored_handler);
+    const auto terminate = std::set_terminate(previous_terminate);
+    if (terminate != &on_terminate) std::set_terminate(terminate);
+    const auto abort = std::signal(SIGABRT, previous_abort);
+    if (abort != &on_abort) std::signal(SIGABRT, abort);
+    const auto invalid_parameter = ::_set_invalid_parameter_handler(previous_invalid_parameter);
+    if (invalid_parameter != &on_invalid_parameter) ::_set_invalid_parameter_handler(invalid_parameter);
+#if defined(_MSC_VER)
+    const auto pure_call = ::_set_purecall_handler(previous_pure_call);
+    if (pure_call != &on_pure_call) ::_set_purecall_handler(pure_call);
+#if defined(_DEBUG)
+    ::_CrtSetReportHook2(_CRT_RPTHOOK_REMOVE, &on_debug_report);
+#endif
+#endif
+    current() = nullptr;
   }
 };
 
@@ -23759,83 +24876,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) {
-  struct known_exception {
-    DWORD code;
-    const char* description;
-  };
-  constexpr known_exception table[] = {
-      {0xC0000005, "an access violation"},         {0xC00000FD, "a stack overflow"},
-      {0xC0000094, "an integer division by zero"}, {0xC0000095, "an integer overflow"},
-      {0xC000001D, "an illegal instruction"},      {0xC0000096, "a privileged instruction"},
-      {0xC0000006, "a page that cannot be read"},  {0xC000008C, "an array index out of bounds"},
-      {0x80000002, "a misaligned access"},         {0x80000003, "a breakpoint"},
-      {0xC000008E, "a division by zero"},          {0xC0000090, "an invalid floating-point operation"},
-  };
-  char text[64];
-  std::snprintf(text, sizeof text, "exception 0x%08lX", static_cast<unsigned long>(record.ExceptionCode));
-  std::string out = text;
-  for (const auto& known : table) {
-    if (known.code == record.ExceptionCode) out = known.description;
-  }
-
-  std::snprintf(text, sizeof text, " at %p", record.ExceptionAddress);
-  out += text;
-  HMODULE module = nullptr;
-  wchar_t file[MAX_PATH];
-  if (::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
-                           static_cast<const wchar_t*>(record.ExceptionAddress), &module) &&
-      ::GetModuleFileNameW(module, file, MAX_PATH) != 0) {
-    const std::string path = to_utf8(file);
-    const auto offset = static_cast<const char*>(record.ExceptionAddress) - reinterpret_cast<const char*>(module);
-    std::snprintf(text, sizeof text, "+0x%llx)", static_cast<unsigned long long>(offset));
-    out += " (" + path.substr(path.find_last_of("/\\") + 1) + text;
-  }
-
-  if (record.ExceptionCode == EXCEPTION_ACCESS_VIOLATION && record.NumberParameters >= 2) {
-    const ULONG_PTR access = record.ExceptionInformation[0];
-    std::snprintf(text, sizeof text, ", %s 0x%llx", access == 0 ? "reading" : access == 1 ? "writing" : "executing",
-                  static_cast<unsigned long long>(record.ExceptionInformation[1]));
-    out += text;
-  }
-  return out;
-}
-
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
   state_->options.name = scm::folder_name(state_->options.name);
-  state_->prepare_dump();
-  const auto make_event = [] { return unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr)); };
-  state_->crash_event = make_event();
-  state_->dump_written = make_event();
-  state_->report_done = make_event();
-  if (!state_->crash_event || !state_->dump_written || !state_->report_done) return;  // no report without events
-  state_->report_thread = std::thread([state = state_] {
-    state->report_thread_id = ::GetCurrentThreadId();
-    state->report_thread_main();
-  });
-  state::current() = state_;
-  state_->previous_filter = ::SetUnhandledExceptionFilter(&state::on_exception);
-  state_->previous_terminate = std::set_terminate(&state::on_terminate);
-  state_->previous_abort = std::signal(SIGABRT, &state::on_abort);
+  if (!state_->options.folder.empty())
+    state_->dump.emplace(state_->options.folder, state_->options.name, state_->options.dump_timeout);
+  for (unique_handle* event : {&state_->crash_event, &state_->reported, &state_->dumped, &state_->finished_reports}) {
+    *event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+    if (!*event) return;  // no report without events
+  }
+  if (state_->dump) state_->dump_thread = start_thread([state = state_] { state->dump_thread_main(); });
+  state_->report_thread = start_thread([state = state_] { state->report_thread_main(); });
+  state_->set_handlers();
 }
 
 WINSVC_INLINE crash_handler::~crash_handler() {
-  if (!state_->report_thread.joinable()) {
-    delete state_;
-    return;
+  if (state_->report_thread.joinable()) {
+    state_->restore_handlers();
+    state_->stopping = true;
+    ::SetEvent(state_->crash_event.get());
+    state_->report_thread.join();
+    if (state_->dump_thread.joinable()) state_->dump_thread.join();
   }
-  // Restore the previous handlers; keep a handler that other code has installed since.
-  const auto filter = ::SetUnhandledExceptionFilter(state_->previous_filter);
-  if (filter != &state::on_exception) ::SetUnhandledExceptionFilter(filter);
-  const auto terminate = std::set_terminate(state_->previous_terminate);
-  if (terminate != &state::on_terminate) std::set_terminate(terminate);
-  const auto abort = std::signal(SIGABRT, state_->previous_abort);
-  if (abort != &state::on_abort) std::signal(SIGABRT, abort);
-  state::current() = nullptr;
-  state_->finished = true;
-  ::SetEvent(state_->crash_event.get());
-  state_->report_thread.join();
   delete state_;
 }
 
@@ -23962,9 +25024,7 @@ class native_dispatcher final : public dispatcher {
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24131,14 +25191,7 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE std::string random_pipe_name() {
-  std::random_device random;  // the generator of the system, with all compilers for Windows
-  std::string name = "winsvc-";
-  for (int i = 0; i < 4; ++i) {
-    char digits[9];
-    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(random()));
-    name += digits;
-  }
-  return name;
+  return "winsvc-" + base::random_hex(32);
 }
 WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
   return name.size() == 39 && base::starts_with(name, "winsvc-") &&
@@ -24425,7 +25478,7 @@ WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   if (!reader_state->stop_event) return;
   reader_state->on_key = std::move(on_key);
   try {
-    reader_state->reader = std::thread([s = reader_state.get()] { s->read(); });
+    reader_state->reader = start_thread([s = reader_state.get()] { s->read(); });
   } catch (const std::exception&) {  // the system cannot create a thread: report no keys
     return;
   }
@@ -24971,20 +26024,19 @@ WINSVC_INLINE bool change_directory(const std::string& folder) noexcept {
 }
 
 WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
-  using get_folder = HRESULT(WINAPI*)(const GUID&, DWORD, HANDLE, wchar_t**);
-  using free_memory = void(WINAPI*)(void*);
-  const GUID program_data = {0x62AB5D82, 0xFDC1, 0x4DC3, {0xA9, 0xDD, 0x07, 0x0D, 0x1D, 0x49, 0x5D, 0x97}};
-  const auto known_folder = system_library("shell32.dll").find<get_folder>("SHGetKnownFolderPath");
-  const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree");
-  if (!known_folder || !release) return sys_failure(ERROR_PROC_NOT_FOUND);
-
-  wchar_t* path = nullptr;
-  const HRESULT result = known_folder(program_data, 0, nullptr, &path);
-  std::string folder = to_utf8(path);
-  release(path);
-  if (FAILED(result)) return sys_failure(static_cast<std::uint32_t>(result) & 0xFFFFu);
-
-  return path_join(folder, scm::folder_name(service_name));
+  // Not from SHGetKnownFolderPath: it loads shell32.dll and with it user32.dll, and a process with user32.dll receives
+  // no console event for a log-off or a shutdown (SetConsoleCtrlHandler). The registry first: any program may have
+  // changed the environment of this one.
+  std::wstring folder(MAX_PATH, L'\0');
+  auto size = static_cast<DWORD>(folder.size() * sizeof(wchar_t));
+  constexpr auto profiles = L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList";
+  // RRF_RT_REG_SZ also accepts REG_EXPAND_SZ and replaces its variables.
+  const LSTATUS status =
+      ::RegGetValueW(HKEY_LOCAL_MACHINE, profiles, L"ProgramData", RRF_RT_REG_SZ, nullptr, &folder[0], &size);
+  if (status == ERROR_SUCCESS) return path_join(to_utf8(folder.c_str()), scm::folder_name(service_name));
+  if (const auto variable = environment_variable("ProgramData"); variable && !variable->empty())
+    return path_join(*variable, scm::folder_name(service_name));
+  return sys_failure(static_cast<std::uint32_t>(status));
 }
 
 WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
@@ -25020,6 +26072,47 @@ WINSVC_INLINE void report_event(const std::string& source, scm::event_level leve
 
 #endif  // WINSVC_BODIES_OS
 
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/thread.hpp
+// =====================================================================================================================
+
+// Reserved stack on Windows (os/thread.hpp).
+//
+// Wine ignores the size: it commits the whole stack and puts the guard page at its end, so that two pages remain after
+// an overflow. Its dispatcher of exceptions needs more on a processor with large registers. So the guard page is moved.
+//
+// Source: SetThreadStackGuarantee and "Creating Guard Pages" in the Win32 documentation.
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_OS_WINDOWS
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE reserved_stack::reserved_stack() noexcept {
+  constexpr ULONG reserve = 64 * 1024;  // the default stack of a program is 1 MiB; the filter needs a few KiB
+  ULONG size = reserve;
+  if (!::SetThreadStackGuarantee(&size) || !system_library::runs_under_wine()) return;
+  MEMORY_BASIC_INFORMATION stack{};
+  if (::VirtualQuery(&stack, &stack, sizeof stack) == 0) return;
+  char* const guard = static_cast<char*>(stack.AllocationBase) + reserve;
+  const char* const here = reinterpret_cast<const char*>(&stack);
+  DWORD previous = 0;
+  if (guard + reserve < here) ::VirtualProtect(guard, 4096, PAGE_READWRITE | PAGE_GUARD, &previous);
+}
+/// The system has no call that takes the reserve back.
+WINSVC_INLINE reserved_stack::~reserved_stack() { static_cast<void>(memory_); }
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
@@ -26002,7 +27095,7 @@ namespace detail::log {
 WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
   try {
     thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); })
-                                    : std::thread([this] { thread_main(); });
+                                    : os::start_thread([this] { thread_main(); });
   } catch (...) {  // too many threads, or out of memory: a slow log is better than no log
     synchronous_ = true;
   }
@@ -28350,6 +29443,7 @@ namespace detail::addons {
 
 inline constexpr std::string_view dashboard_js = R"js("use strict";
 const data_url = new URL("data.json", document.currentScript.src);
+const token = new URLSearchParams(location.search).get("token");
 const $ = id => document.getElementById(id);
 const dash = "\u2013";
 
@@ -28704,6 +29798,7 @@ function show(data) {
   show_routes(data.routes);
   work.show([...data.active_requests].sort((a, b) => b.us - a.us), 100);
   settings.show(data.settings);
+  if (data.log_is_hidden) set_text($("no_lines"), "Log lines require the address that 'status' or 'debug' prints");
   show_lines(data.log);
 }
 
@@ -28717,6 +29812,7 @@ async function request_data() {
     const query = new URLSearchParams();
     if (by_second.size) query.set("after", Math.max(...by_second.keys()));
     if (last_line !== undefined) query.set("log", last_line);
+    if (token) query.set("token", token);
     const response = await fetch(`${data_url}?${query}`, {cache: "no-store", signal: AbortSignal.timeout(5000)});
     if (response.ok) data = await response.json();
     else reason = `the service responded with status ${response.status}`;
@@ -28789,6 +29885,9 @@ class router {
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
+  /// Puts `added` in front of each chain without a middleware for which `is_same_kind` is true. Call it after the app
+  /// has registered its routes, before freeze().
+  void add_default_middleware(middleware added, bool (*is_same_kind)(const middleware&) noexcept);
   /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
@@ -28895,6 +29994,27 @@ class router {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+WINSVC_INLINE void router::add_default_middleware(middleware added,
+                                                  bool (*is_same_kind)(const middleware&) noexcept) {
+  using chain_pointer = std::shared_ptr<const api::middleware_chain>;
+  const auto shared = std::make_shared<const middleware>(std::move(added));
+  std::map<chain_pointer, chain_pointer> results;  // many routes share a chain
+  const auto add = [&](chain_pointer& chain) {
+    auto& result = results[chain];
+    if (!result) {
+      api::middleware_chain extended;
+      const bool has_own = std::any_of(chain->begin(), chain->end(), [&](const auto& m) { return is_same_kind(*m); });
+      if (!has_own) extended.push_back(shared);
+      extended.insert(extended.end(), chain->begin(), chain->end());
+      result = std::make_shared<const api::middleware_chain>(std::move(extended));
+    }
+    chain = result;
+  };
+  for (auto& bound : handlers_) add(bound.middleware);
+  for (auto& chain : group_middleware_) add(chain);
+  add(global_middleware_);
+}
 
 WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept {
   for (const auto& entry : table_.entries()) {
@@ -31196,7 +32316,7 @@ WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts&
                                                                std::function<void()> on_timeout)
     : owner_(owner) {
   const std::lock_guard lock(owner_.mutex_);
-  if (!owner_.thread_.joinable()) owner_.thread_ = std::thread([timeouts = &owner_] { timeouts->run(); });
+  if (!owner_.thread_.joinable()) owner_.thread_ = os::start_thread([timeouts = &owner_] { timeouts->run(); });
   timer_ = owner_.timers_.emplace(std::chrono::steady_clock::now() + limit, std::move(on_timeout));
   if (timer_ == owner_.timers_.begin()) owner_.changed_.notify_one();
 }
@@ -34455,7 +35575,7 @@ WINSVC_INLINE void thread_pool::start() {
     if (!start_thread(true) && i == 0)
       throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
   }
-  monitor_ = std::thread([this] { monitor_main(); });
+  monitor_ = os::start_thread([this] { monitor_main(); });
 }
 
 /// Starts one thread; joins threads that have finished. Requires mutex_. Returns false if the system has no thread.
@@ -34472,7 +35592,7 @@ WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
     thread.pool = this;
     thread.is_io.store(as_io_thread);
     try {
-      thread.handle = std::thread([this, &thread] { thread_main(thread); });
+      thread.handle = os::start_thread([this, &thread] { thread_main(thread); });
     } catch (...) {
       threads_.pop_back();
       throw;
@@ -35963,12 +37083,15 @@ struct service_definition {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
+  /// Time to wait for the address at the start of the service; less than `start` waits, so that it receives the reason.
+  std::chrono::seconds bind_timeout{45};
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
   std::optional<api::tls_files> tls;
   http::router router;
   bool access_log = false;          ///< write a log line for each response
   std::string dashboard_path = {};  ///< path of the dashboard; its requests are not in the access log
+  std::string dashboard_token = {};  ///< shows the log in the dashboard; empty if its guard protects the page
   std::vector<std::function<void(server::engine&)>>
       on_engine_created;  ///< called before the engine accepts connections
   std::vector<api::hook> hooks;
@@ -36002,6 +37125,11 @@ struct service_definition {
     if (!data_folder.empty()) return data_folder;
     const auto default_folder = os::data_folder(instance ? scm::instance_name(spec.name, *instance) : spec.name);
     return default_folder ? *default_folder : std::string();
+  }
+  /// Returns the address of the dashboard with its token; "" without a dashboard. `url`: that of the listener.
+  [[nodiscard]] std::string dashboard_url(const std::string& url) const {
+    if (dashboard_path.empty()) return {};
+    return url + dashboard_path + (dashboard_token.empty() ? "" : "?token=" + dashboard_token);
   }
   /// True if the pattern belongs to the dashboard, which sends a request per second.
   [[nodiscard]] bool is_dashboard_route(std::string_view pattern) const noexcept {
@@ -36442,6 +37570,8 @@ WINSVC_INLINE service& service::access_log() {
 // Without a custom guard, only requests from this computer are accepted. A check of the client's address is not
 // sufficient: the name of another site can resolve to 127.0.0.1 (DNS rebinding), and a page of that site then sends
 // requests from a browser on this computer. Therefore the Host of the request must also be a local address or name.
+// Each user of this computer can read the page then, but the log lines and the query strings of requests may contain
+// data of others: they require the token of this run, which `debug` and `status` print.
 
 #include <algorithm>
 #include <array>
@@ -36508,7 +37638,8 @@ class dashboard_data {
     engine.on_response([this](const http::access_record& response) { statistics_->record(response); });
   }
   /// Returns data.json, with the statistics of the seconds after `after` and the log lines after number `log_after`.
-  [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after) const;
+  /// `is_trusted`: with log lines and query strings.
+  [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const;
   static constexpr std::size_t max_routes = 200, max_active_requests = 100;  ///< limits of data.json
 
  private:
@@ -36572,7 +37703,7 @@ WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
   });
 }
 
-WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after) const {
+WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const {
   const auto ms = [](clock::system_time time) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
   };
@@ -36601,15 +37732,19 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   const std::string data_request = "GET " + definition_.dashboard_path + "/data.json";
   const auto is_data_request = [&](const http::active_request& w) { return w.request_line == data_request; };
   requests.erase(std::remove_if(requests.begin(), requests.end(), is_data_request), requests.end());
-  o.put("active_requests", base::json_array(requests, [&number](const http::active_request& w) {
+  o.put("active_requests", base::json_array(requests, [&number, is_trusted](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
     base::json_object_writer active;
-    active.put_text("method", w.request_line.substr(0, blank)).put_text("target", w.request_line.substr(blank + 1));
+    const std::string target = w.request_line.substr(blank + 1);
+    active.put_text("method", w.request_line.substr(0, blank));
+    active.put_text("target", is_trusted ? target : target.substr(0, target.find('?')));
     return active.put("us", number(us)).text();
   }));
   o.put("routes", statistics_->json(max_routes));
-  const auto entries = definition_.recent_entries->after(log_after);
+  o.put("log_is_hidden", is_trusted ? "false" : "true");
+  auto entries = definition_.recent_entries->after(log_after);
+  if (!is_trusted) entries.clear();
   o.put("log", base::json_array(entries, [&](const log::ring_sink::numbered_entry& numbered) {
     const auto& entry = numbered.entry;
     base::json_object_writer line;
@@ -36626,24 +37761,11 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
 }
 
 WINSVC_INLINE bool is_local_request(const request& req) {
-  const auto is_loopback = [](std::string_view address) {
-    static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
-    const auto bytes = parse_ip(address);
-    return bytes && (v4->contains(*bytes) || v6->contains(*bytes));
-  };
   // A proxy on this computer may forward requests of other computers.
   for (const auto forwarded : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
     if (has_header(req, forwarded)) return false;
   }
-  const std::string field = header_text(req, "Host");
-  std::string_view host = field;
-  if (const auto port = host.rfind(':'); port != host.npos && host.find(']', port) == host.npos)
-    host = host.substr(0, port);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-    if (host.find(':') == host.npos) return false;
-  }
-  return is_loopback(client_address(req)) && (base::equal_nocase(host, "localhost") || is_loopback(host));
+  return wire::is_loopback_host(client_address(req)) && wire::is_loopback_host(wire::host_of(header_text(req, "Host")));
 }
 
 WINSVC_INLINE bool is_same_origin_request(const request& req) {
@@ -36667,6 +37789,7 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
   definition_.on_engine_created.push_back(
       [data](detail::server::engine& engine) { data->attach(engine); });  // routes are complete now
   if (!guard) {
+    definition_.dashboard_token = detail::base::random_hex(32);
     guard = [](const request& req, response&, const next_handler& next) {
       if (!detail::host::is_local_request(req))
         abort(403, "this page is available only on the computer of the service");
@@ -36697,8 +37820,10 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
          "/page.js", [send] { return send(detail::addons::dashboard_js, "text/javascript; charset=utf-8"); }, location)
         .hidden();
     definition_.router.serve_while_paused();
-    g.get("/data.json", [send, data](const request& req) {
-      return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
+    g.get("/data.json", [send, data, token = definition_.dashboard_token](const request& req) {
+      const bool is_trusted =
+          token.empty() || equal_secret(query(req, "token", std::string()), token);
+      return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0}), is_trusted),
                   "application/json");
     }, location).hidden();
     definition_.router.serve_while_paused();
@@ -36995,7 +38120,7 @@ WINSVC_INLINE void hook_thread::shared_state::thread_main() {
 }
 
 WINSVC_INLINE hook_result hook_thread::run(std::function<void()> callback, milliseconds timeout) {
-  if (!thread_.joinable()) thread_ = std::thread([shared = state_] { shared->thread_main(); });
+  if (!thread_.joinable()) thread_ = os::start_thread([shared = state_] { shared->thread_main(); });
   std::unique_lock lock(state_->mutex);
   state_->callback = std::move(callback);
   state_->running = true;
@@ -37174,12 +38299,14 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const api::hook& lifecycle_hook,
 // host/builtin_settings.hpp
 // =====================================================================================================================
 
-// Built-in settings (`host`, `port`, `log_level`, `log_format`), the sources of all settings, and the reload.
+// Built-in settings (`host`, `port`, `bind_timeout`, `log_level`, `log_format`), the sources of all settings, and the
+// reload.
 //
 // Sources, in order of precedence: the command line (install stores it in the ImagePath), the environment
 // (HELLO_GREETING), the settings file (`hello.ini` next to the executable, or --config), the default.
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37288,6 +38415,8 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
       declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
   const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
                                                              "port to listen on; 0 selects a free port", at_start));
+  const auto bind_timeout = declare(api::make_setting<std::chrono::seconds>(
+      {"bind_timeout"}, definition.bind_timeout, "time to wait for the address and the port at the start", at_start));
   definition.log_level = declare(api::make_setting<log_level>(
       {"log_level"}, definition.log.threshold(), "minimum level of the log",
       enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
@@ -37296,6 +38425,7 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.log_file.format = format->get();
   definition.host = host->get();
   definition.port = port->get();
+  definition.bind_timeout = bind_timeout->get();
   definition.log.threshold(definition.log_level->get());
 }
 
@@ -37371,7 +38501,7 @@ class settings_watcher {
   /// Starts the thread. A change since the file was read at start also counts. Fails if the folder cannot be watched.
   os::sys_result<void> start() {
     if (auto opened = folder_.open(os::folder_of(path_)); !opened) return opened;
-    thread_ = std::thread([this] {
+    thread_ = os::start_thread([this] {
       try {
         thread_main();
       } catch (const std::exception&) {  // out of memory
@@ -37741,7 +38871,7 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   auto& running = workers_.emplace_back();
   running.definition = &definition;
   try {
-    running.thread = std::thread([this, &running] {
+    running.thread = os::start_thread([this, &running] {
       const os::activity activity("worker", '\'' + running.definition->name + '\'');
       try {
         running.definition->run(stop_.token());
@@ -37884,6 +39014,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
       .put_text("version", definition_.version)
       .put_text("state", name(phase_()));
   json.put_text("url", engine_.address().url()).put_text("since", iso_time(started_at_));
+  json.put_text_if_set("dashboard", definition_.dashboard_url(engine_.address().url()));
   put("answered", engine_.response_count());
   put("answered_in_minute", minute.count);
   put("failed_in_minute", minute.failed);
@@ -38001,8 +39132,12 @@ struct run_options {
   std::function<void(const os::endpoint&)> on_running;    ///< called after RUNNING was reported
   std::function<void(const http::access_record&)> on_response;
   std::function<void(scm::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
-  /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot.
+  /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot. Also
+  /// for a port that is in use (10048, 10013) although no program listens on it: connections of the previous run are
+  /// still open.
   std::chrono::milliseconds bind_timeout{0};
+  std::function<os::sys_result<std::optional<os::port_listener>>(const os::endpoint&)> find_listener =
+      os::find_listener;
   std::chrono::milliseconds bind_retry_delay{500};  ///< between two attempts
   std::string control_channel;  ///< address of the control channel (os/control_channel.hpp); empty: no channel
 };
@@ -38084,6 +39219,7 @@ class runtime {
   bool start();
   bool run_start_hooks();
   bool bind();
+  [[nodiscard]] std::string temporary_bind_reason(std::uint32_t code) const;
   void open_channel();
   void start_workers();
   void start_settings_watcher();
@@ -38280,6 +39416,8 @@ WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
+  if (wire::is_loopback_host(definition_.host))
+    definition_.router.add_default_middleware(allowed_hosts(), addons::is_host_check);
   if (definition_.router.accepts_uploads()) prepare_upload_folder(definition_);
   definition_.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
@@ -38327,8 +39465,18 @@ WINSVC_INLINE bool runtime::run_start_hooks() {
   return true;
 }
 
-/// Binds the listener. An address that does not exist yet is tried again until the timeout; each attempt is a
-/// checkpoint.
+/// Returns the reason why a bind may succeed later; empty if it will not. "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE":
+/// an exclusive bind fails while an accepted connection of an earlier listener is open.
+WINSVC_INLINE std::string runtime::temporary_bind_reason(std::uint32_t code) const {
+  if (code == base::win32_error::address_not_available) return "the network may not be up yet";
+  if (code != base::win32_error::address_in_use && code != base::win32_error::access_to_address) return {};
+  const auto listener = options_.find_listener({definition_.host, definition_.port});
+  if (!listener || *listener) return {};
+  return "no program listens on the port; connections of the previous run may still be open";
+}
+
+/// Binds the listener. If the reason of a failure is temporary, the bind is tried again until the timeout; each attempt
+/// is a checkpoint.
 WINSVC_INLINE bool runtime::bind() {
   engine_ = std::make_unique<server::engine>(definition_.router, definition_.limits, definition_.log);
   for (const auto& notify : definition_.on_engine_created) notify(*engine_);
@@ -38349,13 +39497,14 @@ WINSVC_INLINE bool runtime::bind() {
   for (bool first = true;; first = false) {
     const auto bound = engine_->bind(definition_.host, definition_.port);
     if (bound) return true;
-    if (bound.error().code != base::win32_error::address_not_available ||
-        now() >= deadline) {
+    const std::string reason =
+        options_.bind_timeout.count() != 0 ? temporary_bind_reason(bound.error().code) : std::string();
+    if (reason.empty() || now() >= deadline) {
       fail(bound.error());
       return false;
     }
     if (first) {
-      definition_.log.warn(bound.error().to_string() + "; the network may not be up yet; trying again for up to " +
+      definition_.log.warn(bound.error().to_string() + "; " + reason + "; trying again for up to " +
                            base::duration_text(options_.bind_timeout));
     }
     status_reporter_.apply(scm::lifecycle_event::progress, start_hint());
@@ -38604,8 +39753,9 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
   const auto number = [&reply](const char* name) { return base::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
   const auto in_minute = number("answered_in_minute");
-  std::string out =
-      "  served   " + text("answered") + " responses, " + std::to_string(in_minute) + " in the last minute";
+  const std::string dashboard = base::text_of(*reply, "dashboard");
+  std::string out = dashboard.empty() ? "" : "  page     " + escape_log_text(dashboard) + '\n';
+  out += "  served   " + text("answered") + " responses, " + std::to_string(in_minute) + " in the last minute";
   if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
   if (in_minute != 0) out += ", median " + text("p50_us") + " us, 99th percentile " + text("p99_us") + " us";
   out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
@@ -38717,7 +39867,7 @@ class console_keys {
         service_(service),
         console_(std::move(screen)),
         keys_([this](char key) { on_key(key); }) {
-    if (keys_.is_active()) status_thread_ = std::thread([this] { update_status_line(); });
+    if (keys_.is_active()) status_thread_ = os::start_thread([this] { update_status_line(); });
   }
   ~console_keys() {
     {
@@ -38874,6 +40024,9 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     definition.log.flush();
     keys = std::make_unique<console_keys>(definition, *service, terminal);
     terminal->write_lines(definition.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
+                          (definition.dashboard_path.empty()
+                               ? std::string()
+                               : "dashboard: " + definition.dashboard_url(address.url()) + '\n') +
                           (keys->is_active() ? std::string(keys_help) + '\n' : ""));
   };
   const std::string folder = definition.resolve_data_folder();
@@ -38980,6 +40133,7 @@ class service_host {
   void open_log(service_definition& definition, log_format format);
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
+  void on_dump(logger& log, const os::crash_report& report);
   void write_state_file(scm::saved_state saved);
   void write_failure(const std::string& failure) {
     scm::saved_state saved;
@@ -39053,6 +40207,7 @@ WINSVC_INLINE int service_host::run() {
 }
 
 WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
+  const os::reserved_stack stack;  // of the thread that the dispatcher created
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto code =
       dependencies_.dispatcher.register_handler(name_, [this](const scm::control_event& e) { return control(e); });
@@ -39151,18 +40306,30 @@ WINSVC_INLINE void service_host::report_log_error(std::uint32_t code) {
                "the log file cannot be written: " + os::system_error_message(code) + " (" + std::to_string(code) + ")");
 }
 
+/// Describes a crash, with the requests and hooks that were running.
+WINSVC_INLINE std::string crash_sentence(const os::crash_report& report) {
+  const std::string running = os::running_activities();
+  return "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
+}
+
 /// Reports a crash in the event log, the state file and the log, in this order: the thread may hold any lock, so each
 /// step may block.
 WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& report) {
-  const std::string dump = !report.dump.empty()      ? "; dump: " + report.dump
-                           : report.dump_error != 0 ? "; no dump: " + os::system_error_message(report.dump_error)
-                                                    : std::string();
-  const std::string running = os::running_activities();
-  const std::string sentence =
-      "crashed: " + report.description + (running.empty() ? "" : " while running " + running) + dump;
+  const std::string sentence = crash_sentence(report);
   report_event(scm::service_event::crashed, name_ + ' ' + sentence);
   write_failure(sentence);
   log.error(sentence);
+  log.flush();
+}
+
+/// Adds the path of the minidump, or the reason of a failed dump, to the state file and the log.
+WINSVC_INLINE void service_host::on_dump(logger& log, const os::crash_report& report) {
+  const bool is_written = !report.dump.empty();
+  const std::string reason =
+      os::system_error_message(report.dump_error) + " (" + std::to_string(report.dump_error) + ")";
+  write_failure(crash_sentence(report) + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
+  if (is_written) log.info("wrote the minidump " + report.dump);
+  else log.error("the minidump cannot be written to '" + log_folder_ + "': " + reason);
   log.flush();
 }
 
@@ -39221,6 +40388,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     options.folder = log_folder_;
     options.name = scm::folder_name(name_);
     options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
+    options.on_dump = [this, &log = definition->log](const os::crash_report& report) { on_dump(log, report); };
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   open_activities();
@@ -39287,7 +40455,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
 
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
-  options.bind_timeout = std::chrono::seconds(45);  // less than `start` waits, so that it receives the reason
+  options.bind_timeout = definition->bind_timeout;
   options.on_listening = [this](const os::endpoint& address) {
     scm::saved_state listening;
     listening.url = address.url();
@@ -40934,6 +42102,11 @@ void query_folder_access(verb_context& context, manage::installation& installed)
 /// the change; its executable may be in another folder.
 void grant_folder_access(verb_context& context, manage::install_plan& plan,
                          const std::optional<manage::installation>& installed);
+/// Returns the folder of the executable in an ImagePath.
+[[nodiscard]] std::string folder_of_binary(const std::string& binary);
+/// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
+/// error names the right to remove. Succeeds if the permissions cannot be read.
+[[nodiscard]] result<void> check_program_folder(verb_context& context);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
@@ -41000,6 +42173,17 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
     return false;
   }
   return true;
+}
+
+WINSVC_INLINE result<void> check_program_folder(verb_context& context) {
+  const std::string& folder = context.defaults().program_folder;
+  const auto security = context.scm().query_folder_security(folder);
+  if (!security) return {};
+  const auto writers = scm::untrusted_writers(*security);
+  if (writers.empty()) return {};
+  return failure{base::usage_error(
+      base::join(writers, " and ") + " can change files in '" + folder + "' and so replace the program of the service",
+      scm::restrict_folder_hint(folder) + "; or use --allow-writable-folder")};
 }
 
 WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_plan& plan,
@@ -41362,6 +42546,11 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
   job.desired = *std::move(desired);
   job.plan = manage::plan_install(old, job.desired, context_.defaults());
   if (auto checked = check_request(options.request, job); !checked) return failure{checked.error()};
+  const bool is_same_folder = old && old->binary && base::equal_nocase(folder_of_binary(*old->binary),
+                                                                       context_.defaults().program_folder);
+  if (!is_same_folder && !options.allow_writable_folder) {
+    if (auto checked = check_program_folder(context_); !checked) return failure{checked.error()};
+  }
   return job;
 }
 
@@ -42028,15 +43217,12 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
 // diagnose/finding.hpp
 // =====================================================================================================================
 
-// Findings of `doctor`: severity, topic, evidence and remedy, as text and as JSON; and the check of a folder's security
-// descriptor for untrusted writers.
+// Findings of `doctor`: severity, topic, evidence and remedy, as text and as JSON.
 //
 //   findings_text({{severity::problem, "port", "it is taken", "choose another", false}});
-//   untrusted_writers("D:(A;OICI;FA;;;WD)");      // {"everyone"}
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42068,16 +43254,6 @@ struct finding {
 [[nodiscard]] std::string findings_json(const std::vector<finding>& findings);
 /// Returns the number of findings with this severity.
 [[nodiscard]] std::size_t count(const std::vector<finding>& findings, severity s) noexcept;
-
-/// Returns the untrusted groups that may change the content of a folder with this SDDL, such as "everyone" or "users".
-/// Untrusted are groups that any user can belong to: everyone, authenticated, interactive, network and domain users,
-/// the Users group, guests, and packaged apps. A right with a condition counts, because the condition may hold.
-/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
-[[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
-
-/// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
-/// programs use.
-[[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
 
 }  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
@@ -42121,84 +43297,6 @@ WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
   o.put("problems", std::to_string(count(findings, severity::problem)));
   o.put("warnings", std::to_string(count(findings, severity::warning)));
   return o.put("findings", base::json_array(findings, finding_json, ",\n ")).text() + '\n';
-}
-
-/// True if the rights of an ACE allow changes: to add, replace or delete files, or to grant oneself that right.
-WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
-  if (base::starts_with(rights, "0x")) {
-    constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
-    std::uint32_t bits = 0;
-    for (const char c : rights.substr(2)) {
-      const char low = base::to_lower(c);
-      const int digit = base::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-      if (digit < 0) return true;  // malformed: assume the worst
-      bits = (bits << 4) | static_cast<std::uint32_t>(digit);
-    }
-    return (bits & writing) != 0;
-  }
-  for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
-    const auto right = rights.substr(i, 2);
-    for (const auto writing : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
-      if (right == writing) return true;
-    }
-  }
-  return false;
-}
-
-/// True if an ACE that denies these rights leaves no right that allows changes.
-WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept {
-  return rights == "FA" || rights == "GA" || rights == "0x1f01ff";
-}
-
-WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
-  struct untrusted_group {
-    std::string_view letters, sid, name;
-  };
-  constexpr untrusted_group untrusted_groups[] = {
-      {"WD", "S-1-1-0", "everyone"},          {"AN", "S-1-5-7", "anonymous users"},
-      {"AU", "S-1-5-11", "authenticated users"}, {"IU", "S-1-5-4", "interactive users"},
-      {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
-      {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
-      {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
-  const auto is_group = [](const untrusted_group& group, std::string_view sid) {
-    if (sid == group.letters || base::equal_nocase(sid, group.sid)) return true;
-    // A group of a domain: the number of the domain precedes the number of the group.
-    return group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
-           sid.substr(sid.size() - group.sid.size()) == group.sid;
-  };
-  std::vector<std::string> out;
-  const auto dacl = sddl.find("D:");
-  if (sddl.empty()) return out;
-  if (dacl == sddl.npos) return {"everyone"};  // without a DACL, everyone has all rights
-  auto entries = sddl.substr(dacl);
-  if (const auto sacl = entries.find("S:("); sacl != entries.npos) entries = entries.substr(0, sacl);
-  if (entries.find("NO_ACCESS_CONTROL") != entries.npos) return {"everyone"};
-  std::vector<std::string_view> denied;
-  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
-    const auto close = entries.find(')', open);
-    if (close == entries.npos) break;
-    const auto parts = base::split(entries.substr(open + 1, close - open - 1), ';');
-    if (parts.size() < 6) continue;
-    if (parts[0] == "D" && denies_all_writes(parts[2])) denied.push_back(parts[5]);
-    // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
-    const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
-    if (!grants || !grants_write(parts[2])) continue;
-    if (std::find(denied.begin(), denied.end(), parts[5]) != denied.end()) continue;
-    for (const auto& group : untrusted_groups) {
-      if (is_group(group, parts[5]) && std::find(out.begin(), out.end(), group.name) == out.end())
-        out.emplace_back(group.name);
-    }
-  }
-  return out;
-}
-
-WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
-  const bool is_in_profile = base::to_lower(folder).find("\\users\\") != std::string::npos;
-  if (is_in_profile || !scm::shared_folder_reason(folder).empty())
-    return "move the program to its own folder below Program Files and install it from there";
-  // The groups are given by SID, because their names depend on the language of the system.
-  return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
-         "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 
 }  // namespace detail::diagnose
@@ -42547,12 +43645,12 @@ WINSVC_INLINE void diagnostics::program_folder() {
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  const auto writers = diagnose::untrusted_writers(*security);
+  const auto writers = scm::untrusted_writers(*security);
   if (writers.empty())
     return add(diagnose::severity::ok, "folder", "only administrators can change files in " + folder);
   add(diagnose::severity::problem, "folder",
       base::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
-      diagnose::restrict_folder_hint(folder));
+      scm::restrict_folder_hint(folder));
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
@@ -42682,7 +43780,7 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);
   } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
-             security && !diagnose::untrusted_writers(*security).empty()) {
+             security && !scm::untrusted_writers(*security).empty()) {
     return failure{
         error{base::win32_error::access_denied, "repair", context.name(),
               "the installed executable does not exist, and other users can change the folder of this program: " +
@@ -43327,7 +44425,7 @@ WINSVC_INLINE prover::outcome prover::folder_is_closed() {
   if (has_wine()) return hidden("Wine does not check the rights of files");
   const auto security = context_.scm().query_folder_security(data_folder_);
   if (!security) return no("query the security of the folder: error " + std::to_string(security.error()));
-  const auto writers = untrusted_writers(*security);
+  const auto writers = scm::untrusted_writers(*security);
   return yes_if(writers.empty(), writers.empty() ? *security : "writable for " + base::join(writers, ", "));
 }
 
@@ -44218,6 +45316,7 @@ WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_
 }
 WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::string>& arguments,
                       const program_dependencies& dependencies) {
+  if (const auto code = os::run_dump_writer(arguments)) return *code;  // started by the crash handler of a service
   const std::string program = dependencies.program();
   auto command = commandline::parse_command(arguments);
   if (!command) return dependencies.print_error(command.error());

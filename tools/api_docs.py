@@ -24,7 +24,7 @@ TASKS = (
     ("Make pages", "Markup that is escaped, template engines, sessions, CSRF tokens.",
      ("api/html.hpp", "api/templates.hpp", "addons/session.hpp")),
     ("Use middleware", "Functions that run before and after the handler, and those that winsvc has.",
-     ("api/middleware.hpp", "addons/auth.hpp", "addons/cors.hpp", "addons/same_origin.hpp", "addons/rate_limit.hpp",
+     ("api/middleware.hpp", "addons/auth.hpp", "addons/cors.hpp", "addons/same_origin.hpp", "addons/allowed_hosts.hpp", "addons/rate_limit.hpp",
       "addons/proxies.hpp", "addons/headers.hpp")),
     ("Open a WebSocket", "Messages in both directions.", ("api/websocket.hpp",)),
     ("React to the service manager", "The arguments of hooks and workers.",

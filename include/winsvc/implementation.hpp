@@ -16,6 +16,7 @@
 #include "winsvc/base/text.hpp"             // UTF-8, UTF-16, closest match
 #include "winsvc/base/json_writer.hpp"      // json_object_writer
 #include "winsvc/base/encoding.hpp"         // base64, constant-time comparison
+#include "winsvc/base/token.hpp"            // random tokens
 #include "winsvc/base/sha.hpp"              // SHA-1, SHA-256, HMAC
 #include "winsvc/base/text_pattern.hpp"     // text_pattern: regular expressions
 #include "winsvc/base/quote.hpp"            // Windows command lines
@@ -59,6 +60,7 @@
 #include "winsvc/wire/cookie.hpp"          // cookie, signed cookies
 #include "winsvc/wire/ip.hpp"              // IP addresses and ranges
 #include "winsvc/wire/forwarded.hpp"       // Forwarded and X-Forwarded-* fields
+#include "winsvc/wire/host_name.hpp"       // which hosts a request may name
 #include "winsvc/wire/file_name.hpp"       // safe names for uploaded files
 #include "winsvc/wire/path_mapping.hpp"    // map_to_file: URL path to file path
 #include "winsvc/wire/conditional.hpp"     // conditional requests: ETag, If-Match
@@ -76,6 +78,8 @@
 #include "winsvc/scm/recovery.hpp"        // recovery_plan: what the SCM does after a failure
 #include "winsvc/scm/account.hpp"         // account: the account of a service
 #include "winsvc/scm/security.hpp"        // security descriptors in SDDL
+#include "winsvc/scm/writable_folder.hpp"  // which users may write to a folder
+#include "winsvc/scm/service_sid.hpp"     // the SID of a service
 #include "winsvc/scm/config_levels.hpp"   // config_level: the levels of ChangeServiceConfig2W
 #include "winsvc/scm/event_record.hpp"    // event_record: reads the Windows event log
 #include "winsvc/scm/spec.hpp"            // service_spec: names and options of an installation

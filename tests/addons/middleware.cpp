@@ -366,6 +366,35 @@ TEST_CASE("a reply adds to Vary and the cookies of middleware, and replaces thei
                            "user=new; Path=/; HttpOnly; SameSite=Lax"});
 }
 
+TEST_CASE("allowed_hosts responds with 421 to other hosts, also for WebSockets and paths without a route") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::allowed_hosts({"hello.example"}));
+    svc.get("/", [] { return "done"; });
+    svc.websocket("/socket", [](winsvc::websocket&) {});
+  };
+  client c(app);
+  const auto status = [&](std::string_view host, std::string_view rest = "GET / HTTP/1.1\r\n") {
+    return c.raw(std::string(rest) + "Host: " + std::string(host) + "\r\n\r\n").substr(9, 3);
+  };
+  CHECK(status("hello.example:8080") == "200");
+  CHECK(status("localhost") == "200");
+  CHECK(status("evil.example") == "421");
+  CHECK(status("evil.example", "GET /missing HTTP/1.1\r\n") == "421");
+  const std::string handshake =
+      "GET /socket HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  CHECK(status("evil.example", handshake) == "421");
+  CHECK(c.raw("GET / HTTP/1.0\r\n\r\n").substr(9, 3) == "200");  // not from a browser
+}
+
+TEST_CASE("allowed_hosts rejects names with a scheme, a port or brackets") {
+  for (const char* name : {"", "http://hello.example", "hello.example:80", "[::1]", "a b"}) {
+    CAPTURE(name);
+    CHECK_THROWS_AS(static_cast<void>(winsvc::allowed_hosts({name})), winsvc::setup_error);
+  }
+  CHECK_NOTHROW(static_cast<void>(winsvc::allowed_hosts({"::1", "*.example.com", "*"})));
+}
+
 TEST_CASE("same_origin rejects unsafe requests from pages of other sites") {
   auto app = [](service& svc) {
     svc.use(winsvc::same_origin({"https://friend.example"}));

@@ -425,6 +425,9 @@ void more_middleware(winsvc::service& svc) {
     shared.get("/", [] { return "shared"; });
   });
   // [/cors_policy]
+  // [allowed_hosts]
+  svc.use(winsvc::allowed_hosts({"hello.example.com", "*.internal"}));
+  // [/allowed_hosts]
   // [same_origin]
   svc.use(winsvc::same_origin());
   // [/same_origin]

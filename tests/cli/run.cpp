@@ -295,10 +295,10 @@ TEST_CASE("settings that are set at install stay with the service, and config sh
   m.scm->services.at("hello").environment = {"HELLO_TOKEN=s3cret", "HELLO_COUNT=9"};
 
   CHECK(m.run(greeter, {"config"}) == 0);
-  CHECK(has(m.out, "greeting = hi you   --set greeting\n    what to say: a text; default: hello\n"));
-  CHECK(has(m.out, "count = 3           --set COUNT\n"));
+  CHECK(has(m.out, "greeting = hi you    --set greeting\n    what to say: a text; default: hello\n"));
+  CHECK(has(m.out, "count = 3            --set COUNT\n"));
   CHECK(has(m.out, "HELLO_TOKEN\n"));
-  CHECK(has(m.out, "port = 5001         --port\n"));
+  CHECK(has(m.out, "port = 5001          --port\n"));
   CHECK_FALSE(has(m.out, "s3cret"));
   CHECK(m.run(greeter, {"config", "--json", "--set", "count=7"}) == 0);
   const auto settings = winsvc::json::parse(m.out);
@@ -496,7 +496,7 @@ TEST_CASE("the parent reads the password once and passes it to the elevated proc
   test_machine m;
   m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
   m.typed = "secret";
-  m.scm->fail_call_with = {{2, 5}};  // queries are allowed, create is not
+  m.scm->fail_call_with = {{3, 5}};  // queries are allowed, create is not
   CHECK(m.run(as_anna) == 0);
   CHECK(m.elevations == 1);
   CHECK(m.prompts == 1);

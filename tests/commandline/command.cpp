@@ -60,6 +60,7 @@ bool is_applied(const command& c, option o) {
     case option::preshutdown: return c.launch.preshutdown == 45s;
     case option::environment: return c.install.request.environment == words{"A=b=c"};
     case option::allow_control: return c.install.request.allow_control == words{"CORP\\operators"};
+    case option::allow_writable_folder: return c.install.allow_writable_folder;
     case option::host: return c.launch.host == "0.0.0.0";
     case option::port: return c.launch.port == 5001;
     case option::set: return c.launch.settings == pairs{{"greeting", "hi=all"}};

@@ -25,37 +25,3 @@ TEST_CASE("findings are printed with severity, evidence and remedy, and then cou
         "taken\",\"remedy\":\"choose another\",\"fixable\":false}]}\n");
   CHECK(findings_text({}) == "\n0 problems, 0 warnings\n");
 }
-
-TEST_CASE("the hint restricts a folder of the program, but not one of a user or of Windows") {
-  using winsvc::detail::diagnose::restrict_folder_hint;
-  CHECK(restrict_folder_hint("C:\\apps").find("icacls \"C:\\apps\" /inheritance:r") != std::string::npos);
-  for (const char* folder : {"C:\\", "C:\\Windows", "C:\\Users\\ann\\Downloads", "D:\\users\\x", "\\\\server\\share"}) {
-    CAPTURE(folder);
-    CHECK(restrict_folder_hint(folder).find("icacls") == std::string::npos);
-  }
-}
-
-TEST_CASE("untrusted writers of a folder are found in its entries, in each notation of the rights") {
-  CHECK(untrusted_writers("D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)").empty());
-  CHECK(untrusted_writers("D:(A;OICI;FA;;;WD)") == names{"everyone"});
-  CHECK(untrusted_writers("D:(A;;FA;;;DU)(A;;FA;;;S-1-5-21-1-2-3-514)") == names{"domain users", "domain guests"});
-  CHECK(untrusted_writers("D:(A;;FA;;;S-1-5-21-1-2-3-1001)").empty());  // one user
-  CHECK(untrusted_writers("D:(A;;FW;;;NU)(A;;FW;;;AN)(A;;FW;;;AC)") ==
-        names{"network users", "anonymous users", "packaged apps"});
-  CHECK(untrusted_writers("D:(XA;;FA;;;BU;(@User.x==1))(OA;;FA;;;WD)") == names{"users", "everyone"});
-  CHECK(untrusted_writers("D:(D;;FA;;;BU)(A;;FA;;;BU)").empty());
-  CHECK(untrusted_writers("D:(D;;FX;;;BU)(A;;FA;;;BU)") == names{"users"});
-  CHECK(untrusted_writers("O:BA") == names{"everyone"});  // without a DACL, everyone has all rights
-  CHECK(untrusted_writers("D:(A;OICI;0x1301bf;;;AU)(A;;FA;;;S-1-5-32-545)") == names{"authenticated users", "users"});
-  CHECK(untrusted_writers("D:(A;;CCSW;;;BU)").empty());
-  CHECK(untrusted_writers("D:(A;;FRFX;;;BU)").empty());
-  CHECK(untrusted_writers("D:(A;;FRFW;;;BU)") == names{"users"});
-  CHECK(untrusted_writers("D:(A;CIIO;DC;;;BU)") == names{"users"});
-  CHECK(untrusted_writers("D:(A;OICI;0x100002;;;IU)(A;OICI;0x2;;;IU)") == names{"interactive users"});
-  CHECK(untrusted_writers("D:(D;;FA;;;WD)").empty());  // denied
-  CHECK(untrusted_writers("D:NO_ACCESS_CONTROL") == names{"everyone"});
-  CHECK(untrusted_writers("O:BAG:BAD:P(A;;FA;;;SY)S:(AU;SA;FA;;;WD)").empty());  // an audit entry grants no right
-  CHECK(untrusted_writers("").empty());
-  CHECK(untrusted_writers("D:(A;;0xZZ;;;WD)") == names{"everyone"});
-  CHECK(untrusted_writers("D:(A;;FA;;;WD").empty());
-}

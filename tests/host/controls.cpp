@@ -578,6 +578,59 @@ TEST_CASE("bind retries a missing address until the timeout, with a checkpoint f
   CHECK(highest <= 9);
 }
 
+TEST_CASE("bind retries a port in use if no program listens on it, and fails at once if one listens") {
+  namespace os = winsvc::detail::os;
+  const auto blocker = os::tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(blocker);
+  const auto attempts_with = [&](const os::sys_result<std::optional<os::port_listener>>& found) {
+    winsvc::detail::host::service_definition definition;
+    definition.spec.name = "late";
+    definition.port = blocker->local().port;
+    winsvc::detail::host::status_reporter reporter({});
+    winsvc::detail::host::run_options options;
+    options.bind_timeout = 60ms;
+    options.bind_retry_delay = 10ms;
+    int attempts = 0;
+    options.find_listener = [&](const os::endpoint& address) {
+      CHECK(address.port == blocker->local().port);
+      ++attempts;
+      return found;
+    };
+    reporter.apply(winsvc::detail::scm::lifecycle_event::start, 30s);
+    const auto result = winsvc::detail::host::runtime(definition, reporter, options).run();
+    REQUIRE(result.failure);
+    CHECK(result.failure->code == 10048);
+    return attempts;
+  };
+
+  CHECK(attempts_with(std::optional<os::port_listener>()) >= 3);
+  CHECK(attempts_with(std::optional(os::port_listener{7, "other.exe"})) == 1);
+  CHECK(attempts_with(os::sys_failure(50)) == 1);
+}
+
+TEST_CASE("bind succeeds when the connections of the previous run are gone") {
+  namespace os = winsvc::detail::os;
+  auto blocker = os::tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(blocker);
+  winsvc::detail::host::service_definition definition;
+  definition.spec.name = "late";
+  definition.port = blocker->local().port;
+  winsvc::detail::host::status_reporter reporter({});
+  winsvc::detail::host::run_options options;
+  options.bind_timeout = 10s;
+  options.bind_retry_delay = 1ms;
+  options.find_listener = [&](const os::endpoint&) {
+    blocker->close();
+    return os::sys_result<std::optional<os::port_listener>>(std::optional<os::port_listener>());
+  };
+  winsvc::detail::host::runtime* started = nullptr;
+  options.on_running = [&](const os::endpoint&) { started->request_stop("end of the test"); };
+  reporter.apply(winsvc::detail::scm::lifecycle_event::start, 30s);
+  winsvc::detail::host::runtime runtime(definition, reporter, options);
+  started = &runtime;
+  CHECK_FALSE(runtime.run().failure);
+}
+
 TEST_CASE("a stop cancels the wait for an address") {
   auto app = [](service& svc) { svc.listen("192.0.2.1", 1); };
   simulated_scm scm;

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -80,6 +81,61 @@ TEST_CASE("the active requests do not include the request for the data") {
   const auto d = winsvc::json::parse(get(c, "/ops/_service/data.json").body);
   CHECK(d["active_requests"].empty());
   CHECK(get(c, "/ops/_service/data.json?after=-9223372036854775808&log=18446744073709551615").status == 200);
+}
+
+namespace {
+
+/// A service without a listener whose log has one line.
+struct logged_service {
+  explicit logged_service(void (*app)(service&)) : svc(definition) {
+    definition.log.add_sink(definition.recent_entries);
+    app(svc);
+    definition.freeze();
+    engine = std::make_unique<winsvc::detail::server::engine>(definition.router, definition.limits, definition.log);
+    for (const auto& notify : definition.on_engine_created) notify(*engine);
+    definition.log.info("the safe is open");
+  }
+  winsvc::json data(const std::string& query) {
+    winsvc::testing::memory_transport transport("GET /_service/data.json" + query +
+                                                " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    engine->serve(transport);
+    return winsvc::json::parse(winsvc::testing::parse_response(transport.output).body);
+  }
+  winsvc::detail::host::service_definition definition;
+  service svc;
+  std::unique_ptr<winsvc::detail::server::engine> engine;
+};
+
+}  // namespace
+
+TEST_CASE("the log requires the token of the run, which is in the address of the dashboard") {
+  logged_service s([](service& svc) { svc.dashboard("/_service"); });
+  const std::string token = s.definition.dashboard_token;
+  REQUIRE(token.size() == 32);
+  CHECK(s.definition.dashboard_url("http://localhost:1") == "http://localhost:1/_service?token=" + token);
+  for (const std::string& query : {std::string(), std::string("?token="), "?token=" + token.substr(1),
+                                   "?token=" + std::string(32, '0')}) {
+    CAPTURE(query);
+    CHECK(s.data(query)["log_is_hidden"] == true);
+    CHECK(s.data(query)["log"].empty());
+  }
+  const auto shown = s.data("?token=" + token);
+  CHECK(shown["log_is_hidden"] == false);
+  CHECK(shown["log"][0]["text"] == "the safe is open");
+
+  logged_service other([](service& svc) { svc.dashboard("/_service"); });
+  CHECK(other.definition.dashboard_token != token);
+}
+
+TEST_CASE("a dashboard with a guard needs no token") {
+  logged_service s([](service& svc) {
+    svc.dashboard("/_service", [](const winsvc::request&, winsvc::response&, const winsvc::next_handler& next) {
+      next();
+    });
+  });
+  CHECK(s.definition.dashboard_token.empty());
+  CHECK(s.definition.dashboard_url("http://localhost:1") == "http://localhost:1/_service");
+  CHECK(s.data("")["log"][0]["text"] == "the safe is open");
 }
 
 TEST_CASE("without a guard, the client and the Host must be local") {

@@ -366,6 +366,32 @@ TEST_CASE("the readiness check is 503 while the service stops, and the liveness 
   CHECK(get_target("/livez").body == "live\n");
 }
 
+TEST_CASE("a service on a loopback address accepts only loopback names in Host, unless the app sets others") {
+  const auto status_of = [](const simulated_scm& scm, const std::string& host) {
+    auto socket = connected(scm);
+    const std::string bytes = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+    CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
+    return hear(socket).status;
+  };
+  auto plain_app = [](service& svc) { svc.get("/", [] { return "hi"; }); };
+  auto app_with_names = [](service& svc) {
+    svc.use(winsvc::allowed_hosts({"hello.example"}));
+    svc.get("/", [] { return "hi"; });
+  };
+  simulated_scm by_default;
+  by_default.start(plain_app);
+  REQUIRE(by_default.wait_for(state::running));
+  CHECK(status_of(by_default, "localhost:8080") == 200);
+  CHECK(status_of(by_default, "127.0.0.1") == 200);
+  CHECK(status_of(by_default, "rebound.example") == 421);
+
+  simulated_scm with_names;
+  with_names.start(app_with_names);
+  REQUIRE(with_names.wait_for(state::running));
+  CHECK(status_of(with_names, "hello.example") == 200);
+  CHECK(status_of(with_names, "rebound.example") == 421);
+}
+
 TEST_CASE("during the drain, /readyz responds with 503 and /livez with 200") {
   auto app = [](service&) {};
   simulated_scm scm;
@@ -373,7 +399,7 @@ TEST_CASE("during the drain, /readyz responds with 503 and /livez with 200") {
   // The heads of the requests arrive before the stop. The last byte of each body arrives after it.
   const auto send_head = [&scm](const std::string& target) {
     auto socket = connected(scm);
-    const std::string head = "GET " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\n";
+    const std::string head = "GET " + target + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n";
     CHECK(socket.send(head.data(), head.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
     return socket;
   };

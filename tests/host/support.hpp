@@ -73,7 +73,7 @@ inline winsvc::detail::os::tcp_socket connected(const simulated_scm& scm) {
   return std::move(*socket);
 }
 inline void ask(winsvc::detail::os::tcp_socket& socket, std::string_view target) {
-  const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n";
+  const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
   CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
 }
 inline client_response hear(winsvc::detail::os::tcp_socket& socket) {

@@ -29,7 +29,7 @@ winsvc::detail::os::tcp_socket send_get(const simulated_scm& scm, const std::str
   auto socket = winsvc::detail::os::tcp_socket::connect(
       {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)))}, 5s);
   REQUIRE(socket);
-  const std::string bytes = "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
+  const std::string bytes = "GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
   REQUIRE(socket->send(bytes.data(), bytes.size(), 5s) == winsvc::detail::os::transfer::done);
   return std::move(*socket);
 }
@@ -62,7 +62,7 @@ TEST_CASE("a stream is sent in chunks, and the connection stays open") {
   CHECK(response.body == "0\n1\n2\n");
   CHECK(response.header("Transfer-Encoding") == "chunked");
   CHECK(c.get("/empty").body.empty());
-  std::string output = c.raw("GET /numbers HTTP/1.1\r\nHost: t\r\n\r\nGET /numbers HTTP/1.1\r\nHost: t\r\n\r\n");
+  std::string output = c.raw("GET /numbers HTTP/1.1\r\nHost: localhost\r\n\r\nGET /numbers HTTP/1.1\r\nHost: localhost\r\n\r\n");
   CHECK(winsvc::testing::parse_response(output).body == "0\n1\n2\n");
   CHECK(winsvc::testing::parse_response(output).body == "0\n1\n2\n");
 }
@@ -171,7 +171,7 @@ TEST_CASE("a request that follows during a stream neither ends the stream nor ma
   simulated_scm scm;
   scm.start(app);
   auto socket = send_get(scm, "/ticks");
-  const std::string more = "GET /livez HTTP/1.1\r\nHost: t\r\n\r\n";
+  const std::string more = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
   REQUIRE(socket.send(more.data(), more.size(), 5s) == winsvc::detail::os::transfer::done);
 
   CHECK(read_until(socket, "live\n").find("HTTP/1.1 200", 20) != std::string::npos);
@@ -190,7 +190,7 @@ TEST_CASE("a stream that throws ends its connection and is logged, and the servi
   };
   client c(app);
 
-  CHECK(c.raw("GET /bad HTTP/1.1\r\nHost: t\r\n\r\n").find("\r\n0\r\n") == std::string::npos);
+  CHECK(c.raw("GET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n").find("\r\n0\r\n") == std::string::npos);
   CHECK(c.get("/").body == "hello");
   REQUIRE(!c.log().empty());
   CHECK(c.log()[0].text.find("disk removed") != std::string::npos);

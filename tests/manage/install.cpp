@@ -20,6 +20,10 @@ namespace level = winsvc::detail::scm::config_level_id;
 
 namespace {
 
+/// The rights that a folder below C:\ inherits from it.
+constexpr const char* writable_folder =
+    "O:BAD:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;ID;0x1301bf;;;AU)(A;OICIIOID;SDGXGWGR;;;AU)";
+
 install_options options_of(std::vector<std::string> options) {
   options.insert(options.begin(), "install");
   const auto parsed = winsvc::detail::commandline::parse_command(options);
@@ -80,6 +84,7 @@ TEST_CASE("install without options makes these calls with these rights and argum
 
   CHECK(b.scm.calls ==
         calls{"open_manager(0x1)", "open_service(hello, 0x1)",  // is it installed?
+              "query_folder_security(C:\\apps)",                // can ordinary users change it?
               "open_manager(0x3)",
               "create_service(hello, 0x10012, startup auto, binary \"C:\\apps\\hello.exe\" run-service, display name "
               "hello, account NT SERVICE\\hello, password NULL, depends on none)",
@@ -104,6 +109,7 @@ TEST_CASE("install with all options makes these calls with these rights and argu
       calls{"account_sid(CORP\\ops)",
             "open_manager(0x1)",
             "open_service(hello, 0x20001)",
+            "query_folder_security(C:\\apps)",
             "open_manager(0x3)",
             "create_service(hello, 0x70012, startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 "
             "--port 5002 --preshutdown 45s, display name Hello service, account CORP\\anna, password given, depends on "
@@ -306,7 +312,8 @@ TEST_CASE("--plan shows the changes, needs only query rights, and changes nothin
   install_options c = everything();
   c.plan = true;
   CHECK(sentence(b.install(c)) == "done");
-  CHECK(b.scm.calls == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
+  CHECK(b.scm.calls == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)",
+                             "query_folder_security(C:\\apps)"});
   CHECK(b.output.rfind("'hello' is not installed; install creates it:\n  startup       delayed\n", 0) == 0);
   CHECK(has(b.output, "  account       CORP\\anna\n  password      the given password\n"));
 
@@ -362,6 +369,8 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
   add_accounts(reference);
   REQUIRE(reference.install(everything()));
   const std::size_t count = reference.scm.calls.size();
+  constexpr std::size_t first_query = 3;
+  REQUIRE(reference.scm.calls[first_query] == "query_folder_security(C:\\apps)");
 
   std::size_t failures = 0;
   for (std::size_t failing_call = 0; failing_call < count; ++failing_call) {
@@ -373,7 +382,8 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
     CAPTURE(reference.scm.calls[failing_call]);
     CHECK(b.scm.open_handles() == 0);
     if (done) {
-      CHECK(has(b.output, "warning: "));  // a folder: the service is installed
+      // A folder: the service is installed. If the first query fails, a later one reports the reason.
+      CHECK((has(b.output, "warning: ") || failing_call == first_query));
       continue;
     }
     ++failures;
@@ -382,7 +392,8 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
     CHECK(!done.error().operation.empty());
     CHECK(b.output.empty());
   }
-  CHECK(failures == count - 5);  // the service SID, and two calls for each of the two folders
+  // The first query, the service SID, and two calls for each of the two folders.
+  CHECK(failures == count - 6);
 }
 
 TEST_CASE("if any call of an update fails, all changes are rolled back") {
@@ -706,4 +717,20 @@ TEST_CASE("needs_password works without rights") {
   CHECK(!needs({}));
   CHECK(needs(options_of({"--password-stdin"})));
   CHECK(!b.called("change_config"));
+}
+
+TEST_CASE("install refuses a folder that ordinary users can change, names the right, and accepts it on request") {
+  bench b;
+  b.scm.folders["C:\\apps"] = writable_folder;
+
+  const auto refused = b.install(options_of({}));
+  REQUIRE_FALSE(refused);
+  const std::string text = refused.error().to_string();
+  CHECK(has(text, "authenticated users can change files in 'C:\\apps' and so replace the program of the service"));
+  CHECK(has(text, "icacls \"C:\\apps\""));
+  CHECK(has(text, "--allow-writable-folder"));
+  CHECK(b.scm.services.count("hello") == 0);
+
+  CHECK(b.install(options_of({"--allow-writable-folder"})));
+  CHECK(b.scm.services.count("hello") == 1);
 }

@@ -42,6 +42,7 @@ detail::os::crash_handler::crash_handler_options report_options(std::function<vo
     write_report(r);
     if (then) then(r);
   };
+  options.on_dump = &write_report;
   return options;
 }
 
@@ -55,6 +56,14 @@ int recurse(volatile int* depth) {
   *depth = *depth + 1;
   return *depth == -1 ? 0 : recurse(&*depth) + page[0];
 }
+
+/// The crash handler starts this program again to write a dump.
+struct dump_writer_process {
+  dump_writer_process() {
+    if (const auto code = detail::os::run_dump_writer(program_arguments())) std::_Exit(*code);
+  }
+};
+const dump_writer_process the_dump_writer_process;
 
 const part violation("violation", [] {
   const detail::os::crash_handler handler(report_options());
@@ -71,9 +80,20 @@ const part overflow("overflow", [] {
   volatile int depth = 0;
   return recurse(&depth);
 });
+/// Its frames are smaller than a page, so that the overflow occurs anywhere in the guard page.
+int recurse_slowly(int depth) {
+  volatile char part_of_page[1000];
+  part_of_page[0] = static_cast<char>(depth);
+  return depth == -1 ? 0 : recurse_slowly(depth + 1) + part_of_page[0];
+}
+const part small_overflow_on_thread("overflow with small frames", [] {
+  const detail::os::crash_handler handler(report_options());
+  detail::os::start_thread([] { recurse_slowly(program_arguments().size() > 99 ? -1 : 1); }).join();
+  return 0;
+});
 const part overflow_on_thread("overflow on a thread", [] {
   const detail::os::crash_handler handler(report_options());
-  std::thread([] {
+  detail::os::start_thread([] {
     volatile int depth = 0;
     recurse(&depth);
   }).join();
@@ -140,6 +160,36 @@ const part no_folder("no folder", [] {
   write_to_invalid_address();
   return 0;
 });
+#if defined(_WIN32)
+const part invalid_parameter("invalid parameter", [] {
+  const detail::os::crash_handler handler(report_options());
+  // As the C runtime does; that of Wine does not call the handler of a mingw program.
+  if (const auto report = ::_set_invalid_parameter_handler(nullptr))
+    report(L"size > length", L"strcpy_s", L"strcpy_s.c", 1, 0);
+  return 0;
+});
+const part heap_corruption("heap corruption", [] {
+  const detail::os::crash_handler handler(report_options());
+  // As the heap manager does. Filters other than vectored handlers do not receive the real one.
+  ::RaiseException(0xC0000374, EXCEPTION_NONCONTINUABLE, 0, nullptr);
+  return 0;
+});
+const part report_hangs_with_dump("report hangs, dump", [] {
+  auto options =
+      report_options([](const detail::os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
+  options.report_timeout = std::chrono::milliseconds(300);
+  const detail::os::crash_handler handler(std::move(options));
+  write_to_invalid_address();
+  return 0;
+});
+const part dump_too_slow("dump too slow", [] {
+  auto options = report_options();
+  options.dump_timeout = std::chrono::milliseconds(0);
+  const detail::os::crash_handler handler(std::move(options));
+  write_to_invalid_address();
+  return 0;
+});
+#endif
 const part caught("caught", [] {
   const detail::os::crash_handler handler(report_options());
   for (int i = 0; i < 3; ++i) {
@@ -248,18 +298,12 @@ TEST_CASE("the oldest dumps of a name are in excess; other files do not count") 
 }
 
 TEST_CASE("the message of std::terminate contains the message of the exception") {
-  CHECK(detail::os::current_exception_message().empty());
-  CHECK(detail::os::terminate_message() == "std::terminate");
-  try {
-    throw std::runtime_error("no such device");
-  } catch (...) {
-    CHECK(detail::os::terminate_message() == "std::terminate: no such device");
-  }
-  try {
-    throw 1;
-  } catch (...) {
-    CHECK(detail::os::terminate_message() == "std::terminate: unknown exception (not derived from std::exception)");
-  }
+  const auto message = [](const std::exception_ptr& exception) {
+    return detail::os::with_exception_message("std::terminate", exception);
+  };
+  CHECK(message(nullptr) == "std::terminate");
+  CHECK(message(std::make_exception_ptr(std::runtime_error("no such device"))) == "std::terminate: no such device");
+  CHECK(message(std::make_exception_ptr(1)) == "std::terminate: unknown exception (not derived from std::exception)");
 }
 
 TEST_CASE("an access violation is reported with its address and ends the process with its code") {
@@ -362,14 +406,32 @@ TEST_CASE("a crash after the crash handler is destroyed is not reported") {
   CHECK(c.code != 0);
 }
 
+TEST_CASE("a stack overflow of another thread of the library is reported") {
+  for (const char* part : {"overflow on a thread", "overflow with small frames"}) {
+    CAPTURE(part);
+    const crash c(part);
+    REQUIRE(c.has_report);
 #if defined(_WIN32)
-
-TEST_CASE("a stack overflow of another thread is reported") {
-  const crash c("overflow on a thread");
-  REQUIRE(c.has_report);
-  CHECK(starts_with(c.description, "a stack overflow at "));
-  CHECK(ended_with(c, 0xC00000FD, 139));
+    CHECK(starts_with(c.description, "a stack overflow at "));
+#else
+    CHECK(starts_with(c.description, "a segmentation fault (SIGSEGV) at "));
+#endif
+    CHECK(ended_with(c, 0xC00000FD, 139));
+  }
 }
+
+TEST_CASE("other arguments do not start the process that writes a dump") {
+  CHECK_FALSE(detail::os::run_dump_writer({}));
+  CHECK_FALSE(detail::os::run_dump_writer({"status", "write-crash-dump"}));
+#if defined(_WIN32)
+  CHECK(detail::os::run_dump_writer({"write-crash-dump", "1", "x", "3", "4", "5", "6"}) == 87);
+  CHECK(detail::os::run_dump_writer({"write-crash-dump"}) == 87);
+#else
+  CHECK_FALSE(detail::os::run_dump_writer({"write-crash-dump"}));
+#endif
+}
+
+#if defined(_WIN32)
 
 TEST_CASE("a minidump contains the thread that crashed and its exception") {
   struct row { const char* part; std::uint32_t exception; };
@@ -399,6 +461,45 @@ TEST_CASE("a minidump contains the thread that crashed and its exception") {
     CHECK(read_uint32(exception) != 0);  // the thread
     CHECK(read_uint32(exception + 8) == r.exception);
   }
+}
+
+TEST_CASE("a dump is written although on_crash does not return") {
+  const crash c("report hangs, dump", "dump");
+  CHECK(c.has_report);
+  CHECK(c.dumps().size() == 1);
+  CHECK(c.code == 0xC0000005);
+}
+
+TEST_CASE("the process ends with its code and without a dump if the dump takes too long") {
+  const crash c("dump too slow", "dump");
+  CHECK(c.has_report);
+  CHECK(waiting::wait_until([&] { return c.dumps().empty(); }, "the incomplete dump is deleted"));
+  CHECK(c.code == 0xC0000005);
+}
+
+TEST_CASE("an invalid parameter of a C runtime function is reported") {
+  const crash c("invalid parameter");
+  REQUIRE(c.has_report);
+  CHECK(c.description == "an invalid parameter of strcpy_s: size > length");
+  CHECK(ended_with(c, 1064, 134));
+}
+
+TEST_CASE("a corrupted heap is reported") {
+  const crash c("heap corruption");
+  REQUIRE(c.has_report);
+  CHECK(starts_with(c.description, "a corrupted heap at "));
+  CHECK(ended_with(c, 0xC0000374, 134));
+}
+
+TEST_CASE("no mode of the process opens a message box while a crash handler exists") {
+  const auto before = ::GetErrorMode();
+  {
+    const detail::os::crash_handler handler(detail::os::crash_handler::crash_handler_options{});
+    constexpr auto flags = SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX;
+    CHECK((::GetErrorMode() & flags) == flags);
+    CHECK(::_set_error_mode(_REPORT_ERRMODE) == _OUT_TO_STDERR);
+  }
+  CHECK(::GetErrorMode() == before);
 }
 
 TEST_CASE("the newest dumps are kept, and other files in the folder are not deleted") {

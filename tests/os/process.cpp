@@ -2,6 +2,8 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/os/native.hpp"
 
+#include "part.hpp"
+
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -156,3 +158,21 @@ TEST_CASE("query_process_usage returns start time, memory and CPU time") {
   CHECK(after.resident > before.resident + (16u << 20));
   CHECK(after.cpu < minutes(10));
 }
+
+#if defined(_WIN32)
+namespace {
+const part data_folder_loads_no_window_library("data folder", [] {
+  const bool was_loaded = ::GetModuleHandleW(L"user32.dll") != nullptr;  // by the C runtime
+  if (!detail::os::data_folder("hello")) return 2;
+  if (was_loaded) return 0;
+  return ::GetModuleHandleW(L"user32.dll") || ::GetModuleHandleW(L"shell32.dll") ? 1 : 0;
+});
+}  // namespace
+
+TEST_CASE("the query of the data folder does not load user32.dll, which disables console events") {
+  CHECK(run_part("data folder") == 0);
+  const auto folder = detail::os::data_folder("hello");
+  REQUIRE(folder);
+  CHECK(folder->find(":\\ProgramData\\hello") == 1);
+}
+#endif

@@ -308,3 +308,21 @@ TEST_CASE("port_owner returns this process for its own port, or an empty text") 
   const std::string owner = detail::os::port_owner(listener.local());
   if (!owner.empty()) CHECK(owner.find("pid " + std::to_string(detail::os::process_id())) == 0);
 }
+
+#if defined(_WIN32)
+TEST_CASE("find_listener finds the listener of this process, also for IPv6, and no other") {
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    CAPTURE(host);
+    auto listener = tcp_socket::listen(host, 0);
+    if (!listener) continue;  // no IPv6
+    const detail::os::endpoint address = listener->local();
+    const auto found = detail::os::find_listener(address);
+    REQUIRE(found);
+    CHECK(found->has_value());
+    listener->close();
+    const auto after = detail::os::find_listener(address);
+    REQUIRE(after);
+    CHECK_FALSE(after->has_value());
+  }
+}
+#endif

@@ -89,6 +89,40 @@ class FailedRun(wine.ServiceTest):
 
 
 class Crash(wine.ServiceTest):
+    def check_crash(self, service, reason):
+        """Checks that the process ends and leaves the reason, before the dump, and that the dump is complete."""
+        self.assertTrue(wine.eventually(lambda: not service.unix_pids(), 90))   # Wine needs seconds for a dump
+        self.assertIn("crashed: " + reason, service.run("status").out)
+        log = service.log()
+        self.assertIn("ERROR crashed: " + reason, log)
+        dumps = list((service.data_folder / "logs").glob("*.dmp"))
+        self.assertEqual([dump.read_bytes()[:4] for dump in dumps], [b"MDMP"], log)
+        self.assertLess(log.index("ERROR crashed"), log.index("wrote the minidump"))
+        dumps[0].unlink()
+        with self.assertRaisesRegex(AssertionError, "crashed: "):
+            self.check_no_crash()
+        self.trace_position = self.machine.trace_size()
+
+    def test_each_kind_of_crash_leaves_its_reason_and_a_minidump(self):
+        service = self.install("fails")
+        reasons = {     # of a pure virtual call: std::terminate, or an access violation if the linker omits its handler
+            "/write-null": "an access violation at ", "/terminate": "std::terminate: the roof is down",
+            "/raw-thread": "std::terminate: the cellar is wet", "/abort": "abort()", "/overflow": "a stack overflow at ",
+            "/pure": "", "/invalid": "an invalid parameter of strcpy_s: size > 0",
+            "/heap": "a corrupted heap at ",
+        }
+        for path, reason in reasons.items():
+            with self.subTest(path):
+                self.assert_succeeds(service.run("start"))
+                with self.assertRaises(OSError):
+                    service.get(path)
+                self.check_crash(service, reason)
+                (service.data_folder / "logs/fails.log").unlink()
+
+    def test_a_stack_overflow_of_a_worker_leaves_its_reason_and_a_minidump(self):
+        service = self.install_and_start("overflows")
+        self.check_crash(service, "a stack overflow at ")
+
     def test_status_reports_the_reason_of_a_crash_and_the_service_starts_again(self):
         service = self.install_and_start("faulty")
         with self.assertRaises(OSError):

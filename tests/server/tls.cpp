@@ -223,8 +223,8 @@ struct tls_client {
   }
 };
 
-const std::string get = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
-const std::string last_get = "GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+const std::string get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const std::string last_get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 }  // namespace
 
@@ -265,7 +265,7 @@ TEST_CASE("bodies of 5 MB are received and sent") {
   REQUIRE(c.handshake());
   const std::string large(5'000'000, 'x');
 
-  c.send("POST /echo HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: " + std::to_string(large.size()) +
+  c.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " + std::to_string(large.size()) +
         "\r\n\r\n");
   c.send(large);
   std::string bytes;
@@ -366,7 +366,7 @@ TEST_CASE("a WebSocket sends while it receives, from two threads") {
   });
   tls_client c(s);
   REQUIRE(c.handshake());
-  c.send("GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+  c.send("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
   const std::string message("\x81\xFE\x03\xE8\0\0\0\0", 8);  // a mask of zeros
   for (int i = 0; i < rounds; ++i) c.send(message + std::string(1000, 'e'));

@@ -16,6 +16,7 @@ namespace detail::addons {
 
 inline constexpr std::string_view dashboard_js = R"js("use strict";
 const data_url = new URL("data.json", document.currentScript.src);
+const token = new URLSearchParams(location.search).get("token");
 const $ = id => document.getElementById(id);
 const dash = "\u2013";
 
@@ -370,6 +371,7 @@ function show(data) {
   show_routes(data.routes);
   work.show([...data.active_requests].sort((a, b) => b.us - a.us), 100);
   settings.show(data.settings);
+  if (data.log_is_hidden) set_text($("no_lines"), "Log lines require the address that 'status' or 'debug' prints");
   show_lines(data.log);
 }
 
@@ -383,6 +385,7 @@ async function request_data() {
     const query = new URLSearchParams();
     if (by_second.size) query.set("after", Math.max(...by_second.keys()));
     if (last_line !== undefined) query.set("log", last_line);
+    if (token) query.set("token", token);
     const response = await fetch(`${data_url}?${query}`, {cache: "no-store", signal: AbortSignal.timeout(5000)});
     if (response.ok) data = await response.json();
     else reason = `the service responded with status ${response.status}`;

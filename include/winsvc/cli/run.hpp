@@ -165,6 +165,7 @@ WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_
 }
 WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::string>& arguments,
                       const program_dependencies& dependencies) {
+  if (const auto code = os::run_dump_writer(arguments)) return *code;  // started by the crash handler of a service
   const std::string program = dependencies.program();
   auto command = commandline::parse_command(arguments);
   if (!command) return dependencies.print_error(command.error());

@@ -40,6 +40,7 @@ struct install_options {
   bool must_exist = false;   ///< update: a missing service is an error
   bool start_after = false;    ///< --start
   bool restart_after = false;  ///< --restart
+  bool allow_writable_folder = false;
   bool plan = false;           ///< --plan
   bool json = false;           ///< --plan --json
 };
@@ -199,6 +200,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::display_name: command.install.request.display_name = std::string(value); return true;
     case option::description: command.install.request.description = std::string(value); return true;
     case option::username: return store_text(command.install.request.username);
+    case option::allow_writable_folder: return command.install.allow_writable_folder = true;
     case option::password_stdin: return command.install.request.reads_password = true;
     case option::depends: return (command.install.request.depends_on = parse_list(value)).has_value();
     case option::recovery: return (command.install.request.recovery = scm::parse_recovery(value)).has_value();

@@ -92,7 +92,8 @@ inline constexpr verb_info verb_table[] = {
 };
 
 enum class option {
-  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
+  startup, display_name, description, username, password_stdin, allow_writable_folder, depends, recovery,
+  recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
   plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix, restart_after, hold, data, all,
   as_command, quiet, priority, recovery_command, restart_limit, report
@@ -146,6 +147,8 @@ inline constexpr option_info option_table[] = {
      "set an environment variable of the service (repeatable); NAME= removes it"},
     {option::allow_control, "--allow-control", "USER", verbs_that_install,
      "allow a user or group to start and stop the service without elevation (repeatable)"},
+    {option::allow_writable_folder, "--allow-writable-folder", "", verbs_that_install,
+     "accept a program in a folder that ordinary users can change"},
     {option::host, "--host", "ADDRESS", verbs_with_settings, "address to listen on"},
     {option::port, "--port", "N", verbs_with_settings, "port to listen on; 0 selects a free port"},
     {option::set, "--set", "NAME=VALUE", verbs_with_settings,

@@ -227,12 +227,12 @@ WINSVC_INLINE void diagnostics::program_folder() {
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  const auto writers = diagnose::untrusted_writers(*security);
+  const auto writers = scm::untrusted_writers(*security);
   if (writers.empty())
     return add(diagnose::severity::ok, "folder", "only administrators can change files in " + folder);
   add(diagnose::severity::problem, "folder",
       base::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
-      diagnose::restrict_folder_hint(folder));
+      scm::restrict_folder_hint(folder));
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
@@ -362,7 +362,7 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);
   } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
-             security && !diagnose::untrusted_writers(*security).empty()) {
+             security && !scm::untrusted_writers(*security).empty()) {
     return failure{
         error{base::win32_error::access_denied, "repair", context.name(),
               "the installed executable does not exist, and other users can change the folder of this program: " +

@@ -1,10 +1,12 @@
-// Built-in settings (`host`, `port`, `log_level`, `log_format`), the sources of all settings, and the reload.
+// Built-in settings (`host`, `port`, `bind_timeout`, `log_level`, `log_format`), the sources of all settings, and the
+// reload.
 //
 // Sources, in order of precedence: the command line (install stores it in the ImagePath), the environment
 // (HELLO_GREETING), the settings file (`hello.ini` next to the executable, or --config), the default.
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -121,6 +123,8 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
       declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
   const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
                                                              "port to listen on; 0 selects a free port", at_start));
+  const auto bind_timeout = declare(api::make_setting<std::chrono::seconds>(
+      {"bind_timeout"}, definition.bind_timeout, "time to wait for the address and the port at the start", at_start));
   definition.log_level = declare(api::make_setting<log_level>(
       {"log_level"}, definition.log.threshold(), "minimum level of the log",
       enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
@@ -129,6 +133,7 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.log_file.format = format->get();
   definition.host = host->get();
   definition.port = port->get();
+  definition.bind_timeout = bind_timeout->get();
   definition.log.threshold(definition.log_level->get());
 }
 

@@ -70,6 +70,9 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     definition.log.flush();
     keys = std::make_unique<console_keys>(definition, *service, terminal);
     terminal->write_lines(definition.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
+                          (definition.dashboard_path.empty()
+                               ? std::string()
+                               : "dashboard: " + definition.dashboard_url(address.url()) + '\n') +
                           (keys->is_active() ? std::string(keys_help) + '\n' : ""));
   };
   const std::string folder = definition.resolve_data_folder();

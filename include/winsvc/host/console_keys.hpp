@@ -35,7 +35,7 @@ class console_keys {
         service_(service),
         console_(std::move(screen)),
         keys_([this](char key) { on_key(key); }) {
-    if (keys_.is_active()) status_thread_ = std::thread([this] { update_status_line(); });
+    if (keys_.is_active()) status_thread_ = os::start_thread([this] { update_status_line(); });
   }
   ~console_keys() {
     {

@@ -103,6 +103,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
       .put_text("version", definition_.version)
       .put_text("state", name(phase_()));
   json.put_text("url", engine_.address().url()).put_text("since", iso_time(started_at_));
+  json.put_text_if_set("dashboard", definition_.dashboard_url(engine_.address().url()));
   put("answered", engine_.response_count());
   put("answered_in_minute", minute.count);
   put("failed_in_minute", minute.failed);

@@ -3,6 +3,8 @@
 // Without a custom guard, only requests from this computer are accepted. A check of the client's address is not
 // sufficient: the name of another site can resolve to 127.0.0.1 (DNS rebinding), and a page of that site then sends
 // requests from a browser on this computer. Therefore the Host of the request must also be a local address or name.
+// Each user of this computer can read the page then, but the log lines and the query strings of requests may contain
+// data of others: they require the token of this run, which `debug` and `status` print.
 #pragma once
 
 #include <algorithm>
@@ -22,14 +24,16 @@
 #include "winsvc/host/definition.hpp"
 #include "winsvc/server/engine.hpp"
 #include "winsvc/http/engine_state.hpp"
+#include "winsvc/base/encoding.hpp"
 #include "winsvc/base/json_writer.hpp"
+#include "winsvc/base/token.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/addons/dashboard_page.hpp"
 #include "winsvc/addons/dashboard_script.hpp"
 #include "winsvc/addons/dashboard_style.hpp"
 #include "winsvc/api/values.hpp"
-#include "winsvc/wire/ip.hpp"
+#include "winsvc/wire/host_name.hpp"
 #include "winsvc/wire/websocket.hpp"
 
 namespace winsvc {
@@ -84,7 +88,8 @@ class dashboard_data {
     engine.on_response([this](const http::access_record& response) { statistics_->record(response); });
   }
   /// Returns data.json, with the statistics of the seconds after `after` and the log lines after number `log_after`.
-  [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after) const;
+  /// `is_trusted`: with log lines and query strings.
+  [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const;
   static constexpr std::size_t max_routes = 200, max_active_requests = 100;  ///< limits of data.json
 
  private:
@@ -148,7 +153,7 @@ WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
   });
 }
 
-WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after) const {
+WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const {
   const auto ms = [](clock::system_time time) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
   };
@@ -177,15 +182,19 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   const std::string data_request = "GET " + definition_.dashboard_path + "/data.json";
   const auto is_data_request = [&](const http::active_request& w) { return w.request_line == data_request; };
   requests.erase(std::remove_if(requests.begin(), requests.end(), is_data_request), requests.end());
-  o.put("active_requests", base::json_array(requests, [&number](const http::active_request& w) {
+  o.put("active_requests", base::json_array(requests, [&number, is_trusted](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
     base::json_object_writer active;
-    active.put_text("method", w.request_line.substr(0, blank)).put_text("target", w.request_line.substr(blank + 1));
+    const std::string target = w.request_line.substr(blank + 1);
+    active.put_text("method", w.request_line.substr(0, blank));
+    active.put_text("target", is_trusted ? target : target.substr(0, target.find('?')));
     return active.put("us", number(us)).text();
   }));
   o.put("routes", statistics_->json(max_routes));
-  const auto entries = definition_.recent_entries->after(log_after);
+  o.put("log_is_hidden", is_trusted ? "false" : "true");
+  auto entries = definition_.recent_entries->after(log_after);
+  if (!is_trusted) entries.clear();
   o.put("log", base::json_array(entries, [&](const log::ring_sink::numbered_entry& numbered) {
     const auto& entry = numbered.entry;
     base::json_object_writer line;
@@ -202,24 +211,11 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
 }
 
 WINSVC_INLINE bool is_local_request(const request& req) {
-  const auto is_loopback = [](std::string_view address) {
-    static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
-    const auto bytes = parse_ip(address);
-    return bytes && (v4->contains(*bytes) || v6->contains(*bytes));
-  };
   // A proxy on this computer may forward requests of other computers.
   for (const auto forwarded : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
     if (has_header(req, forwarded)) return false;
   }
-  const std::string field = header_text(req, "Host");
-  std::string_view host = field;
-  if (const auto port = host.rfind(':'); port != host.npos && host.find(']', port) == host.npos)
-    host = host.substr(0, port);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-    if (host.find(':') == host.npos) return false;
-  }
-  return is_loopback(client_address(req)) && (base::equal_nocase(host, "localhost") || is_loopback(host));
+  return wire::is_loopback_host(client_address(req)) && wire::is_loopback_host(wire::host_of(header_text(req, "Host")));
 }
 
 WINSVC_INLINE bool is_same_origin_request(const request& req) {
@@ -243,6 +239,7 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
   definition_.on_engine_created.push_back(
       [data](detail::server::engine& engine) { data->attach(engine); });  // routes are complete now
   if (!guard) {
+    definition_.dashboard_token = detail::base::random_hex(32);
     guard = [](const request& req, response&, const next_handler& next) {
       if (!detail::host::is_local_request(req))
         abort(403, "this page is available only on the computer of the service");
@@ -273,8 +270,10 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
          "/page.js", [send] { return send(detail::addons::dashboard_js, "text/javascript; charset=utf-8"); }, location)
         .hidden();
     definition_.router.serve_while_paused();
-    g.get("/data.json", [send, data](const request& req) {
-      return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
+    g.get("/data.json", [send, data, token = definition_.dashboard_token](const request& req) {
+      const bool is_trusted =
+          token.empty() || equal_secret(query(req, "token", std::string()), token);
+      return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0}), is_trusted),
                   "application/json");
     }, location).hidden();
     definition_.router.serve_while_paused();

@@ -111,12 +111,15 @@ struct service_definition {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
+  /// Time to wait for the address at the start of the service; less than `start` waits, so that it receives the reason.
+  std::chrono::seconds bind_timeout{45};
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
   std::optional<api::tls_files> tls;
   http::router router;
   bool access_log = false;          ///< write a log line for each response
   std::string dashboard_path = {};  ///< path of the dashboard; its requests are not in the access log
+  std::string dashboard_token = {};  ///< shows the log in the dashboard; empty if its guard protects the page
   std::vector<std::function<void(server::engine&)>>
       on_engine_created;  ///< called before the engine accepts connections
   std::vector<api::hook> hooks;
@@ -150,6 +153,11 @@ struct service_definition {
     if (!data_folder.empty()) return data_folder;
     const auto default_folder = os::data_folder(instance ? scm::instance_name(spec.name, *instance) : spec.name);
     return default_folder ? *default_folder : std::string();
+  }
+  /// Returns the address of the dashboard with its token; "" without a dashboard. `url`: that of the listener.
+  [[nodiscard]] std::string dashboard_url(const std::string& url) const {
+    if (dashboard_path.empty()) return {};
+    return url + dashboard_path + (dashboard_token.empty() ? "" : "?token=" + dashboard_token);
   }
   /// True if the pattern belongs to the dashboard, which sends a request per second.
   [[nodiscard]] bool is_dashboard_route(std::string_view pattern) const noexcept {

@@ -116,7 +116,7 @@ WINSVC_INLINE void hook_thread::shared_state::thread_main() {
 }
 
 WINSVC_INLINE hook_result hook_thread::run(std::function<void()> callback, milliseconds timeout) {
-  if (!thread_.joinable()) thread_ = std::thread([shared = state_] { shared->thread_main(); });
+  if (!thread_.joinable()) thread_ = os::start_thread([shared = state_] { shared->thread_main(); });
   std::unique_lock lock(state_->mutex);
   state_->callback = std::move(callback);
   state_->running = true;

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "winsvc/base/error.hpp"
+#include "winsvc/addons/allowed_hosts.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
@@ -39,6 +40,7 @@
 #include "winsvc/scm/events.hpp"
 #include "winsvc/scm/spec.hpp"
 #include "winsvc/scm/stop_limits.hpp"
+#include "winsvc/wire/host_name.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -51,8 +53,12 @@ struct run_options {
   std::function<void(const os::endpoint&)> on_running;    ///< called after RUNNING was reported
   std::function<void(const http::access_record&)> on_response;
   std::function<void(scm::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
-  /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot.
+  /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot. Also
+  /// for a port that is in use (10048, 10013) although no program listens on it: connections of the previous run are
+  /// still open.
   std::chrono::milliseconds bind_timeout{0};
+  std::function<os::sys_result<std::optional<os::port_listener>>(const os::endpoint&)> find_listener =
+      os::find_listener;
   std::chrono::milliseconds bind_retry_delay{500};  ///< between two attempts
   std::string control_channel;  ///< address of the control channel (os/control_channel.hpp); empty: no channel
 };
@@ -134,6 +140,7 @@ class runtime {
   bool start();
   bool run_start_hooks();
   bool bind();
+  [[nodiscard]] std::string temporary_bind_reason(std::uint32_t code) const;
   void open_channel();
   void start_workers();
   void start_settings_watcher();
@@ -330,6 +337,8 @@ WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
+  if (wire::is_loopback_host(definition_.host))
+    definition_.router.add_default_middleware(allowed_hosts(), addons::is_host_check);
   if (definition_.router.accepts_uploads()) prepare_upload_folder(definition_);
   definition_.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
@@ -377,8 +386,18 @@ WINSVC_INLINE bool runtime::run_start_hooks() {
   return true;
 }
 
-/// Binds the listener. An address that does not exist yet is tried again until the timeout; each attempt is a
-/// checkpoint.
+/// Returns the reason why a bind may succeed later; empty if it will not. "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE":
+/// an exclusive bind fails while an accepted connection of an earlier listener is open.
+WINSVC_INLINE std::string runtime::temporary_bind_reason(std::uint32_t code) const {
+  if (code == base::win32_error::address_not_available) return "the network may not be up yet";
+  if (code != base::win32_error::address_in_use && code != base::win32_error::access_to_address) return {};
+  const auto listener = options_.find_listener({definition_.host, definition_.port});
+  if (!listener || *listener) return {};
+  return "no program listens on the port; connections of the previous run may still be open";
+}
+
+/// Binds the listener. If the reason of a failure is temporary, the bind is tried again until the timeout; each attempt
+/// is a checkpoint.
 WINSVC_INLINE bool runtime::bind() {
   engine_ = std::make_unique<server::engine>(definition_.router, definition_.limits, definition_.log);
   for (const auto& notify : definition_.on_engine_created) notify(*engine_);
@@ -399,13 +418,14 @@ WINSVC_INLINE bool runtime::bind() {
   for (bool first = true;; first = false) {
     const auto bound = engine_->bind(definition_.host, definition_.port);
     if (bound) return true;
-    if (bound.error().code != base::win32_error::address_not_available ||
-        now() >= deadline) {
+    const std::string reason =
+        options_.bind_timeout.count() != 0 ? temporary_bind_reason(bound.error().code) : std::string();
+    if (reason.empty() || now() >= deadline) {
       fail(bound.error());
       return false;
     }
     if (first) {
-      definition_.log.warn(bound.error().to_string() + "; the network may not be up yet; trying again for up to " +
+      definition_.log.warn(bound.error().to_string() + "; " + reason + "; trying again for up to " +
                            base::duration_text(options_.bind_timeout));
     }
     status_reporter_.apply(scm::lifecycle_event::progress, start_hint());

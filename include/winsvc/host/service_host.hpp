@@ -74,6 +74,7 @@ class service_host {
   void open_log(service_definition& definition, log_format format);
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
+  void on_dump(logger& log, const os::crash_report& report);
   void write_state_file(scm::saved_state saved);
   void write_failure(const std::string& failure) {
     scm::saved_state saved;
@@ -147,6 +148,7 @@ WINSVC_INLINE int service_host::run() {
 }
 
 WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
+  const os::reserved_stack stack;  // of the thread that the dispatcher created
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto code =
       dependencies_.dispatcher.register_handler(name_, [this](const scm::control_event& e) { return control(e); });
@@ -245,18 +247,30 @@ WINSVC_INLINE void service_host::report_log_error(std::uint32_t code) {
                "the log file cannot be written: " + os::system_error_message(code) + " (" + std::to_string(code) + ")");
 }
 
+/// Describes a crash, with the requests and hooks that were running.
+WINSVC_INLINE std::string crash_sentence(const os::crash_report& report) {
+  const std::string running = os::running_activities();
+  return "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
+}
+
 /// Reports a crash in the event log, the state file and the log, in this order: the thread may hold any lock, so each
 /// step may block.
 WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& report) {
-  const std::string dump = !report.dump.empty()      ? "; dump: " + report.dump
-                           : report.dump_error != 0 ? "; no dump: " + os::system_error_message(report.dump_error)
-                                                    : std::string();
-  const std::string running = os::running_activities();
-  const std::string sentence =
-      "crashed: " + report.description + (running.empty() ? "" : " while running " + running) + dump;
+  const std::string sentence = crash_sentence(report);
   report_event(scm::service_event::crashed, name_ + ' ' + sentence);
   write_failure(sentence);
   log.error(sentence);
+  log.flush();
+}
+
+/// Adds the path of the minidump, or the reason of a failed dump, to the state file and the log.
+WINSVC_INLINE void service_host::on_dump(logger& log, const os::crash_report& report) {
+  const bool is_written = !report.dump.empty();
+  const std::string reason =
+      os::system_error_message(report.dump_error) + " (" + std::to_string(report.dump_error) + ")";
+  write_failure(crash_sentence(report) + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
+  if (is_written) log.info("wrote the minidump " + report.dump);
+  else log.error("the minidump cannot be written to '" + log_folder_ + "': " + reason);
   log.flush();
 }
 
@@ -315,6 +329,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     options.folder = log_folder_;
     options.name = scm::folder_name(name_);
     options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
+    options.on_dump = [this, &log = definition->log](const os::crash_report& report) { on_dump(log, report); };
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   open_activities();
@@ -381,7 +396,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
 
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
-  options.bind_timeout = std::chrono::seconds(45);  // less than `start` waits, so that it receives the reason
+  options.bind_timeout = definition->bind_timeout;
   options.on_listening = [this](const os::endpoint& address) {
     scm::saved_state listening;
     listening.url = address.url();

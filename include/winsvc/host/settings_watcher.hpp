@@ -48,7 +48,7 @@ class settings_watcher {
   /// Starts the thread. A change since the file was read at start also counts. Fails if the folder cannot be watched.
   os::sys_result<void> start() {
     if (auto opened = folder_.open(os::folder_of(path_)); !opened) return opened;
-    thread_ = std::thread([this] {
+    thread_ = os::start_thread([this] {
       try {
         thread_main();
       } catch (const std::exception&) {  // out of memory

@@ -85,8 +85,9 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
   const auto number = [&reply](const char* name) { return base::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
   const auto in_minute = number("answered_in_minute");
-  std::string out =
-      "  served   " + text("answered") + " responses, " + std::to_string(in_minute) + " in the last minute";
+  const std::string dashboard = base::text_of(*reply, "dashboard");
+  std::string out = dashboard.empty() ? "" : "  page     " + escape_log_text(dashboard) + '\n';
+  out += "  served   " + text("answered") + " responses, " + std::to_string(in_minute) + " in the last minute";
   if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
   if (in_minute != 0) out += ", median " + text("p50_us") + " us, 99th percentile " + text("p99_us") + " us";
   out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +

@@ -17,6 +17,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/base/stop.hpp"
+#include "winsvc/os/native.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
@@ -78,7 +79,7 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   auto& running = workers_.emplace_back();
   running.definition = &definition;
   try {
-    running.thread = std::thread([this, &running] {
+    running.thread = os::start_thread([this, &running] {
       const os::activity activity("worker", '\'' + running.definition->name + '\'');
       try {
         running.definition->run(stop_.token());

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -71,7 +72,7 @@ WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts&
                                                                std::function<void()> on_timeout)
     : owner_(owner) {
   const std::lock_guard lock(owner_.mutex_);
-  if (!owner_.thread_.joinable()) owner_.thread_ = std::thread([timeouts = &owner_] { timeouts->run(); });
+  if (!owner_.thread_.joinable()) owner_.thread_ = os::start_thread([timeouts = &owner_] { timeouts->run(); });
   timer_ = owner_.timers_.emplace(std::chrono::steady_clock::now() + limit, std::move(on_timeout));
   if (timer_ == owner_.timers_.begin()) owner_.changed_.notify_one();
 }

@@ -50,6 +50,9 @@ class router {
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
+  /// Puts `added` in front of each chain without a middleware for which `is_same_kind` is true. Call it after the app
+  /// has registered its routes, before freeze().
+  void add_default_middleware(middleware added, bool (*is_same_kind)(const middleware&) noexcept);
   /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
@@ -156,6 +159,27 @@ class router {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+WINSVC_INLINE void router::add_default_middleware(middleware added,
+                                                  bool (*is_same_kind)(const middleware&) noexcept) {
+  using chain_pointer = std::shared_ptr<const api::middleware_chain>;
+  const auto shared = std::make_shared<const middleware>(std::move(added));
+  std::map<chain_pointer, chain_pointer> results;  // many routes share a chain
+  const auto add = [&](chain_pointer& chain) {
+    auto& result = results[chain];
+    if (!result) {
+      api::middleware_chain extended;
+      const bool has_own = std::any_of(chain->begin(), chain->end(), [&](const auto& m) { return is_same_kind(*m); });
+      if (!has_own) extended.push_back(shared);
+      extended.insert(extended.end(), chain->begin(), chain->end());
+      result = std::make_shared<const api::middleware_chain>(std::move(extended));
+    }
+    chain = result;
+  };
+  for (auto& bound : handlers_) add(bound.middleware);
+  for (auto& chain : group_middleware_) add(chain);
+  add(global_middleware_);
+}
 
 WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept {
   for (const auto& entry : table_.entries()) {

@@ -29,6 +29,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -117,7 +118,7 @@ namespace detail::log {
 WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
   try {
     thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); })
-                                    : std::thread([this] { thread_main(); });
+                                    : os::start_thread([this] { thread_main(); });
   } catch (...) {  // too many threads, or out of memory: a slow log is better than no log
     synchronous_ = true;
   }

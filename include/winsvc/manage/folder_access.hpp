@@ -6,10 +6,13 @@
 #include <optional>
 #include <string>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/quote.hpp"
+#include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/scm/security.hpp"
+#include "winsvc/scm/writable_folder.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/manage/verb_context.hpp"
@@ -24,6 +27,11 @@ void query_folder_access(verb_context& context, manage::installation& installed)
 /// the change; its executable may be in another folder.
 void grant_folder_access(verb_context& context, manage::install_plan& plan,
                          const std::optional<manage::installation>& installed);
+/// Returns the folder of the executable in an ImagePath.
+[[nodiscard]] std::string folder_of_binary(const std::string& binary);
+/// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
+/// error names the right to remove. Succeeds if the permissions cannot be read.
+[[nodiscard]] result<void> check_program_folder(verb_context& context);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
@@ -90,6 +98,17 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
     return false;
   }
   return true;
+}
+
+WINSVC_INLINE result<void> check_program_folder(verb_context& context) {
+  const std::string& folder = context.defaults().program_folder;
+  const auto security = context.scm().query_folder_security(folder);
+  if (!security) return {};
+  const auto writers = scm::untrusted_writers(*security);
+  if (writers.empty()) return {};
+  return failure{base::usage_error(
+      base::join(writers, " and ") + " can change files in '" + folder + "' and so replace the program of the service",
+      scm::restrict_folder_hint(folder) + "; or use --allow-writable-folder")};
 }
 
 WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_plan& plan,

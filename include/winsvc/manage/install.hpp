@@ -156,6 +156,11 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
   job.desired = *std::move(desired);
   job.plan = manage::plan_install(old, job.desired, context_.defaults());
   if (auto checked = check_request(options.request, job); !checked) return failure{checked.error()};
+  const bool is_same_folder = old && old->binary && base::equal_nocase(folder_of_binary(*old->binary),
+                                                                       context_.defaults().program_folder);
+  if (!is_same_folder && !options.allow_writable_folder) {
+    if (auto checked = check_program_folder(context_); !checked) return failure{checked.error()};
+  }
   return job;
 }
 

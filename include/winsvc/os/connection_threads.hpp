@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/thread.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -39,7 +40,7 @@ class connection_threads {
     try {
       connection_thread& entry = threads_.emplace_back();
       try {
-        entry.thread = std::thread([this, &entry, task = std::move(task)] {
+        entry.thread = start_thread([this, &entry, task = std::move(task)] {
           task();
           const std::lock_guard end(mutex_);
           entry.finished = true;

@@ -6,14 +6,16 @@
 //   options.on_crash = [&](const crash_report& report) { log.error(report.description); };
 //   const crash_handler handler(std::move(options));
 //
-// It reports unhandled structured exceptions (access violation, stack overflow), std::terminate (an exception left a
-// thread or a noexcept function) and abort(). After the report, the process ends with an exit code and without STOPPED,
-// which the SCM counts as a failure. There is no report after TerminateProcess, nor after the fail-fast exception that
-// Windows raises for a corrupted heap or stack cookie.
+// It reports unhandled structured exceptions (access violation, stack overflow, corrupted heap), std::terminate (an
+// exception left a thread or a noexcept function), abort(), a pure virtual call, an invalid parameter of a C runtime
+// function and a failed assertion of the Debug C runtime. The report is written first, then the dump. The process then
+// ends with an exit code and without STOPPED, which the SCM counts as a failure; it ends also if the report or the dump
+// hangs. There is no report after TerminateProcess, nor after __fastfail (a damaged stack cookie).
 //
 // On POSIX it writes no dump (the system may write a core file). It reports std::terminate and the fatal signals, then
-// the previous action of the signal runs. A stack overflow is reported only on the thread that created the crash
-// handler, because an alternate signal stack belongs to one thread.
+// the previous action of the signal runs.
+//
+// A stack overflow is reported on threads with a reserved stack (os/thread.hpp).
 //
 // Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation; sigaltstack(2).
 #pragma once
@@ -24,6 +26,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,11 +43,12 @@ namespace detail::os {
 struct crash_report {
   std::string description;       ///< "an access violation at 0x...", "std::terminate: no such device"
   std::uint32_t code = 0;        ///< exit code: that of the exception, or 1064; on POSIX 128 + the signal
-  std::string dump;              ///< path of the minidump; empty if no dump was written
-  std::uint32_t dump_error = 0;  ///< system code of a failed dump; 0 if no dump was requested
+  std::string dump;              ///< on_dump: path of the minidump; empty if it was not written
+  std::uint32_t dump_error = 0;  ///< on_dump: system code of a failed dump; 0 if it was written
 };
 
-/// During its lifetime, a crash of any thread writes a dump and calls `on_crash`. One object at a time.
+/// During its lifetime, a crash of any thread calls `on_crash`, writes a dump and calls `on_dump`. Only one object may
+/// exist.
 class crash_handler {
  public:
   struct crash_handler_options {
@@ -52,9 +56,14 @@ class crash_handler {
     std::string name;    ///< prefix of the file name `<name>-20260131-080509-1234.dmp`: UTC time, process ID
     int max_dumps = 3;   ///< maximum number of dumps, the new dump included; older dumps of this name are deleted
     /// Called once, on a thread of the crash handler: the crashing thread may have no stack left, or may hold a lock
-    /// that the callback needs (that of the log). The process ends when it returns, or after `report_timeout`.
+    /// that the callback needs (that of the log). The dump starts when it returns, or after `report_timeout`.
     std::function<void(const crash_report&)> on_crash;
+    /// Called once after the dump, on the same thread. Not called if no dump was requested. The process ends when it
+    /// returns, or after `report_timeout`.
+    std::function<void(const crash_report&)> on_dump;
     std::chrono::milliseconds report_timeout{5'000};
+    /// Maximum time for the dump. Then the process that writes it ends the crashed process.
+    std::chrono::milliseconds dump_timeout{60'000};
   };
   explicit crash_handler(crash_handler_options options);
   ~crash_handler();
@@ -66,12 +75,12 @@ class crash_handler {
   state* state_;
 };
 
-/// `std::terminate`, and the message of the current exception, if there is one.
-[[nodiscard]] std::string terminate_message();
+/// Returns `what`, followed by the message of the exception if there is one: `std::terminate: no such device`.
+[[nodiscard]] std::string with_exception_message(std::string_view what, const std::exception_ptr& exception);
 
-/// Returns the message of the exception that is being handled or that causes std::terminate; empty without an
-/// exception.
-[[nodiscard]] std::string current_exception_message();
+/// Runs the process that writes a dump, if `arguments` request it: `write-crash-dump` and numbers. Returns its exit
+/// code, or nullopt for other arguments. A program calls it before it does anything else.
+[[nodiscard]] std::optional<int> run_dump_writer(const std::vector<std::string>& arguments);
 
 /// Returns the dumps of this name that exceed the newest `max_dumps`. `files`: the names in a folder, sorted.
 [[nodiscard]] std::vector<std::string> excess_dumps(const std::vector<std::string>& files, std::string_view name,
@@ -89,18 +98,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-WINSVC_INLINE std::string current_exception_message() {
-  const std::exception_ptr current = std::current_exception();
-  if (!current) return {};
+WINSVC_INLINE std::string with_exception_message(std::string_view what, const std::exception_ptr& exception) {
+  if (!exception) return std::string(what);
   try {
-    std::rethrow_exception(current);
+    std::rethrow_exception(exception);
   } catch (...) {
-    return base::exception_message();
+    return std::string(what) + ": " + base::exception_message();
   }
-}
-WINSVC_INLINE std::string terminate_message() {
-  const std::string message = current_exception_message();
-  return message.empty() ? "std::terminate" : "std::terminate: " + message;
 }
 
 /// True if `file` is a dump of exactly this name, not of a longer name that begins with it.

@@ -78,7 +78,7 @@ bool change_directory(const std::string& folder) noexcept;
 /// True if a debugger is attached. IsDebuggerPresent; TracerPid of /proc/self/status.
 [[nodiscard]] bool debugger_attached() noexcept;
 
-/// The data folder of a service: `%ProgramData%\<name>` from the known-folder API; on POSIX `$XDG_STATE_HOME/<name>` or
+/// The data folder of a service: `%ProgramData%\<name>`, from the registry; on POSIX `$XDG_STATE_HOME/<name>` or
 /// `~/.local/state/<name>`. scm::folder_name converts the name. The folder is not created, because a user who only
 /// queries the status must not become its owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);

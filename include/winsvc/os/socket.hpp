@@ -141,7 +141,16 @@ class waker {
 /// Accepts a connection as a non-blocking socket; fails at once if no client waits.
 [[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
 
-/// The process that listens on this address, "pid 1234 (other.exe)"; empty if it cannot be determined.
+/// A program that listens on a port.
+struct port_listener {
+  std::uint32_t pid = 0;  ///< 0 if the system does not report it
+  std::string image;      ///< path of its executable; empty if it cannot be read
+};
+/// The program whose listener overlaps with this address, in the tables of IPv4 and IPv6; nullopt if no program
+/// listens. Fails if the tables cannot be read, and on POSIX. A host name overlaps with all addresses.
+[[nodiscard]] sys_result<std::optional<port_listener>> find_listener(const endpoint& address);
+/// Describes that program: "pid 1234 (other.exe)"; empty if it cannot be determined. Names another process of this
+/// program as such.
 [[nodiscard]] std::string port_owner(const endpoint& address);
 
 }  // namespace detail::os

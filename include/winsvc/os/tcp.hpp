@@ -13,7 +13,9 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/posix/socket_api.hpp"
+#include "winsvc/os/process.hpp"
 #include "winsvc/os/socket.hpp"
+#include "winsvc/os/win/port_listener.hpp"
 #include "winsvc/os/win/socket_api.hpp"
 
 namespace winsvc {
@@ -130,6 +132,18 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host,
     return sys_failure(socket_api::to_win32_error(socket_api::last_error()));
   }
   return listener;
+}
+
+WINSVC_INLINE std::string port_owner(const endpoint& address) {
+  const auto found = find_listener(address);
+  if (!found || !*found || (*found)->pid == 0) return {};
+  const port_listener& listener = **found;
+  std::string owner = "pid " + std::to_string(listener.pid);
+  if (listener.image.empty()) return owner;
+  owner += " (" + program_name(listener.image) + ".exe)";
+  const bool is_same_program = base::equal_nocase(listener.image, executable_path());
+  if (is_same_program && listener.pid != process_id()) owner += ", another process of this program; stop it first";
+  return owner;
 }
 
 WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server, std::chrono::milliseconds limit) {

@@ -41,7 +41,7 @@ inline constexpr event_row event_table[] = {
     {service_event::continued, event_level::information, "continued", "it serves requests again"},
     {service_event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
     {service_event::crashed, event_level::error, "crashed",
-     "the process crashed; the text has the path of the minidump"},
+     "the process crashed; the log has the path of the minidump"},
     {service_event::stop_incomplete, event_level::warning, "stop incomplete",
      "it stopped, but something did not finish within its time limit"},
     {service_event::error_line, event_level::error, "error line",

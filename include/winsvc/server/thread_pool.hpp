@@ -200,7 +200,7 @@ WINSVC_INLINE void thread_pool::start() {
     if (!start_thread(true) && i == 0)
       throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
   }
-  monitor_ = std::thread([this] { monitor_main(); });
+  monitor_ = os::start_thread([this] { monitor_main(); });
 }
 
 /// Starts one thread; joins threads that have finished. Requires mutex_. Returns false if the system has no thread.
@@ -217,7 +217,7 @@ WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
     thread.pool = this;
     thread.is_io.store(as_io_thread);
     try {
-      thread.handle = std::thread([this, &thread] { thread_main(thread); });
+      thread.handle = os::start_thread([this, &thread] { thread_main(thread); });
     } catch (...) {
       threads_.pop_back();
       throw;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -24,6 +25,25 @@ std::filesystem::path executable() {
 const std::string stem = executable().stem().u8string();
 
 bool has_behavior(const char* word) { return stem.find(word) != std::string::npos; }
+
+/// Overflows the stack, with frames that are smaller than a page.
+int recurse(int depth) {
+  volatile char part_of_page[1000];
+  part_of_page[0] = static_cast<char>(depth);
+  return depth == -1 ? 0 : recurse(depth + 1) + part_of_page[0];
+}
+
+DWORD WINAPI throw_in_thread(void*) { throw std::runtime_error("the cellar is wet"); }
+
+struct incomplete {
+  incomplete() { call(); }
+  virtual ~incomplete() = default;
+  void call() { missing(); }
+  virtual void missing() = 0;
+};
+struct complete : incomplete {
+  void missing() override {}
+};
 
 std::string hexadecimal(const std::string& bytes) {
   constexpr char digits[] = "0123456789abcdef";
@@ -82,6 +102,18 @@ void App(winsvc::service& svc) {
   });
   svc.get("/crash", [] { __builtin_trap(); });  // not a null pointer: Wine maps memory at address 0 for old programs
   svc.get("/terminate", [] { std::thread([] { throw std::runtime_error("the roof is down"); }).join(); });
+  svc.get("/write-null", [] { *reinterpret_cast<volatile int*>(std::uintptr_t{8}) = 1; });
+  svc.get("/raw-thread", [] {
+    ::CreateThread(nullptr, 0, throw_in_thread, nullptr, 0, nullptr);
+    std::this_thread::sleep_for(1h);
+  });
+  svc.get("/abort", [] { std::abort(); });
+  svc.get("/overflow", [] { return std::to_string(recurse(1)); });
+  svc.get("/pure", [] { delete new complete; });
+  svc.get("/invalid", [] {
+    if (const auto report = ::_set_invalid_parameter_handler(nullptr)) report(L"size > 0", L"strcpy_s", nullptr, 0, 0);
+  });
+  svc.get("/heap", [] { ::RaiseException(0xC0000374, EXCEPTION_NONCONTINUABLE, 0, nullptr); });
 
   svc.on_start([&svc] {
     svc.log().info("first hook");
@@ -107,6 +139,10 @@ void App(winsvc::service& svc) {
       if (!stop.wait_for(200ms)) throw std::runtime_error("the soup is cold");
     });
   }
+  if (has_behavior("overflows"))
+    svc.worker("spiral", [](winsvc::stop_token stop) {
+      if (!stop.wait_for(200ms)) recurse(1);
+    });
   if (has_behavior("hooked")) hook_all_controls(svc);
   if (has_behavior("preshutdown")) svc.preshutdown(30s);
   if (has_behavior("stuck")) svc.stop_limit(500ms);

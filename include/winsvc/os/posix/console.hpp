@@ -15,6 +15,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/console.hpp"
+#include "winsvc/os/thread.hpp"
 #include "winsvc/os/posix/headers.hpp"
 
 #if !WINSVC_OS_WINDOWS
@@ -121,7 +122,7 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   if (::pipe(state_->pipe) != 0) return;
   for (const int end : state_->pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   state::write_end() = state_->pipe[1];
-  state_->listener = std::thread([s = state_] {
+  state_->listener = start_thread([s = state_] {
     for (char byte = 0;;) {
       const auto count = ::read(s->pipe[0], &byte, 1);
       if (count < 0 && errno == EINTR) continue;

@@ -14,6 +14,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/control_channel.hpp"
+#include "winsvc/os/thread.hpp"
 #include "winsvc/os/posix/headers.hpp"
 #include "winsvc/os/posix/file.hpp"
 #include "winsvc/os/tcp.hpp"
@@ -137,7 +138,7 @@ WINSVC_INLINE void control_channel::implementation::accept_loop() noexcept {
 
 WINSVC_INLINE control_channel::control_channel(std::unique_ptr<implementation> new_server)
     : implementation_(std::move(new_server)) {
-  implementation_->accept_thread = std::thread([server = implementation_.get()] { server->accept_loop(); });
+  implementation_->accept_thread = start_thread([server = implementation_.get()] { server->accept_loop(); });
 }
 
 WINSVC_INLINE control_channel::~control_channel() {

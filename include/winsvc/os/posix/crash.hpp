@@ -2,7 +2,7 @@
 // byte to a pipe and waits for a byte from the report thread, which exists from the start and calls `on_crash`. Then
 // the previous action of the signal runs.
 //
-// Source: signal-safety(7), sigaction(2), sigaltstack(2).
+// Source: signal-safety(7), sigaction(2).
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/crash.hpp"
 #include "winsvc/os/posix/headers.hpp"
+#include "winsvc/os/thread.hpp"
 
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -43,11 +45,11 @@ struct crash_handler::state {
   pthread_t report_thread_id{};
   struct sigaction previous_actions[std::size(fatal_signals)] = {};
   std::terminate_handler previous_terminate = nullptr;
-  std::vector<char> stack;  // alternate stack of the signal handler
-  pthread_t stack_owner{};
+  reserved_stack stack;  // for the thread that creates the crash handler
 
   // The crashing thread writes these before it writes to the pipe; the report thread reads them after that.
-  std::string terminate_description;  // empty if the cause is not std::terminate
+  bool is_terminate = false;
+  std::exception_ptr uncaught;  // of std::terminate; the report thread reads its message
   int signal = 0;
   const void* address = nullptr;
   std::atomic<bool> claimed{false}, finished{false};
@@ -80,7 +82,7 @@ struct crash_handler::state {
     if (byte != 'c') return;
     try {
       crash_report report;
-      report.description = terminate_description.empty() ? signal_description() : terminate_description;
+      report.description = is_terminate ? with_exception_message("std::terminate", uncaught) : signal_description();
       report.code = 128 + static_cast<std::uint32_t>(signal);
       if (options.on_crash) options.on_crash(report);
     } catch (...) {  // the process ends in any case
@@ -116,7 +118,10 @@ struct crash_handler::state {
 
   [[noreturn]] static void on_terminate() noexcept {
     if (state* const s = current()) {
-      if (!s->claimed) s->terminate_description = terminate_message();
+      if (!s->claimed) {
+        s->is_terminate = true;
+        s->uncaught = std::current_exception();
+      }
       s->run_report(SIGABRT, nullptr);
       if (s->previous_terminate) s->previous_terminate();
     }
@@ -136,24 +141,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
+WINSVC_INLINE std::optional<int> run_dump_writer(const std::vector<std::string>&) { return std::nullopt; }
+
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
   if (::pipe(state_->crash_event) != 0 || ::pipe(state_->report_done) != 0) return;
   for (const auto& pipe : {state_->crash_event, state_->report_done}) {
     for (const int end : {pipe[0], pipe[1]}) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   }
-  state_->report_thread = std::thread([state = state_] { state->report_thread_main(); });
+  state_->report_thread = start_thread([state = state_] { state->report_thread_main(); });
   state_->report_thread_id = state_->report_thread.native_handle();
 
-  stack_t current_stack = {};
-  if (::sigaltstack(nullptr, &current_stack) == 0 && (current_stack.ss_flags & SS_DISABLE) != 0) {
-    state_->stack.resize(64 * 1024);  // only if the thread has no alternate stack; sanitizers install one
-    stack_t signal_stack = {};
-    signal_stack.ss_sp = state_->stack.data();
-    signal_stack.ss_size = state_->stack.size();
-    ::sigaltstack(&signal_stack, nullptr);
-    state_->stack_owner = ::pthread_self();
-  }
   state::current() = state_;
   struct sigaction action = {};
   action.sa_sigaction = &state::on_signal;
@@ -176,11 +174,6 @@ WINSVC_INLINE crash_handler::~crash_handler() {
         ::sigaction(state::fatal_signals[i].number, &state_->previous_actions[i], nullptr);
     }
     state::current() = nullptr;
-    if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
-      stack_t disabled = {};
-      disabled.ss_flags = SS_DISABLE;
-      ::sigaltstack(&disabled, nullptr);
-    }
     static_cast<void>(!::write(state_->crash_event[1], "q", 1));
     state_->report_thread.join();
   }

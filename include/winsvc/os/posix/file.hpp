@@ -156,7 +156,8 @@ WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string
   const std::string sibling = path + ".new";
   const int file = ::open(sibling.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) return errno_failure();
-  const bool written = write_all(file, content);
+  // After a power failure, the new name must not lead to an empty file.
+  const bool written = write_all(file, content) && ::fsync(file) == 0;
   if (::close(file) != 0 || !written || !rename_file(sibling, path)) return errno_failure();
   return {};
 }

@@ -59,7 +59,6 @@ void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 }  // namespace socket_api
 
-std::string port_owner(const endpoint&);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -141,7 +140,9 @@ WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
 
 }  // namespace socket_api
 
-WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
+WINSVC_INLINE sys_result<std::optional<port_listener>> find_listener(const endpoint&) {
+  return sys_failure(base::win32_error::not_supported);
+}
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI

@@ -11,6 +11,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/control_channel.hpp"
+#include "winsvc/os/thread.hpp"
 #include "winsvc/os/connection_threads.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/security.hpp"
@@ -195,7 +196,7 @@ WINSVC_INLINE sys_result<std::unique_ptr<control_channel>> control_channel::open
   auto channel = std::unique_ptr<control_channel>(new control_channel(std::move(new_server)));
   implementation* const server = channel->implementation_.get();
   try {
-    server->accept_thread = std::thread([server, pipe = std::make_shared<overlapped_pipe>(*std::move(first))] {
+    server->accept_thread = start_thread([server, pipe = std::make_shared<overlapped_pipe>(*std::move(first))] {
       server->accept_loop(std::move(*pipe));
     });
   } catch (const std::exception&) {

@@ -8,9 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +17,7 @@
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
+#include "winsvc/base/token.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/elevation.hpp"
 #include "winsvc/os/process.hpp"
@@ -189,14 +188,7 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE std::string random_pipe_name() {
-  std::random_device random;  // the generator of the system, with all compilers for Windows
-  std::string name = "winsvc-";
-  for (int i = 0; i < 4; ++i) {
-    char digits[9];
-    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(random()));
-    name += digits;
-  }
-  return name;
+  return "winsvc-" + base::random_hex(32);
 }
 WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
   return name.size() == 39 && base::starts_with(name, "winsvc-") &&

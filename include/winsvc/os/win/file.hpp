@@ -159,7 +159,8 @@ WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
 }
 
 WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
-  return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(), MOVEFILE_REPLACE_EXISTING) != 0;
+  return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(),
+                       MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
 }
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
 
@@ -168,7 +169,9 @@ WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string
   {
     const unique_handle file(::CreateFileW(wide_path(sibling).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
-    if (!file || !write_all(file.get(), content)) return sys_failure(::GetLastError());
+    // After a power failure, the new name must not lead to an empty file.
+    if (!file || !write_all(file.get(), content) || !::FlushFileBuffers(file.get()))
+      return sys_failure(::GetLastError());
   }
   // The rename fails while another process reads the old file. A read is short: try again, 10 times with 10 ms between.
   for (int attempt = 0;; ++attempt) {

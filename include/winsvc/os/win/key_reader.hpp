@@ -9,6 +9,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/key_reader.hpp"
+#include "winsvc/os/thread.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -65,7 +66,7 @@ WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   if (!reader_state->stop_event) return;
   reader_state->on_key = std::move(on_key);
   try {
-    reader_state->reader = std::thread([s = reader_state.get()] { s->read(); });
+    reader_state->reader = start_thread([s = reader_state.get()] { s->read(); });
   } catch (const std::exception&) {  // the system cannot create a thread: report no keys
     return;
   }

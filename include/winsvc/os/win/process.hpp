@@ -148,20 +148,19 @@ WINSVC_INLINE bool change_directory(const std::string& folder) noexcept {
 }
 
 WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
-  using get_folder = HRESULT(WINAPI*)(const GUID&, DWORD, HANDLE, wchar_t**);
-  using free_memory = void(WINAPI*)(void*);
-  const GUID program_data = {0x62AB5D82, 0xFDC1, 0x4DC3, {0xA9, 0xDD, 0x07, 0x0D, 0x1D, 0x49, 0x5D, 0x97}};
-  const auto known_folder = system_library("shell32.dll").find<get_folder>("SHGetKnownFolderPath");
-  const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree");
-  if (!known_folder || !release) return sys_failure(ERROR_PROC_NOT_FOUND);
-
-  wchar_t* path = nullptr;
-  const HRESULT result = known_folder(program_data, 0, nullptr, &path);
-  std::string folder = to_utf8(path);
-  release(path);
-  if (FAILED(result)) return sys_failure(static_cast<std::uint32_t>(result) & 0xFFFFu);
-
-  return path_join(folder, scm::folder_name(service_name));
+  // Not from SHGetKnownFolderPath: it loads shell32.dll and with it user32.dll, and a process with user32.dll receives
+  // no console event for a log-off or a shutdown (SetConsoleCtrlHandler). The registry first: any program may have
+  // changed the environment of this one.
+  std::wstring folder(MAX_PATH, L'\0');
+  auto size = static_cast<DWORD>(folder.size() * sizeof(wchar_t));
+  constexpr auto profiles = L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList";
+  // RRF_RT_REG_SZ also accepts REG_EXPAND_SZ and replaces its variables.
+  const LSTATUS status =
+      ::RegGetValueW(HKEY_LOCAL_MACHINE, profiles, L"ProgramData", RRF_RT_REG_SZ, nullptr, &folder[0], &size);
+  if (status == ERROR_SUCCESS) return path_join(to_utf8(folder.c_str()), scm::folder_name(service_name));
+  if (const auto variable = environment_variable("ProgramData"); variable && !variable->empty())
+    return path_join(*variable, scm::folder_name(service_name));
+  return sys_failure(static_cast<std::uint32_t>(status));
 }
 
 WINSVC_INLINE std::string system_error_message(std::uint32_t code) {

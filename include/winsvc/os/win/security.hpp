@@ -9,12 +9,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/scm/service_sid.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -49,7 +53,8 @@ class local_memory {
 /// Converts a SID to text.
 [[nodiscard]] sys_result<std::string> sid_text(void* sid);
 
-/// The SID of an account as text. LookupAccountNameW.
+/// The SID of an account as text. LookupAccountNameW; the SID of a service (`NT SERVICE\name`) is computed from its
+/// name, because a lookup fails until the service exists.
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
 
 /// The SID of the account of this process as text.
@@ -92,6 +97,10 @@ WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
 }
 
 WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account) {
+  constexpr std::string_view virtual_domain = "NT SERVICE\\";
+  if (base::starts_with_nocase(account, virtual_domain) && !system_library::runs_under_wine()) {
+    if (auto sid = scm::service_sid(std::string_view(account).substr(virtual_domain.size()))) return *std::move(sid);
+  }
   std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
   std::wstring domain(256, L'\0');
   for (;;) {

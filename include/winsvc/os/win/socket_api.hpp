@@ -139,46 +139,6 @@ WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
 
 }  // namespace socket_api
 
-/// Searches the table of the IPv4 listeners. iphlpapi.dll is loaded at run time, because only an error message needs
-/// it.
-WINSVC_INLINE std::string port_owner(const endpoint& endpoint) {
-  in_addr address{};
-  if (::inet_pton(AF_INET, endpoint.host.c_str(), &address) != 1) return {};
-  using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
-  const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  if (!library) return {};
-  const auto get_tcp_table =
-      reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
-  DWORD pid = 0;
-  if (get_tcp_table) {
-    DWORD bytes = 0;
-    get_tcp_table(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
-    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // space for listeners that start between the two calls
-    bytes = static_cast<DWORD>(buffer.size() * 8);
-    if (get_tcp_table(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
-      const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
-      for (DWORD i = 0; i < table->dwNumEntries; ++i) {
-        const auto& row = table->table[i];
-        const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == endpoint.port;
-        const bool overlaps =
-            row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
-        if (same_port && overlaps) pid = row.dwOwningPid;
-      }
-    }
-  }
-  ::FreeLibrary(library);
-  if (pid == 0) return {};
-
-  std::string owner = "pid " + std::to_string(pid);
-  const unique_handle process(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
-  wchar_t image[1024];
-  DWORD length = 1024;
-  if (process && ::QueryFullProcessImageNameW(process.get(), 0, image, &length)) {
-    owner += " (" + program_name(to_utf8(std::wstring_view(image, length))) + ".exe)";
-  }
-  return owner;
-}
-
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

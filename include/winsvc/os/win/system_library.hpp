@@ -27,6 +27,12 @@ class system_library {
     return reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(module_, name)));
   }
 
+  /// True under Wine, which has no service SIDs and ignores the size of a stack guarantee.
+  [[nodiscard]] static bool runs_under_wine() noexcept {
+    static const bool found = system_library("ntdll.dll").find<const char*(__cdecl*)()>("wine_get_version") != nullptr;
+    return found;
+  }
+
  private:
   HMODULE module_;
 };

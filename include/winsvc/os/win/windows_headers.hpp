@@ -39,6 +39,9 @@
   #include <mswsock.h>
   #include <sddl.h>
   #include <winsvc.h>
+  #if defined(_MSC_VER) && defined(_DEBUG)
+    #include <crtdbg.h>
+  #endif
 
   #ifdef WINSVC_DEFINED_NOMINMAX
     #undef NOMINMAX
