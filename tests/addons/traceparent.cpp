@@ -31,10 +31,11 @@ TEST_CASE("a request continues the trace of its caller with a new span") {
 
 TEST_CASE("a missing or invalid header starts a new trace") {
   const std::string zero_trace(32, '0'), zero_span(16, '0');
-  for (const std::string& value :
-       {std::string(), std::string("00"), valid + "-", valid + "0", valid.substr(0, 54), "ff" + valid.substr(2),
-        "0g" + valid.substr(2), "00-" + zero_trace + "-00f067aa0ba902b7-01", "00-" + caller + '-' + zero_span + "-01",
-        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "00_" + valid.substr(3), "01" + valid.substr(2) + "x"}) {
+  const std::string values[] = {
+      "", "00", valid + "-", valid + "0", valid.substr(0, 54), "ff" + valid.substr(2), "0g" + valid.substr(2),
+      "00-" + zero_trace + "-00f067aa0ba902b7-01", "00-" + caller + '-' + zero_span + "-01",
+      "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "00_" + valid.substr(3), "01" + valid.substr(2) + "x"};
+  for (const std::string& value : values) {
     CAPTURE(value);
     const auto trace = trace_context::continue_trace(value);
     CHECK(trace.trace_id.size() == 32);
@@ -50,9 +51,10 @@ TEST_CASE("a later version with more parts continues the trace") {
 }
 
 TEST_CASE("the context of a request is that of its header traceparent") {
-  winsvc::testing::client client([](winsvc::service& svc) {
+  auto app = [](winsvc::service& svc) {
     svc.get("/", [](const winsvc::request& req) { return trace_context::of(req).trace_id; });
-  });
+  };
+  winsvc::testing::client client(app);
 
   CHECK(client.get("/", {{"traceparent", valid}}).body == caller);
   CHECK(client.get("/").body.size() == 32);
