@@ -29,6 +29,7 @@ std::string sample_value(const option_info& o) {
     case option::set: return "greeting=hi=all";
     case option::unset: return "store.path";
     case option::config: return "C:\\data\\hello.ini";
+    case option::report: return "report.html";
     case option::lines: return "50";
     case option::level: return "error";
     case option::since: return "10m";
@@ -68,6 +69,7 @@ bool is_applied(const command& c, option o) {
     case option::config: return c.launch.config == "C:\\data\\hello.ini";
     case option::init: return c.report.init;
     case option::fix: return c.report.fix;
+    case option::report: return c.report.file == "report.html";
     case option::lines: return c.log.max_entries == 50u;
     case option::follow: return c.log.follow;
     case option::level: return c.log.level == winsvc::log_level::error;

@@ -91,7 +91,8 @@ TEST_CASE("each verb for a service accepts --instance, and each verb that may ne
   };
   for (const auto& v : verb_table) {
     CAPTURE(v.word);
-    const bool needs_no_service = v.id == verb::help || v.id == verb::version || v.id == verb::routes;
+    const bool needs_no_service =
+        (verb_bit(v.id) & verb_bits(verb::help, verb::version, verb::routes, verb::prove)) != 0;
     constexpr std::uint32_t never_elevated =
         verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why,
                   verb::show, verb::run_service);
