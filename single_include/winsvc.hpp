@@ -18,351 +18,354 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    370  config/version.hpp                 The version of winsvc, defined only here.
-//    387  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    426  config/form.hpp                    The form in which winsvc is compiled.
-//    517  config/options.hpp                 The compile-time options of winsvc.
-//    579  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    630  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    661  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    736  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    793  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    854  os/win/windows_headers.hpp         Windows system headers.
-//    915  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1044  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1087  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1148  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1203  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1253  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1296  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1395  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1428  settings/setting_value.hpp         Types of settings and their text form.
-//   1620  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1765  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1828  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1886  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1949  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2175  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2546  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2668  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2752  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2825  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2870  route/url_value.hpp                url_value, with_query.
-//   2919  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3001  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   3036  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3068  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3156  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3295  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3638  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3701  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3849  api/app_objects.hpp                Objects of the app by type.
-//   3916  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4395  api/parameter.hpp                  Parameters of a route.
-//   4692  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4875  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4954  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5026  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5098  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5243  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5282  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5381  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5402  api/file_options.hpp               Options of a static folder.
-//   5433  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5469  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5778  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5867  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5906  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6033  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6072  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6155  scm/control_event.hpp              Event data of a control.
-//   6228  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6403  settings/settings_file.hpp         Settings file (.ini).
-//   6470  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6690  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6841  api/tls_options.hpp                TLS options: client certificates.
-//   6882  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   6938  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7007  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7151  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7229  base/quote.hpp                     Windows command lines.
-//   7272  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7347  scm/spec.hpp                       Service specification.
-//   7453  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7518  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7865  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7911  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7950  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8019  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8032  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8083  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8170  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8211  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8279  wire/host_name.hpp                 Host names of requests.
-//   8313  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8354  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8473  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8604  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8631  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8702  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8744  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8796  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8828  addons/headers.hpp                 Middleware for response headers and body size.
+//    373  config/version.hpp                 The version of winsvc, defined only here.
+//    390  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    429  config/form.hpp                    The form in which winsvc is compiled.
+//    520  config/options.hpp                 The compile-time options of winsvc.
+//    582  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    633  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    664  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    739  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    796  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    857  os/win/windows_headers.hpp         Windows system headers.
+//    918  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1047  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1090  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1151  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1206  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1256  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1299  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1398  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1431  settings/setting_value.hpp         Types of settings and their text form.
+//   1623  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1768  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1831  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1889  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1952  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2178  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2549  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2671  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2756  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2829  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2874  route/url_value.hpp                url_value, with_query.
+//   2923  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3006  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   3041  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3073  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3161  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3300  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3643  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3706  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3854  api/app_objects.hpp                Objects of the app by type.
+//   3921  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4400  api/parameter.hpp                  Parameters of a route.
+//   4697  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4880  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4959  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5031  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5103  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5249  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5288  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5387  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5408  api/file_options.hpp               Options of a static folder.
+//   5439  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5475  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5784  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5873  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5912  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6039  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6078  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6161  scm/control_event.hpp              Event data of a control.
+//   6234  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6409  settings/settings_file.hpp         Settings file (.ini).
+//   6476  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6696  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6847  api/tls_options.hpp                TLS options: client certificates.
+//   6888  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   6944  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7013  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7157  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7235  base/quote.hpp                     Windows command lines.
+//   7278  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7353  scm/spec.hpp                       Service specification.
+//   7459  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7540  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7887  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7933  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7972  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8041  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8054  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8105  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8192  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8233  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8301  wire/host_name.hpp                 Host names of requests.
+//   8335  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8376  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8495  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8626  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8653  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8724  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8766  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8818  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8850  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8861  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9082  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9171  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9216  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9275  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9291  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9388  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9434  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9476  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9558  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9632  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9750  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9783  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9834  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10076  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10112  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10154  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10200  route/url_value.hpp:bodies         url_value, with_query.
-//  10242  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10399  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//  10476  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10594  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10721  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10789  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10827  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10876  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10914  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10953  api/parameter.hpp:bodies           Parameters of a route.
-//  11011  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11039  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11111  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11177  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11205  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11229  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11371  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11508  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11595  base/quote.hpp:bodies              Windows command lines.
-//  11685  scm/spec.hpp:bodies                Service specification.
-//  11814  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11934  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12084  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12153  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12309  wire/host_name.hpp:bodies          Host names of requests.
-//  12360  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12398  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12472  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12729  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12757  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12809  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12902  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13023  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13083  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13124  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13169  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13321  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13461  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13594  settings/registry.hpp              Registry of the settings of an app.
-//  13905  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14062  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14259  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14641  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14747  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14855  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15229  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15444  wire/file_name.hpp                 Safe file names for uploads.
-//  15523  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15593  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15740  wire/representation.hpp            Representation of content in a response.
-//  15892  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16150  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16321  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16442  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16527  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16595  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16662  scm/account.hpp                    Account of a service.
-//  16801  scm/security.hpp                   Security descriptors in SDDL.
-//  17019  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17147  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17206  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17317  scm/event_record.hpp               Records of the Windows event log.
-//  17459  scm/saved_state.hpp                Saved state of a service.
-//  17580  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17853  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17893  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  18365  os/posix/headers.hpp               POSIX system headers.
-//  18403  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18579  os/socket.hpp                      TCP sockets with timeouts.
-//  18738  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18889  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  19015  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19155  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19199  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19306  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19413  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19559  os/tcp.hpp                         TCP sockets on all platforms.
-//  19847  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20013  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20128  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20380  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20431  os/control_channel.hpp             Control channel of a running service.
-//  20502  os/thread.hpp                      Threads of the library.
-//  20548  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  20750  os/connection_threads.hpp          Thread group with a maximum size.
-//  20840  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21060  os/console.hpp                     Console input and output.
-//  21161  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21317  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21456  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  21649  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  21724  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  21771  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  21922  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22005  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22053  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22104  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22207  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22248  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22435  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22457  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22492  os/exclusive_file.hpp              Exclusively created file.
-//  22575  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22678  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  22718  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  22762  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  22802  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  22866  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23140  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23192  os/input_file.hpp                  File that is open for reading at any position.
-//  23265  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23360  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  23492  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  23738  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  23939  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24119  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24344  os/win/dump_writer.hpp             Minidump by a second process.
-//  24568  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  24629  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  24913  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25015  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25260  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25346  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25417  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  25504  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  25557  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  25653  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  25791  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  25885  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26078  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26119  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26231  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26358  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  26521  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  26690  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  26975  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  26981  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27271  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27345  log/log_query.hpp                  Log query of the verb `logs`.
-//  27430  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  27900  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  27997  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28041  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28274  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  28630  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  28924  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29166  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29277  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  29428  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  29844  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30181  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  30388  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  30508  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  30579  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  30728  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31127  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31161  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  31221  http/problem.hpp                   Error responses of winsvc.
-//  31383  http/context_impl.hpp              Implementation of api/context.hpp.
-//  31480  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  31745  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  31805  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  31953  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32027  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  32246  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  32362  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  32393  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  32542  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  32614  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  32751  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  32848  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  33135  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  33368  http/request_processor.hpp         Request processor: runs one request.
-//  33820  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  33923  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  34074  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  34155  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  34373  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  34731  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  34764  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  34865  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  35378  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  35890  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  36067  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  36424  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  36970  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  36989  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  37172  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  37447  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  37565  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  37840  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  37906  host/health.hpp                    Liveness and readiness routes.
-//  38008  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  38176  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  38299  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  38456  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  38570  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  38798  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  38918  host/control_channel_server.hpp    Control channel server.
-//  39097  host/runtime.hpp                   Runtime of a service.
-//  39677  host/status.hpp                    Text and JSON of `status`.
-//  39838  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  39962  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  40071  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  40518  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  40703  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  41126  manage/wait.hpp                    Waits until a service reaches a state.
-//  41225  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  41424  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  41501  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  41895  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  42085  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  42237  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  42337  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  42400  manage/install.hpp                 `install` and `update` verbs.
-//  42838  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  42939  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  43123  diagnose/firewall.hpp              Check of the Windows firewall.
-//  43217  diagnose/finding.hpp               Findings of `doctor`.
-//  43309  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  43406  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  43436  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  43805  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  43967  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  44116  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  44227  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  44639  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  44918  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  45075  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  45166  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8883  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9104  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9193  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9238  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9297  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9313  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9410  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9456  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9498  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9580  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9654  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9772  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9805  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9856  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10098  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10134  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10176  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10222  route/url_value.hpp:bodies         url_value, with_query.
+//  10264  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10421  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//  10498  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10616  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10743  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10811  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10849  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10898  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10936  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10975  api/parameter.hpp:bodies           Parameters of a route.
+//  11033  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11061  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11133  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11199  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11227  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11251  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11393  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11530  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11617  base/quote.hpp:bodies              Windows command lines.
+//  11707  scm/spec.hpp:bodies                Service specification.
+//  11836  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11956  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12106  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12175  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12331  wire/host_name.hpp:bodies          Host names of requests.
+//  12382  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12420  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12494  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12751  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12779  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12831  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12924  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13045  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13105  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13146  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13191  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13343  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13483  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13616  settings/registry.hpp              Registry of the settings of an app.
+//  13927  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14084  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14281  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14663  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14769  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14877  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15251  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15466  wire/file_name.hpp                 Safe file names for uploads.
+//  15545  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15615  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15762  wire/representation.hpp            Representation of content in a response.
+//  15914  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16172  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16343  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16464  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16549  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16617  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16684  scm/account.hpp                    Account of a service.
+//  16823  scm/security.hpp                   Security descriptors in SDDL.
+//  17041  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17169  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17228  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17339  scm/event_record.hpp               Records of the Windows event log.
+//  17481  scm/saved_state.hpp                Saved state of a service.
+//  17602  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17875  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17915  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  18387  os/posix/headers.hpp               POSIX system headers.
+//  18426  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18602  os/socket.hpp                      TCP sockets with timeouts.
+//  18764  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18941  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  19067  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19232  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19276  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19383  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19490  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19642  os/tcp.hpp                         TCP sockets on all platforms.
+//  19950  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20127  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20255  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20515  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20569  os/control_channel.hpp             Control channel of a running service.
+//  20640  os/thread.hpp                      Threads of the library.
+//  20686  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  20888  os/connection_threads.hpp          Thread group with a maximum size.
+//  20978  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21198  os/console.hpp                     Console input and output.
+//  21299  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21455  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21594  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  21787  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  21862  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  21909  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22060  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22143  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22191  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22242  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22345  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22386  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22573  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22595  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22630  os/exclusive_file.hpp              Exclusively created file.
+//  22713  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22816  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  22856  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  22900  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  22940  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23004  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23288  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23340  os/input_file.hpp                  File that is open for reading at any position.
+//  23413  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23511  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  23643  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  23889  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24090  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24270  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24495  os/win/dump_writer.hpp             Minidump by a second process.
+//  24719  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  24780  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25064  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25166  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25411  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25497  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25568  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  25655  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  25708  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  25804  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  25942  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26036  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26264  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26305  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26420  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26547  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  26710  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  26879  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27164  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27170  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27460  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27534  log/log_query.hpp                  Log query of the verb `logs`.
+//  27619  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28089  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28186  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28230  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28463  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  28819  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29113  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29355  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29466  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  29617  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30033  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30370  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  30577  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  30714  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  30785  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  30941  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31358  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31392  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  31452  http/problem.hpp                   Error responses of winsvc.
+//  31614  http/context_impl.hpp              Implementation of api/context.hpp.
+//  31711  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  31976  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32036  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32184  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32258  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  32477  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  32513  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  32650  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  32681  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  32845  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  32917  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33054  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33167  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  33461  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  33694  http/request_processor.hpp         Request processor: runs one request.
+//  34206  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34309  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  34465  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  34546  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  34764  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35124  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35157  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35260  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  35968  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36045  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36125  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  36839  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37024  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  37380  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38061  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38080  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38263  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  38538  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  38656  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  38931  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  38997  host/health.hpp                    Liveness and readiness routes.
+//  39099  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  39267  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  39390  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39547  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  39661  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  39889  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40009  host/control_channel_server.hpp    Control channel server.
+//  40188  host/runtime.hpp                   Runtime of a service.
+//  40768  host/status.hpp                    Text and JSON of `status`.
+//  40929  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  41053  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  41162  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  41609  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  41794  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  42217  manage/wait.hpp                    Waits until a service reaches a state.
+//  42316  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  42515  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  42592  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  42986  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  43176  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  43328  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  43428  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  43491  manage/install.hpp                 `install` and `update` verbs.
+//  43929  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  44030  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  44214  diagnose/firewall.hpp              Check of the Windows firewall.
+//  44308  diagnose/finding.hpp               Findings of `doctor`.
+//  44400  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  44497  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  44527  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  44896  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  45058  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  45207  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  45318  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  45730  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  46009  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  46166  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  46257  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  45449  config/undef.hpp                   Undefines the internal macros.
+//  46540  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -2681,8 +2684,9 @@ T from_json_text(const std::string& text) {
 //     });
 //   });
 //
-// A stream occupies a thread until its function returns; `limits().threads` does not count this thread. `wait_for`
-// returns false early when the client has disconnected or the service stops; return then.
+// A stream occupies a thread until its function returns; `limits().streams` counts it, `limits().threads` and the queue
+// of requests do not. `wait_for` returns false early when the client has disconnected or the service stops; return
+// then.
 // Source: WHATWG HTML standard, section "Server-sent events".
 
 #include <algorithm>
@@ -2951,11 +2955,12 @@ class clock {
   [[nodiscard]] virtual time_point now() const noexcept { return std::chrono::steady_clock::now(); }
   [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
-  /// Waits until `changed` is notified or this clock reaches `deadline`. May return early without a reason, as
-  /// std::condition_variable does. `lock` must be held.
+  /// Waits until `changed` is notified or this clock reaches `deadline`; time_point::max(): no deadline. May return
+  /// early without a reason, as std::condition_variable does. `lock` must be held.
   virtual void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
                           time_point deadline) const {
-    changed.wait_until(lock, deadline);
+    if (deadline == (time_point::max)()) changed.wait(lock);
+    else changed.wait_until(lock, deadline);
   }
   /// Waits until `predicate` is true or this clock reaches `deadline`. Returns the value of the predicate.
   template <class Predicate>
@@ -5152,10 +5157,11 @@ class route_builder {
   /// Maximum size in bytes of each file of an upload (api/upload.hpp). A larger file gets 413. Default: the limit of
   /// the body.
   route_builder limit_file(std::uint64_t bytes) const;
-  /// Maximum duration of the handler, from the end of the request body until the handler returns; positive. After it,
-  /// the client gets 503 and the connection is closed. The handler keeps running, because a thread cannot be ended
-  /// safely; a long handler can check `winsvc::context(req).timed_out()` between two steps. A stream is not limited,
-  /// because it is written after the handler returns. Default: no limit.
+  /// Maximum time from the end of the request until the handler returns; positive. After it, the client gets 503 and
+  /// the connection is closed. If the time passes while the request waits for a thread, the handler is not started. A
+  /// handler that was started keeps running, because a thread cannot be ended safely; a long handler can check
+  /// `winsvc::context(req).timed_out()` between two steps. A stream is not limited, because it is written after the
+  /// handler returns. Default: no limit.
   route_builder timeout(std::chrono::milliseconds limit) const;
 
   // -- description --
@@ -7489,12 +7495,19 @@ struct limits {
   std::chrono::milliseconds body_timeout = std::chrono::seconds(20);  ///< base time of a body; see body_deadline
   std::uint64_t body_bytes_per_second = 1024;                         ///< minimum rate of a client
   std::chrono::milliseconds write_timeout = std::chrono::seconds(20);  ///< without progress: the client does not read
+  std::uint64_t response_bytes_per_second = 1024;  ///< minimum rate of a client that reads, after `write_timeout`
+
+  // Memory, for all clients together. Slow clients must not use up the memory of the process. 0: no limit.
+  std::uint64_t buffered_body_bytes = 256 * 1024 * 1024;  ///< of bodies that arrive; else 503
+  std::uint64_t unsent_bytes = 256 * 1024 * 1024;         ///< of responses that clients have not read; else 503
 
   // Connections and threads.
-  std::size_t connections = 10'000;         ///< open connections; else 503
+  std::size_t connections = 10'000;         ///< open connections; then the oldest idle one is closed, else 503
   std::size_t connections_per_address = 0;  ///< 0: no limit; else 429. Clients behind one proxy have its address
   std::size_t threads = 256;                ///< threads in handlers; without streams, WebSockets and large bodies
   std::size_t queue = 1000;                 ///< requests that wait for a thread; else 503
+  std::size_t streams = 10'000;             ///< event streams and other streams, each with its own thread; else 503
+  std::size_t body_threads = 256;           ///< uploads and bodies after `100 Continue`, each with its thread; else 503
 
   // WebSockets.
   std::size_t websockets = 1000;                      ///< open sessions, each with its own thread; else 503
@@ -7505,8 +7518,17 @@ struct limits {
 
   /// Returns the time limit of a body of `bytes`: `body_timeout` plus the time at the minimum rate.
   [[nodiscard]] std::chrono::milliseconds body_deadline(std::uint64_t bytes) const noexcept {
-    const auto rate = body_bytes_per_second == 0 ? 1 : body_bytes_per_second;
-    return body_timeout + std::chrono::seconds(bytes / rate);
+    return body_timeout + time_at_rate(bytes, body_bytes_per_second);
+  }
+  /// Returns the time limit after which a client must have read `bytes`: `write_timeout` plus the time at the minimum
+  /// rate.
+  [[nodiscard]] std::chrono::milliseconds response_deadline(std::uint64_t bytes) const noexcept {
+    return write_timeout + time_at_rate(bytes, response_bytes_per_second);
+  }
+
+ private:
+  [[nodiscard]] static std::chrono::milliseconds time_at_rate(std::uint64_t bytes, std::uint64_t rate) noexcept {
+    return std::chrono::milliseconds(bytes * 1000 / (rate == 0 ? 1 : rate));
   }
 };
 
@@ -18390,6 +18412,7 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
   #include <unistd.h>
 
   #if WINSVC_OS_LINUX
+    #include <linux/filter.h>
     #include <sched.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
@@ -18666,6 +18689,9 @@ class tcp_socket {
   [[nodiscard]] bool peek(char& first) const noexcept;
   /// True if the peer has closed its end, or if the connection has failed. Does not block and does not remove bytes.
   [[nodiscard]] bool peer_closed() const noexcept;
+  /// For a listener that is about to close: ignores clients that connect from here on, if the system can; the clients
+  /// that have connected can still be accepted.
+  void ignore_new_clients() noexcept;
   /// Sends the end of the stream to the peer. This side can still receive.
   void shutdown_send() noexcept;
   /// Shuts down both directions. Can be called from any thread: threads that wait on this socket wake and see it
@@ -18759,6 +18785,8 @@ using length_type = socklen_t;
 void initialize() noexcept;
 [[nodiscard]] std::uint32_t last_error() noexcept;
 [[nodiscard]] bool would_block(std::uint32_t code) noexcept;
+/// True if a signal has interrupted the call: repeat it. An edge of the poller does not come again.
+[[nodiscard]] bool is_interrupted(std::uint32_t code) noexcept;
 /// True if a non-blocking connect has started and is in progress.
 [[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
 /// Converts the errors of a listen address to the Windows codes that the table of hints contains.
@@ -18785,6 +18813,9 @@ bool set_nonblocking(socket_type s) noexcept;
 bool set_exclusive_bind(socket_type s) noexcept;
 
 [[nodiscard]] socket_type accept(socket_type listener) noexcept;
+/// Makes a listener ignore new clients, so that they see a refused connection when it is closed; clients that have
+/// connected can still be accepted.
+void ignore_new_clients(socket_type listener) noexcept;
 
 void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
 void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
@@ -18811,6 +18842,7 @@ WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint
 WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
   return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
 }
+WINSVC_INLINE bool is_interrupted(std::uint32_t code) noexcept { return code == EINTR; }
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
   switch (code) {
@@ -18842,12 +18874,32 @@ WINSVC_INLINE bool set_exclusive_bind(socket_type s) noexcept {
 }
 
 WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
+  socket_type s = -1;
+  do {
   #if WINSVC_OS_LINUX
-  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    s = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   #else
-  const int s = ::accept(listener, nullptr, nullptr);
-  if (s != -1) disable_inherit(s), set_nonblocking(s);
+    s = ::accept(listener, nullptr, nullptr);
+    if (s != -1) disable_inherit(s), set_nonblocking(s);
+  #endif
+  } while (s == -1 && is_interrupted(last_error()));
   return s;
+}
+
+/// On Linux, a packet filter drops each SYN: the client tries again and finds the port closed. Without the filter, a
+/// client that connects between the last accept and the close would be reset. Source: socket(7), SO_ATTACH_FILTER.
+WINSVC_INLINE void ignore_new_clients([[maybe_unused]] socket_type listener) noexcept {
+  #if WINSVC_OS_LINUX
+  constexpr std::uint32_t flags_offset = 13, syn_and_ack = 0x12, syn = 0x02, accept_all = 0xFFFFFFFF;
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_offset),  // flags of the TCP header, at which the packet begins
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn_and_ack),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, accept_all),
+  };
+  const sock_fprog filter{sizeof program / sizeof program[0], program};
+  ::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
   #endif
 }
 
@@ -19022,7 +19074,9 @@ WINSVC_INLINE std::string path_join(const std::string& folder, std::string_view 
 //
 // All text is UTF-8.
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19066,9 +19120,32 @@ bool set_process_priority(scm::process_priority priority) noexcept;
 [[nodiscard]] std::size_t processor_count() noexcept;
 /// The system's ID of the calling thread; 0 if the system has no such ID.
 [[nodiscard]] std::uint32_t thread_id() noexcept;
-/// True if a thread of this process waits (for a lock, for the network), false if it runs or is ready to run. nullopt
-/// if the system does not report it, as on Windows.
-[[nodiscard]] std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept;
+/// CPU time of one thread, readable from all threads: pthread_getcpuclockid(3), GetThreadTimes.
+class thread_clock {
+ public:
+  thread_clock() = default;
+  ~thread_clock();
+  thread_clock(const thread_clock&) = delete;
+  thread_clock& operator=(const thread_clock&) = delete;
+  /// Selects the calling thread. Call it once, before another thread calls cpu_time().
+  void attach() noexcept;
+  /// CPU time since the start of the thread, user and kernel. nullopt before attach(), after the end of the thread, and
+  /// if the system does not report it.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> cpu_time() const noexcept;
+  /// Step of the CPU time.
+  static constexpr std::chrono::milliseconds resolution{WINSVC_OS_WINDOWS ? 16 : 1};
+
+ private:
+  // A HANDLE or a clockid_t; empty: not attached. Release: stored by attach(), loaded by the thread that reads.
+  std::atomic<std::intptr_t> native_{0};
+  std::atomic<bool> attached_{false};
+};
+
+/// Raises the limit of open descriptors to the maximum that the system allows this process: setrlimit(2). A server has
+/// one descriptor per connection, and the usual soft limit is 1,024. Returns the limit; 0: the system has none.
+std::size_t raise_descriptor_limit() noexcept;
+/// True if the code of a failed call means that memory, descriptors or another resource is exhausted for now.
+[[nodiscard]] bool is_resource_shortage(std::uint32_t code) noexcept;
 
 /// The resource usage and the start time of this process.
 struct process_usage {
@@ -19437,6 +19514,10 @@ void initialize() noexcept;
 [[nodiscard]] bool would_block(std::uint32_t code) noexcept;
 /// True if a non-blocking connect has started and is in progress.
 [[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
+/// A call on Windows is not interrupted.
+[[nodiscard]] bool is_interrupted(std::uint32_t) noexcept;
+/// Windows has no function for it.
+void ignore_new_clients(socket_type) noexcept;
 /// Returns the code unchanged; on POSIX it converts errno.
 [[nodiscard]] std::uint32_t to_win32_error(std::uint32_t code) noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int code) noexcept;
@@ -19490,6 +19571,8 @@ WINSVC_INLINE void initialize() noexcept {
 }
 WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
 WINSVC_INLINE bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+WINSVC_INLINE bool is_interrupted(std::uint32_t) noexcept { return false; }
+WINSVC_INLINE void ignore_new_clients(socket_type) noexcept {}
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept { return code; }
 WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
@@ -19587,6 +19670,9 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 /// it.
 [[nodiscard]] bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept;
 
+/// Time until a deadline of the system's clock, which is the clock of poll(); at least 0.
+[[nodiscard]] std::chrono::milliseconds time_left(clock::time_point deadline) noexcept;
+
 [[nodiscard]] endpoint to_endpoint(const sockaddr_storage& address);
 
 /// Returns the address of a host and its length: a numeric address as it is, else the first result of the resolver.
@@ -19616,17 +19702,21 @@ WINSVC_INLINE bool is_invalid(socket_type s) noexcept { return static_cast<tcp_s
 WINSVC_INLINE void set_option(socket_type s, int level, int name, int value) noexcept {
   ::setsockopt(s, level, name, reinterpret_cast<const char*>(&value), sizeof value);
 }
+WINSVC_INLINE std::chrono::milliseconds time_left(clock::time_point deadline) noexcept {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
+  return (std::max)(left, std::chrono::milliseconds(0));
+}
 WINSVC_INLINE bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept {
   poll_entry entry{};
   entry.fd = s;
   entry.events = events;
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = clock::system().now() + limit;
   for (auto remaining = limit;;) {
     const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(remaining, max_poll_timeout).count()));
     if (ready > 0) return true;
     if (ready < 0 && !would_block(last_error())) return true;
     if (shut_down_by_us(s)) return true;
-    remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    remaining = time_left(deadline);
     if (remaining.count() <= 0) return false;
   }
 }
@@ -19752,14 +19842,20 @@ WINSVC_INLINE bool tcp_socket::wait_writable(std::chrono::milliseconds limit) co
   return socket_api::wait_ready(socket_api::raw(native_), POLLOUT, limit);
 }
 WINSVC_INLINE bool tcp_socket::peek(char& first) const noexcept {
-  return ::recv(socket_api::raw(native_), &first, 1, MSG_PEEK) == 1;  // the socket is non-blocking
+  for (;;) {
+    const auto count = ::recv(socket_api::raw(native_), &first, 1, MSG_PEEK);  // the socket is non-blocking
+    if (count >= 0 || !socket_api::is_interrupted(socket_api::last_error())) return count == 1;
+  }
 }
 
 WINSVC_INLINE bool tcp_socket::peer_closed() const noexcept {
   const auto s = socket_api::raw(native_);
   char byte = 0;
-  const auto count = ::recv(s, &byte, 1, MSG_PEEK);  // the socket is non-blocking
-  return count == 0 || (count < 0 && !socket_api::would_block(socket_api::last_error()));
+  for (;;) {
+    const auto count = ::recv(s, &byte, 1, MSG_PEEK);  // the socket is non-blocking
+    if (count < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
+    return count == 0 || (count < 0 && !socket_api::would_block(socket_api::last_error()));
+  }
 }
 
 WINSVC_INLINE transfer tcp_socket::receive(char* buffer, std::size_t capacity, std::size_t& received,
@@ -19774,6 +19870,7 @@ WINSVC_INLINE transfer tcp_socket::receive(char* buffer, std::size_t capacity, s
       return transfer::done;
     }
     if (count == 0) return transfer::closed;
+    if (socket_api::is_interrupted(socket_api::last_error())) continue;
     if (!socket_api::would_block(socket_api::last_error())) return transfer::failed;
     if (limit.count() <= 0 || !socket_api::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
   }
@@ -19784,6 +19881,7 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
   for (sent = 0; sent < count;) {
     const auto size = static_cast<socket_api::size_type>((std::min)(count - sent, std::size_t{1} << 30));
     const auto written = ::send(s, data + sent, size, socket_api::send_flags);
+    if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
     if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
     sent += static_cast<std::size_t>(written);
   }
@@ -19798,6 +19896,9 @@ WINSVC_INLINE transfer tcp_socket::send(const char* data, std::size_t count, std
   }
 }
 
+WINSVC_INLINE void tcp_socket::ignore_new_clients() noexcept {
+  socket_api::ignore_new_clients(socket_api::raw(native_));
+}
 WINSVC_INLINE void tcp_socket::shutdown_send() noexcept {
   ::shutdown(socket_api::raw(native_), socket_api::shutdown_send_flag);
 }
@@ -19828,8 +19929,10 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
   entries[1].fd = socket_api::raw(socket.native());
   entries[0].events = entries[1].events = POLLIN;
   const auto maximum = std::chrono::milliseconds((std::numeric_limits<int>::max)());
-  for (;;) {
-    const int ready = socket_api::poll_any(entries, 2, static_cast<int>((std::min)(limit, maximum).count()));
+  const auto deadline = clock::system().now() + limit;
+  for (auto remaining = limit;; remaining = socket_api::time_left(deadline)) {
+    if (limit == no_limit) remaining = no_limit;
+    const int ready = socket_api::poll_any(entries, 2, static_cast<int>((std::min)(remaining, maximum).count()));
     if (ready == 0) return outcome::timed_out;
     if (ready < 0 && !socket_api::would_block(socket_api::last_error())) return outcome::failed;
     if (ready > 0)
@@ -19857,6 +19960,7 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
 #include <deque>
 #include <mutex>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -19913,7 +20017,10 @@ class poll_poller {
     arm_accept(registered);
     return true;
   }
-  void arm_accept(registration& registered) noexcept { arm(registered, poll_for::readable); }
+  bool arm_accept(registration& registered) noexcept {
+    arm(registered, poll_for::readable);
+    return true;
+  }
   [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept {
     return accept_from(registered.socket);
   }
@@ -19924,6 +20031,12 @@ class poll_poller {
     stopping_ = true;
     wakeup_.signal();
     turn_available_.notify_all();
+  }
+  void notify() noexcept {
+    const std::lock_guard lock(mutex_);
+    notified_ = true;
+    wakeup_.signal();
+    turn_available_.notify_one();
   }
 
  private:
@@ -19940,6 +20053,7 @@ class poll_poller {
   bool has_poller_thread_ = false;  // a thread prepares, makes or evaluates the call of poll()
   bool in_poll_ = false;            // that thread is in the call
   bool stopping_ = false;
+  bool notified_ = false;           // the next return of wait() is the result of notify()
   wakeup_event wakeup_;
   std::vector<socket_api::poll_entry> entries_;  // used by that thread only
   std::vector<polled_entry> polled_;
@@ -19960,9 +20074,9 @@ namespace detail::os {
 WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capacity) noexcept {
   std::unique_lock lock(mutex_);
   for (;;) {
-    turn_available_.wait(lock, [this] { return stopping_ || !has_poller_thread_ || !ready_.empty(); });
+    turn_available_.wait(lock, [this] { return stopping_ || notified_ || !has_poller_thread_ || !ready_.empty(); });
     if (stopping_) return 0;
-    if (!ready_.empty()) break;
+    if (std::exchange(notified_, false) || !ready_.empty()) break;
     has_poller_thread_ = true;
     try {
       entries_.clear();
@@ -20038,21 +20152,29 @@ class epoll_poller {
     std::atomic<bool> hung_up{false};
   };
 
-  epoll_poller() noexcept : poll_(::epoll_create1(EPOLL_CLOEXEC)), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  epoll_poller() noexcept
+      : poll_(::epoll_create1(EPOLL_CLOEXEC)),
+        wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        notification_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!is_open()) return;
     epoll_event event{};
     event.events = EPOLLIN;  // level-triggered and never read: stays ready
-    if (is_open()) ::epoll_ctl(poll_, EPOLL_CTL_ADD, wakeup_, &event);
+    ::epoll_ctl(poll_, EPOLL_CTL_ADD, wakeup_, &event);
+    event.events = EPOLLIN | EPOLLET;  // never read: each write is one edge
+    event.data.ptr = &notification_;
+    ::epoll_ctl(poll_, EPOLL_CTL_ADD, notification_, &event);
   }
   ~epoll_poller() {
-    if (poll_ != -1) ::close(poll_);
-    if (wakeup_ != -1) ::close(wakeup_);
+    for (const int fd : {poll_, wakeup_, notification_}) {
+      if (fd != -1) ::close(fd);
+    }
   }
   epoll_poller(const epoll_poller&) = delete;
   epoll_poller& operator=(const epoll_poller&) = delete;
 
   static constexpr bool supports_write_wait = true;
 
-  [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && wakeup_ != -1; }
+  [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && wakeup_ != -1 && notification_ != -1; }
 
   bool add(registration& registered, tcp_socket::native_handle s, void* user_data) noexcept {
     registered.socket = s;
@@ -20062,7 +20184,9 @@ class epoll_poller {
     return update_registration(registered, EPOLL_CTL_ADD);
   }
   void arm(registration& registered, poll_for event, std::string_view = {}) noexcept {
-    if (registered.armed == event) return;  // the kernel reports an edge since the last receive or send
+    // The kernel reports an edge since the last receive. A send may also fail for want of memory in the kernel, with
+    // room in the socket buffer: then only a new registration reports the socket.
+    if (registered.armed == event && event != poll_for::writable) return;
     registered.armed = event;
     update_registration(registered, EPOLL_CTL_MOD);
   }
@@ -20081,7 +20205,7 @@ class epoll_poller {
     return add(registered, listener.native(), user_data);
   }
   /// Registers again: the caller may have stopped accepting while clients were waiting.
-  void arm_accept(registration& registered) noexcept { update_registration(registered, EPOLL_CTL_MOD); }
+  bool arm_accept(registration& registered) noexcept { return update_registration(registered, EPOLL_CTL_MOD); }
   [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept {
     return accept_from(registered.socket);
   }
@@ -20095,18 +20219,21 @@ class epoll_poller {
     std::size_t reported = 0;
     for (int i = 0; i < count; ++i) {
       if (events[i].data.ptr == nullptr) return 0;
+      if (events[i].data.ptr == &notification_) continue;
       auto& registered = *static_cast<registration*>(events[i].data.ptr);
       if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) registered.hung_up.store(true);
       user_data[reported++] = registered.user_data.load(std::memory_order_relaxed);
     }
     return reported;
   }
-  void wake() noexcept {
-    const std::uint64_t increment = 1;
-    if (wakeup_ != -1) static_cast<void>(!::write(wakeup_, &increment, sizeof increment));
-  }
+  void wake() noexcept { signal(wakeup_); }
+  void notify() noexcept { signal(notification_); }
 
  private:
+  static void signal(int event) noexcept {
+    const std::uint64_t increment = 1;
+    if (event != -1) static_cast<void>(!::write(event, &increment, sizeof increment));
+  }
   bool update_registration(registration& registered, int operation) noexcept {
     epoll_event event{};
     event.data.ptr = &registered;
@@ -20116,7 +20243,7 @@ class epoll_poller {
     return ::epoll_ctl(poll_, operation, static_cast<int>(registered.socket), &event) == 0;
   }
 
-  int poll_, wakeup_;
+  int poll_, wakeup_, notification_;
 };
 
 }  // namespace detail::os
@@ -20208,14 +20335,15 @@ class iocp_poller {
   }
 
   bool add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept;
-  void arm_accept(registration& registered) noexcept;
+  bool arm_accept(registration& registered) noexcept;
   [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept;
 
   std::size_t wait(void** user_data, std::size_t capacity) noexcept;
   void wake() noexcept {
     stopping_.store(true);
-    ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);
+    notify();
   }
+  void notify() noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, nullptr); }
   /// Waits until all operations have completed, at most 2 s. Call it before registrations are freed.
   void wait_for_pending() noexcept;
 
@@ -20299,21 +20427,25 @@ WINSVC_INLINE std::size_t iocp_poller::wait(void** user_data, std::size_t capaci
     const auto max_entries = static_cast<ULONG>((std::min)(capacity, limit));
     if (!::GetQueuedCompletionStatusEx(port_, entries, max_entries, &count, INFINITE, FALSE)) count = 0;
     std::size_t reported = 0;
+    bool notified = false;
     for (ULONG i = 0; i < count; ++i) {
-      if (!entries[i].lpOverlapped) continue;  // the packet of `wake`
+      if (!entries[i].lpOverlapped) {  // the packet of `wake` or `notify`
+        notified = true;
+        continue;
+      }
       auto& completed = *reinterpret_cast<operation*>(entries[i].lpOverlapped);
       void* const owner_data = completed.owner->user_data.load();
       on_completion(completed, entries[i].dwNumberOfBytesTransferred);
       user_data[reported++] = owner_data;
     }
-    if (stopping_.load()) ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);  // for the next waiting thread
-    if (reported > 0 || stopping_.load()) return reported;
+    if (stopping_.load()) notify();  // for the next waiting thread
+    if (reported > 0 || notified || stopping_.load()) return reported;
   }
 }
 
 WINSVC_INLINE void iocp_poller::wait_for_pending() noexcept {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  while (port_ && pending_.load() > 0 && std::chrono::steady_clock::now() < deadline) {
+  const auto deadline = clock::system().now() + std::chrono::seconds(2);
+  while (port_ && pending_.load() > 0 && clock::system().now() < deadline) {
     OVERLAPPED_ENTRY entry{};
     ULONG count = 0;
     constexpr DWORD wait_ms = 20;
@@ -20334,21 +20466,24 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
                     sizeof accept_ex_, &bytes, nullptr, nullptr) == 0;
 }
 
-WINSVC_INLINE void iocp_poller::arm_accept(registration& registered) noexcept {
-  if (registered.pending.load() > 0) return;
+WINSVC_INLINE bool iocp_poller::arm_accept(registration& registered) noexcept {
+  if (registered.pending.load() > 0) return true;
+  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
+  // A failure is not reported as an event: the caller would try again at once, and without end.
+  if (!registered.accepted_socket.is_open()) return false;
   begin_operation(registered);
   registered.accept.overlapped = OVERLAPPED{};
-  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
   DWORD received = 0;
   constexpr DWORD address_size = sizeof registered.addresses / 2;
-  registered.accepting.store(registered.accepted_socket.is_open());
-  if (!registered.accepted_socket.is_open() ||
-      (!accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0,
-                   address_size, address_size, &received, &registered.accept.overlapped) &&
-       ::WSAGetLastError() != ERROR_IO_PENDING)) {
-    registered.accepting.store(false);
-    post_failure(registered.accept);
-  }
+  registered.accepting.store(true);
+  if (accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0,
+                 address_size, address_size, &received, &registered.accept.overlapped) ||
+      ::WSAGetLastError() == ERROR_IO_PENDING)
+    return true;
+  registered.accepting.store(false);
+  --pending_;
+  --registered.pending;
+  return false;
 }
 
 WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registered) noexcept {
@@ -20403,8 +20538,11 @@ WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registere
 //   wait_for_pending()               waits until no event is pending; call it before registrations are freed
 //   add_listener(registration, listener, user_data)   registers a listener
 //   accept(registration)             accepts a client; call it until it would block, then call arm_accept(registration)
+//   arm_accept(registration)         false: the system has no socket or memory for the next client; try again later
 //   wait(user_data, capacity)        blocks until a socket is ready; returns at most `capacity` events. 0 after wake()
+//                                    or notify()
 //   wake()                           ends all calls of wait, now and later
+//   notify()                         ends at least one call of wait, now or later
 //
 // The caller arms a registration after a receive or a send would have blocked; each later change is reported at least
 // once. An event can arrive while another thread works on the socket; that thread must try again. An event can also
@@ -22880,17 +23018,13 @@ WINSVC_INLINE std::string truncate_event_text(std::string_view text) {
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
-
-  #if WINSVC_OS_LINUX
-  #else
-std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
-  #endif
 
 /// Reads the first `capacity` bytes of a file in /proc; empty after an error.
 std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept;
@@ -23018,20 +23152,18 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
-/// Reads the state in /proc (proc_pid_stat(5)): "number (name) state ...". The name may contain any character, so the
-/// last ") " ends it.
-WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
-  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (file == -1) return std::nullopt;
-  char text[256];
-  const auto received = ::read(file, text, sizeof text);
-  ::close(file);
-  const std::string_view line(text, received > 0 ? static_cast<std::size_t>(received) : 0);
-  const auto end = line.rfind(") ");
-  if (end == line.npos || end + 2 >= line.size()) return std::nullopt;
-  return line[end + 2] != 'R';
+WINSVC_INLINE void thread_clock::attach() noexcept {
+  clockid_t id{};
+  if (::pthread_getcpuclockid(::pthread_self(), &id) != 0) return;
+  native_.store(static_cast<std::intptr_t>(id));
+  attached_.store(true, std::memory_order_release);
+}
+WINSVC_INLINE std::optional<std::chrono::nanoseconds> thread_clock::cpu_time() const noexcept {
+  timespec time{};
+  if (!attached_.load(std::memory_order_acquire) ||
+      ::clock_gettime(static_cast<clockid_t>(native_.load(std::memory_order_relaxed)), &time) != 0)
+    return std::nullopt;
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace detail::os
@@ -23044,7 +23176,8 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return 0; }
-WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
+WINSVC_INLINE void thread_clock::attach() noexcept {}
+WINSVC_INLINE std::optional<std::chrono::nanoseconds> thread_clock::cpu_time() const noexcept { return std::nullopt; }
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -23053,6 +23186,21 @@ WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { re
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
+
+WINSVC_INLINE thread_clock::~thread_clock() = default;
+
+WINSVC_INLINE std::size_t raise_descriptor_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  }
+  return limit.rlim_cur == RLIM_INFINITY ? 0 : static_cast<std::size_t>(limit.rlim_cur);
+}
+WINSVC_INLINE bool is_resource_shortage(std::uint32_t code) noexcept {
+  return code == EMFILE || code == ENFILE || code == ENOMEM || code == EAGAIN || code == ENOBUFS;
+}
 
 WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept {
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -23254,8 +23402,8 @@ class input_file {
 /// True if the code of a failed `open` means that the file does not exist.
 [[nodiscard]] bool is_missing(std::uint32_t code) noexcept;
 
-/// The real path of a folder, as in input_file::real_path; nullopt if the folder does not exist.
-[[nodiscard]] std::optional<std::string> real_folder(const std::string& path);
+/// The real path of a folder, as in input_file::real_path. Fails if the folder does not exist.
+[[nodiscard]] sys_result<std::string> real_folder(const std::string& path);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -23303,10 +23451,13 @@ WINSVC_INLINE std::optional<std::string> real_path_of(const std::string& path) {
 
 WINSVC_INLINE bool is_missing(std::uint32_t code) noexcept { return code == ENOENT || code == ENOTDIR; }
 
-WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
+WINSVC_INLINE sys_result<std::string> real_folder(const std::string& path) {
   struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return std::nullopt;
-  return real_path_of(path);
+  if (::stat(path.c_str(), &info) != 0) return errno_failure();
+  if (!S_ISDIR(info.st_mode)) return sys_failure(ENOTDIR);
+  auto real = real_path_of(path);
+  if (!real) return errno_failure();
+  return *std::move(real);
 }
 
 WINSVC_INLINE sys_result<input_file> input_file::open(const std::string& path) {
@@ -25902,8 +26053,6 @@ namespace detail::os {
 
 std::vector<std::string> arguments(int, char**);
 
-std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
-
 void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                   std::string_view text) noexcept;
 
@@ -25947,7 +26096,44 @@ WINSVC_INLINE std::size_t processor_count() noexcept {
   return (std::max)(count, std::size_t{1});
 }
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
-WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
+
+WINSVC_INLINE thread_clock::~thread_clock() {
+  if (attached_.load()) ::CloseHandle(reinterpret_cast<HANDLE>(native_.load()));
+}
+WINSVC_INLINE void thread_clock::attach() noexcept {
+  HANDLE handle = nullptr;
+  if (!::DuplicateHandle(::GetCurrentProcess(), ::GetCurrentThread(), ::GetCurrentProcess(), &handle,
+                         THREAD_QUERY_LIMITED_INFORMATION, FALSE, 0))
+    return;
+  native_.store(reinterpret_cast<std::intptr_t>(handle));
+  attached_.store(true, std::memory_order_release);
+}
+WINSVC_INLINE std::optional<std::chrono::nanoseconds> thread_clock::cpu_time() const noexcept {
+  FILETIME created{}, ended{}, kernel{}, user{};
+  if (!attached_.load(std::memory_order_acquire) ||
+      !::GetThreadTimes(reinterpret_cast<HANDLE>(native_.load(std::memory_order_relaxed)), &created, &ended, &kernel,
+                        &user))
+    return std::nullopt;
+  const auto nanoseconds_of = [](const FILETIME& time) {  // steps of 100 ns
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(time.dwHighDateTime) << 32 | time.dwLowDateTime) * 100;
+  };
+  return std::chrono::nanoseconds(nanoseconds_of(kernel) + nanoseconds_of(user));
+}
+
+WINSVC_INLINE std::size_t raise_descriptor_limit() noexcept { return 0; }
+WINSVC_INLINE bool is_resource_shortage(std::uint32_t code) noexcept {
+  switch (code) {
+    case ERROR_TOO_MANY_OPEN_FILES:
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_WORKING_SET_QUOTA:
+    case ERROR_COMMITMENT_LIMIT:
+    case WSAEMFILE:
+    case WSAENOBUFS: return true;
+    default: return false;
+  }
+}
 
 WINSVC_INLINE process_usage query_process_usage() noexcept {
   using namespace std::chrono;
@@ -26167,12 +26353,15 @@ WINSVC_INLINE bool is_missing(std::uint32_t code) noexcept {
   return code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_INVALID_NAME;
 }
 
-WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
+WINSVC_INLINE sys_result<std::string> real_folder(const std::string& path) {
   const unique_handle folder(::CreateFileW(wide_path(path).c_str(), 0, share_mode_all, nullptr, OPEN_EXISTING,
                                            FILE_FLAG_BACKUP_SEMANTICS, nullptr));  // required to open a folder
   BY_HANDLE_FILE_INFORMATION info{};
-  if (!folder || !::GetFileInformationByHandle(folder.get(), &info)) return std::nullopt;
-  return (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? real_path_of(folder.get()) : std::nullopt;
+  if (!folder || !::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) return sys_failure(ERROR_DIRECTORY);
+  auto real = real_path_of(folder.get());
+  if (!real) return sys_failure(::GetLastError());
+  return *std::move(real);
 }
 
 WINSVC_INLINE sys_result<input_file> input_file::open(const std::string& path) {
@@ -30441,18 +30630,30 @@ struct active_request {
   std::chrono::steady_clock::duration age;
 };
 
+/// A limit for all clients together (wire/limits.hpp).
+enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_bytes };
+
 /// Shared by all connections of one engine. `draining` has the default order: a drain sets it before it claims the
 /// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are
 /// independent of each other.
 struct engine_state {
+  explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
+
+  clock& time;
   std::atomic<bool> draining{false};
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
   std::atomic<std::uint64_t> response_count{0};
+  std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
+  std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
+  std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};
   http::request_statistics statistics;
   /// Called after each response, on the thread that sent it. Filled before the first connection.
   std::vector<std::function<void(const access_record&)>> on_response;
+
+  /// Called when a request was rejected because of this limit; may be empty. Set before the first connection.
+  std::function<void(shared_limit)> on_limit_reached;
 
   void notify_response(const access_record& record) const noexcept {
     for (const auto& f : on_response) {
@@ -30464,7 +30665,7 @@ struct engine_state {
   }
 };
 
-/// Latency history of one route: the last eight requests. Thread-safe.
+/// Latency history of one route: the last eight requests, and whether it streams. Thread-safe.
 class route_latency {
  public:
   /// True if three of the last eight requests were slow: such requests run on a blocking thread. One slow request is
@@ -30486,6 +30687,11 @@ class route_latency {
   [[nodiscard]] bool is_first_framing_report() noexcept {
     return !framing_reported_.exchange(true, std::memory_order_relaxed);
   }
+  /// True if the route has sent a stream or opened a WebSocket, which holds its thread for a long time.
+  [[nodiscard]] bool holds_thread() const noexcept { return holds_thread_.load(std::memory_order_relaxed); }
+  void mark_holds_thread() noexcept {
+    if (!holds_thread()) holds_thread_.store(true, std::memory_order_relaxed);
+  }
 
  private:
   static constexpr std::chrono::microseconds slow_threshold{150};
@@ -30495,9 +30701,9 @@ class route_latency {
     const unsigned after = ((before << count) | bits) & 0xFF;
     if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
   }
-  // Relaxed: both are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
+  // Relaxed: all are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
   std::atomic<std::uint8_t> history_{0};
-  std::atomic<bool> streams_{false}, framing_reported_{false};
+  std::atomic<bool> streams_{false}, framing_reported_{false}, holds_thread_{false};
 };
 
 }  // namespace detail::http
@@ -30623,8 +30829,12 @@ class transport {
   virtual os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// Sends as many bytes as fit without waiting; see os::tcp_socket::send_some.
   virtual os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept = 0;
+  /// Waits until the last send_some() can continue, at most `limit`. Returns false after the limit.
+  [[nodiscard]] virtual bool wait_sendable(std::chrono::milliseconds) noexcept { return false; }
   /// True if the last call that timed out waits until the socket is writable, false if it waits for input.
   [[nodiscard]] virtual bool needs_write(bool after_send) const noexcept { return after_send; }
+  /// True if the client has closed its end or the connection has failed. Does not block.
+  [[nodiscard]] virtual bool has_peer_closed() noexcept { return false; }
   /// True if a handshake must come before the first request.
   [[nodiscard]] virtual bool needs_handshake() const noexcept { return false; }
   /// Called before this thread waits for the client, for the remaining time of the current step.
@@ -30667,6 +30877,9 @@ class socket_transport : public transport {
   [[nodiscard]] bool has_no_input() const noexcept override {
     return has_no_input_ && !(blocking_observer_ && blocking_observer_->has_hung_up());
   }
+  [[nodiscard]] bool has_peer_closed() noexcept override {
+    return socket_.peer_closed() || (blocking_observer_ && blocking_observer_->has_hung_up());
+  }
   void begin_blocking() noexcept override {
     if (blocking_observer_) blocking_observer_->on_begin_blocking();
   }
@@ -30683,7 +30896,7 @@ class socket_transport : public transport {
     return socket_.send(bytes, count, limit);
   }
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (;;) {
       const auto outcome = drain_->wait_for(socket_, limit);
       if (outcome == os::waker::outcome::woken) return stream_event::draining;
@@ -30691,7 +30904,7 @@ class socket_transport : public transport {
       if (outcome == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
       const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
       if (remaining.count() <= 0) return stream_event::timed_out;
       limit = (std::min)(remaining, std::chrono::milliseconds(100));
       std::this_thread::sleep_for(limit);
@@ -30701,8 +30914,8 @@ class socket_transport : public transport {
     socket_.shutdown_send();
     return reason;
   }
-  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept {
-    return socket_.wait_writable(limit);
+  [[nodiscard]] bool wait_sendable(std::chrono::milliseconds limit) noexcept override {
+    return needs_write(true) ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
   }
   [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
@@ -30778,8 +30991,9 @@ class exchange_stream final : public httplib::Stream {
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close().
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits)
-      : transport_(transport),
+                  const wire::limits& limits, const clock& time = clock::system())
+      : clock_(time),
+        transport_(transport),
         buffer_(buffer),
         output_(output),
         framing_(head.framing),
@@ -30787,7 +31001,7 @@ class exchange_stream final : public httplib::Stream {
         must_send_continue_(head.expect_continue),
         limits_(limits),
         decoder_(limits, limits.body_bytes),
-        request_started_(std::chrono::steady_clock::now()) {
+        request_started_(time.now()) {
     if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
 
@@ -30840,7 +31054,7 @@ class exchange_stream final : public httplib::Stream {
   }
   [[nodiscard]] std::string& output() noexcept { return output_; }
   /// Sets the time at which the deadline of the body begins. Default: the construction.
-  void set_request_start(std::chrono::steady_clock::time_point time) noexcept { request_started_ = time; }
+  void set_request_start(clock::time_point time) noexcept { request_started_ = time; }
   /// From here on, each write is sent at once.
   void disable_buffering() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
@@ -30848,6 +31062,7 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] transport& connection_transport() noexcept { return transport_; }
   [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
   [[nodiscard]] const wire::limits& limits() const noexcept { return limits_; }
+  [[nodiscard]] const clock& time() const noexcept { return clock_; }
   /// Waits while a response is streamed; see transport::wait_stream_event.
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept {
     constexpr std::chrono::milliseconds none{0}, maximum = std::chrono::hours(24 * 365);  // no deadline overflows
@@ -30876,14 +31091,21 @@ class exchange_stream final : public httplib::Stream {
     if (failed_) output_.clear();
     return !failed_;
   }
-  /// Ends the response and sends it completely; waits at most the write timeout.
+  /// Ends the response and sends it completely. The client must read it at the minimum rate (limits::response_deadline)
+  /// and make progress within the write timeout.
   bool flush() noexcept {
     if (!close() || output_.empty()) return !failed_;
-    std::size_t sent = 0;
-    auto result = transport_.send_some(output_.data(), output_.size(), sent);
-    if (result == os::transfer::timed_out) {
+    const auto deadline = clock_.now() + limits_.response_deadline(output_.size());
+    auto result = os::transfer::timed_out;
+    for (std::size_t position = 0, sent = 0;; position += sent) {
+      result = transport_.send_some(output_.data() + position, output_.size() - position, sent);
+      if (result != os::transfer::timed_out) break;
       transport_.begin_blocking();
-      result = transport_.send(output_.data() + sent, output_.size() - sent, limits_.write_timeout);
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
+      const auto limit = (std::min)(remaining, limits_.write_timeout);
+      if (limit.count() > 0 && transport_.wait_sendable(limit)) continue;
+      transport_.abort_connection();  // a part of the bytes may have been sent
+      break;
     }
     failed_ = result != os::transfer::done;
     if (!failed_) sent_ += output_.size();
@@ -31003,7 +31225,7 @@ class exchange_stream final : public httplib::Stream {
     }
     // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
     const auto deadline = request_started_ + limits_.body_deadline(body_bytes_read_);
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock_.now();
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
     char chunk[16 * 1024];
     std::size_t received = 0;
@@ -31030,6 +31252,7 @@ class exchange_stream final : public httplib::Stream {
   // handler is destroyed (http/handler_timeouts.hpp), so the two threads do not write the response at the same time.
   enum class response_owner { none, handler, timeout };
 
+  const clock& clock_;
   transport& transport_;
   receive_buffer& buffer_;
   std::string& output_;
@@ -31043,7 +31266,7 @@ class exchange_stream final : public httplib::Stream {
   std::string decoded_;
   std::size_t decoded_position_ = 0;
   std::uint64_t body_bytes_read_ = 0;
-  std::chrono::steady_clock::time_point request_started_;
+  clock::time_point request_started_;
   std::uint64_t sent_ = 0;
   int body_error_ = 0;
   bool body_rejected_ = false;
@@ -31059,6 +31282,12 @@ struct body_part {
   std::uint64_t offset, length;
 };
 
+/// A part of a file that the connection sends after the head, while the client reads and without a thread that waits.
+struct file_body {
+  std::shared_ptr<const os::input_file> file;
+  std::uint64_t position = 0, remaining = 0;
+};
+
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
@@ -31068,6 +31297,7 @@ struct exchange {
   exchange_stream& stream;
   const std::atomic<bool>& draining;              ///< may become true while the handler runs
   route::match_result match;
+  clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   const route::table* routes = nullptr;           ///< the table of `match`
   std::string id;                                 ///< request id, for the log and for a 500
   std::function<bool()> read_body;                ///< reads the body; empty if there is no body to read
@@ -31084,6 +31314,7 @@ struct exchange {
   std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
   const request* current_request = nullptr;       ///< the request, while it is handled
+  file_body body_to_send;                         ///< the part of a file that follows the head in output()
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
   bool close_after_response = false;
@@ -32243,16 +32474,52 @@ WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
+// os/thread_starter.hpp
+// =====================================================================================================================
+
+// Thread starter: creates the threads of a component, so that a test can make the creation fail or replace the threads.
+//
+//   std::thread thread = starter.start([this] { run(); });   // throws std::system_error if the system has no thread
+//
+// A component receives it together with its clock. It does not join threads.
+
+#include <functional>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Safe to use from any thread.
+class thread_starter {
+ public:
+  virtual ~thread_starter() = default;
+  /// Starts a thread that runs `body`. Throws std::system_error if the system cannot create it.
+  [[nodiscard]] virtual std::thread start(std::function<void()> body) { return start_thread(std::move(body)); }
+
+  /// The system's threads. It exists until the program ends.
+  static thread_starter& system() {
+    static thread_starter instance;
+    return instance;
+  }
+};
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/handler_timeouts.hpp
 // =====================================================================================================================
 
-// Handler timeouts: call a function when a handler has not returned within its time limit.
+// Handler timeouts: call a function when a handler has not returned before its deadline.
 //
 //   handler_timeouts timeouts;
-//   { const handler_timeouts::scoped_timeout limit(timeouts, 5s, [&] { ... }); handler(); }   // called after 5 s
+//   { const handler_timeouts::scoped_timeout limit(timeouts, deadline, [&] { ... }); handler(); }
 //
-// One thread serves all timeouts; the first timeout starts it. A handler cannot be terminated: the function sends the
-// response in its place.
+// One thread serves all timeouts; start() or the first timeout starts it. A handler cannot be terminated: the function
+// sends the response in its place.
 
 #include <chrono>
 #include <condition_variable>
@@ -32268,34 +32535,46 @@ namespace detail::http {
 
 class handler_timeouts {
  public:
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = clock::time_point;
 
-  handler_timeouts() = default;
+  explicit handler_timeouts(clock& time = clock::system(),
+                            os::thread_starter& starter = os::thread_starter::system())
+      : clock_(time), starter_(starter) {}
   ~handler_timeouts();
   handler_timeouts(const handler_timeouts&) = delete;
   handler_timeouts& operator=(const handler_timeouts&) = delete;
 
+  /// Starts the thread before the first timeout, so that a later shortage of threads has no effect. Throws
+  /// std::system_error if the system cannot create it.
+  void start();
+
   class scoped_timeout {
    public:
-    /// Calls `on_timeout` after `limit`, on the timer thread. The call must be quick, because other timeouts wait for
-    /// it, and it must not throw.
-    scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit, std::function<void()> on_timeout);
+    /// Calls `on_timeout` at `deadline`, on the timer thread. The call must be quick, because other timeouts wait for
+    /// it, and it must not throw. Throws std::system_error if the timer thread cannot be created.
+    scoped_timeout(handler_timeouts& owner, time_point deadline, std::function<void()> on_timeout);
     /// Cancels the timeout. If the call is in progress, waits until it has returned.
     ~scoped_timeout();
     scoped_timeout(const scoped_timeout&) = delete;
     scoped_timeout& operator=(const scoped_timeout&) = delete;
 
    private:
+    friend class handler_timeouts;
     handler_timeouts& owner_;
-    std::multimap<time_point, std::function<void()>>::iterator timer_;
+    const std::function<void()> on_timeout_;
+    bool pending_ = true;  // under mutex_: in timers_, at timer_
+    std::multimap<time_point, scoped_timeout*>::iterator timer_;
   };
 
  private:
+  void start_locked();
   void run();
 
+  clock& clock_;
+  os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<time_point, std::function<void()>> timers_;  // an empty function: already called
+  std::multimap<time_point, scoped_timeout*> timers_;  // timeouts that were not called; a handler may run for longer
   std::thread thread_;
   bool stopping_ = false;
 };
@@ -32312,33 +32591,42 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit,
+WINSVC_INLINE void handler_timeouts::start() {
+  const std::lock_guard lock(mutex_);
+  start_locked();
+}
+WINSVC_INLINE void handler_timeouts::start_locked() {
+  if (!thread_.joinable()) thread_ = starter_.start([this] { run(); });
+}
+
+WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& owner, time_point deadline,
                                                                std::function<void()> on_timeout)
-    : owner_(owner) {
+    : owner_(owner), on_timeout_(std::move(on_timeout)) {
   const std::lock_guard lock(owner_.mutex_);
-  if (!owner_.thread_.joinable()) owner_.thread_ = os::start_thread([timeouts = &owner_] { timeouts->run(); });
-  timer_ = owner_.timers_.emplace(std::chrono::steady_clock::now() + limit, std::move(on_timeout));
+  owner_.start_locked();
+  timer_ = owner_.timers_.emplace(deadline, this);
   if (timer_ == owner_.timers_.begin()) owner_.changed_.notify_one();
 }
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::~scoped_timeout() {
   const std::lock_guard lock(owner_.mutex_);
-  owner_.timers_.erase(timer_);
+  if (pending_) owner_.timers_.erase(timer_);
 }
 
 WINSVC_INLINE void handler_timeouts::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    // Called timers stay in the map until their handlers return; skip them.
-    auto next = timers_.begin();
-    while (next != timers_.end() && !next->second) ++next;
-    if (next == timers_.end()) {
-      changed_.wait(lock);
-    } else if (const auto time = next->first; std::chrono::steady_clock::now() < time) {
-      changed_.wait_until(lock, time);
-    } else {
-      std::exchange(next->second, nullptr)();
+    const auto next = timers_.begin();
+    const auto deadline = next == timers_.end() ? (time_point::max)() : next->first;
+    if (clock_.now() < deadline) {
+      clock_.wait_until(changed_, lock, deadline);
+      continue;
     }
+    // A timeout that was called is removed, so that the next one is always the first.
+    scoped_timeout& timeout = *next->second;
+    timers_.erase(next);
+    timeout.pending_ = false;
+    timeout.on_timeout_();
   }
 }
 
@@ -32402,6 +32690,8 @@ struct upload_receiver {
 // handler. No exception leaves the class: cpp-httplib would send a response in another format and log nothing.
 
 #include <exception>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32409,6 +32699,11 @@ struct upload_receiver {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+/// Thrown if something is missing only for now, for example a descriptor: 503 and a log line.
+class shortage_error : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 class error_responder {
  public:
@@ -32465,15 +32760,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// True if the exception that is being handled is an upload_error for a full disk.
-WINSVC_INLINE bool is_disk_full_exception() {
-  if (!std::current_exception()) return false;
+/// Status of the exception that is being handled: 507 for a full disk, 503 for a shortage of memory or descriptors.
+WINSVC_INLINE int status_of_exception() {
+  if (!std::current_exception()) return 500;
   try {
     throw;
   } catch (const upload_error& e) {
-    return e.is_disk_full();
+    return e.is_disk_full() ? 507 : 500;
+  } catch (const shortage_error&) {
+    return 503;
+  } catch (const std::bad_alloc&) {
+    return 503;
   } catch (...) {
-    return false;
+    return 500;
   }
 }
 
@@ -32520,8 +32819,12 @@ WINSVC_INLINE void error_responder::send_internal_error(const exchange& exchange
                                                         const char* source, std::string_view message) const {
   // The message goes to the log only, because it may contain a path, a query or a password. The client gets the id.
   log(exchange, source, message);
-  if (is_disk_full_exception()) send_error(exchange, req, res, 507, "the disk is full", exchange.id);
-  else send_error(exchange, req, res, 500, "the request failed; the log has the reason under this id", exchange.id);
+  const int status = status_of_exception();
+  const char* const detail = status == 507   ? "the disk is full"
+                             : status == 503 ? "the service is short of memory or files; try again later"
+                                             : "the request failed; the log has the reason under this id";
+  if (status == 503) api::replace_header(res, "Retry-After", "10");
+  send_error(exchange, req, res, status, detail, exchange.id);
 }
 
 WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
@@ -32775,7 +33078,17 @@ namespace detail::http {
 /// none. An ETag or a Last-Modified of the app stays.
 void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
 
-/// Opens a file. Aborts with 404 if it does not exist; throws std::runtime_error if it cannot be read.
+/// Content provider of a file. The connection sends such a body itself (exchange::body_to_send).
+struct file_provider {
+  std::shared_ptr<const os::input_file> file;
+  bool operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const;
+};
+
+/// Throws the error of a file that cannot be opened: shortage_error (503) if descriptors or memory are exhausted, else
+/// std::runtime_error (500).
+[[noreturn]] void throw_open_error(const std::string& path, std::uint32_t code);
+
+/// Opens a file. Aborts with 404 if it does not exist; else throws as throw_open_error does.
 [[nodiscard]] os::input_file open_file(const std::string& path);
 
 /// Makes the file of cpp-httplib's set_file_content the body.
@@ -32815,19 +33128,25 @@ WINSVC_INLINE void set_file_body(response& res, os::input_file file, const std::
   res.content_length_ = static_cast<std::size_t>(file.size());
   res.is_chunked_content_provider_ = false;
   if (file.size() == 0) return;
-  res.content_provider_ = [from = std::make_shared<os::input_file>(std::move(file))](
-                              std::size_t position, std::size_t length, httplib::DataSink& sink) {
-    char buffer[64 * 1024];
-    const auto received = from->read(position, buffer, (std::min)(length, sizeof buffer));
-    return received && *received != 0 && sink.write(buffer, *received);
-  };
+  res.content_provider_ = file_provider{std::make_shared<os::input_file>(std::move(file))};
+}
+
+WINSVC_INLINE bool file_provider::operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const {
+  char buffer[64 * 1024];
+  const auto received = file->read(position, buffer, (std::min)(length, sizeof buffer));
+  return received && *received != 0 && sink.write(buffer, *received);
+}
+
+[[noreturn]] WINSVC_INLINE void throw_open_error(const std::string& path, std::uint32_t code) {
+  const std::string message = "open '" + path + "': " + os::system_error_message(code);
+  if (os::is_resource_shortage(code)) throw shortage_error(message);
+  throw std::runtime_error(message);
 }
 
 WINSVC_INLINE os::input_file open_file(const std::string& path) {
   auto file = os::input_file::open(path);
   if (file) return *std::move(file);
-  if (!os::is_missing(file.error()) && !os::real_folder(path))
-    throw std::runtime_error("open '" + path + "': " + os::system_error_message(file.error()));
+  if (!os::is_missing(file.error()) && !os::real_folder(path)) throw_open_error(path, file.error());
   abort(404);
 }
 
@@ -32923,7 +33242,7 @@ WINSVC_INLINE std::string_view date_header_value() {
   static_assert(std::is_trivially_destructible_v<cached_date>);
   static thread_local cached_date last{{}, -1, 0, {}};
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = clock::system().now();
   if (last.second != -1 && now - last.checked_at < std::chrono::milliseconds(20)) return text_of(last);
   last.checked_at = now;
   const auto wall = clock::system().system_now();
@@ -33097,6 +33416,13 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     for (const auto& part : exchange.parts) length += part.head.size() + part.length;
     append_head(res, connection.connection, length, false, output);
     if (!connection.send_body) return true;
+    const bool one_part = whole || (exchange.parts.size() == 1 && exchange.parts[0].head.empty());
+    const auto* const from = res.content_provider_.target<file_provider>();
+    if (from && one_part) {  // no thread waits for the client
+      if (whole) exchange.body_to_send = {from->file, 0, res.content_length_};
+      else exchange.body_to_send = {from->file, exchange.parts[0].offset, exchange.parts[0].length};
+      return true;
+    }
     stream.disable_buffering();
     bool ok = stream.flush();
     if (whole) ok = ok && write_provided(stream, res, 0, res.content_length_);
@@ -33399,7 +33725,11 @@ namespace detail::http {
 
 class request_processor final : public httplib::Server {
  public:
-  request_processor(const router& routes, const wire::limits& limits, logger& log);
+  request_processor(const router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+                    os::thread_starter& starter = os::thread_starter::system());
+
+  /// Starts the timer thread if a route has a timeout. Throws std::system_error if the system cannot create it.
+  void start();
 
   /// Runs one request whose head was accepted. The response is in the stream's output(), unless it was sent already.
   /// Returns false if the connection cannot serve another request. Reports errors to the client and the log.
@@ -33413,6 +33743,18 @@ class request_processor final : public httplib::Server {
     return latencies_[match.outcome == route::match_outcome::matched ? match.route_id : latencies_.size() - 1];
   }
   [[nodiscard]] bool is_slow(const route::match_result& match) noexcept { return latency_of(match).is_slow(); }
+
+  /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
+  [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
+    return routes_.serves_paused(match) && routes_.middleware_for(match, head.method_id, head.path).empty();
+  }
+  /// Time limit of the route; nullopt if it has none.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> time_limit(const route::match_result& match) const noexcept {
+    if (match.outcome != route::match_outcome::matched) return std::nullopt;
+    return routes_.entry(match.route_id).metadata.time_limit;
+  }
+  /// Logs that the time limit passed before the handler was started.
+  void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
 
   [[nodiscard]] const router& routes() const noexcept { return routes_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
@@ -33441,12 +33783,17 @@ class request_processor final : public httplib::Server {
   const router& routes_;
   const wire::limits& limits_;
   logger& log_;
+  clock& clock_;
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
   std::uint32_t salt_;
   std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
 };
+
+/// Response that needs no memory. Its blocks of memory are reserved before the request (scratch_buffers).
+inline constexpr std::string_view out_of_memory_response =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 10\r\nConnection: close\r\n\r\n";
 
 /// Detail text for a body error, by its status.
 [[nodiscard]] constexpr std::string_view body_error_text(int status) noexcept {
@@ -33471,11 +33818,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log,
+                                                   clock& time, os::thread_starter& starter)
     : routes_(routes),
       limits_(limits),
       log_(log),
+      clock_(time),
       error_responder_(routes, log),
+      handler_timeouts_(time, starter),
       latencies_(routes.routes().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {
   svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
@@ -33491,6 +33841,21 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
     exchange.run_with_body(decompressed);
   });
 #endif
+}
+
+WINSVC_INLINE void request_processor::start() {
+  const auto& entries = routes_.routes().entries();
+  if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.time_limit.has_value(); }))
+    handler_timeouts_.start();
+}
+
+WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std::string_view path,
+                                                    std::chrono::milliseconds limit) const noexcept {
+  try {
+    log_.warn("request " + std::string(method) + ' ' + std::string(path) + ": no thread was free within " +
+              base::duration_text(limit) + "; sent 503 to the client, the handler was not started");
+  } catch (...) {  // out of memory: the client receives the response
+  }
 }
 
 WINSVC_INLINE std::string request_processor::next_id() {
@@ -33511,7 +33876,16 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)
                                            : process_request(exchange, peer, local, nullptr);
   } catch (...) {  // content providers run while the response is written
-    log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
+    // If no byte was sent, a response without memory takes the place of the incomplete one.
+    exchange.body_to_send = {};
+    const bool replaces = exchange.stream.sent_bytes() == 0;
+    exchange.stream.output().clear();
+    try {
+      if (replaces) exchange.stream.output() = out_of_memory_response;
+      if (replaces) exchange.status = 503;
+      log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
+    } catch (const std::exception&) {  // out of memory: the connection ends
+    }
   }
   exchange.current_request = nullptr;
   current_exchange() = outer;
@@ -33591,7 +33965,10 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
     std::string unread;
     exchange.stream.move_body_to(unread);
   }
-  if (is_stream(res)) latency_of(exchange.match).mark_stream();
+  if (is_stream(res)) {
+    latency_of(exchange.match).mark_stream();
+    latency_of(exchange.match).mark_holds_thread();
+  }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, req, res));
   if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
   return complete;
@@ -33750,6 +34127,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
 
 WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& req, response& res) {
   error_responder_.run_guarded(exchange, req, res, "handler", [&] {
+    const auto read_start = clock_.now();
     if (exchange.read_body && !exchange.read_body()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
@@ -33758,10 +34136,18 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
                                 ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
                                 : std::string(body_error_text(status)));
     }
-    std::optional<handler_timeouts::scoped_timeout> deadline;
-    if (const auto limit = routes_.entry(exchange.match.route_id).metadata.time_limit) {
-      deadline.emplace(handler_timeouts_, *limit,
-                       [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
+    std::optional<handler_timeouts::scoped_timeout> timeout;
+    if (const auto limit = time_limit(exchange.match)) {
+      // The time runs from the complete request: a wait for a thread counts, a wait for the client does not.
+      const auto now = clock_.now();
+      const auto deadline = exchange.complete_time + *limit + (now - read_start);
+      if (now >= deadline) {
+        log_unstarted(exchange.head.method, exchange.head.path, *limit);
+        api::replace_header(res, "Retry-After", "10");
+        winsvc::abort(503, "no response within " + base::duration_text(*limit));
+      }
+      timeout.emplace(handler_timeouts_, deadline,
+                      [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
     }
     for (const auto& check_body : exchange.before_handler) check_body();
     routes_.call(exchange.match, req, res);
@@ -33989,7 +34375,10 @@ WINSVC_INLINE void static_folder::redirect_to_slash(const request& req, response
 WINSVC_INLINE void static_folder::handle(const request& req, response& res, std::string_view tail) const {
   const auto root = os::real_folder(path_);
   const auto relative = wire::map_to_file(tail, {options_.hidden});
-  if (!root) abort(404);
+  if (!root) {
+    if (os::is_resource_shortage(root.error())) throw_open_error(path_, root.error());
+    abort(404);
+  }
   if (relative) {
     const bool names_folder = tail.empty() || tail.back() == '/';
     if (names_folder) {
@@ -34019,6 +34408,8 @@ WINSVC_INLINE bool static_folder::send(const request& req, response& res, const 
 WINSVC_INLINE bool static_folder::send_variant(response& res, const std::string& root, const std::string& relative,
                                                const std::string& on_disk, const char* coding) const {
   auto file = os::input_file::open(on_disk);
+  // Not a 404, which a cache would believe.
+  if (!file && os::is_resource_shortage(file.error())) throw_open_error(on_disk, file.error());
   if (!file || !is_within(root, file->real_path())) return false;
   api::replace_header(res, "Vary", "Accept-Encoding");
   res.status = 200;
@@ -34400,7 +34791,6 @@ namespace detail::http {
 
 class websocket_session {
  public:
-  using steady = std::chrono::steady_clock;
   static constexpr const char* stop_reason_text = "the service stops";
 
   websocket_session(exchange& exchange, const request& req, std::string_view protocol)
@@ -34409,14 +34799,16 @@ class websocket_session {
         limits_(exchange.stream.limits()),
         draining_(&exchange.draining),
         frames_(limits_.websocket_message_bytes),
-        last_received_(steady::now()),
+        clock_(exchange.stream.time()),
+        last_received_(clock_.now()),
         req_(req),
         id_(exchange.id),
         protocol_(protocol) {
     req_.is_connection_closed = [this] { return !is_open(); };
   }
 
-  std::optional<websocket::message> receive(steady::time_point deadline);
+  [[nodiscard]] const clock& time() const noexcept { return clock_; }
+  std::optional<websocket::message> receive(clock::time_point deadline);
   bool send(wire::opcode opcode, std::string_view payload);
   void close(int code, std::string_view reason);
   [[nodiscard]] bool is_open() const noexcept;
@@ -34432,7 +34824,7 @@ class websocket_session {
   using event = wire::frame_decoder::event;
   event next_event();
   os::transfer has_more(std::chrono::milliseconds limit, bool wakes_for_drain);
-  [[nodiscard]] bool wait(steady::time_point deadline);
+  [[nodiscard]] bool wait(clock::time_point deadline);
   bool write_frame(wire::opcode opcode, std::string_view payload);
   void send_close(int code, std::string_view reason);
   void close_abnormally() noexcept;
@@ -34450,8 +34842,9 @@ class websocket_session {
   const wire::limits& limits_;
   const std::atomic<bool>* draining_;
   wire::frame_decoder frames_;
-  steady::time_point last_received_, ping_sent_at_;
-  steady::duration ping_wait_{0};  // time spent waiting for the current message
+  const clock& clock_;
+  clock::time_point last_received_, ping_sent_at_;
+  clock::duration ping_wait_{0};  // time spent waiting for the current message
   bool ping_pending_ = false, was_input_pending_ = false;
 
   std::atomic<int> peer_code_{0};  // close code of the client; 0: not closed. Read by any thread.
@@ -34539,7 +34932,7 @@ WINSVC_INLINE websocket_session::event websocket_session::next_event() {
     const auto result = frames_.feed(buffer_.remaining(), consumed);
     buffer_.consume(consumed);
     const bool pending = frames_.pending();
-    if (!was_input_pending_) ping_wait_ = steady::duration(0);
+    if (!was_input_pending_) ping_wait_ = clock::duration(0);
     was_input_pending_ = pending && result != event::message;
     switch (result) {
       case event::ping: {
@@ -34569,7 +34962,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
     buffer_.bytes.append(buffer, received);
-    last_received_ = steady::now();
+    last_received_ = clock_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {
     close_abnormally();
@@ -34578,10 +34971,10 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
 }
 
 /// Waits for bytes until `deadline`; sends pings and enforces their timeouts. Returns false if no bytes arrived.
-WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
-  const auto start = steady::now();
+WINSVC_INLINE bool websocket_session::wait(clock::time_point deadline) {
+  const auto start = clock_.now();
   // One deadline for the whole message, as for a body: single bytes or empty fragments do not extend it indefinitely.
-  auto message_deadline = (steady::time_point::max)();
+  auto message_deadline = (clock::time_point::max)();
   if (was_input_pending_) message_deadline = start + (limits_.body_deadline(frames_.received()) - ping_wait_);
   if (start >= message_deadline) {
     send_close(wire::close_code::policy, "the message did not arrive in time");
@@ -34593,7 +34986,7 @@ WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
   const auto wait_end = (std::min)({deadline, message_deadline, ping_deadline});
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(wait_end - start);
   const auto result = has_more(remaining + std::chrono::milliseconds(1), true);  // rounded up, so that a wait is not 0
-  const auto now = steady::now();
+  const auto now = clock_.now();
   ping_wait_ += now - start;
   if (result != os::transfer::timed_out) return result == os::transfer::done;
 
@@ -34608,14 +35001,14 @@ WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
   return false;
 }
 
-WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(steady::time_point deadline) {
+WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(clock::time_point deadline) {
   for (;;) {
     // In a drain, the Close is sent here, and not when the handler has returned.
     if (draining_->load()) send_close(wire::close_code::going_away, stop_reason_text);
     if (!is_open()) return std::nullopt;
     const auto result = next_event();
     if (result == event::message) return websocket::message{frames_.move_message(), frames_.is_binary()};
-    if (result == event::more && !wait(deadline) && steady::now() >= deadline) return std::nullopt;
+    if (result == event::more && !wait(deadline) && clock_.now() >= deadline) return std::nullopt;
   }
 }
 
@@ -34625,12 +35018,12 @@ WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) 
     transport_ = nullptr;
   });
   send_close(code, reason);
-  const auto deadline = steady::now() + limits_.websocket_close;
+  const auto deadline = clock_.now() + limits_.websocket_close;
   while (peer_code_.load() == 0 && !broken_.load()) {
     const auto result = next_event();
     if (result == event::message) static_cast<void>(frames_.move_message());  // sent before the client saw our Close
     if (result != event::more) continue;
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
     if (remaining.count() <= 0 || has_more(remaining, false) != os::transfer::done) return;
   }
 }
@@ -34700,10 +35093,10 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
 }  // namespace detail::api
 
 WINSVC_INLINE std::optional<websocket::message> websocket::receive() const {
-  return session_->receive((detail::http::websocket_session::steady::time_point::max)());
+  return session_->receive((clock::time_point::max)());
 }
 WINSVC_INLINE std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
-  return session_->receive(detail::http::websocket_session::steady::now() + limit);
+  return session_->receive(session_->time().now() + limit);
 }
 WINSVC_INLINE bool websocket::send(std::string_view text) const {
   if (!detail::wire::is_utf8(text))
@@ -34802,7 +35195,9 @@ struct drain_report {
 
 class engine {
  public:
-  engine(const http::router& routes, const wire::limits& limits, logger& log);
+  /// `time` and `starter`: the clock of all timeouts, and the source of all threads. They must outlive the engine.
+  engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+         os::thread_starter& starter = os::thread_starter::system());
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
   engine(const engine&) = delete;
@@ -34873,20 +35268,24 @@ class engine {
 //     if (next.reason == wait_reason::closed) break;   // else wait for next.reason, at most until next.deadline
 //   }
 //
-// A step reads a head, finds the route, runs the handler and sends the response, as far as the available bytes allow. A
-// slow client therefore holds no thread. The class does not know sockets or other connections: it shares `engine_state`
-// with them, and it leases `scratch_buffers` from the thread for each step.
+// A step reads a head and a body, finds the route, runs the handler and sends the response, as far as the available
+// bytes allow. A client that sends or reads slowly therefore holds no thread. Exceptions are uploads, bodies after
+// `100 Continue`, streams and WebSockets, whose handlers wait for the client; they require a stream thread. The class
+// does not know sockets or other connections: it shares `engine_state` with them, and it leases `scratch_buffers` from
+// the thread for each step.
 //
 // Stages and their transitions. One thread at a time runs a step.
 //
 //   stage            event                                                    next stage
-//   head             complete head; its body is short and not yet read        body
+//   head             complete head; its body is not complete                  body
 //   head             complete head; any other body, or no body                handler
 //   head             malformed head (4xx, 5xx) or late head (408)             response, then close
 //   head             client closed, keep-alive timeout, or drain              close
 //   body             the body arrived, failed or is late                      handler
 //   handler          slow route on an I/O thread                              handler, on a blocking thread
-//   handler          the queue is full                                        response (503), then close
+//   handler          the handler holds its thread for a long time             handler, on a stream thread
+//   handler          a queue or a limit is full, or the time limit passed     response (503), then close
+//   handler          the client left while the request waited for a thread    close
 //   handler          the handler returned                                     response
 //   handler          the protocol after a 101 response has ended              close
 //   response         sent, keep-alive                                         head
@@ -34899,6 +35298,7 @@ class engine {
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -34918,27 +35318,30 @@ struct scratch_buffers {
   std::string input, head_block, output;  // empty, with reserved capacity
 };
 
+/// Handlers in the order of what they do to their thread: no code of the app; fast; may block; holds it for long.
+enum class handler_kind : std::uint8_t { builtin, fast, slow, stream };
+
 /// Options of one step.
 struct step_options {
-  bool timed_out = false;           ///< the deadline of the last wait condition has passed
-  bool skip_slow_handlers = false;  ///< do not run the handler of a slow route; request a blocking thread
-  bool queue_full = false;          ///< no blocking thread is available: send 503
+  bool timed_out = false;  ///< the deadline of the last wait condition has passed
+  /// Handlers that this thread may run; for the others, the step requests a blocking thread or a stream thread.
+  handler_kind allowed = handler_kind::stream;
+  bool queue_full = false;  ///< no blocking thread is available: send 503
   /// Receives the latency history of the route while its handler runs; null: not needed.
   std::atomic<http::route_latency*>* latency = nullptr;
 };
 
 /// Condition for the next step. `yield`: more work is available at once, but other connections go first.
-enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, yield, closed };
+/// The deadline of a wait for a thread is that of the handler; time_point::max(): none.
+enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, stream_thread, yield, closed };
 
 struct wait_condition {
   wait_reason reason = wait_reason::closed;
-  std::chrono::steady_clock::time_point deadline = (std::chrono::steady_clock::time_point::max)();
+  clock::time_point deadline = (clock::time_point::max)();
 };
 
 class connection {
  public:
-  using steady = std::chrono::steady_clock;
-
   connection(http::transport& transport, http::request_processor& processor, http::engine_state& state,
              const wire::limits& limits)
       : transport_(transport),
@@ -34949,7 +35352,10 @@ class connection {
         local_(transport.local()) {
     set_deadline(transport_.needs_handshake() ? limits_.head_timeout : limits_.keep_alive_timeout);
   }
-  ~connection() { finish_request(); }
+  ~connection() {
+    finish_request();
+    release_shared();
+  }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
@@ -34964,7 +35370,14 @@ class connection {
   /// Response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
-  void mark_sent(std::size_t count) noexcept { output_sent_ += count, set_deadline(limits_.write_timeout); }
+  void mark_sent(std::size_t count) noexcept {
+    output_sent_ += count;
+    extend_send_deadline(count);
+  }
+  /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
+  [[nodiscard]] bool is_idle() const noexcept {
+    return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();
+  }
 
  private:
   enum class stage : std::uint8_t { head, body, handler, response, lingering_close, closed };
@@ -34974,10 +35387,22 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options);
   void accept_head(wire::head_parse_result&& result);
   void find_route();
+  [[nodiscard]] bool can_collect_body() const;
+  [[nodiscard]] bool is_body_buffered() const noexcept;
+  [[nodiscard]] bool is_chunked_body_complete();
+  [[nodiscard]] handler_kind required_kind() const;
+  [[nodiscard]] bool reserve_stream_thread();
+  [[nodiscard]] clock::time_point handler_deadline() const noexcept;
   void run_handler(const step_options& options);
+  void limit_unsent();
+  [[nodiscard]] bool read_file_body();
+  void extend_send_deadline(std::size_t sent_now) noexcept;
   void reject(int status, std::string_view reason);
+  void reject_at_limit(http::shared_limit limit, std::string_view reason);
+  void release_shared() noexcept;
   void close(http::close_reason reason) noexcept;
   void finish_request() noexcept;
   os::transfer receive();
@@ -34985,7 +35410,8 @@ class connection {
   [[nodiscard]] wait_condition wait_for_input() const noexcept {
     return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
   }
-  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = steady::now() + limit; }
+  [[nodiscard]] clock::time_point time() const noexcept { return engine_state_.time.now(); }
+  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = time() + limit; }
 
   http::transport& transport_;
   http::request_processor& processor_;
@@ -34994,8 +35420,8 @@ class connection {
   os::endpoint peer_, local_;
 
   stage stage_ = stage::head;
-  steady::time_point deadline_;  // of the current wait
-  steady::time_point now_;       // when the step began, or when its handler returned
+  clock::time_point deadline_;  // of the current wait
+  clock::time_point now_;       // when the step began, or when its handler returned
   http::receive_buffer buffer_;
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
@@ -35004,11 +35430,21 @@ class connection {
   std::string head_block_;  // memory of the views in head_
   wire::head head_;
   route::match_result match_;
-  steady::time_point request_started_;
+  clock::time_point request_started_;
   http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;
+  http::file_body file_body_;  // follows output_
+  std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
+  std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
+  clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread
+  clock::time_point send_wait_start_{};                // of the first wait for the client to read; not set: none
+  std::uint64_t sent_since_wait_ = 0;
+
+  // The part of this connection in the shared counters of engine_state_.
+  std::uint64_t counted_body_bytes_ = 0, counted_unsent_bytes_ = 0;
+  std::atomic<std::size_t>* counted_thread_ = nullptr;  // engine_state::streams or body_threads
 
   // current_request() reads head_ from another thread. It sets was_inspected_ and then loads has_current_request_;
   // run_handler() clears has_current_request_ and then loads was_inspected_. Both orders need sequential consistency:
@@ -35079,7 +35515,7 @@ namespace detail::server {
 WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
   try {
     const buffer_lease lease(*this, buffers);
-    now_ = steady::now();
+    now_ = time();
     step_options current = options;
     constexpr int max_requests = 16;  // requests per step: a client may pipeline any number
     for (int served = 0;; current.timed_out = false) {
@@ -35090,15 +35526,7 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
           wait = read_head(current);
           break;
         case stage::body: wait = read_body(current); break;
-        case stage::handler:
-          if (current.queue_full) {
-            reject(503, "the service is too busy");
-          } else if (current.skip_slow_handlers && processor_.is_slow(match_)) {
-            wait = wait_for(wait_reason::blocking_thread);
-          } else {
-            run_handler(current);
-          }
-          break;
+        case stage::handler: wait = start_handler(current); break;
         case stage::response: wait = send_response(current); break;
         case stage::lingering_close: wait = lingering_close(current); break;
         case stage::closed: return {};
@@ -35151,13 +35579,13 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     }
     return wait_for_input();
   }
-  if (options.timed_out || steady::now() >= deadline_) {
+  if (options.timed_out || time() >= deadline_) {
     reject(408, "the request head did not arrive in time");
     return std::nullopt;
   }
   // A drain allows 500 ms for the rest of a head.
   constexpr std::chrono::milliseconds drain_limit{500};
-  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + drain_limit);
+  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, time() + drain_limit);
   return wait_for_input();
 }
 
@@ -35181,13 +35609,25 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
       !processor_.routes().routes().all_methods().has_other(head_.method))
     return reject(501, "method not implemented");
 
-  // A small body is awaited here, because waiting here holds no thread. Exceptions: a client that waits for
-  // 100 Continue, and a request that is rejected without its body.
-  constexpr std::uint64_t max_prefetched_body = 64 * 1024;
-  const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
-                     !head_.expect_continue && match_.outcome == route::match_outcome::matched &&
-                     head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
-  stage_ = waits ? stage::body : stage::handler;
+  body_scanner_.reset();
+  body_scanned_ = 0;
+  complete_time_ = now_;
+  queued_time_ = {};
+  stage_ = can_collect_body() && !is_body_buffered() ? stage::body : stage::handler;
+}
+
+/// True if the body is awaited in the poller, which holds no thread. Exceptions: a client that waits for 100 Continue,
+/// an upload, which goes to files, and a request that is rejected without its body.
+WINSVC_INLINE bool connection::can_collect_body() const {
+  if (head_.framing == wire::framing::none || head_.expect_continue) return false;
+  if (match_.outcome != route::match_outcome::matched || processor_.routes().receiver(match_)) return false;
+  return head_.framing == wire::framing::chunked ||
+         head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
+}
+
+WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
+  if (head_.framing == wire::framing::length) return buffer_.remaining().size() >= head_.content_length;
+  return head_.framing == wire::framing::none;
 }
 
 WINSVC_INLINE void connection::find_route() {
@@ -35202,35 +35642,112 @@ WINSVC_INLINE void connection::find_route() {
   if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }
 
-/// Collects a small body. It reports no error: the handler stage reads the body, responds to errors and logs them.
+/// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
-  if (have >= head_.content_length || options.timed_out) {
-    stage_ = stage::handler;
-    return std::nullopt;
-  }
-  const auto result = receive();
-  if (result == os::transfer::done) return std::nullopt;
-  if (result != os::transfer::timed_out) {
-    stage_ = stage::handler;
+  engine_state_.buffered_body_bytes += have - counted_body_bytes_;
+  counted_body_bytes_ = have;
+  if (limits_.buffered_body_bytes > 0 && engine_state_.buffered_body_bytes.load() > limits_.buffered_body_bytes) {
+    reject_at_limit(http::shared_limit::buffered_body_bytes, "too many request bodies are being received");
     return std::nullopt;
   }
   // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
   deadline_ = request_started_ + limits_.body_deadline(have);
-  if (steady::now() >= deadline_) {
-    stage_ = stage::handler;
+  const bool is_complete =
+      head_.framing == wire::framing::chunked ? is_chunked_body_complete() : have >= head_.content_length;
+  if (!is_complete && !options.timed_out) {
+    const auto result = receive();
+    if (result == os::transfer::done) return std::nullopt;
+    if (result == os::transfer::timed_out && time() < deadline_) return wait_for_input();
+  }
+  complete_time_ = now_;
+  stage_ = stage::handler;
+  return std::nullopt;
+}
+
+/// True if the buffer contains the whole chunked body, or an error that the handler stage reports.
+WINSVC_INLINE bool connection::is_chunked_body_complete() {
+  if (!body_scanner_) body_scanner_.emplace(limits_, processor_.routes().body_limit(match_, limits_.body_bytes));
+  std::string discarded;
+  std::size_t consumed = 0;
+  const auto step = body_scanner_->feed(buffer_.remaining().substr(body_scanned_), consumed, discarded);
+  body_scanned_ += consumed;
+  return step != wire::chunked_decoder::step::more;
+}
+
+/// The kind of the handler of this request, which decides on which thread it may run.
+WINSVC_INLINE handler_kind connection::required_kind() const {
+  const bool matched = match_.outcome == route::match_outcome::matched;
+  if (matched && processor_.latency_of(match_).holds_thread()) return handler_kind::stream;
+  const bool reads_body = matched && head_.framing != wire::framing::none && !can_collect_body();
+  const bool is_too_large =
+      head_.framing == wire::framing::length &&
+      head_.content_length > processor_.routes().body_limit(match_, limits_.body_bytes);
+  if (reads_body && !is_too_large && !is_body_buffered()) return handler_kind::stream;
+  if (processor_.is_slow(match_)) return handler_kind::slow;
+  return processor_.is_builtin(match_, head_) ? handler_kind::builtin : handler_kind::fast;
+}
+
+/// Counts a request that holds a stream thread. Returns false if there are too many.
+WINSVC_INLINE bool connection::reserve_stream_thread() {
+  if (counted_thread_) return true;
+  const bool streams = processor_.latency_of(match_).holds_thread();
+  auto& counter = streams ? engine_state_.streams : engine_state_.body_threads;
+  const auto limit = streams ? limits_.streams : limits_.body_threads;
+  if (counter.fetch_add(1) < limit) {
+    counted_thread_ = &counter;
+    return true;
+  }
+  --counter;
+  reject_at_limit(streams ? http::shared_limit::streams : http::shared_limit::body_threads,
+                  streams ? "too many streams are open" : "too many uploads are in progress");
+  return false;
+}
+
+WINSVC_INLINE clock::time_point connection::handler_deadline() const noexcept {
+  const auto limit = processor_.time_limit(match_);
+  return limit ? complete_time_ + *limit : (clock::time_point::max)();
+}
+
+/// Runs the handler, or requests a thread that may run it.
+WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step_options& options) {
+  const bool was_queued = queued_time_ != clock::time_point{};
+  if (options.queue_full) {
+    reject(503, "the service is too busy");
     return std::nullopt;
   }
-  return wait_for_input();
+  if (was_queued && now_ >= handler_deadline()) {
+    const auto limit = *processor_.time_limit(match_);
+    processor_.log_unstarted(head_.method, head_.path, limit);
+    reject(503, "no response within " + base::duration_text(limit));
+    return std::nullopt;
+  }
+  if (const auto kind = required_kind(); kind > options.allowed) {
+    if (kind == handler_kind::stream && !reserve_stream_thread()) return std::nullopt;
+    if (!was_queued) queued_time_ = now_;
+    return wait_condition{kind == handler_kind::stream ? wait_reason::stream_thread : wait_reason::blocking_thread,
+                          handler_deadline()};
+  }
+  // A client that has left needs no response. A client may also end its side after the request and read the response,
+  // so only a request that has waited is dropped: Go and nginx drop it at once.
+  constexpr std::chrono::milliseconds min_wait{100};
+  if (was_queued && (now_ - queued_time_ >= min_wait || engine_state_.draining.load()) &&
+      transport_.has_peer_closed()) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
+  run_handler(options);
+  return std::nullopt;
 }
 
 WINSVC_INLINE void connection::run_handler(const step_options& options) {
-  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_);
+  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, engine_state_.time);
   stream.set_request_start(request_started_);
   http::exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
   exchange.websockets = &engine_state_.websockets;
   exchange.routes = &processor_.routes().routes();
   exchange.match = std::move(match_);
+  exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
   exchange.close_after_response = !head_.keep_alive;
@@ -35238,7 +35755,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
   has_current_request_.store(true);
   const auto handler_started = now_;
   keep_alive_ = processor_.process(exchange, peer_, local_);
-  now_ = steady::now();
+  now_ = time();
   has_current_request_.store(false);
   if (was_inspected_.load()) {  // wait until current_request() has read head_
     const std::lock_guard wait(current_request_mutex_);
@@ -35257,6 +35774,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
   if (keep_alive_ && exchange.status == 101 && exchange.serve_upgraded) {
+    processor_.latency_of(exchange.match).mark_holds_thread();
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
     access_record_.bytes = stream.sent_bytes();
@@ -35266,8 +35784,49 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
   }
   body_unread_ = !stream.is_body_complete();
   output_sent_ = 0;
+  file_body_ = std::move(exchange.body_to_send);
+  send_wait_start_ = {};
   deadline_ = now_ + limits_.write_timeout;
   stage_ = stage::response;
+  limit_unsent();
+}
+
+/// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
+WINSVC_INLINE void connection::limit_unsent() {
+  constexpr std::size_t min_counted_bytes = 64 * 1024;
+  if (output_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = output_.size();
+  const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
+  if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
+  file_body_ = {};
+  reject_at_limit(http::shared_limit::unsent_bytes, "too many responses wait for clients that read slowly");
+}
+
+/// Reads the next part of the file into output_. Returns false at its end; ends the connection if the file is shorter
+/// than it was.
+WINSVC_INLINE bool connection::read_file_body() {
+  constexpr std::size_t part_size = 64 * 1024;
+  if (!file_body_.file || file_body_.remaining == 0) return false;
+  output_.resize(static_cast<std::size_t>((std::min)(file_body_.remaining, std::uint64_t{part_size})));
+  const auto count = file_body_.file->read(file_body_.position, output_.data(), output_.size());
+  output_.resize(count.value_or(0));
+  output_sent_ = 0;
+  file_body_.position += output_.size();
+  file_body_.remaining -= output_.size();
+  if (output_.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
+  return !output_.empty();
+}
+
+/// Extends the deadline after progress: the write timeout restarts, but the client must also keep the minimum rate.
+WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexcept {
+  const auto now = time();
+  if (send_wait_start_ == clock::time_point{}) {  // what the socket buffer took at first does not count
+    send_wait_start_ = now;
+    sent_since_wait_ = 0;
+  } else {
+    sent_since_wait_ += sent_now;
+  }
+  deadline_ = (std::min)(now + limits_.write_timeout, send_wait_start_ + limits_.response_deadline(sent_since_wait_));
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
@@ -35275,16 +35834,28 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
     close(http::close_reason::idle);
     return std::nullopt;
   }
-  std::size_t sent = 0;
-  const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
-  output_sent_ += sent;
-  if (result == os::transfer::timed_out) {
-    if (sent > 0) set_deadline(limits_.write_timeout);  // the timeout applies to a time without progress
-    return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
+  auto result = os::transfer::done;
+  constexpr int max_parts = 16;  // then other connections go first
+  for (int parts = 0;; ++parts) {
+    std::size_t sent = 0;
+    result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
+    output_sent_ += sent;
+    if (result == os::transfer::timed_out) {
+      if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
+      return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
+    }
+    if (result != os::transfer::done) break;
+    access_record_.bytes += output_.size();
+    if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
+    output_.clear();
+    output_sent_ = 0;
+    if (!read_file_body()) break;
+    if (parts == max_parts) return wait_for(wait_reason::yield);
   }
-  if (result == os::transfer::done) access_record_.bytes += output_.size();
+  if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
   output_.clear();
   output_sent_ = 0;
+  file_body_ = {};
   finish_request();
   if (result != os::transfer::done) {
     close(http::close_reason::idle);
@@ -35304,6 +35875,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
 
 /// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
+  release_shared();
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response
@@ -35311,15 +35883,26 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   if (access_record_.counts_in_statistics)
     engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
   if (engine_state_.on_response.empty()) return;
-  access_record_.method = head_.method;
-  access_record_.target = head_.target;
-  access_record_.method_id = head_.method_id;
-  access_record_.id = id_;
-  access_record_.peer = peer_;
-  if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
-  const auto duration = steady::now() - request_started_;  // includes sending
+  try {
+    access_record_.method = head_.method;
+    access_record_.target = head_.target;
+    access_record_.method_id = head_.method_id;
+    access_record_.id = id_;
+    access_record_.peer = peer_;
+    if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
+  } catch (const std::exception&) {  // out of memory: the response was sent, and its record is lost
+    return;
+  }
+  const auto duration = time() - request_started_;  // includes sending
   access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
   engine_state_.notify_response(access_record_);
+}
+
+/// Removes this connection from the shared counters.
+WINSVC_INLINE void connection::release_shared() noexcept {
+  engine_state_.buffered_body_bytes -= std::exchange(counted_body_bytes_, 0);
+  engine_state_.unsent_bytes -= std::exchange(counted_unsent_bytes_, 0);
+  if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
 }
 
 /// Responds without a handler to a request that the head parser rejects, that is late, or for which no thread is
@@ -35334,8 +35917,15 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   body_unread_ = true;
   engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});
   if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
+  release_shared();
+  send_wait_start_ = {};
   set_deadline(limits_.write_timeout);
   stage_ = stage::response;
+}
+
+WINSVC_INLINE void connection::reject_at_limit(http::shared_limit limit, std::string_view reason) {
+  reject(503, reason);
+  if (engine_state_.on_limit_reached) engine_state_.on_limit_reached(limit);
 }
 
 /// After a response, input is read and discarded for 100 ms, or 500 ms if the client still sends: if a socket with
@@ -35365,7 +35955,7 @@ WINSVC_INLINE std::optional<http::active_request> connection::current_request() 
   const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
   if (!has_current_request_.load()) return std::nullopt;
   return http::active_request{std::string(head_.method) + ' ' + std::string(head_.path),
-                              steady::now() - request_started_};
+                              time() - request_started_};
 }
 
 }  // namespace detail::server
@@ -35375,46 +35965,211 @@ WINSVC_INLINE std::optional<http::active_request> connection::current_request() 
 #endif  // WINSVC_BODIES_SERVER
 
 // =====================================================================================================================
+// server/thread_load.hpp
+// =====================================================================================================================
+
+// Thread load: decides from the CPU time of threads whether they compute or block, and whether another thread helps.
+//
+//   load.sample(now, cpu_time);             // repeated, for each thread that is in a handler
+//   tally.add(load.state());
+//   if (tally.allows_growth(processors)) start_thread();
+//
+// The rule is the same on all systems. It needs only the CPU time of a thread, which Windows reports in steps of about
+// 16 ms, so a window of time decides and not one sample. It reads no clock.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
+/// unknown: no window is complete yet.
+enum class load_state { unknown, computing, blocked };
+
+/// Load of one thread.
+class thread_load {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using duration = std::chrono::steady_clock::duration;
+
+  /// Shortest time that decides: several time slices of a busy system, or several steps of the CPU time on Windows.
+  static constexpr std::chrono::milliseconds window =
+      (std::max)(std::chrono::milliseconds(20), 4 * os::thread_clock::resolution);
+  /// A thread that had this share of the window computes: it is small, because the other threads of a busy system take
+  /// their share.
+  static constexpr int computing_share = 16;
+
+  /// `cpu`: CPU time of the thread since its start.
+  void sample(time_point now, std::chrono::nanoseconds cpu) noexcept {
+    const duration elapsed = now - window_start_;
+    // After a gap, the window contains a time in which the thread was idle: begin again.
+    if (window_start_ == time_point{} || elapsed > 4 * window) {
+      state_ = load_state::unknown;
+    } else if (elapsed < window) {
+      return;
+    } else {
+      state_ = (cpu - cpu_at_start_) * computing_share >= elapsed ? load_state::computing : load_state::blocked;
+    }
+    window_start_ = now;
+    cpu_at_start_ = cpu;
+  }
+  [[nodiscard]] load_state state() const noexcept { return state_; }
+
+ private:
+  time_point window_start_{};
+  std::chrono::nanoseconds cpu_at_start_{0};
+  load_state state_ = load_state::unknown;
+};
+
+/// Number of threads in each state.
+struct load_tally {
+  std::size_t unknown = 0, computing = 0, blocked = 0;
+
+  void add(load_state state) noexcept {
+    ++(state == load_state::unknown ? unknown : state == load_state::computing ? computing : blocked);
+  }
+  /// True if one more thread helps: the threads do not occupy all processors, and at most half of them are unknown, so
+  /// the number of threads at most doubles in a window.
+  [[nodiscard]] bool allows_growth(std::size_t processors) const noexcept {
+    return computing < processors && unknown <= blocked;
+  }
+};
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// server/work_queue.hpp
+// =====================================================================================================================
+
+// Work queue: a list of work items that needs no memory, because each item contains its links.
+//
+//   work_queue queue;
+//   queue.push_back(item);                   // an item is in at most one queue
+//   while (work_item* next = queue.pop_front()) serve(*next);
+//   queue.remove(item);                      // from any position, in constant time
+//
+// It takes no lock: its owner protects it.
+
+#include <cstddef>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
+class work_queue;
+
+/// An item of work. The type that a thread pool serves derives from it.
+struct work_item {
+  work_item() = default;
+  work_item(const work_item&) = delete;
+  work_item& operator=(const work_item&) = delete;
+
+ protected:
+  ~work_item() = default;
+
+ private:
+  friend class work_queue;
+  work_item *next_ = nullptr, *previous_ = nullptr;
+  work_queue* queue_ = nullptr;  // the queue that contains the item
+};
+
+class work_queue {
+ public:
+  work_queue() = default;
+  work_queue(const work_queue&) = delete;
+  work_queue& operator=(const work_queue&) = delete;
+
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  /// Requires that the item is in no queue.
+  void push_back(work_item& item) noexcept {
+    item.queue_ = this;
+    item.next_ = nullptr;
+    item.previous_ = last_;
+    (last_ ? last_->next_ : first_) = &item;
+    last_ = &item;
+    ++size_;
+  }
+  /// Removes and returns the first item; null if the queue is empty.
+  [[nodiscard]] work_item* pop_front() noexcept {
+    work_item* const item = first_;
+    if (item) static_cast<void>(remove(*item));
+    return item;
+  }
+  /// Returns false if the item is not in this queue.
+  [[nodiscard]] bool remove(work_item& item) noexcept {
+    if (item.queue_ != this) return false;
+    (item.previous_ ? item.previous_->next_ : first_) = item.next_;
+    (item.next_ ? item.next_->previous_ : last_) = item.previous_;
+    item.next_ = item.previous_ = nullptr;
+    item.queue_ = nullptr;
+    --size_;
+    return true;
+  }
+
+ private:
+  work_item *first_ = nullptr, *last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // server/thread_pool.hpp
 // =====================================================================================================================
 
-// Thread pool: the I/O threads and blocking threads that serve connections.
+// Thread pool: the I/O threads, blocking threads and stream threads that serve connections.
 //
-//   thread_pool pool(source, limits);   // source: a work_source, which waits for items and serves them
+//   thread_pool pool(source, limits);             // source: a work_source, which waits for items and serves them
 //   pool.start();
-//   pool.submit(item, false);           // for a blocking thread; false: the queue is full
+//   pool.submit(item, work_class::blocking);      // for a blocking thread; false: the queue is full
 //   pool.stop();
 //
 // There is one I/O thread per processor. It waits in the poller and serves the ready items itself: for a fast handler,
 // nothing is cheaper than the thread that has the request in its cache. Items with a slow handler go through a queue to
 // the blocking threads. There are few blocking threads; more are started while handlers block, and they end when idle.
 //
-// The monitor thread detects an I/O thread that is blocked in a handler: it demotes the thread, queues the rest of its
+// The monitor thread detects an I/O thread that is blocked in a handler: it demotes the thread, submits the rest of its
 // batch, and has another thread take the role. It also runs the timers. When nothing happens, all threads sleep: an
-// idle pool causes no wakeups. A thread that must wait for one client (a stream, a WebSocket, a large body) encloses
-// the wait in begin_blocking() and end_blocking(); meanwhile it is not counted, and another thread can take its place.
+// idle pool causes no wakeups. A thread that must wait for one client (a stream, a WebSocket, an upload) encloses the
+// wait in begin_blocking() and end_blocking(); meanwhile it is not counted, and another thread can take its place.
+//
+// A shortage of threads must not make the server deaf. Two rules ensure this:
+// - The reserve thread exists from start() on. While no thread has the role io, it waits in the poller; it serves steps
+//   that run no handler of the app. The monitor tries again to create threads until it succeeds.
+// - A thread takes an item with the class `stream` only if another thread is idle or can be created. So items that hold
+//   a thread for a long time never take the last thread from the handlers.
 //
 // Roles of a pool thread and their transitions. `io_count_` counts the threads with the role io.
 //
 //   role      event                                                                      next role
 //   (new)     start(): limits.io_threads threads                                         io
-//   (new)     the queue needs a thread, or the monitor finds all threads blocked         blocking
-//   io        monitor: sleeps in one item for one scan, or computes in it for 5 scans    blocking (offload_batch)
+//   (new)     a queue needs a thread, or the monitor finds all threads blocked           blocking
+//   io        monitor: in the same item for 3 scans                                      blocking (offload_batch)
 //   io        begin_blocking()                                                           blocking (offload_batch)
 //   io        demoted between two batches, and the poller has returned a batch           io for this batch (promote)
 //   io        the extra batch is served                                                  blocking (demote)
 //   io        stop()                                                                     blocking (demote)
 //   blocking  io_count_ < limits.io_threads                                              io
+//   blocking  takes an item with the class `stream`; the item is served                  stream; blocking
 //   blocking  10 s without an item, more than limits.min_threads                         ended
-//   blocking  stop(), and the queue is empty                                             ended
+//   blocking  stop(), and the queues are empty                                           ended
+//   reserve   stop()                                                                     ended
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -35434,47 +36189,68 @@ struct thread_pool_limits {
   std::size_t queue_limit = 1000;  ///< maximum number of items that wait for a blocking thread
 };
 
+/// Effect of an item on its thread: only steps that do not block (an I/O thread serves it); a handler that may block; a
+/// handler that holds its thread for a long time.
+enum class work_class : std::uint8_t { step, blocking, stream };
+
+/// Numbers of a pool that cannot create a thread.
+struct thread_shortage {
+  std::size_t threads = 0, waiting_handlers = 0, waiting_streams = 0;
+};
+
 class thread_pool {
  public:
-  using time_point = std::chrono::steady_clock::time_point;
-  enum class thread_role { io, blocking };
+  using time_point = clock::time_point;
+  /// Role of the thread that serves an item. `reserve`: run no handler of the app.
+  enum class thread_role { io, blocking, stream, reserve };
 
-  /// Source of the items; an item is an opaque pointer, `user_data`. The pool calls `wake` on the thread that stops it,
-  /// and the other functions on its own threads.
+  /// Source of the items. The pool calls `wake` on the thread that stops it, `notify` on any thread, and the other
+  /// functions on its own threads.
   class work_source {
    public:
-    /// Waits for ready items and writes at most `capacity` of them to `output`. Returns 0 after `wake`.
-    virtual std::size_t wait_ready(void** output, std::size_t capacity) noexcept = 0;
+    /// Waits for ready items and writes at most `capacity` of them to `output`. Returns 0 after `wake` or `notify`.
+    virtual std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept = 0;
+    /// Ends all calls of wait_ready, now and later.
     virtual void wake() noexcept = 0;
+    /// Makes at least one call of wait_ready return, now or later.
+    virtual void notify() noexcept = 0;
     /// Returns true if the caller now owns the item and must serve or submit it.
-    virtual bool claim(void* user_data) noexcept = 0;
+    virtual bool claim(work_item& item) noexcept = 0;
     /// Serves a claimed item. `thread_context` belongs to the thread: empty at first, then as the last call left it.
     /// (Not a thread_local, because mingw may free one before it calls the destructor.)
-    virtual void serve(void* user_data, thread_role role, std::shared_ptr<void>& thread_context) noexcept = 0;
+    virtual void serve(work_item& item, thread_role role, std::shared_ptr<void>& thread_context) noexcept = 0;
     /// Called on the monitor thread: an I/O thread has been in this item for too long.
-    virtual void on_slow(void* user_data) noexcept = 0;
+    virtual void on_slow(work_item& item) noexcept = 0;
     /// Called on the monitor thread: runs the timers that are due and returns the time of the next timer.
     virtual time_point run_timers(time_point now) noexcept = 0;
+    /// Called on the monitor thread each time that the pool tried in vain to create a thread.
+    virtual void on_thread_shortage(const thread_shortage&) noexcept {}
 
    protected:
     ~work_source() = default;
   };
 
-  thread_pool(work_source& source, const thread_pool_limits& limits) : source_(source), limits_(limits) {}
+  thread_pool(work_source& source, const thread_pool_limits& limits, clock& time = clock::system(),
+              os::thread_starter& starter = os::thread_starter::system())
+      : source_(source), limits_(limits), clock_(time), starter_(starter) {}
   /// Calls stop().
   ~thread_pool() { stop(); }
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  /// Starts the I/O threads and the monitor thread. Throws std::system_error if not even one thread can be started.
+  /// Starts the I/O threads, the reserve thread and the monitor thread. Throws std::system_error if the system cannot
+  /// create the reserve thread, the monitor thread and one I/O thread.
   void start();
-  /// Stops all threads. Waits until the queue is empty and no item is being served.
+  /// Stops all threads. Waits until the queues are empty and no item is being served.
   void stop();
   /// Detaches all threads; some of them are stuck in a handler. After that, keep the pool until the process ends.
   void abandon();
 
-  /// Queues a claimed item for a blocking thread. Returns false if the queue is full; `force` ignores the queue limit.
-  bool submit(void* user_data, bool force) noexcept;
+  /// Queues a claimed item. Returns false if the class is `blocking` and its queue is full. Needs no memory.
+  bool submit(work_item& item, work_class kind) noexcept;
+  /// Removes an item from the queues of blocking threads and stream threads. Returns false if it is not in them;
+  /// otherwise the caller owns the item.
+  bool remove(work_item& item) noexcept;
   /// Makes the monitor thread call run_timers() again, because a timer is due earlier.
   void wake_monitor();
 
@@ -35484,12 +36260,13 @@ class thread_pool {
   /// True if the calling thread belongs to this pool.
   [[nodiscard]] bool is_pool_thread() const noexcept { return current_thread() && current_thread()->pool == this; }
 
-  /// Number of threads, without the monitor thread and without those in a blocking section.
+  /// Number of threads, without the monitor thread, the reserve thread and those in a blocking section.
   [[nodiscard]] std::size_t size() const;
 
  private:
   static constexpr std::size_t batch_size = 8;
   static constexpr std::chrono::milliseconds scan_interval{2};
+  static constexpr std::chrono::milliseconds shortage_interval{50};  // between two attempts to create a thread
 
   struct pool_thread {
     std::thread handle;
@@ -35498,18 +36275,20 @@ class thread_pool {
     // then loads is_io; offload_batch() clears is_io and then loads batch_cursor. Both need sequential consistency: the
     // thread notices its demotion, or the other thread takes the batch.
     std::atomic<bool> is_io{false};
-    // Odd while an item is served. scan_threads() compares it with the last scan. For its memory order see scanning_.
+    // Odd while an item is served. scan_io_threads() compares it with the last scan. For its memory order see
+    // scanning_.
     std::atomic<std::uint64_t> sequence{0};
-    std::atomic<void*> current_item{nullptr};  // release: stored before the item is served, for on_slow()
+    std::atomic<work_item*> current_item{nullptr};  // release: stored before the item is served, for on_slow()
     // Batch number << 16 | count << 8 | next index. A compare-exchange takes one item; it fails for a cursor of an
     // older batch, because the batch number differs. acq_rel, so that the thread that takes an item sees `batch`.
     std::atomic<std::uint64_t> batch_cursor{0};
-    std::atomic<void*> batch[batch_size] = {};   // relaxed: published by batch_cursor
-    std::atomic<std::uint32_t> os_thread_id{0};  // 0 until the thread runs
-    std::shared_ptr<void> thread_context;        // used by its own thread only
-    std::uint64_t last_sequence = 0;             // used by the monitor thread: sequence at the last scan
-    int unchanged_scans = 0;                     // used by the monitor thread: scans with the same item
-    bool finished = false;                       // under mutex_
+    std::atomic<work_item*> batch[batch_size] = {};  // relaxed: published by batch_cursor
+    std::shared_ptr<void> thread_context;            // used by its own thread only
+    os::thread_clock cpu_clock;                      // attached by its own thread, read by the monitor thread
+    thread_load load;                                // used by the monitor thread
+    std::uint64_t last_sequence = 0;                 // used by the monitor thread: sequence at the last scan
+    int unchanged_scans = 0;                         // used by the monitor thread: scans with the same item
+    bool finished = false;                           // under mutex_
   };
   static pool_thread*& current_thread() noexcept {
     static thread_local pool_thread* thread = nullptr;
@@ -35517,35 +36296,52 @@ class thread_pool {
   }
 
   void thread_main(pool_thread& thread) noexcept;
+  void reserve_main(pool_thread& thread) noexcept;
   void run_io_loop(pool_thread& thread) noexcept;
   bool run_blocking_loop(pool_thread& thread) noexcept;
-  void serve(pool_thread& thread, void* user_data, thread_role role) noexcept;
-  [[nodiscard]] static void* next_in_batch(pool_thread& thread) noexcept;
+  void serve(pool_thread& thread, work_item& item, thread_role role) noexcept;
+  void serve_steps(pool_thread& thread, thread_role role) noexcept;
+  [[nodiscard]] static work_item* next_in_batch(pool_thread& thread) noexcept;
   void promote(pool_thread& thread);
   void demote(pool_thread& thread);
   void offload_batch(pool_thread& thread);
   bool start_thread(bool as_io_thread) noexcept;
-  bool enqueue(void* user_data) noexcept;
+  void join_finished();
+  void enqueue_step(work_item& item) noexcept;
+  [[nodiscard]] work_item* take_item(thread_role& role);
+  [[nodiscard]] bool can_take_stream();
   void ensure_io_threads();
   void ensure_blocking_threads();
+  void ensure_stream_threads();
   void start_scanning() noexcept;
   void monitor_main() noexcept;
   bool scan_threads();
+  bool scan_io_threads();
+  bool scan_queues();
+  [[nodiscard]] bool growth_helps();
+  void retry_in_shortage(time_point now);
   void stop_monitor();
-  [[nodiscard]] bool is_cpu_bound() const;
 
   work_source& source_;
   const thread_pool_limits limits_;
+  clock& clock_;
+  os::thread_starter& starter_;
 
   mutable std::mutex mutex_;  // protects the members up to stopping_
-  std::condition_variable work_available_;
-  std::list<pool_thread> threads_;
-  std::deque<void*> queue_;
+  std::condition_variable work_available_, reserve_needed_;
+  std::list<pool_thread> threads_;  // only the monitor thread and stop() erase elements
+  work_queue steps_, blocking_, streams_;
   std::size_t thread_count_ = 0;   // without the threads in a blocking section
   std::size_t io_count_ = 0;       // threads with the role io
   std::size_t idle_count_ = 0;     // blocking threads that wait for an item
+  std::size_t starting_count_ = 0;  // blocking threads that were created and have not run yet
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
+  bool shortage_ = false;          // the last attempt to create a thread failed
   bool stopping_ = false;
+  std::atomic<std::size_t> step_count_{0};  // size of steps_, read without mutex_; each push is followed by notify()
+
+  pool_thread reserve_;
+  time_point next_retry_{};  // used by the monitor thread
 
   // scanning_: false -> true when a thread starts an item or queues one; true -> false after 10 scans without activity.
   // A thread increments `sequence` and then loads scanning_; the monitor clears scanning_ and then scans once more.
@@ -35570,91 +36366,157 @@ inline namespace WINSVC_ABI {
 namespace detail::server {
 
 WINSVC_INLINE void thread_pool::start() {
-  const std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
-    if (!start_thread(true) && i == 0)
-      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
+      if (!start_thread(true) && i == 0)
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    }
   }
-  monitor_ = os::start_thread([this] { monitor_main(); });
+  reserve_.pool = this;
+  reserve_.handle = starter_.start([this] { reserve_main(reserve_); });
+  monitor_ = starter_.start([this] { monitor_main(); });
 }
 
-/// Starts one thread; joins threads that have finished. Requires mutex_. Returns false if the system has no thread.
+/// Starts one thread. Requires mutex_. Returns false if the system cannot create it; the monitor then tries again.
 WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
   if (stopping_) return false;
-  for (auto it = threads_.begin(); it != threads_.end();) {
-    const auto current = it++;
-    if (!current->finished) continue;
-    current->handle.join();
-    threads_.erase(current);
-  }
+  // Blocking threads and stream threads leave this much memory for the requests; it is not touched. Larger than 32 MiB,
+  // up to which glibc would adapt its threshold for the use of mmap. A call of the function, which no compiler removes.
+  constexpr std::size_t memory_margin = 40 * 1024 * 1024;
+  void* const margin = as_io_thread ? nullptr : ::operator new(memory_margin, std::nothrow);
+  const scope_exit release([margin]() noexcept { ::operator delete(margin); });
   try {
+    if (!as_io_thread && !margin) throw std::bad_alloc();
     pool_thread& thread = threads_.emplace_back();
     thread.pool = this;
     thread.is_io.store(as_io_thread);
     try {
-      thread.handle = os::start_thread([this, &thread] { thread_main(thread); });
+      thread.handle = starter_.start([this, &thread] { thread_main(thread); });
     } catch (...) {
       threads_.pop_back();
       throw;
     }
   } catch (const std::exception&) {  // no thread or no memory: the existing threads continue
+    if (!std::exchange(shortage_, true)) start_scanning();
     return false;
   }
+  shortage_ = false;
   ++thread_count_;
-  if (as_io_thread) ++io_count_;
+  ++(as_io_thread ? io_count_ : starting_count_);
   return true;
+}
+
+/// Joins the threads that have ended. Called on the monitor thread.
+WINSVC_INLINE void thread_pool::join_finished() {
+  std::list<pool_thread> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto it = threads_.begin(); it != threads_.end();) {
+      const auto current = it++;
+      if (current->finished) ended.splice(ended.end(), threads_, current);
+    }
+  }
+  for (auto& thread : ended) thread.handle.join();
 }
 
 WINSVC_INLINE void thread_pool::thread_main(pool_thread& thread) noexcept {
   current_thread() = &thread;
-  thread.os_thread_id = os::thread_id();
+  thread.cpu_clock.attach();
+  if (!thread.is_io.load()) {
+    const std::lock_guard lock(mutex_);
+    --starting_count_;
+  }
   do run_io_loop(thread);
   while (run_blocking_loop(thread));
-  const std::lock_guard lock(mutex_);
-  thread.finished = true;
+  {
+    const std::lock_guard lock(mutex_);
+    thread.finished = true;
+    if (stopping_) return;
+  }
+  wake_monitor();  // it joins this thread
 }
 
-WINSVC_INLINE void thread_pool::serve(pool_thread& thread, void* user_data, thread_role role) noexcept {
-  thread.current_item.store(user_data, std::memory_order_release);
+/// The reserve thread: waits in the poller while no other thread does.
+WINSVC_INLINE void thread_pool::reserve_main(pool_thread& thread) noexcept {
+  current_thread() = &thread;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (io_count_ > 0) {
+      clock_.wait_until(reserve_needed_, lock, (time_point::max)());
+      continue;
+    }
+    lock.unlock();
+    work_item* items[batch_size];
+    const std::size_t count = source_.wait_ready(items, batch_size);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (source_.claim(*items[i])) serve(thread, *items[i], thread_role::reserve);
+    }
+    serve_steps(thread, thread_role::reserve);
+    lock.lock();
+    if (io_count_ > 0) source_.notify();  // an event may have been meant for the other thread
+  }
+}
+
+WINSVC_INLINE void thread_pool::serve(pool_thread& thread, work_item& item, thread_role role) noexcept {
+  thread.current_item.store(&item, std::memory_order_release);
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1);
   if (!scanning_.load()) start_scanning();
-  source_.serve(user_data, role, thread.thread_context);
+  source_.serve(item, role, thread.thread_context);
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
+/// Serves some submitted steps. If more remain, notifies another thread.
+WINSVC_INLINE void thread_pool::serve_steps(pool_thread& thread, thread_role role) noexcept {
+  for (std::size_t served = 0; step_count_.load() > 0; ++served) {
+    if (served == batch_size || (role == thread_role::io && !thread.is_io.load())) return source_.notify();
+    work_item* item = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      item = steps_.pop_front();
+      step_count_.store(steps_.size());
+    }
+    if (item) serve(thread, *item, role);
+  }
+}
+
 /// Takes the next item of a batch. Its own thread calls it, and any thread that offloads the batch.
-WINSVC_INLINE void* thread_pool::next_in_batch(pool_thread& thread) noexcept {
+WINSVC_INLINE work_item* thread_pool::next_in_batch(pool_thread& thread) noexcept {
   auto cursor = thread.batch_cursor.load();
   for (;;) {
     const auto count = (cursor >> 8) & 0xFF, next = cursor & 0xFF;
     if (next >= count) return nullptr;
-    void* const user_data = thread.batch[next].load(std::memory_order_relaxed);
+    work_item* const item = thread.batch[next].load(std::memory_order_relaxed);
     if (thread.batch_cursor.compare_exchange_weak(cursor, cursor + 1, std::memory_order_acq_rel,
                                                   std::memory_order_acquire))
-      return user_data;
+      return item;
   }
 }
 
 WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
   std::uint64_t batch_number = 0;
   for (bool is_extra = false; !is_extra && thread.is_io.load(std::memory_order_acquire);) {
-    void* items[batch_size];
+    work_item* items[batch_size];
     const std::size_t count = source_.wait_ready(items, batch_size);
     if (count == 0) {
       {
         const std::lock_guard lock(mutex_);
-        if (!stopping_) continue;
+        if (stopping_) break;
       }
-      return demote(thread);
+      if (thread.is_io.load()) serve_steps(thread, thread_role::io);
+      else source_.notify();  // for another thread
+      continue;
     }
     for (std::size_t i = 0; i < count; ++i) thread.batch[i].store(items[i], std::memory_order_relaxed);
     thread.batch_cursor.store((++batch_number << 16) | (count << 8));
     if ((is_extra = !thread.is_io.load())) promote(thread);
-    while (void* const user_data = next_in_batch(thread)) {
-      if (source_.claim(user_data)) serve(thread, user_data, thread_role::io);
+    while (work_item* const item = next_in_batch(thread)) {
+      if (source_.claim(*item)) serve(thread, *item, thread_role::io);
     }
+    if (step_count_.load() > 0) serve_steps(thread, thread_role::io);
     if (is_extra) demote(thread);
   }
+  demote(thread);
 }
 
 /// Makes a demoted thread an I/O thread for one batch, as an extra one. The monitor demoted it when its last item had
@@ -35669,91 +36531,132 @@ WINSVC_INLINE void thread_pool::demote(pool_thread& thread) {
   if (thread.is_io.exchange(false)) --io_count_;
 }
 
+/// Takes the next item for a blocking thread and sets the role in which to serve it. Requires mutex_.
+WINSVC_INLINE work_item* thread_pool::take_item(thread_role& role) {
+  role = thread_role::blocking;
+  if (stopping_) {  // no I/O thread serves the steps
+    if (work_item* const item = steps_.pop_front()) {
+      step_count_.store(steps_.size());
+      return item;
+    }
+  }
+  if (work_item* const item = blocking_.pop_front()) return item;
+  if (streams_.empty() || !can_take_stream()) return nullptr;
+  role = thread_role::stream;
+  return streams_.pop_front();
+}
+
+/// True if another thread remains for handlers; starts one if necessary. Requires mutex_.
+WINSVC_INLINE bool thread_pool::can_take_stream() {
+  return stopping_ || idle_count_ + starting_count_ > 0 || (!shortage_ && start_thread(false));
+}
+
 /// Serves queued items. Returns true if the thread must become an I/O thread, false if it must end.
 WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept {
   constexpr auto idle_timeout = std::chrono::seconds(10);
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (stopping_ && queue_.empty()) break;
+    if (stopping_ && steps_.empty() && blocking_.empty() && streams_.empty()) break;
     if (!stopping_ && io_count_ < limits_.io_threads) {
       ++io_count_;
       thread.is_io.store(true);
       return true;
     }
-    if (queue_.empty()) {
-      ++idle_count_;
-      const auto is_needed = [this] { return stopping_ || !queue_.empty() || io_count_ < limits_.io_threads; };
-      bool needed = true;
-      if (thread_count_ > limits_.min_threads) needed = work_available_.wait_for(lock, idle_timeout, is_needed);
-      else work_available_.wait(lock, is_needed);
-      --idle_count_;
-      if (!needed && thread_count_ > limits_.min_threads) break;
+    auto role = thread_role::blocking;
+    if (work_item* const item = take_item(role)) {
+      ++dequeued_count_;
+      lock.unlock();
+      serve(thread, *item, role);
+      lock.lock();
       continue;
     }
-    void* const user_data = queue_.front();
-    queue_.pop_front();
-    ++dequeued_count_;
-    lock.unlock();
-    serve(thread, user_data, thread_role::blocking);
-    lock.lock();
+    ++idle_count_;
+    const auto is_needed = [this] {
+      return stopping_ || !blocking_.empty() || io_count_ < limits_.io_threads ||
+             (!streams_.empty() && (idle_count_ > 1 || !shortage_));
+    };
+    const auto deadline = clock_.now() + idle_timeout;
+    bool is_superfluous = false;
+    while (!is_needed() && !is_superfluous) {
+      const bool may_end = thread_count_ > limits_.min_threads && streams_.empty();
+      clock_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
+      is_superfluous = may_end && clock_.now() >= deadline;
+    }
+    --idle_count_;
+    if (is_superfluous && !is_needed()) break;
   }
   --thread_count_;
   return false;
 }
 
-WINSVC_INLINE bool thread_pool::submit(void* user_data, bool force) noexcept {
-  for (bool queued = false; !queued;) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!force && queue_.size() >= limits_.queue_limit) return false;
-      queued = enqueue(user_data);
-      if (queued) ensure_blocking_threads();
+WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (kind == work_class::step) {
+      enqueue_step(item);
+    } else if (kind == work_class::blocking) {
+      if (blocking_.size() >= limits_.queue_limit) return false;
+      blocking_.push_back(item);
+      ensure_blocking_threads();
+    } else {
+      streams_.push_back(item);
+      ensure_stream_threads();
     }
-    if (!queued && !force) return false;
-    if (!queued) std::this_thread::sleep_for(scan_interval);  // out of memory: try again
   }
   if (!scanning_.load()) start_scanning();
   return true;
 }
 
-/// Requires mutex_. Returns false if memory is exhausted.
-WINSVC_INLINE bool thread_pool::enqueue(void* user_data) noexcept {
-  try {
-    queue_.push_back(user_data);
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+WINSVC_INLINE bool thread_pool::remove(work_item& item) noexcept {
+  const std::lock_guard lock(mutex_);
+  return blocking_.remove(item) || streams_.remove(item);
 }
 
-/// Wakes or starts a thread for the queue. Requires mutex_.
+/// Queues an item for an I/O thread; after stop(), for a blocking thread. Requires mutex_.
+WINSVC_INLINE void thread_pool::enqueue_step(work_item& item) noexcept {
+  steps_.push_back(item);
+  step_count_.store(steps_.size());
+  if (stopping_) work_available_.notify_one();
+  else source_.notify();
+}
+
+/// Wakes or starts a thread for the queue of handlers. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
-  if (queue_.empty()) return;
+  if (blocking_.empty()) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
+}
+/// Wakes or starts a thread for the queue of streams. Requires mutex_.
+WINSVC_INLINE void thread_pool::ensure_stream_threads() {
+  if (streams_.empty()) return;
+  // One thread for each item, and one that remains for handlers.
+  if (!shortage_ && idle_count_ + starting_count_ < streams_.size() + 1) start_thread(false);
+  if (idle_count_ > 0) work_available_.notify_one();
 }
 /// Wakes or starts a thread for the role io, if there are too few. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_io_threads() {
   if (stopping_ || io_count_ >= limits_.io_threads) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else start_thread(true);
+  if (io_count_ == 0) reserve_needed_.notify_one();
 }
 
-/// Demotes an I/O thread that will not return soon and queues the rest of its batch. Requires mutex_.
+/// Demotes an I/O thread that will not return soon and submits the rest of its batch as steps. Requires mutex_.
 WINSVC_INLINE void thread_pool::offload_batch(pool_thread& thread) {
   if (!thread.is_io.exchange(false)) return;
   --io_count_;
-  while (void* const user_data = next_in_batch(thread)) {
-    if (!source_.claim(user_data)) continue;
-    while (!enqueue(user_data)) std::this_thread::sleep_for(scan_interval);
+  while (work_item* const item = next_in_batch(thread)) {
+    if (source_.claim(*item)) enqueue_step(*item);
   }
   ensure_io_threads();
   ensure_blocking_threads();
+  if (!steps_.empty() && !stopping_) source_.notify();  // this thread may have taken the last notification
 }
 
 WINSVC_INLINE void thread_pool::begin_blocking() {
   pool_thread& thread = *current_thread();
   const std::lock_guard lock(mutex_);
+  if (&thread == &reserve_) return;
   --thread_count_;
   offload_batch(thread);
   ensure_blocking_threads();
@@ -35761,7 +36664,7 @@ WINSVC_INLINE void thread_pool::begin_blocking() {
 
 WINSVC_INLINE void thread_pool::end_blocking() {
   const std::lock_guard lock(mutex_);
-  ++thread_count_;
+  if (current_thread() != &reserve_) ++thread_count_;
 }
 
 WINSVC_INLINE std::size_t thread_pool::size() const {
@@ -35782,7 +36685,7 @@ WINSVC_INLINE void thread_pool::wake_monitor() {
 WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   constexpr int max_quiet_scans = 10;
   for (int quiet_scans = 0;;) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock_.now();
     auto next = source_.run_timers(now);
     if (scanning_.load()) {
       quiet_scans = scan_threads() ? 0 : quiet_scans + 1;
@@ -35793,18 +36696,25 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
       }
       if (scanning_.load()) next = (std::min)(next, now + scan_interval);
     }
+    join_finished();
     std::unique_lock lock(monitor_mutex_);
-    const auto is_requested = [this] { return wake_requested_ || monitor_stopping_; };
-    if (next == (time_point::max)()) monitor_wakeup_.wait(lock, is_requested);
-    else monitor_wakeup_.wait_until(lock, next, is_requested);
+    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || clock_.now() < next))
+      clock_.wait_until(monitor_wakeup_, lock, next);
     wake_requested_ = false;
     if (monitor_stopping_) return;
   }
 }
 
-/// Demotes blocked I/O threads, and starts a blocking thread if the queue does not move. Returns false if no
-/// I/O thread is busy and the queue is empty.
+/// Returns false if no I/O thread is busy, the queues are empty and no thread is missing.
 WINSVC_INLINE bool thread_pool::scan_threads() {
+  const bool io_busy = scan_io_threads();
+  const bool queues_busy = scan_queues();
+  return io_busy || queues_busy;
+}
+
+/// Demotes I/O threads that are blocked or compute for long.
+WINSVC_INLINE bool thread_pool::scan_io_threads() {
+  constexpr int max_unchanged_scans = 3;  // a thread on a busy system may wait some milliseconds for a processor
   bool busy = false;
   const std::lock_guard lock(mutex_);
   for (auto& thread : threads_) {
@@ -35814,37 +36724,73 @@ WINSVC_INLINE bool thread_pool::scan_threads() {
     const bool serves = sequence % 2 == 1;
     busy = busy || moved || serves;
     thread.unchanged_scans = moved || !serves ? 0 : thread.unchanged_scans + 1;
-    if (thread.unchanged_scans == 0) continue;
-    // A sleeping thread is demoted at once. A running one may wait for a processor, and another thread would make that
-    // worse, so it is demoted after 5 scans.
-    const bool sleeps = os::is_thread_blocked(thread.os_thread_id).value_or(thread.unchanged_scans > 1);
-    if (!sleeps && thread.unchanged_scans < 5) continue;
-    source_.on_slow(thread.current_item.load(std::memory_order_acquire));
+    if (thread.unchanged_scans < max_unchanged_scans) continue;
+    source_.on_slow(*thread.current_item.load(std::memory_order_acquire));
     offload_batch(thread);
   }
-  if (!queue_.empty()) {
-    busy = true;
-    // If no item was dequeued since the last scan, all threads are in handlers. Another thread helps if the handlers
-    // block, but not if they compute.
-    if (idle_count_ > 0) {
-      work_available_.notify_one();
-    } else if (dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads && !is_cpu_bound()) {
-      start_thread(false);
-    }
-  }
-  dequeued_at_last_scan_ = dequeued_count_;
   return busy;
 }
 
-/// True if the blocking threads occupy all processors. Requires mutex_.
-WINSVC_INLINE bool thread_pool::is_cpu_bound() const {
-  const std::size_t processors = (std::max)(limits_.io_threads, std::size_t{1});
-  std::size_t running = 0;
-  for (const auto& thread : threads_) {
-    if (thread.is_io.load(std::memory_order_relaxed) || thread.sequence.load() % 2 == 0) continue;
-    if (!os::is_thread_blocked(thread.os_thread_id).value_or(true) && ++running >= processors) return true;
+/// Starts a blocking thread if the queue of handlers does not move, and tries again to create threads that are missing.
+WINSVC_INLINE bool thread_pool::scan_queues() {
+  bool busy = false, stuck = false;
+  {
+    const std::lock_guard lock(mutex_);
+    busy = !steps_.empty() || !blocking_.empty() || !streams_.empty() || shortage_;
+    // If no item was dequeued since the last scan, all threads are in handlers.
+    if (!blocking_.empty() && idle_count_ > 0) work_available_.notify_one();
+    else stuck = !blocking_.empty() && dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads;
+    if (!steps_.empty() && !stopping_) source_.notify();
+    dequeued_at_last_scan_ = dequeued_count_;
   }
-  return false;
+  if (stuck && growth_helps()) {
+    const std::lock_guard lock(mutex_);
+    start_thread(false);
+  }
+  retry_in_shortage(clock_.now());
+  return busy;
+}
+
+/// True if another thread helps: it does if the handlers block, but not if they compute. Called on the monitor thread,
+/// which reads the CPU times without mutex_.
+WINSVC_INLINE bool thread_pool::growth_helps() {
+  constexpr std::size_t max_sampled = 64;  // bounds the number of system calls; the first threads are the oldest
+  std::array<pool_thread*, max_sampled> sampled;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& thread : threads_) {
+      if (count == max_sampled) break;
+      if (thread.is_io.load(std::memory_order_relaxed) || thread.sequence.load() % 2 == 0) continue;
+      sampled[count++] = &thread;
+    }
+  }
+  load_tally tally;
+  const auto now = clock_.now();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto cpu = sampled[i]->cpu_clock.cpu_time();
+    if (cpu) sampled[i]->load.sample(now, *cpu);
+    tally.add(cpu ? sampled[i]->load.state() : load_state::blocked);
+  }
+  return tally.allows_growth((std::max)(limits_.io_threads, std::size_t{1}));
+}
+
+/// While threads cannot be created, tries again and reports the shortage.
+WINSVC_INLINE void thread_pool::retry_in_shortage(time_point now) {
+  if (now < next_retry_) return;
+  thread_shortage numbers;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!shortage_ || stopping_) return;
+    next_retry_ = now + shortage_interval;
+    shortage_ = false;
+    ensure_io_threads();
+    ensure_blocking_threads();
+    ensure_stream_threads();
+    if (!shortage_) return;
+    numbers = {threads_.size(), blocking_.size(), streams_.size()};
+  }
+  source_.on_thread_shortage(numbers);
 }
 
 WINSVC_INLINE void thread_pool::stop_monitor() {
@@ -35862,6 +36808,7 @@ WINSVC_INLINE void thread_pool::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     work_available_.notify_all();
+    reserve_needed_.notify_all();
   }
   source_.wake();
   stop_monitor();
@@ -35869,6 +36816,7 @@ WINSVC_INLINE void thread_pool::stop() {
     if (thread.handle.joinable()) thread.handle.join();
   }
   threads_.clear();
+  if (reserve_.handle.joinable()) reserve_.handle.join();
 }
 
 WINSVC_INLINE void thread_pool::abandon() {
@@ -35878,6 +36826,7 @@ WINSVC_INLINE void thread_pool::abandon() {
   for (auto& thread : threads_) {
     if (thread.handle.joinable()) thread.handle.detach();
   }
+  if (reserve_.handle.joinable()) reserve_.handle.detach();
 }
 
 }  // namespace detail::server
@@ -35901,7 +36850,7 @@ WINSVC_INLINE void thread_pool::abandon() {
 //   state       call and event                                          next state   owner
 //   free        acquire(): a connection was accepted                    busy         the caller
 //   parked      claim(): an event of the poller, a deadline, a drain    busy         the caller
-//   busy        claim(): an event while a thread owns the slot          busy_rerun   unchanged
+//   busy        claim(): an event while a thread or a queue owns it     busy_rerun   unchanged
 //   busy        park(): the connection waits                            parked       none
 //   busy_rerun  park(): an event came, the owner runs another step      busy         unchanged
 //   busy        release(): closed, the poller has no pending event      free         none
@@ -35925,7 +36874,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-class slot_state {
+class slot_state : public work_item {
  public:
   slot_state() noexcept { timer_.user_data = this; }
   slot_state(const slot_state&) = delete;
@@ -35962,6 +36911,8 @@ class slot_state {
     return state_.compare_exchange_strong(now, value::free);
   }
   [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
+  /// The last deadline that was set, in ticks of the clock.
+  [[nodiscard]] std::int64_t deadline_ticks() const noexcept { return deadline_.load(); }
 
   /// Set by the thread that claims the slot because its deadline has passed; cleared by the next owner.
   std::atomic<bool> timed_out{false};
@@ -35983,8 +36934,9 @@ class slot_state {
 /// takes no lock: the wheel finds the new deadline when the old time comes, and schedules the slot again.
 class deadline_timers {
  public:
-  using steady = std::chrono::steady_clock;
-  using time_point = steady::time_point;
+  using time_point = clock::time_point;
+
+  explicit deadline_timers(const clock& time = clock::system()) : wheel_(time.now()) {}
 
   /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
   bool set(slot_state& slot, time_point deadline) {
@@ -36003,9 +36955,10 @@ class deadline_timers {
     wheel_.clear(slot.timer_);
     slot.scheduled_at_.store(slot_state::no_deadline);
   }
-  /// Claims each parked slot whose deadline has passed and calls `f` for it. Returns the time of the next call.
-  template <class F>
-  time_point advance(time_point now, const F& f) {
+  /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
+  /// slot whose deadline has passed: it may wait in a queue. Returns the time of the next call.
+  template <class F, class G>
+  time_point advance(time_point now, const F& on_due, const G& on_due_busy) {
     const std::lock_guard lock(mutex_);
     wheel_.advance(now, [&](base::timer_wheel::timer& timer) {
       slot_state& slot = slot_of(timer);
@@ -36014,13 +36967,14 @@ class deadline_timers {
       if (deadline == slot_state::no_deadline) return;
       if (deadline > now.time_since_epoch().count()) {
         slot.scheduled_at_.store(deadline);
-        wheel_.set(timer, time_point(steady::duration(deadline)));
+        wheel_.set(timer, time_point(clock::duration(deadline)));
         return;
       }
       auto parked = slot_state::value::parked;  // the owner of a busy slot sets the next deadline
-      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) return;
+      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel))
+        return on_due_busy(slot);
       slot.timed_out.store(true);
-      f(slot);
+      on_due(slot);
     });
     return wheel_.next_deadline();
   }
@@ -36030,7 +36984,7 @@ class deadline_timers {
     return *static_cast<slot_state*>(timer.user_data);
   }
   std::mutex mutex_;
-  base::timer_wheel wheel_{steady::now()};
+  base::timer_wheel wheel_;
 };
 
 /// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
@@ -36043,6 +36997,9 @@ struct connection_slot final : slot_state, http::blocking_observer {
   os::poller::registration registration;
   // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
   std::atomic<http::route_latency*> latency{nullptr};
+  // True while it is parked and waits for a new request. Written by the owner before it parks; relaxed: only a claim
+  // decides.
+  std::atomic<bool> is_idle{false};
   std::string client_address;        // empty unless connections are counted by address
   bool in_blocking_section = false;  // of the owner: its thread is not counted in the thread pool
 
@@ -36203,7 +37160,7 @@ class tls_transport final : public http::socket_transport {
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (;;) {
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
@@ -36219,7 +37176,7 @@ class tls_transport final : public http::socket_transport {
 
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (bool last = false;; ) {  // a record may arrive in parts, and no part ends the wait
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
@@ -36258,7 +37215,7 @@ class tls_transport final : public http::socket_transport {
   }
 
   http::stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (;;) {
       const auto woken = drain_->wait_for(socket_, time_until(deadline));
       if (woken == os::waker::outcome::woken) return http::stream_event::draining;
@@ -36296,12 +37253,11 @@ class tls_transport final : public http::socket_transport {
   [[nodiscard]] bool is_encrypted() const noexcept override { return true; }
 
  private:
-  using steady = std::chrono::steady_clock;
   enum class wait_need { nothing, read, write, closed, failed };  // result of a library call: what it waits for
   enum class state { handshaking, ready, broken };
 
-  [[nodiscard]] static std::chrono::milliseconds time_until(steady::time_point deadline) noexcept {
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
+  [[nodiscard]] static std::chrono::milliseconds time_until(clock::time_point deadline) noexcept {
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
     return (std::max)(remaining, std::chrono::milliseconds(0));
   }
   [[nodiscard]] static os::transfer outcome(wait_need need) noexcept {
@@ -36439,6 +37395,7 @@ WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_soc
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36452,7 +37409,8 @@ namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const http::router& routes, const wire::limits& limits, logger& log);
+  server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+         os::thread_starter& starter);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
   server(const server&) = delete;
@@ -36467,7 +37425,7 @@ class server final : private thread_pool::work_source {
   void pause(bool paused) noexcept { state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-  void shorten_drain(std::chrono::steady_clock::time_point deadline);
+  void shorten_drain(clock::time_point deadline);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
   [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
@@ -36482,29 +37440,37 @@ class server final : private thread_pool::work_source {
  private:
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
 
-  // The work source of the thread pool; `user_data` is a slot_state: the listener's or that of a connection_slot.
-  std::size_t wait_ready(void** output, std::size_t capacity) noexcept override {
-    return poller_.wait(output, capacity);
-  }
+  // The work source of the thread pool. Each item is a slot_state: the listener's or that of a connection_slot. The
+  // user data of the poller is its address.
+  std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override;
   void wake() noexcept override { poller_.wake(); }
-  bool claim(void* user_data) noexcept override;
-  void serve(void* user_data, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
-  void on_slow(void* user_data) noexcept override;
+  void notify() noexcept override { poller_.notify(); }
+  bool claim(work_item& item) noexcept override;
+  void serve(work_item& item, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
+  void on_slow(work_item& item) noexcept override;
   thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
+  void on_thread_shortage(const thread_shortage& numbers) noexcept override;
 
   void accept_connections(bool accept_all) noexcept;
   void add_connection(os::tcp_socket socket);
   void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& address);
   connection_slot& acquire_slot(os::tcp_socket socket);
-  void run_connection(connection_slot& slot, bool on_io_thread, scratch_buffers& buffers) noexcept;
+  void run_connection(connection_slot& slot, thread_pool::thread_role role, scratch_buffers& buffers) noexcept;
+  bool submit_handler(connection_slot& slot, const wait_condition& next) noexcept;
   bool park(connection_slot& slot, const wait_condition& next) noexcept;
   void close_connection(connection_slot& slot) noexcept;
   void release_slot(connection_slot& slot) noexcept;
-  void wake_all();
-  void warn_rate_limited(std::atomic<std::int64_t>& last_warning, const std::string& text);
+  void close_oldest_idle() noexcept;
+  void close_listener() noexcept;
+  void wake_all() noexcept;
+  void on_limit_reached(http::shared_limit limit) noexcept;
+  template <class F>
+  void warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept;
+  void list_aborted(connection_slot& slot, drain_report& report) noexcept;
 
   const wire::limits limits_;
   logger& log_;
+  clock& clock_;
   http::request_processor processor_;
   http::engine_state state_;
   os::endpoint address_;
@@ -36519,8 +37485,10 @@ class server final : private thread_pool::work_source {
   os::poller::registration listener_registration_;
   std::mutex accept_mutex_;  // held while connections are accepted and while the listener is closed
   // Time of the last warning of each kind, in ms. A compare-exchange selects one thread per second.
-  std::atomic<std::int64_t> last_accept_error_warning_{0}, last_connection_limit_warning_{0},
-      last_queue_full_warning_{0};
+  static constexpr std::int64_t never = (std::numeric_limits<std::int64_t>::min)() / 2;
+  std::atomic<std::int64_t> last_accept_error_warning_{never}, last_connection_limit_warning_{never},
+      last_queue_full_warning_{never}, last_thread_warning_{never},
+      last_shared_limit_warning_[4]{never, never, never, never};
 
   mutable std::mutex mutex_;  // protects the slots, their counts and identity_; locked before the mutex of a slot
   std::condition_variable connection_closed_;
@@ -36554,11 +37522,17 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+                             os::thread_starter& starter)
     : limits_(limits),
       log_(log),
-      processor_(routes, limits_, log),
-      thread_pool_(*this, thread_pool_limits_for(limits)) {}
+      clock_(time),
+      processor_(routes, limits_, log, time, starter),
+      state_(time),
+      deadlines_(time),
+      thread_pool_(*this, thread_pool_limits_for(limits), time, starter) {
+  state_.on_limit_reached = [this](http::shared_limit limit) { on_limit_reached(limit); };
+}
 
 WINSVC_INLINE server::~server() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
@@ -36595,12 +37569,17 @@ WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
 }
 
 WINSVC_INLINE void server::start() {
+  constexpr std::size_t other_descriptors = 64;  // log files, static files, the control channel
+  const auto descriptors = os::raise_descriptor_limit();
+  if (descriptors > 0 && descriptors < limits_.connections + other_descriptors)
+    log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +
+              std::to_string(limits_.connections) + " connections; raise it with 'ulimit -Hn' or LimitNOFILE=");
+  processor_.start();
   listener_slot_.acquire();
   started_ = true;
   thread_pool_.start();
-  poller_.add_listener(listener_registration_, listener_, &listener_slot_);
-  if (!listener_slot_.park()) static_cast<void>(thread_pool_.submit(&listener_slot_, true));
-  else poller_.arm_accept(listener_registration_);
+  poller_.add_listener(listener_registration_, listener_, static_cast<work_item*>(&listener_slot_));
+  static_cast<void>(thread_pool_.submit(listener_slot_, work_class::step));  // accepts, then parks the listener
 }
 
 WINSVC_INLINE void server::serve(http::transport& transport) {
@@ -36613,42 +37592,78 @@ WINSVC_INLINE void server::serve(http::transport& transport) {
     options.timed_out = wait.reason != wait_reason::yield;
 }
 
-WINSVC_INLINE bool server::claim(void* user_data) noexcept {
-  auto* const slot = static_cast<slot_state*>(user_data);
-  if (slot->claim()) return true;
-  if (slot != &listener_slot_ && slot->is_closing()) release_slot(*static_cast<connection_slot*>(slot));
+WINSVC_INLINE std::size_t server::wait_ready(work_item** output, std::size_t capacity) noexcept {
+  void* ready[16];
+  const auto count = poller_.wait(ready, (std::min)(capacity, std::size_t{16}));
+  for (std::size_t i = 0; i < count; ++i) output[i] = static_cast<work_item*>(ready[i]);
+  return count;
+}
+
+WINSVC_INLINE bool server::claim(work_item& item) noexcept {
+  auto& slot = static_cast<slot_state&>(item);
+  if (slot.claim()) return true;
+  if (&slot != &listener_slot_ && slot.is_closing()) release_slot(static_cast<connection_slot&>(slot));
   return false;
 }
 
-WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
-  if (user_data == &listener_slot_) return;
-  auto& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
+WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
+  if (&item == &listener_slot_) return;
+  auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
-  return deadlines_.advance(now, [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(&slot, true)); });
+  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::step)); };
+  return deadlines_.advance(now, run, [this, &run](slot_state& slot) {
+    if (!thread_pool_.remove(slot)) return;  // its owner sets the next deadline
+    slot.timed_out.store(true);
+    run(slot);
+  });
 }
 
-WINSVC_INLINE void server::serve(void* user_data, thread_pool::thread_role role,
+WINSVC_INLINE void server::on_thread_shortage(const thread_shortage& numbers) noexcept {
+  warn_rate_limited(last_thread_warning_, [&numbers] {
+    return "the system cannot create another thread: " + std::to_string(numbers.threads) + " threads run, " +
+           std::to_string(numbers.waiting_handlers) + " requests and " + std::to_string(numbers.waiting_streams) +
+           " streams wait for a thread; trying again (check the limits of threads and memory of the process)";
+  });
+}
+
+WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
+  warn_rate_limited(last_shared_limit_warning_[static_cast<std::size_t>(limit)], [limit] {
+    constexpr const char* names[] = {"streams", "body_threads", "buffered_body_bytes", "unsent_bytes"};
+    return std::string("the limit '") + names[static_cast<std::size_t>(limit)] +
+           "' is reached; sending 503 to new requests";
+  });
+}
+
+WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
                                  std::shared_ptr<void>& thread_context) noexcept {
-  if (user_data == &listener_slot_) return accept_connections(false);
-  connection_slot& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
+  if (&item == &listener_slot_) return accept_connections(false);
+  connection_slot& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   try {
     if (!thread_context) thread_context = std::make_shared<scratch_buffers>();
   } catch (const std::exception&) {  // out of memory
     return close_connection(slot);
   }
-  run_connection(slot, role == thread_pool::thread_role::io, *static_cast<scratch_buffers*>(thread_context.get()));
+  run_connection(slot, role, *static_cast<scratch_buffers*>(thread_context.get()));
 }
 
 /// Runs steps of a connection until it must wait, then parks its slot.
-WINSVC_INLINE void server::run_connection(connection_slot& slot, bool on_io_thread, scratch_buffers& buffers) noexcept {
+WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::thread_role role,
+                                          scratch_buffers& buffers) noexcept {
+  using thread_role = thread_pool::thread_role;
+  if (role == thread_role::stream) slot.on_begin_blocking();
   step_options options;
   options.latency = &slot.latency;
+  options.allowed = role == thread_role::stream     ? handler_kind::stream
+                    : role == thread_role::blocking ? handler_kind::slow
+                    : role == thread_role::io       ? handler_kind::fast
+                                                    : handler_kind::builtin;
+  slot.is_idle.store(false, std::memory_order_relaxed);
   constexpr int max_steps = 16;  // then other connections go first
   for (int step = 0;; ++step) {
-    if (step == max_steps) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
+    if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
     options.timed_out = slot.timed_out.exchange(false);
     if (poller_.is_sending(slot.registration) && !options.timed_out) {  // the poller sends the response
       if (slot.park()) return;
@@ -36656,38 +37671,49 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, bool on_io_thre
     }
     const auto sent_bytes = poller_.take_sent_bytes(slot.registration);
     if (sent_bytes > 0) slot.active_connection->mark_sent(sent_bytes);
-    options.skip_slow_handlers = on_io_thread && !slot.in_blocking_section;
     const auto next = slot.active_connection->advance(buffers, options);
     options.queue_full = false;
     if (slot.in_blocking_section) {
       slot.in_blocking_section = false;
-      on_io_thread = false;
+      if (role == thread_role::io) options.allowed = handler_kind::slow;  // the thread was demoted
       thread_pool_.end_blocking();
+      if (role == thread_role::stream) {  // the next request of this connection is one of any kind
+        role = thread_role::blocking;
+        options.allowed = handler_kind::slow;
+      }
     }
     if (next.reason == wait_reason::closed) return close_connection(slot);
-    if (next.reason == wait_reason::yield)
-      return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
-    if (next.reason == wait_reason::blocking_thread) {
-      if (thread_pool_.submit(static_cast<slot_state*>(&slot), false)) return;
-      warn_rate_limited(last_queue_full_warning_, "request queue full; sending 503 to new requests");
+    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
+    if (next.reason == wait_reason::blocking_thread || next.reason == wait_reason::stream_thread) {
+      if (submit_handler(slot, next)) return;
+      warn_rate_limited(last_queue_full_warning_,
+                        [] { return std::string("request queue full; sending 503 to new requests"); });
       options.queue_full = true;
       continue;
     }
     // On a completion port only the TLS library can send its records, so this thread waits.
     if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && slot.transport->is_encrypted()) {
       slot.on_begin_blocking();
-      const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - connection::steady::now());
-      if (!slot.transport->wait_writable(remaining)) slot.timed_out.store(true);
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - clock_.now());
+      if (!slot.transport->wait_sendable(remaining)) slot.timed_out.store(true);
       continue;
     }
     if (park(slot, next)) return;
   }
 }
 
+/// Queues a connection whose handler requires another thread. Returns false if the queue is full: the caller still owns
+/// the slot. At the deadline of the handler, run_timers() takes it out of the queue.
+WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_condition& next) noexcept {
+  const auto kind = next.reason == wait_reason::stream_thread ? work_class::stream : work_class::blocking;
+  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
+  return thread_pool_.submit(slot, kind);
+}
+
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
 WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& next) noexcept {
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
+  slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
   const auto event = next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable;
   poller_.arm(slot.registration, event, slot.active_connection->unsent());
   return slot.park();
@@ -36708,9 +37734,10 @@ WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
       }
       // The client closed before it was accepted, or the process has no free descriptor. The listener tries again after
       // a delay; otherwise the service would be RUNNING and unreachable.
-      warn_rate_limited(last_accept_error_warning_,
-                        "cannot accept a connection: " + os::system_error_message(result.error()) + " (" +
-                            std::to_string(result.error()) + "); trying again");
+      warn_rate_limited(last_accept_error_warning_, [code = result.error()] {
+        return "cannot accept a connection: " + os::system_error_message(code) + " (" + std::to_string(code) +
+               "); trying again";
+      });
     } catch (const std::exception&) {  // out of memory: this client loses its connection
     }
     failed = true;
@@ -36720,32 +37747,37 @@ WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
   constexpr std::chrono::milliseconds retry_delay{20};
   do {
     if (!listener_.is_open()) return listener_slot_.release();
-    if (failed) {
-      if (deadlines_.set(listener_slot_, deadline_timers::steady::now() + retry_delay)) thread_pool_.wake_monitor();
-    } else {
-      poller_.arm_accept(listener_registration_);
-    }
+    if (!failed) failed = !poller_.arm_accept(listener_registration_);
+    if (failed && deadlines_.set(listener_slot_, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
   } while (!listener_slot_.park());
 }
 
-/// Logs at most one warning per second and kind.
-WINSVC_INLINE void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const std::string& text) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::steady_clock::now().time_since_epoch()).count();
+/// Logs at most one warning per second and kind. `text` returns the text; if memory is exhausted, the warning is lost.
+template <class F>
+void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept {
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch()).count();
   auto before = last_warning.load();
   if (now - before < 1000 || !last_warning.compare_exchange_strong(before, now)) return;
-  log_.warn(text);
+  try {
+    log_.warn(text());
+  } catch (const std::exception&) {
+  }
 }
 
 WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
   std::string address;
   if (limits_.connections_per_address > 0) {
     address = socket.peer().host;
-    const std::lock_guard lock(mutex_);
-    const auto entry = connections_by_address_.find(address);  // not [], which adds an entry for a rejected client
-    if (entry != connections_by_address_.end() && entry->second >= limits_.connections_per_address)
-      return reject_connection(std::move(socket), 429, "too many connections from one client", address);
+    bool is_rejected = false;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto entry = connections_by_address_.find(address);  // not [], which adds an entry for a rejected client
+      is_rejected = entry != connections_by_address_.end() && entry->second >= limits_.connections_per_address;
+    }
+    if (is_rejected) return reject_connection(std::move(socket), 429, "too many connections from one client", address);
   }
+  if (open_count_.load() >= limits_.connections) close_oldest_idle();
   if (open_count_.load() >= limits_.connections)
     return reject_connection(std::move(socket), 503, "too many connections are open", {});
 
@@ -36760,10 +37792,39 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
     close_connection(slot);
     throw;
   }
-  if (!poller_.add(slot.registration, slot.transport->native(), static_cast<slot_state*>(&slot)))
+  if (!poller_.add(slot.registration, slot.transport->native(), static_cast<work_item*>(&slot)))
     return close_connection(slot);
   if (!park(slot, slot.active_connection->initial_wait()))
-    static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
+    static_cast<void>(thread_pool_.submit(slot, work_class::step));
+}
+
+/// Closes some of the connections that have been idle for the longest time, so that a client with many idle connections
+/// does not exclude the others. One search serves several new clients.
+WINSVC_INLINE void server::close_oldest_idle() noexcept {
+  constexpr std::size_t max_closed = 32;
+  connection_slot* oldest[max_closed];
+  std::size_t count = 0;
+  const auto is_older = [](const connection_slot* a, const connection_slot* b) {
+    return a->deadline_ticks() < b->deadline_ticks();  // all idle connections have the same timeout
+  };
+  const auto max_count = (std::min)(max_closed, limits_.connections / 16 + 1);
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& slot : slots_) {
+      if (!slot.is_idle.load(std::memory_order_relaxed)) continue;
+      if (count == max_count) {
+        if (!is_older(&slot, oldest[0])) continue;
+        std::pop_heap(oldest, oldest + count--, is_older);  // the youngest
+      }
+      oldest[count++] = &slot;
+      std::push_heap(oldest, oldest + count, is_older);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!oldest[i]->claim()) continue;
+    if (oldest[i]->is_idle.load(std::memory_order_relaxed)) close_connection(*oldest[i]);
+    else static_cast<void>(thread_pool_.submit(*oldest[i], work_class::step));
+  }
 }
 
 /// Returns a busy slot with a new connection.
@@ -36791,9 +37852,16 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
 /// Rejects a client without a slot: sends the error in one call and closes.
 WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, const char* reason,
                                              const std::string& address) {
-  warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (address.empty() ? "" : ": " + address) +
-                                                        "; rejecting new connections with " + std::to_string(status));
-  if (!identity_) {
+  warn_rate_limited(last_connection_limit_warning_, [&] {
+    return std::string(reason) + (address.empty() ? "" : ": " + address) + "; rejecting new connections with " +
+           std::to_string(status);
+  });
+  bool is_encrypted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_encrypted = identity_ != nullptr;
+  }
+  if (!is_encrypted) {
     const std::string response = http::error_response(status, reason);
     static_cast<void>(socket.send(response.data(), response.size(), std::chrono::milliseconds(0)));
   }
@@ -36804,6 +37872,7 @@ WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, 
 }
 
 WINSVC_INLINE void server::close_connection(connection_slot& slot) noexcept {
+  slot.is_idle.store(false, std::memory_order_relaxed);
   deadlines_.clear(slot);
   const bool is_free = poller_.remove(slot.registration);
   {
@@ -36849,14 +37918,46 @@ WINSVC_INLINE std::vector<http::active_request> server::active_requests(std::siz
 }
 
 /// Runs a step of each parked connection, so that it sees `draining`.
-WINSVC_INLINE void server::wake_all() {
-  std::vector<connection_slot*> all_slots;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& slot : slots_) all_slots.push_back(&slot);
+WINSVC_INLINE void server::wake_all() noexcept {
+  for (std::size_t i = 0;; ++i) {
+    connection_slot* slot = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (i >= slots_.size()) return;
+      slot = &slots_[i];
+    }
+    if (slot->claim()) static_cast<void>(thread_pool_.submit(*slot, work_class::step));
   }
-  for (auto* slot : all_slots) {
-    if (slot->claim()) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(slot), true));
+}
+
+/// Accepts the clients that have connected, and closes the listener so that no other client connects in between: it
+/// would be reset.
+WINSVC_INLINE void server::close_listener() noexcept {
+  {
+    const std::lock_guard lock(accept_mutex_);
+    if (listener_.is_open()) listener_.ignore_new_clients();
+  }
+  if (std::exchange(started_, false)) {
+    constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
+    accept_connections(true);
+    clock_.sleep(handshake_time);
+    accept_connections(true);
+  }
+  const std::lock_guard lock(accept_mutex_);
+  if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
+  listener_.close();
+}
+
+/// Names the request of a connection that is aborted.
+WINSVC_INLINE void server::list_aborted(connection_slot& slot, drain_report& report) noexcept {
+  constexpr std::size_t max_listed = 10;
+  if (report.aborted_requests.size() >= max_listed) return;
+  try {
+    const auto request = slot.active_connection->current_request();
+    if (!request) return;
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(request->age).count();
+    report.aborted_requests.push_back(request->request_line + ' ' + std::to_string(age) + " s");
+  } catch (const std::exception&) {  // out of memory: the request is counted
   }
 }
 
@@ -36864,17 +37965,12 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   drain_report report;
   const auto responses_before = state_.response_count.load();
   state_.draining.store(true);  // before the last clients are accepted: their responses must have Connection: close
-  if (std::exchange(started_, false)) accept_connections(true);  // clients that connected before the stop are served
-  {
-    const std::lock_guard lock(accept_mutex_);
-    if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
-    listener_.close();
-  }
+  close_listener();
   drain_waker_.wake();
   wake_all();
 
   auto reported_responses = responses_before;
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = clock_.now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
@@ -36886,28 +37982,22 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && std::chrono::steady_clock::now() < drain_deadline_) {
-    connection_closed_.wait_until(lock, drain_deadline_);
+  while (!all_closed() && clock_.now() < drain_deadline_) {
+    clock_.wait_until(connection_closed_, lock, drain_deadline_);
     report_progress();
   }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
     report.aborted = state_.in_flight.load() + state_.websockets.load();
-    constexpr std::size_t max_listed = 10;
     for (auto& slot : slots_) {
       const std::lock_guard slot_lock(slot.mutex);
       if (!slot.transport) continue;
-      const auto request =
-          report.aborted_requests.size() < max_listed ? slot.active_connection->current_request() : std::nullopt;
-      if (request) {
-        const auto age = std::chrono::duration_cast<std::chrono::seconds>(request->age).count();
-        report.aborted_requests.push_back(request->request_line + ' ' + std::to_string(age) + " s");
-      }
+      list_aborted(slot, report);
       slot.transport->abort_connection();
     }
     // A thread that waits for the network wakes at once; a handler that computes has another 500 ms.
-    constexpr auto abort_limit = std::chrono::milliseconds(500);
-    connection_closed_.wait_for(lock, abort_limit, all_closed);
+    const auto abort_deadline = clock_.now() + std::chrono::milliseconds(500);
+    while (!all_closed() && clock_.now() < abort_deadline) clock_.wait_until(connection_closed_, lock, abort_deadline);
   }
   report.completed = static_cast<std::size_t>(state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();
@@ -36917,7 +38007,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   return report;
 }
 
-WINSVC_INLINE void server::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+WINSVC_INLINE void server::shorten_drain(clock::time_point deadline) {
   const std::lock_guard lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
   connection_closed_.notify_all();
@@ -36925,8 +38015,9 @@ WINSVC_INLINE void server::shorten_drain(std::chrono::steady_clock::time_point d
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log)
-    : server_(std::make_unique<server>(routes, limits, log)) {}
+WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+                             os::thread_starter& starter)
+    : server_(std::make_unique<server>(routes, limits, log, time, starter)) {}
 WINSVC_INLINE engine::~engine() = default;
 
 WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {
@@ -36943,7 +38034,7 @@ WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_pause
 WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   return server_->drain(limit, progress);
 }
-WINSVC_INLINE void engine::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+WINSVC_INLINE void engine::shorten_drain(clock::time_point deadline) {
   server_->shorten_drain(deadline);
 }
 WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }

@@ -25,17 +25,36 @@ TEST_CASE("timeouts are called when their time has passed, the earliest first, a
   std::string called;
   stop_source both_called;
   {
-    handler_timeouts timeouts;
-    const handler_timeouts::scoped_timeout slow(timeouts, 40ms, [&] {
+    winsvc::testing::manual_clock time;
+    handler_timeouts timeouts(time);
+    const auto start = time.now();
+    const handler_timeouts::scoped_timeout slow(timeouts, start + 40s, [&] {
       called += "slow ";
       both_called.request_stop();
     });
-    const handler_timeouts::scoped_timeout quick(timeouts, 10ms, [&] { called += "quick "; });
-    const handler_timeouts::scoped_timeout never(timeouts, 1h, [&] { called += "never "; });
-    { const handler_timeouts::scoped_timeout canceled(timeouts, 20ms, [&] { called += "canceled "; }); }
+    const handler_timeouts::scoped_timeout quick(timeouts, start + 10s, [&] { called += "quick "; });
+    const handler_timeouts::scoped_timeout never(timeouts, start + 1h, [&] { called += "never "; });
+    { const handler_timeouts::scoped_timeout canceled(timeouts, start + 20s, [&] { called += "canceled "; }); }
+    time.advance(41s);
     CHECK(both_called.token().wait_for(waiting::limit()));
   }
   CHECK(called == "quick slow ");
+}
+
+TEST_CASE("a timeout is called although the handler of an earlier one still runs") {
+  winsvc::testing::manual_clock time;
+  handler_timeouts timeouts(time);
+  std::atomic<int> called{0};
+  const handler_timeouts::scoped_timeout hangs(timeouts, time.now() + 1s, [&] { ++called; });
+  time.advance(2s);
+  wait_until([&] { return called == 1; }, "the timeout of the handler that hangs");
+
+  const handler_timeouts::scoped_timeout second(timeouts, time.now() + 1s, [&] { ++called; });
+  const handler_timeouts::scoped_timeout third(timeouts, time.now() + 2s, [&] { ++called; });
+  time.advance(1s);
+  wait_until([&] { return called == 2; }, "the timeout of the second handler");
+  time.advance(1s);
+  wait_until([&] { return called == 3; }, "the timeout of the third handler");
 }
 
 TEST_CASE("handler timeouts without a timeout start no thread") { handler_timeouts timeouts; }

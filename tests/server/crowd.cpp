@@ -71,10 +71,8 @@ TEST_CASE("a client over the connection limit receives 503 with Retry-After, unt
   const auto log = add_log(s);
   s.open();
   auto two = connect_clients(s, 2);
-  for (auto& c : two) {
-    c->get("/");
-    CHECK(c->read_response().status == 200);
-  }
+  for (auto& c : two) c->get("/slow");  // an idle connection would be closed for the new client
+  CHECK(eventually([&] { return s.engine->in_flight() == 2; }));
 
   for (int i = 0; i < 5; ++i) {
     test_client third(s);
@@ -85,6 +83,8 @@ TEST_CASE("a client over the connection limit receives 503 with Retry-After, unt
     CHECK(third.is_disconnected());
   }
   CHECK(log->count("too many connections") == 1);  // 5 clients, but at most one warning per second
+  s.release.request_stop();
+  for (auto& c : two) CHECK(c->read_response().status == 200);
   two.pop_back();
   CHECK(eventually([&] { return s.engine->connections() == 1; }));
   test_client again(s);
@@ -369,7 +369,7 @@ TEST_CASE("an engine with idle connections causes no wakeups") {
   const auto context_switches = [] {  // of all threads except this one
     std::uint64_t count = 0;
     for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-      if (task.path().filename() == std::to_string(winsvc::detail::os::thread_id())) continue;
+      if (task.path().filename() == std::to_string(::gettid())) continue;
       std::ifstream status(task.path() / "status");
       for (std::string line; std::getline(status, line);) {
         const auto position = line.find("_ctxt_switches:");

@@ -14,13 +14,18 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
 using waiting::wait_until;
 using winsvc::detail::server::thread_pool;
 using winsvc::detail::server::thread_pool_limits;
+using winsvc::detail::server::thread_shortage;
+using winsvc::detail::server::work_class;
+using winsvc::detail::server::work_item;
 using steady = std::chrono::steady_clock;
 
 namespace {
@@ -31,10 +36,18 @@ struct job {
   std::atomic<bool> called_slow{false};
 };
 
+/// One run of a job: an item is in one queue at a time, and a test submits a job more than once.
+struct job_run final : work_item {
+  explicit job_run(job& what) : target(what) {}
+  job& target;
+};
+
 /// Work source with jobs: notify() reports jobs as ready, as a poller would.
 class job_source final : public thread_pool::work_source {
  public:
-  explicit job_source(const thread_pool_limits& limits = {}) : pool(*this, limits) {}
+  explicit job_source(const thread_pool_limits& limits = {},
+                      winsvc::detail::os::thread_starter& starter = winsvc::detail::os::thread_starter::system())
+      : pool(*this, limits, winsvc::clock::system(), starter) {}
   ~job_source() {
     release.store(true);
     pool.stop();
@@ -56,10 +69,18 @@ class job_source final : public thread_pool::work_source {
   }
   void notify(const std::vector<job*>& jobs) {
     const std::lock_guard lock(mutex_);
-    for (auto* job : jobs) ready_.push_back(job);
+    for (auto* job : jobs) ready_.push_back(&runs_.emplace_back(*job));
     changed_.notify_all();
   }
 
+  bool submit(job& what, work_class kind) {
+    job_run* run = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      run = &runs_.emplace_back(what);
+    }
+    return pool.submit(*run, kind);
+  }
   /// Reports jobs as ready to one thread only.
   void notify_only(std::thread::id thread_id, const std::vector<job*>& jobs) {
     {
@@ -69,15 +90,17 @@ class job_source final : public thread_pool::work_source {
     notify(jobs);
   }
 
-  std::size_t wait_ready(void** output, std::size_t capacity) noexcept override {
+  std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override {
     std::unique_lock lock(mutex_);
     ++waiting;
     changed_.wait(lock, [this] {
       const bool accepts = only_thread == std::thread::id() || only_thread == std::this_thread::get_id();
-      return stopping_ || (!ready_.empty() && accepts);
+      return stopping_ || notified_ || (!ready_.empty() && accepts);
     });
     --waiting;
     if (stopping_) return 0;
+    notified_ = false;
+    if (only_thread != std::thread::id() && only_thread != std::this_thread::get_id()) return 0;
     std::size_t count = 0;
     for (; count < capacity && !ready_.empty(); ++count) {
       output[count] = ready_.front();
@@ -90,22 +113,32 @@ class job_source final : public thread_pool::work_source {
     stopping_ = true;
     changed_.notify_all();
   }
-  bool claim(void*) noexcept override { return true; }
-  void serve(void* user_data, thread_pool::thread_role role, std::shared_ptr<void>&) noexcept override {
-    job& item = *static_cast<job*>(user_data);
+  void notify() noexcept override {
+    const std::lock_guard lock(mutex_);
+    notified_ = true;
+    changed_.notify_all();
+  }
+  bool claim(work_item&) noexcept override { return true; }
+  void serve(work_item& served, thread_pool::thread_role role, std::shared_ptr<void>&) noexcept override {
+    job& item = static_cast<job_run&>(served).target;
     if (item.run) item.run(role);
     ++item.served;
   }
-  void on_slow(void* user_data) noexcept override {
-    static_cast<job*>(user_data)->called_slow.store(true);
+  void on_slow(work_item& item) noexcept override {
+    static_cast<job_run&>(item).target.called_slow.store(true);
     if (slow_callback) slow_callback();
+  }
+  void on_thread_shortage(const thread_shortage& numbers) noexcept override {
+    waiting_streams.store(numbers.waiting_streams);
+    ++shortages;
   }
   thread_pool::time_point run_timers(thread_pool::time_point) noexcept override {
     ++timer_runs;
     return (thread_pool::time_point::max)();
   }
 
-  std::atomic<int> busy{0}, timer_runs{0}, waiting{0};
+  std::atomic<int> busy{0}, timer_runs{0}, waiting{0}, shortages{0};
+  std::atomic<std::size_t> waiting_streams{0};
   std::thread::id only_thread;          // the only thread that receives jobs; under mutex_
   std::function<void()> slow_callback;  // called on the monitor thread
   std::atomic<bool> release{false};
@@ -114,9 +147,10 @@ class job_source final : public thread_pool::work_source {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<job*> ready_;
+  std::deque<job_run> runs_;
+  std::deque<job_run*> ready_;
   std::vector<std::unique_ptr<job>> jobs_;
-  bool stopping_ = false;
+  bool stopping_ = false, notified_ = false;
 };
 
 /// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
@@ -148,7 +182,7 @@ TEST_CASE("ready jobs run on an I/O thread, submitted jobs on a blocking thread"
   });
 
   w.notify({&job, &job, &job});
-  CHECK(w.pool.submit(&job, false));
+  CHECK(w.submit(job, work_class::blocking));
   CHECK(eventually([&] { return job.served == 4; }));
   CHECK(io_count == 3);
   CHECK(blocking_count == 1);
@@ -175,20 +209,19 @@ TEST_CASE("the pool grows to its limit while handlers block, and the queue to it
   auto& long_job = w.make_long();
   std::size_t submitted = 0;
   CHECK(eventually([&] {
-    if (w.pool.submit(&long_job, false)) ++submitted;
+    if (w.submit(long_job, work_class::blocking)) ++submitted;
     return w.busy == 5;
   }));
   CHECK(w.pool.size() == 6);  // one of them is an I/O thread
-  for (int i = 0; i < 100 && w.pool.submit(&long_job, false); ++i) ++submitted;
+  for (int i = 0; i < 100 && w.submit(long_job, work_class::blocking); ++i) ++submitted;
   CHECK(submitted == 5 + 3);
   // The monitor thread adds a thread in a round in which no thread took a job from the queue. The limit must hold.
   const int runs_before = w.timer_runs;
   CHECK(eventually([&] { return w.timer_runs >= runs_before + 20; }));
   CHECK(w.pool.size() == 6);
   CHECK(w.busy == 5);
-  CHECK(w.pool.submit(&long_job, true));  // a forced job is accepted over the limit
   w.release.store(true);
-  CHECK(eventually([&] { return long_job.served == static_cast<int>(submitted + 1); }));
+  CHECK(eventually([&] { return long_job.served == static_cast<int>(submitted); }));
 }
 
 TEST_CASE("a thread in a blocking section is not counted, and another thread takes its role") {
@@ -232,7 +265,7 @@ TEST_CASE("stop waits for running jobs and serves the queue") {
   job_source w(limits_of(1, 2, 2));
   w.pool.start();
   auto& slow = w.make([](thread_pool::thread_role) { std::this_thread::sleep_for(20ms); });
-  for (int i = 0; i < 5; ++i) CHECK(w.pool.submit(&slow, true));
+  for (int i = 0; i < 5; ++i) CHECK(w.submit(slow, work_class::blocking));
   w.pool.stop();
   CHECK(slow.served == 5);
   CHECK(w.pool.size() == 0);
@@ -307,4 +340,132 @@ TEST_CASE("a thread that was demoted just after its handler returned may enter a
   w.notify_only(demoted_thread, {&stays, &queued});
   CHECK(eventually([&] { return queued.served == 1; }));
   CHECK(stays.served == 0);
+}
+
+TEST_CASE("a submitted step runs on an I/O thread, also if all blocking threads are in handlers") {
+  job_source w(limits_of(1, 2, 2));
+  w.pool.start();
+  auto& long_job = w.make_long();
+  std::atomic<int> io_count{0};
+  auto& step = w.make([&](thread_pool::thread_role role) { io_count += role == thread_pool::thread_role::io ? 1 : 0; });
+  for (int i = 0; i < 5; ++i) CHECK(w.submit(long_job, work_class::blocking));
+  CHECK(eventually([&] { return w.busy == 1; }));
+
+  for (int i = 0; i < 20; ++i) CHECK(w.submit(step, work_class::step));
+
+  CHECK(eventually([&] { return io_count == 20; }));
+}
+
+TEST_CASE("an item that waits in a queue can be removed, and is then not served") {
+  job_source w(limits_of(1, 2, 2));
+  w.pool.start();
+  auto& long_job = w.make_long();
+  CHECK(w.submit(long_job, work_class::blocking));
+  CHECK(eventually([&] { return w.busy == 1; }));
+  auto& queued = w.make();
+  job_run run(queued);
+
+  CHECK(w.pool.submit(run, work_class::blocking));
+  CHECK(w.pool.remove(run));
+  CHECK_FALSE(w.pool.remove(run));
+
+  w.release.store(true);
+  CHECK(eventually([&] { return long_job.served == 1; }));
+  w.pool.stop();
+  CHECK(queued.served == 0);
+}
+
+TEST_CASE("streams have no limit in the queue, and each one has its own thread") {
+  job_source w(limits_of(1, 2, 2, 1));
+  w.pool.start();
+  auto& stream = w.make([&](thread_pool::thread_role role) {
+    CHECK(role == thread_pool::thread_role::stream);
+    w.pool.begin_blocking();
+    ++w.busy;
+    wait_until([&] { return w.release.load(); }, "the release of the streams");
+    w.pool.end_blocking();
+  });
+  for (int i = 0; i < 40; ++i) CHECK(w.submit(stream, work_class::stream));
+  CHECK(eventually([&] { return w.busy == 40; }));
+  auto& handler = w.make();
+  CHECK(w.submit(handler, work_class::blocking));
+  CHECK(eventually([&] { return handler.served == 1; }));
+  w.release.store(true);
+  CHECK(eventually([&] { return stream.served == 40; }));
+}
+
+namespace {
+
+/// Creates `available` threads, then fails until `available` is raised.
+struct limited_starter final : winsvc::detail::os::thread_starter {
+  std::thread start(std::function<void()> body) override {
+    if (available.fetch_sub(1) <= 0) {
+      ++available;
+      ++failures;
+      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    }
+    return thread_starter::start(std::move(body));
+  }
+  std::atomic<int> available{0}, failures{0};
+};
+
+}  // namespace
+
+TEST_CASE("without further threads, streams wait and handlers are served, and the shortage is reported until it ends") {
+  limited_starter starter;
+  starter.available = 7;  // I/O, reserve, monitor, and four others
+  job_source w(limits_of(1, 4, 16), starter);
+  w.pool.start();
+  auto& stream = w.make([&](thread_pool::thread_role) {
+    w.pool.begin_blocking();
+    ++w.busy;
+    wait_until([&] { return w.release.load(); }, "the release of the streams");
+    w.pool.end_blocking();
+  });
+  for (int i = 0; i < 10; ++i) CHECK(w.submit(stream, work_class::stream));
+
+  CHECK(eventually([&] { return w.busy == 3 && w.shortages > 0; }));
+  CHECK(eventually([&] { return w.waiting_streams == 7; }));
+  auto& handler = w.make();
+  auto& ready = w.make();
+  for (int i = 0; i < 5; ++i) CHECK(w.submit(handler, work_class::blocking));
+  w.notify({&ready});
+  CHECK(eventually([&] { return handler.served == 5 && ready.served == 1; }));
+  CHECK(w.busy == 3);
+
+  starter.available = 100;
+  CHECK(eventually([&] { return w.busy == 10; }));
+  w.release.store(true);
+  CHECK(eventually([&] { return stream.served == 10; }));
+}
+
+TEST_CASE("if all threads are blocked and no thread can be created, the reserve thread serves ready items") {
+  limited_starter starter;
+  starter.available = 4;  // two I/O threads, reserve, monitor
+  job_source w(limits_of(2, 4, 16), starter);
+  w.pool.start();
+  auto& long_job = w.make_long();
+  w.notify({&long_job});
+  w.notify({&long_job});
+  CHECK(eventually([&] { return w.busy == 2; }));
+  std::atomic<int> reserve_count{0};
+  auto& ready = w.make([&](thread_pool::thread_role role) {
+    reserve_count += role == thread_pool::thread_role::reserve ? 1 : 0;
+  });
+
+  for (int i = 0; i < 3; ++i) w.notify({&ready});
+  CHECK(eventually([&] { return reserve_count == 3; }));
+  CHECK(eventually([&] { return w.shortages > 0; }));
+
+  starter.available = 100;
+  std::atomic<bool> other_role{false};
+  auto& later = w.make([&](thread_pool::thread_role role) {
+    if (role == thread_pool::thread_role::io) other_role.store(true);
+  });
+  CHECK(eventually([&] {
+    w.notify({&later});
+    return other_role.load();
+  }));
+  w.release.store(true);
+  CHECK(eventually([&] { return long_job.served == 2; }));
 }

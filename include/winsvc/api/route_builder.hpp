@@ -62,10 +62,11 @@ class route_builder {
   /// Maximum size in bytes of each file of an upload (api/upload.hpp). A larger file gets 413. Default: the limit of
   /// the body.
   route_builder limit_file(std::uint64_t bytes) const;
-  /// Maximum duration of the handler, from the end of the request body until the handler returns; positive. After it,
-  /// the client gets 503 and the connection is closed. The handler keeps running, because a thread cannot be ended
-  /// safely; a long handler can check `winsvc::context(req).timed_out()` between two steps. A stream is not limited,
-  /// because it is written after the handler returns. Default: no limit.
+  /// Maximum time from the end of the request until the handler returns; positive. After it, the client gets 503 and
+  /// the connection is closed. If the time passes while the request waits for a thread, the handler is not started. A
+  /// handler that was started keeps running, because a thread cannot be ended safely; a long handler can check
+  /// `winsvc::context(req).timed_out()` between two steps. A stream is not limited, because it is written after the
+  /// handler returns. Default: no limit.
   route_builder timeout(std::chrono::milliseconds limit) const;
 
   // -- description --

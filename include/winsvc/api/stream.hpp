@@ -11,8 +11,9 @@
 //     });
 //   });
 //
-// A stream occupies a thread until its function returns; `limits().threads` does not count this thread. `wait_for`
-// returns false early when the client has disconnected or the service stops; return then.
+// A stream occupies a thread until its function returns; `limits().streams` counts it, `limits().threads` and the queue
+// of requests do not. `wait_for` returns false early when the client has disconnected or the service stops; return
+// then.
 // Source: WHATWG HTML standard, section "Server-sent events".
 #pragma once
 

@@ -33,11 +33,12 @@ class clock {
   [[nodiscard]] virtual time_point now() const noexcept { return std::chrono::steady_clock::now(); }
   [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
-  /// Waits until `changed` is notified or this clock reaches `deadline`. May return early without a reason, as
-  /// std::condition_variable does. `lock` must be held.
+  /// Waits until `changed` is notified or this clock reaches `deadline`; time_point::max(): no deadline. May return
+  /// early without a reason, as std::condition_variable does. `lock` must be held.
   virtual void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
                           time_point deadline) const {
-    changed.wait_until(lock, deadline);
+    if (deadline == (time_point::max)()) changed.wait(lock);
+    else changed.wait_until(lock, deadline);
   }
   /// Waits until `predicate` is true or this clock reaches `deadline`. Returns the value of the predicate.
   template <class Predicate>

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/request_statistics.hpp"
@@ -58,18 +59,30 @@ struct active_request {
   std::chrono::steady_clock::duration age;
 };
 
+/// A limit for all clients together (wire/limits.hpp).
+enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_bytes };
+
 /// Shared by all connections of one engine. `draining` has the default order: a drain sets it before it claims the
 /// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are
 /// independent of each other.
 struct engine_state {
+  explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
+
+  clock& time;
   std::atomic<bool> draining{false};
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
   std::atomic<std::uint64_t> response_count{0};
+  std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
+  std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
+  std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};
   http::request_statistics statistics;
   /// Called after each response, on the thread that sent it. Filled before the first connection.
   std::vector<std::function<void(const access_record&)>> on_response;
+
+  /// Called when a request was rejected because of this limit; may be empty. Set before the first connection.
+  std::function<void(shared_limit)> on_limit_reached;
 
   void notify_response(const access_record& record) const noexcept {
     for (const auto& f : on_response) {
@@ -81,7 +94,7 @@ struct engine_state {
   }
 };
 
-/// Latency history of one route: the last eight requests. Thread-safe.
+/// Latency history of one route: the last eight requests, and whether it streams. Thread-safe.
 class route_latency {
  public:
   /// True if three of the last eight requests were slow: such requests run on a blocking thread. One slow request is
@@ -103,6 +116,11 @@ class route_latency {
   [[nodiscard]] bool is_first_framing_report() noexcept {
     return !framing_reported_.exchange(true, std::memory_order_relaxed);
   }
+  /// True if the route has sent a stream or opened a WebSocket, which holds its thread for a long time.
+  [[nodiscard]] bool holds_thread() const noexcept { return holds_thread_.load(std::memory_order_relaxed); }
+  void mark_holds_thread() noexcept {
+    if (!holds_thread()) holds_thread_.store(true, std::memory_order_relaxed);
+  }
 
  private:
   static constexpr std::chrono::microseconds slow_threshold{150};
@@ -112,9 +130,9 @@ class route_latency {
     const unsigned after = ((before << count) | bits) & 0xFF;
     if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
   }
-  // Relaxed: both are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
+  // Relaxed: all are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
   std::atomic<std::uint8_t> history_{0};
-  std::atomic<bool> streams_{false}, framing_reported_{false};
+  std::atomic<bool> streams_{false}, framing_reported_{false}, holds_thread_{false};
 };
 
 }  // namespace detail::http

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <exception>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +28,11 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+/// Thrown if something is missing only for now, for example a descriptor: 503 and a log line.
+class shortage_error : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 class error_responder {
  public:
@@ -82,15 +89,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// True if the exception that is being handled is an upload_error for a full disk.
-WINSVC_INLINE bool is_disk_full_exception() {
-  if (!std::current_exception()) return false;
+/// Status of the exception that is being handled: 507 for a full disk, 503 for a shortage of memory or descriptors.
+WINSVC_INLINE int status_of_exception() {
+  if (!std::current_exception()) return 500;
   try {
     throw;
   } catch (const upload_error& e) {
-    return e.is_disk_full();
+    return e.is_disk_full() ? 507 : 500;
+  } catch (const shortage_error&) {
+    return 503;
+  } catch (const std::bad_alloc&) {
+    return 503;
   } catch (...) {
-    return false;
+    return 500;
   }
 }
 
@@ -137,8 +148,12 @@ WINSVC_INLINE void error_responder::send_internal_error(const exchange& exchange
                                                         const char* source, std::string_view message) const {
   // The message goes to the log only, because it may contain a path, a query or a password. The client gets the id.
   log(exchange, source, message);
-  if (is_disk_full_exception()) send_error(exchange, req, res, 507, "the disk is full", exchange.id);
-  else send_error(exchange, req, res, 500, "the request failed; the log has the reason under this id", exchange.id);
+  const int status = status_of_exception();
+  const char* const detail = status == 507   ? "the disk is full"
+                             : status == 503 ? "the service is short of memory or files; try again later"
+                                             : "the request failed; the log has the reason under this id";
+  if (status == 503) api::replace_header(res, "Retry-After", "10");
+  send_error(exchange, req, res, status, detail, exchange.id);
 }
 
 WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {

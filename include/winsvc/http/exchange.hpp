@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/httplib.hpp"
@@ -58,8 +59,9 @@ class exchange_stream final : public httplib::Stream {
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close().
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits)
-      : transport_(transport),
+                  const wire::limits& limits, const clock& time = clock::system())
+      : clock_(time),
+        transport_(transport),
         buffer_(buffer),
         output_(output),
         framing_(head.framing),
@@ -67,7 +69,7 @@ class exchange_stream final : public httplib::Stream {
         must_send_continue_(head.expect_continue),
         limits_(limits),
         decoder_(limits, limits.body_bytes),
-        request_started_(std::chrono::steady_clock::now()) {
+        request_started_(time.now()) {
     if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
 
@@ -120,7 +122,7 @@ class exchange_stream final : public httplib::Stream {
   }
   [[nodiscard]] std::string& output() noexcept { return output_; }
   /// Sets the time at which the deadline of the body begins. Default: the construction.
-  void set_request_start(std::chrono::steady_clock::time_point time) noexcept { request_started_ = time; }
+  void set_request_start(clock::time_point time) noexcept { request_started_ = time; }
   /// From here on, each write is sent at once.
   void disable_buffering() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
@@ -128,6 +130,7 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] transport& connection_transport() noexcept { return transport_; }
   [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
   [[nodiscard]] const wire::limits& limits() const noexcept { return limits_; }
+  [[nodiscard]] const clock& time() const noexcept { return clock_; }
   /// Waits while a response is streamed; see transport::wait_stream_event.
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept {
     constexpr std::chrono::milliseconds none{0}, maximum = std::chrono::hours(24 * 365);  // no deadline overflows
@@ -156,14 +159,21 @@ class exchange_stream final : public httplib::Stream {
     if (failed_) output_.clear();
     return !failed_;
   }
-  /// Ends the response and sends it completely; waits at most the write timeout.
+  /// Ends the response and sends it completely. The client must read it at the minimum rate (limits::response_deadline)
+  /// and make progress within the write timeout.
   bool flush() noexcept {
     if (!close() || output_.empty()) return !failed_;
-    std::size_t sent = 0;
-    auto result = transport_.send_some(output_.data(), output_.size(), sent);
-    if (result == os::transfer::timed_out) {
+    const auto deadline = clock_.now() + limits_.response_deadline(output_.size());
+    auto result = os::transfer::timed_out;
+    for (std::size_t position = 0, sent = 0;; position += sent) {
+      result = transport_.send_some(output_.data() + position, output_.size() - position, sent);
+      if (result != os::transfer::timed_out) break;
       transport_.begin_blocking();
-      result = transport_.send(output_.data() + sent, output_.size() - sent, limits_.write_timeout);
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
+      const auto limit = (std::min)(remaining, limits_.write_timeout);
+      if (limit.count() > 0 && transport_.wait_sendable(limit)) continue;
+      transport_.abort_connection();  // a part of the bytes may have been sent
+      break;
     }
     failed_ = result != os::transfer::done;
     if (!failed_) sent_ += output_.size();
@@ -283,7 +293,7 @@ class exchange_stream final : public httplib::Stream {
     }
     // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
     const auto deadline = request_started_ + limits_.body_deadline(body_bytes_read_);
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock_.now();
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
     char chunk[16 * 1024];
     std::size_t received = 0;
@@ -310,6 +320,7 @@ class exchange_stream final : public httplib::Stream {
   // handler is destroyed (http/handler_timeouts.hpp), so the two threads do not write the response at the same time.
   enum class response_owner { none, handler, timeout };
 
+  const clock& clock_;
   transport& transport_;
   receive_buffer& buffer_;
   std::string& output_;
@@ -323,7 +334,7 @@ class exchange_stream final : public httplib::Stream {
   std::string decoded_;
   std::size_t decoded_position_ = 0;
   std::uint64_t body_bytes_read_ = 0;
-  std::chrono::steady_clock::time_point request_started_;
+  clock::time_point request_started_;
   std::uint64_t sent_ = 0;
   int body_error_ = 0;
   bool body_rejected_ = false;
@@ -339,6 +350,12 @@ struct body_part {
   std::uint64_t offset, length;
 };
 
+/// A part of a file that the connection sends after the head, while the client reads and without a thread that waits.
+struct file_body {
+  std::shared_ptr<const os::input_file> file;
+  std::uint64_t position = 0, remaining = 0;
+};
+
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
@@ -348,6 +365,7 @@ struct exchange {
   exchange_stream& stream;
   const std::atomic<bool>& draining;              ///< may become true while the handler runs
   route::match_result match;
+  clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   const route::table* routes = nullptr;           ///< the table of `match`
   std::string id;                                 ///< request id, for the log and for a 500
   std::function<bool()> read_body;                ///< reads the body; empty if there is no body to read
@@ -364,6 +382,7 @@ struct exchange {
   std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
   const request* current_request = nullptr;       ///< the request, while it is handled
+  file_body body_to_send;                         ///< the part of a file that follows the head in output()
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
   bool close_after_response = false;

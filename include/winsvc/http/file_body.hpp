@@ -20,6 +20,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/error_responder.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/wire/representation.hpp"
 
@@ -31,7 +32,17 @@ namespace detail::http {
 /// none. An ETag or a Last-Modified of the app stays.
 void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
 
-/// Opens a file. Aborts with 404 if it does not exist; throws std::runtime_error if it cannot be read.
+/// Content provider of a file. The connection sends such a body itself (exchange::body_to_send).
+struct file_provider {
+  std::shared_ptr<const os::input_file> file;
+  bool operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const;
+};
+
+/// Throws the error of a file that cannot be opened: shortage_error (503) if descriptors or memory are exhausted, else
+/// std::runtime_error (500).
+[[noreturn]] void throw_open_error(const std::string& path, std::uint32_t code);
+
+/// Opens a file. Aborts with 404 if it does not exist; else throws as throw_open_error does.
 [[nodiscard]] os::input_file open_file(const std::string& path);
 
 /// Makes the file of cpp-httplib's set_file_content the body.
@@ -71,19 +82,25 @@ WINSVC_INLINE void set_file_body(response& res, os::input_file file, const std::
   res.content_length_ = static_cast<std::size_t>(file.size());
   res.is_chunked_content_provider_ = false;
   if (file.size() == 0) return;
-  res.content_provider_ = [from = std::make_shared<os::input_file>(std::move(file))](
-                              std::size_t position, std::size_t length, httplib::DataSink& sink) {
-    char buffer[64 * 1024];
-    const auto received = from->read(position, buffer, (std::min)(length, sizeof buffer));
-    return received && *received != 0 && sink.write(buffer, *received);
-  };
+  res.content_provider_ = file_provider{std::make_shared<os::input_file>(std::move(file))};
+}
+
+WINSVC_INLINE bool file_provider::operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const {
+  char buffer[64 * 1024];
+  const auto received = file->read(position, buffer, (std::min)(length, sizeof buffer));
+  return received && *received != 0 && sink.write(buffer, *received);
+}
+
+[[noreturn]] WINSVC_INLINE void throw_open_error(const std::string& path, std::uint32_t code) {
+  const std::string message = "open '" + path + "': " + os::system_error_message(code);
+  if (os::is_resource_shortage(code)) throw shortage_error(message);
+  throw std::runtime_error(message);
 }
 
 WINSVC_INLINE os::input_file open_file(const std::string& path) {
   auto file = os::input_file::open(path);
   if (file) return *std::move(file);
-  if (!os::is_missing(file.error()) && !os::real_folder(path))
-    throw std::runtime_error("open '" + path + "': " + os::system_error_message(file.error()));
+  if (!os::is_missing(file.error()) && !os::real_folder(path)) throw_open_error(path, file.error());
   abort(404);
 }
 

@@ -1,10 +1,10 @@
-// Handler timeouts: call a function when a handler has not returned within its time limit.
+// Handler timeouts: call a function when a handler has not returned before its deadline.
 //
 //   handler_timeouts timeouts;
-//   { const handler_timeouts::scoped_timeout limit(timeouts, 5s, [&] { ... }); handler(); }   // called after 5 s
+//   { const handler_timeouts::scoped_timeout limit(timeouts, deadline, [&] { ... }); handler(); }
 //
-// One thread serves all timeouts; the first timeout starts it. A handler cannot be terminated: the function sends the
-// response in its place.
+// One thread serves all timeouts; start() or the first timeout starts it. A handler cannot be terminated: the function
+// sends the response in its place.
 #pragma once
 
 #include <chrono>
@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
+#include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -24,34 +26,46 @@ namespace detail::http {
 
 class handler_timeouts {
  public:
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = clock::time_point;
 
-  handler_timeouts() = default;
+  explicit handler_timeouts(clock& time = clock::system(),
+                            os::thread_starter& starter = os::thread_starter::system())
+      : clock_(time), starter_(starter) {}
   ~handler_timeouts();
   handler_timeouts(const handler_timeouts&) = delete;
   handler_timeouts& operator=(const handler_timeouts&) = delete;
 
+  /// Starts the thread before the first timeout, so that a later shortage of threads has no effect. Throws
+  /// std::system_error if the system cannot create it.
+  void start();
+
   class scoped_timeout {
    public:
-    /// Calls `on_timeout` after `limit`, on the timer thread. The call must be quick, because other timeouts wait for
-    /// it, and it must not throw.
-    scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit, std::function<void()> on_timeout);
+    /// Calls `on_timeout` at `deadline`, on the timer thread. The call must be quick, because other timeouts wait for
+    /// it, and it must not throw. Throws std::system_error if the timer thread cannot be created.
+    scoped_timeout(handler_timeouts& owner, time_point deadline, std::function<void()> on_timeout);
     /// Cancels the timeout. If the call is in progress, waits until it has returned.
     ~scoped_timeout();
     scoped_timeout(const scoped_timeout&) = delete;
     scoped_timeout& operator=(const scoped_timeout&) = delete;
 
    private:
+    friend class handler_timeouts;
     handler_timeouts& owner_;
-    std::multimap<time_point, std::function<void()>>::iterator timer_;
+    const std::function<void()> on_timeout_;
+    bool pending_ = true;  // under mutex_: in timers_, at timer_
+    std::multimap<time_point, scoped_timeout*>::iterator timer_;
   };
 
  private:
+  void start_locked();
   void run();
 
+  clock& clock_;
+  os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<time_point, std::function<void()>> timers_;  // an empty function: already called
+  std::multimap<time_point, scoped_timeout*> timers_;  // timeouts that were not called; a handler may run for longer
   std::thread thread_;
   bool stopping_ = false;
 };
@@ -68,33 +82,42 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit,
+WINSVC_INLINE void handler_timeouts::start() {
+  const std::lock_guard lock(mutex_);
+  start_locked();
+}
+WINSVC_INLINE void handler_timeouts::start_locked() {
+  if (!thread_.joinable()) thread_ = starter_.start([this] { run(); });
+}
+
+WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& owner, time_point deadline,
                                                                std::function<void()> on_timeout)
-    : owner_(owner) {
+    : owner_(owner), on_timeout_(std::move(on_timeout)) {
   const std::lock_guard lock(owner_.mutex_);
-  if (!owner_.thread_.joinable()) owner_.thread_ = os::start_thread([timeouts = &owner_] { timeouts->run(); });
-  timer_ = owner_.timers_.emplace(std::chrono::steady_clock::now() + limit, std::move(on_timeout));
+  owner_.start_locked();
+  timer_ = owner_.timers_.emplace(deadline, this);
   if (timer_ == owner_.timers_.begin()) owner_.changed_.notify_one();
 }
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::~scoped_timeout() {
   const std::lock_guard lock(owner_.mutex_);
-  owner_.timers_.erase(timer_);
+  if (pending_) owner_.timers_.erase(timer_);
 }
 
 WINSVC_INLINE void handler_timeouts::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    // Called timers stay in the map until their handlers return; skip them.
-    auto next = timers_.begin();
-    while (next != timers_.end() && !next->second) ++next;
-    if (next == timers_.end()) {
-      changed_.wait(lock);
-    } else if (const auto time = next->first; std::chrono::steady_clock::now() < time) {
-      changed_.wait_until(lock, time);
-    } else {
-      std::exchange(next->second, nullptr)();
+    const auto next = timers_.begin();
+    const auto deadline = next == timers_.end() ? (time_point::max)() : next->first;
+    if (clock_.now() < deadline) {
+      clock_.wait_until(changed_, lock, deadline);
+      continue;
     }
+    // A timeout that was called is removed, so that the next one is always the first.
+    scoped_timeout& timeout = *next->second;
+    timers_.erase(next);
+    timeout.pending_ = false;
+    timeout.on_timeout_();
   }
 }
 

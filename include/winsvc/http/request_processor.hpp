@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/log.hpp"
@@ -50,7 +51,11 @@ namespace detail::http {
 
 class request_processor final : public httplib::Server {
  public:
-  request_processor(const router& routes, const wire::limits& limits, logger& log);
+  request_processor(const router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+                    os::thread_starter& starter = os::thread_starter::system());
+
+  /// Starts the timer thread if a route has a timeout. Throws std::system_error if the system cannot create it.
+  void start();
 
   /// Runs one request whose head was accepted. The response is in the stream's output(), unless it was sent already.
   /// Returns false if the connection cannot serve another request. Reports errors to the client and the log.
@@ -64,6 +69,18 @@ class request_processor final : public httplib::Server {
     return latencies_[match.outcome == route::match_outcome::matched ? match.route_id : latencies_.size() - 1];
   }
   [[nodiscard]] bool is_slow(const route::match_result& match) noexcept { return latency_of(match).is_slow(); }
+
+  /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
+  [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
+    return routes_.serves_paused(match) && routes_.middleware_for(match, head.method_id, head.path).empty();
+  }
+  /// Time limit of the route; nullopt if it has none.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> time_limit(const route::match_result& match) const noexcept {
+    if (match.outcome != route::match_outcome::matched) return std::nullopt;
+    return routes_.entry(match.route_id).metadata.time_limit;
+  }
+  /// Logs that the time limit passed before the handler was started.
+  void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
 
   [[nodiscard]] const router& routes() const noexcept { return routes_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
@@ -92,12 +109,17 @@ class request_processor final : public httplib::Server {
   const router& routes_;
   const wire::limits& limits_;
   logger& log_;
+  clock& clock_;
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
   std::uint32_t salt_;
   std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
 };
+
+/// Response that needs no memory. Its blocks of memory are reserved before the request (scratch_buffers).
+inline constexpr std::string_view out_of_memory_response =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 10\r\nConnection: close\r\n\r\n";
 
 /// Detail text for a body error, by its status.
 [[nodiscard]] constexpr std::string_view body_error_text(int status) noexcept {
@@ -122,11 +144,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log,
+                                                   clock& time, os::thread_starter& starter)
     : routes_(routes),
       limits_(limits),
       log_(log),
+      clock_(time),
       error_responder_(routes, log),
+      handler_timeouts_(time, starter),
       latencies_(routes.routes().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {
   svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
@@ -142,6 +167,21 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
     exchange.run_with_body(decompressed);
   });
 #endif
+}
+
+WINSVC_INLINE void request_processor::start() {
+  const auto& entries = routes_.routes().entries();
+  if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.time_limit.has_value(); }))
+    handler_timeouts_.start();
+}
+
+WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std::string_view path,
+                                                    std::chrono::milliseconds limit) const noexcept {
+  try {
+    log_.warn("request " + std::string(method) + ' ' + std::string(path) + ": no thread was free within " +
+              base::duration_text(limit) + "; sent 503 to the client, the handler was not started");
+  } catch (...) {  // out of memory: the client receives the response
+  }
 }
 
 WINSVC_INLINE std::string request_processor::next_id() {
@@ -162,7 +202,16 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)
                                            : process_request(exchange, peer, local, nullptr);
   } catch (...) {  // content providers run while the response is written
-    log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
+    // If no byte was sent, a response without memory takes the place of the incomplete one.
+    exchange.body_to_send = {};
+    const bool replaces = exchange.stream.sent_bytes() == 0;
+    exchange.stream.output().clear();
+    try {
+      if (replaces) exchange.stream.output() = out_of_memory_response;
+      if (replaces) exchange.status = 503;
+      log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
+    } catch (const std::exception&) {  // out of memory: the connection ends
+    }
   }
   exchange.current_request = nullptr;
   current_exchange() = outer;
@@ -242,7 +291,10 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
     std::string unread;
     exchange.stream.move_body_to(unread);
   }
-  if (is_stream(res)) latency_of(exchange.match).mark_stream();
+  if (is_stream(res)) {
+    latency_of(exchange.match).mark_stream();
+    latency_of(exchange.match).mark_holds_thread();
+  }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, req, res));
   if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
   return complete;
@@ -401,6 +453,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
 
 WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& req, response& res) {
   error_responder_.run_guarded(exchange, req, res, "handler", [&] {
+    const auto read_start = clock_.now();
     if (exchange.read_body && !exchange.read_body()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
@@ -409,10 +462,18 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
                                 ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
                                 : std::string(body_error_text(status)));
     }
-    std::optional<handler_timeouts::scoped_timeout> deadline;
-    if (const auto limit = routes_.entry(exchange.match.route_id).metadata.time_limit) {
-      deadline.emplace(handler_timeouts_, *limit,
-                       [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
+    std::optional<handler_timeouts::scoped_timeout> timeout;
+    if (const auto limit = time_limit(exchange.match)) {
+      // The time runs from the complete request: a wait for a thread counts, a wait for the client does not.
+      const auto now = clock_.now();
+      const auto deadline = exchange.complete_time + *limit + (now - read_start);
+      if (now >= deadline) {
+        log_unstarted(exchange.head.method, exchange.head.path, *limit);
+        api::replace_header(res, "Retry-After", "10");
+        winsvc::abort(503, "no response within " + base::duration_text(*limit));
+      }
+      timeout.emplace(handler_timeouts_, deadline,
+                      [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
     }
     for (const auto& check_body : exchange.before_handler) check_body();
     routes_.call(exchange.match, req, res);

@@ -32,6 +32,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/http/file_body.hpp"
 #include "winsvc/route/path.hpp"
 #include "winsvc/wire/status.hpp"
 
@@ -82,7 +83,7 @@ WINSVC_INLINE std::string_view date_header_value() {
   static_assert(std::is_trivially_destructible_v<cached_date>);
   static thread_local cached_date last{{}, -1, 0, {}};
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = clock::system().now();
   if (last.second != -1 && now - last.checked_at < std::chrono::milliseconds(20)) return text_of(last);
   last.checked_at = now;
   const auto wall = clock::system().system_now();
@@ -256,6 +257,13 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     for (const auto& part : exchange.parts) length += part.head.size() + part.length;
     append_head(res, connection.connection, length, false, output);
     if (!connection.send_body) return true;
+    const bool one_part = whole || (exchange.parts.size() == 1 && exchange.parts[0].head.empty());
+    const auto* const from = res.content_provider_.target<file_provider>();
+    if (from && one_part) {  // no thread waits for the client
+      if (whole) exchange.body_to_send = {from->file, 0, res.content_length_};
+      else exchange.body_to_send = {from->file, exchange.parts[0].offset, exchange.parts[0].length};
+      return true;
+    }
     stream.disable_buffering();
     bool ok = stream.flush();
     if (whole) ok = ok && write_provided(stream, res, 0, res.content_length_);

@@ -76,7 +76,10 @@ WINSVC_INLINE void static_folder::redirect_to_slash(const request& req, response
 WINSVC_INLINE void static_folder::handle(const request& req, response& res, std::string_view tail) const {
   const auto root = os::real_folder(path_);
   const auto relative = wire::map_to_file(tail, {options_.hidden});
-  if (!root) abort(404);
+  if (!root) {
+    if (os::is_resource_shortage(root.error())) throw_open_error(path_, root.error());
+    abort(404);
+  }
   if (relative) {
     const bool names_folder = tail.empty() || tail.back() == '/';
     if (names_folder) {
@@ -106,6 +109,8 @@ WINSVC_INLINE bool static_folder::send(const request& req, response& res, const 
 WINSVC_INLINE bool static_folder::send_variant(response& res, const std::string& root, const std::string& relative,
                                                const std::string& on_disk, const char* coding) const {
   auto file = os::input_file::open(on_disk);
+  // Not a 404, which a cache would believe.
+  if (!file && os::is_resource_shortage(file.error())) throw_open_error(on_disk, file.error());
   if (!file || !is_within(root, file->real_path())) return false;
   api::replace_header(res, "Vary", "Accept-Encoding");
   res.status = 200;

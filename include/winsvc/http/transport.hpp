@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -46,8 +47,12 @@ class transport {
   virtual os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// Sends as many bytes as fit without waiting; see os::tcp_socket::send_some.
   virtual os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept = 0;
+  /// Waits until the last send_some() can continue, at most `limit`. Returns false after the limit.
+  [[nodiscard]] virtual bool wait_sendable(std::chrono::milliseconds) noexcept { return false; }
   /// True if the last call that timed out waits until the socket is writable, false if it waits for input.
   [[nodiscard]] virtual bool needs_write(bool after_send) const noexcept { return after_send; }
+  /// True if the client has closed its end or the connection has failed. Does not block.
+  [[nodiscard]] virtual bool has_peer_closed() noexcept { return false; }
   /// True if a handshake must come before the first request.
   [[nodiscard]] virtual bool needs_handshake() const noexcept { return false; }
   /// Called before this thread waits for the client, for the remaining time of the current step.
@@ -90,6 +95,9 @@ class socket_transport : public transport {
   [[nodiscard]] bool has_no_input() const noexcept override {
     return has_no_input_ && !(blocking_observer_ && blocking_observer_->has_hung_up());
   }
+  [[nodiscard]] bool has_peer_closed() noexcept override {
+    return socket_.peer_closed() || (blocking_observer_ && blocking_observer_->has_hung_up());
+  }
   void begin_blocking() noexcept override {
     if (blocking_observer_) blocking_observer_->on_begin_blocking();
   }
@@ -106,7 +114,7 @@ class socket_transport : public transport {
     return socket_.send(bytes, count, limit);
   }
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (;;) {
       const auto outcome = drain_->wait_for(socket_, limit);
       if (outcome == os::waker::outcome::woken) return stream_event::draining;
@@ -114,7 +122,7 @@ class socket_transport : public transport {
       if (outcome == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
       const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
       if (remaining.count() <= 0) return stream_event::timed_out;
       limit = (std::min)(remaining, std::chrono::milliseconds(100));
       std::this_thread::sleep_for(limit);
@@ -124,8 +132,8 @@ class socket_transport : public transport {
     socket_.shutdown_send();
     return reason;
   }
-  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept {
-    return socket_.wait_writable(limit);
+  [[nodiscard]] bool wait_sendable(std::chrono::milliseconds limit) noexcept override {
+    return needs_write(true) ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
   }
   [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }

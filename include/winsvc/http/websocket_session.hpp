@@ -36,7 +36,6 @@ namespace detail::http {
 
 class websocket_session {
  public:
-  using steady = std::chrono::steady_clock;
   static constexpr const char* stop_reason_text = "the service stops";
 
   websocket_session(exchange& exchange, const request& req, std::string_view protocol)
@@ -45,14 +44,16 @@ class websocket_session {
         limits_(exchange.stream.limits()),
         draining_(&exchange.draining),
         frames_(limits_.websocket_message_bytes),
-        last_received_(steady::now()),
+        clock_(exchange.stream.time()),
+        last_received_(clock_.now()),
         req_(req),
         id_(exchange.id),
         protocol_(protocol) {
     req_.is_connection_closed = [this] { return !is_open(); };
   }
 
-  std::optional<websocket::message> receive(steady::time_point deadline);
+  [[nodiscard]] const clock& time() const noexcept { return clock_; }
+  std::optional<websocket::message> receive(clock::time_point deadline);
   bool send(wire::opcode opcode, std::string_view payload);
   void close(int code, std::string_view reason);
   [[nodiscard]] bool is_open() const noexcept;
@@ -68,7 +69,7 @@ class websocket_session {
   using event = wire::frame_decoder::event;
   event next_event();
   os::transfer has_more(std::chrono::milliseconds limit, bool wakes_for_drain);
-  [[nodiscard]] bool wait(steady::time_point deadline);
+  [[nodiscard]] bool wait(clock::time_point deadline);
   bool write_frame(wire::opcode opcode, std::string_view payload);
   void send_close(int code, std::string_view reason);
   void close_abnormally() noexcept;
@@ -86,8 +87,9 @@ class websocket_session {
   const wire::limits& limits_;
   const std::atomic<bool>* draining_;
   wire::frame_decoder frames_;
-  steady::time_point last_received_, ping_sent_at_;
-  steady::duration ping_wait_{0};  // time spent waiting for the current message
+  const clock& clock_;
+  clock::time_point last_received_, ping_sent_at_;
+  clock::duration ping_wait_{0};  // time spent waiting for the current message
   bool ping_pending_ = false, was_input_pending_ = false;
 
   std::atomic<int> peer_code_{0};  // close code of the client; 0: not closed. Read by any thread.
@@ -175,7 +177,7 @@ WINSVC_INLINE websocket_session::event websocket_session::next_event() {
     const auto result = frames_.feed(buffer_.remaining(), consumed);
     buffer_.consume(consumed);
     const bool pending = frames_.pending();
-    if (!was_input_pending_) ping_wait_ = steady::duration(0);
+    if (!was_input_pending_) ping_wait_ = clock::duration(0);
     was_input_pending_ = pending && result != event::message;
     switch (result) {
       case event::ping: {
@@ -205,7 +207,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
     buffer_.bytes.append(buffer, received);
-    last_received_ = steady::now();
+    last_received_ = clock_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {
     close_abnormally();
@@ -214,10 +216,10 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
 }
 
 /// Waits for bytes until `deadline`; sends pings and enforces their timeouts. Returns false if no bytes arrived.
-WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
-  const auto start = steady::now();
+WINSVC_INLINE bool websocket_session::wait(clock::time_point deadline) {
+  const auto start = clock_.now();
   // One deadline for the whole message, as for a body: single bytes or empty fragments do not extend it indefinitely.
-  auto message_deadline = (steady::time_point::max)();
+  auto message_deadline = (clock::time_point::max)();
   if (was_input_pending_) message_deadline = start + (limits_.body_deadline(frames_.received()) - ping_wait_);
   if (start >= message_deadline) {
     send_close(wire::close_code::policy, "the message did not arrive in time");
@@ -229,7 +231,7 @@ WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
   const auto wait_end = (std::min)({deadline, message_deadline, ping_deadline});
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(wait_end - start);
   const auto result = has_more(remaining + std::chrono::milliseconds(1), true);  // rounded up, so that a wait is not 0
-  const auto now = steady::now();
+  const auto now = clock_.now();
   ping_wait_ += now - start;
   if (result != os::transfer::timed_out) return result == os::transfer::done;
 
@@ -244,14 +246,14 @@ WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
   return false;
 }
 
-WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(steady::time_point deadline) {
+WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(clock::time_point deadline) {
   for (;;) {
     // In a drain, the Close is sent here, and not when the handler has returned.
     if (draining_->load()) send_close(wire::close_code::going_away, stop_reason_text);
     if (!is_open()) return std::nullopt;
     const auto result = next_event();
     if (result == event::message) return websocket::message{frames_.move_message(), frames_.is_binary()};
-    if (result == event::more && !wait(deadline) && steady::now() >= deadline) return std::nullopt;
+    if (result == event::more && !wait(deadline) && clock_.now() >= deadline) return std::nullopt;
   }
 }
 
@@ -261,12 +263,12 @@ WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) 
     transport_ = nullptr;
   });
   send_close(code, reason);
-  const auto deadline = steady::now() + limits_.websocket_close;
+  const auto deadline = clock_.now() + limits_.websocket_close;
   while (peer_code_.load() == 0 && !broken_.load()) {
     const auto result = next_event();
     if (result == event::message) static_cast<void>(frames_.move_message());  // sent before the client saw our Close
     if (result != event::more) continue;
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
     if (remaining.count() <= 0 || has_more(remaining, false) != os::transfer::done) return;
   }
 }
@@ -336,10 +338,10 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
 }  // namespace detail::api
 
 WINSVC_INLINE std::optional<websocket::message> websocket::receive() const {
-  return session_->receive((detail::http::websocket_session::steady::time_point::max)());
+  return session_->receive((clock::time_point::max)());
 }
 WINSVC_INLINE std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
-  return session_->receive(detail::http::websocket_session::steady::now() + limit);
+  return session_->receive(session_->time().now() + limit);
 }
 WINSVC_INLINE bool websocket::send(std::string_view text) const {
   if (!detail::wire::is_utf8(text))

@@ -67,8 +67,8 @@ class input_file {
 /// True if the code of a failed `open` means that the file does not exist.
 [[nodiscard]] bool is_missing(std::uint32_t code) noexcept;
 
-/// The real path of a folder, as in input_file::real_path; nullopt if the folder does not exist.
-[[nodiscard]] std::optional<std::string> real_folder(const std::string& path);
+/// The real path of a folder, as in input_file::real_path. Fails if the folder does not exist.
+[[nodiscard]] sys_result<std::string> real_folder(const std::string& path);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI

@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
@@ -68,7 +69,10 @@ class poll_poller {
     arm_accept(registered);
     return true;
   }
-  void arm_accept(registration& registered) noexcept { arm(registered, poll_for::readable); }
+  bool arm_accept(registration& registered) noexcept {
+    arm(registered, poll_for::readable);
+    return true;
+  }
   [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept {
     return accept_from(registered.socket);
   }
@@ -79,6 +83,12 @@ class poll_poller {
     stopping_ = true;
     wakeup_.signal();
     turn_available_.notify_all();
+  }
+  void notify() noexcept {
+    const std::lock_guard lock(mutex_);
+    notified_ = true;
+    wakeup_.signal();
+    turn_available_.notify_one();
   }
 
  private:
@@ -95,6 +105,7 @@ class poll_poller {
   bool has_poller_thread_ = false;  // a thread prepares, makes or evaluates the call of poll()
   bool in_poll_ = false;            // that thread is in the call
   bool stopping_ = false;
+  bool notified_ = false;           // the next return of wait() is the result of notify()
   wakeup_event wakeup_;
   std::vector<socket_api::poll_entry> entries_;  // used by that thread only
   std::vector<polled_entry> polled_;
@@ -115,9 +126,9 @@ namespace detail::os {
 WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capacity) noexcept {
   std::unique_lock lock(mutex_);
   for (;;) {
-    turn_available_.wait(lock, [this] { return stopping_ || !has_poller_thread_ || !ready_.empty(); });
+    turn_available_.wait(lock, [this] { return stopping_ || notified_ || !has_poller_thread_ || !ready_.empty(); });
     if (stopping_) return 0;
-    if (!ready_.empty()) break;
+    if (std::exchange(notified_, false) || !ready_.empty()) break;
     has_poller_thread_ = true;
     try {
       entries_.clear();

@@ -21,8 +21,11 @@
 //   wait_for_pending()               waits until no event is pending; call it before registrations are freed
 //   add_listener(registration, listener, user_data)   registers a listener
 //   accept(registration)             accepts a client; call it until it would block, then call arm_accept(registration)
+//   arm_accept(registration)         false: the system has no socket or memory for the next client; try again later
 //   wait(user_data, capacity)        blocks until a socket is ready; returns at most `capacity` events. 0 after wake()
+//                                    or notify()
 //   wake()                           ends all calls of wait, now and later
+//   notify()                         ends at least one call of wait, now or later
 //
 // The caller arms a registration after a receive or a send would have blocked; each later change is reported at least
 // once. An event can arrive while another thread works on the socket; that thread must try again. An event can also

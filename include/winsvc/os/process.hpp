@@ -6,7 +6,9 @@
 // All text is UTF-8.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,9 +58,32 @@ bool set_process_priority(scm::process_priority priority) noexcept;
 [[nodiscard]] std::size_t processor_count() noexcept;
 /// The system's ID of the calling thread; 0 if the system has no such ID.
 [[nodiscard]] std::uint32_t thread_id() noexcept;
-/// True if a thread of this process waits (for a lock, for the network), false if it runs or is ready to run. nullopt
-/// if the system does not report it, as on Windows.
-[[nodiscard]] std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept;
+/// CPU time of one thread, readable from all threads: pthread_getcpuclockid(3), GetThreadTimes.
+class thread_clock {
+ public:
+  thread_clock() = default;
+  ~thread_clock();
+  thread_clock(const thread_clock&) = delete;
+  thread_clock& operator=(const thread_clock&) = delete;
+  /// Selects the calling thread. Call it once, before another thread calls cpu_time().
+  void attach() noexcept;
+  /// CPU time since the start of the thread, user and kernel. nullopt before attach(), after the end of the thread, and
+  /// if the system does not report it.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> cpu_time() const noexcept;
+  /// Step of the CPU time.
+  static constexpr std::chrono::milliseconds resolution{WINSVC_OS_WINDOWS ? 16 : 1};
+
+ private:
+  // A HANDLE or a clockid_t; empty: not attached. Release: stored by attach(), loaded by the thread that reads.
+  std::atomic<std::intptr_t> native_{0};
+  std::atomic<bool> attached_{false};
+};
+
+/// Raises the limit of open descriptors to the maximum that the system allows this process: setrlimit(2). A server has
+/// one descriptor per connection, and the usual soft limit is 1,024. Returns the limit; 0: the system has none.
+std::size_t raise_descriptor_limit() noexcept;
+/// True if the code of a failed call means that memory, descriptors or another resource is exhausted for now.
+[[nodiscard]] bool is_resource_shortage(std::uint32_t code) noexcept;
 
 /// The resource usage and the start time of this process.
 struct process_usage {

@@ -89,6 +89,9 @@ class tcp_socket {
   [[nodiscard]] bool peek(char& first) const noexcept;
   /// True if the peer has closed its end, or if the connection has failed. Does not block and does not remove bytes.
   [[nodiscard]] bool peer_closed() const noexcept;
+  /// For a listener that is about to close: ignores clients that connect from here on, if the system can; the clients
+  /// that have connected can still be accepted.
+  void ignore_new_clients() noexcept;
   /// Sends the end of the stream to the peer. This side can still receive.
   void shutdown_send() noexcept;
   /// Shuts down both directions. Can be called from any thread: threads that wait on this socket wake and see it

@@ -11,6 +11,7 @@
 #include <limits>
 #include <string>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/posix/socket_api.hpp"
 #include "winsvc/os/process.hpp"
@@ -33,6 +34,9 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 /// Waits until the socket is readable (POLLIN) or writable (POLLOUT). An error counts as ready; the next call returns
 /// it.
 [[nodiscard]] bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept;
+
+/// Time until a deadline of the system's clock, which is the clock of poll(); at least 0.
+[[nodiscard]] std::chrono::milliseconds time_left(clock::time_point deadline) noexcept;
 
 [[nodiscard]] endpoint to_endpoint(const sockaddr_storage& address);
 
@@ -63,17 +67,21 @@ WINSVC_INLINE bool is_invalid(socket_type s) noexcept { return static_cast<tcp_s
 WINSVC_INLINE void set_option(socket_type s, int level, int name, int value) noexcept {
   ::setsockopt(s, level, name, reinterpret_cast<const char*>(&value), sizeof value);
 }
+WINSVC_INLINE std::chrono::milliseconds time_left(clock::time_point deadline) noexcept {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
+  return (std::max)(left, std::chrono::milliseconds(0));
+}
 WINSVC_INLINE bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept {
   poll_entry entry{};
   entry.fd = s;
   entry.events = events;
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = clock::system().now() + limit;
   for (auto remaining = limit;;) {
     const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(remaining, max_poll_timeout).count()));
     if (ready > 0) return true;
     if (ready < 0 && !would_block(last_error())) return true;
     if (shut_down_by_us(s)) return true;
-    remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    remaining = time_left(deadline);
     if (remaining.count() <= 0) return false;
   }
 }
@@ -199,14 +207,20 @@ WINSVC_INLINE bool tcp_socket::wait_writable(std::chrono::milliseconds limit) co
   return socket_api::wait_ready(socket_api::raw(native_), POLLOUT, limit);
 }
 WINSVC_INLINE bool tcp_socket::peek(char& first) const noexcept {
-  return ::recv(socket_api::raw(native_), &first, 1, MSG_PEEK) == 1;  // the socket is non-blocking
+  for (;;) {
+    const auto count = ::recv(socket_api::raw(native_), &first, 1, MSG_PEEK);  // the socket is non-blocking
+    if (count >= 0 || !socket_api::is_interrupted(socket_api::last_error())) return count == 1;
+  }
 }
 
 WINSVC_INLINE bool tcp_socket::peer_closed() const noexcept {
   const auto s = socket_api::raw(native_);
   char byte = 0;
-  const auto count = ::recv(s, &byte, 1, MSG_PEEK);  // the socket is non-blocking
-  return count == 0 || (count < 0 && !socket_api::would_block(socket_api::last_error()));
+  for (;;) {
+    const auto count = ::recv(s, &byte, 1, MSG_PEEK);  // the socket is non-blocking
+    if (count < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
+    return count == 0 || (count < 0 && !socket_api::would_block(socket_api::last_error()));
+  }
 }
 
 WINSVC_INLINE transfer tcp_socket::receive(char* buffer, std::size_t capacity, std::size_t& received,
@@ -221,6 +235,7 @@ WINSVC_INLINE transfer tcp_socket::receive(char* buffer, std::size_t capacity, s
       return transfer::done;
     }
     if (count == 0) return transfer::closed;
+    if (socket_api::is_interrupted(socket_api::last_error())) continue;
     if (!socket_api::would_block(socket_api::last_error())) return transfer::failed;
     if (limit.count() <= 0 || !socket_api::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
   }
@@ -231,6 +246,7 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
   for (sent = 0; sent < count;) {
     const auto size = static_cast<socket_api::size_type>((std::min)(count - sent, std::size_t{1} << 30));
     const auto written = ::send(s, data + sent, size, socket_api::send_flags);
+    if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
     if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
     sent += static_cast<std::size_t>(written);
   }
@@ -245,6 +261,9 @@ WINSVC_INLINE transfer tcp_socket::send(const char* data, std::size_t count, std
   }
 }
 
+WINSVC_INLINE void tcp_socket::ignore_new_clients() noexcept {
+  socket_api::ignore_new_clients(socket_api::raw(native_));
+}
 WINSVC_INLINE void tcp_socket::shutdown_send() noexcept {
   ::shutdown(socket_api::raw(native_), socket_api::shutdown_send_flag);
 }
@@ -275,8 +294,10 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
   entries[1].fd = socket_api::raw(socket.native());
   entries[0].events = entries[1].events = POLLIN;
   const auto maximum = std::chrono::milliseconds((std::numeric_limits<int>::max)());
-  for (;;) {
-    const int ready = socket_api::poll_any(entries, 2, static_cast<int>((std::min)(limit, maximum).count()));
+  const auto deadline = clock::system().now() + limit;
+  for (auto remaining = limit;; remaining = socket_api::time_left(deadline)) {
+    if (limit == no_limit) remaining = no_limit;
+    const int ready = socket_api::poll_any(entries, 2, static_cast<int>((std::min)(remaining, maximum).count()));
     if (ready == 0) return outcome::timed_out;
     if (ready < 0 && !socket_api::would_block(socket_api::last_error())) return outcome::failed;
     if (ready > 0)

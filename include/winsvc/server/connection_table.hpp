@@ -9,7 +9,7 @@
 //   state       call and event                                          next state   owner
 //   free        acquire(): a connection was accepted                    busy         the caller
 //   parked      claim(): an event of the poller, a deadline, a drain    busy         the caller
-//   busy        claim(): an event while a thread owns the slot          busy_rerun   unchanged
+//   busy        claim(): an event while a thread or a queue owns it     busy_rerun   unchanged
 //   busy        park(): the connection waits                            parked       none
 //   busy_rerun  park(): an event came, the owner runs another step      busy         unchanged
 //   busy        release(): closed, the poller has no pending event      free         none
@@ -30,6 +30,7 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/timer_wheel.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/server/connection.hpp"
@@ -41,7 +42,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-class slot_state {
+class slot_state : public work_item {
  public:
   slot_state() noexcept { timer_.user_data = this; }
   slot_state(const slot_state&) = delete;
@@ -78,6 +79,8 @@ class slot_state {
     return state_.compare_exchange_strong(now, value::free);
   }
   [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
+  /// The last deadline that was set, in ticks of the clock.
+  [[nodiscard]] std::int64_t deadline_ticks() const noexcept { return deadline_.load(); }
 
   /// Set by the thread that claims the slot because its deadline has passed; cleared by the next owner.
   std::atomic<bool> timed_out{false};
@@ -99,8 +102,9 @@ class slot_state {
 /// takes no lock: the wheel finds the new deadline when the old time comes, and schedules the slot again.
 class deadline_timers {
  public:
-  using steady = std::chrono::steady_clock;
-  using time_point = steady::time_point;
+  using time_point = clock::time_point;
+
+  explicit deadline_timers(const clock& time = clock::system()) : wheel_(time.now()) {}
 
   /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
   bool set(slot_state& slot, time_point deadline) {
@@ -119,9 +123,10 @@ class deadline_timers {
     wheel_.clear(slot.timer_);
     slot.scheduled_at_.store(slot_state::no_deadline);
   }
-  /// Claims each parked slot whose deadline has passed and calls `f` for it. Returns the time of the next call.
-  template <class F>
-  time_point advance(time_point now, const F& f) {
+  /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
+  /// slot whose deadline has passed: it may wait in a queue. Returns the time of the next call.
+  template <class F, class G>
+  time_point advance(time_point now, const F& on_due, const G& on_due_busy) {
     const std::lock_guard lock(mutex_);
     wheel_.advance(now, [&](base::timer_wheel::timer& timer) {
       slot_state& slot = slot_of(timer);
@@ -130,13 +135,14 @@ class deadline_timers {
       if (deadline == slot_state::no_deadline) return;
       if (deadline > now.time_since_epoch().count()) {
         slot.scheduled_at_.store(deadline);
-        wheel_.set(timer, time_point(steady::duration(deadline)));
+        wheel_.set(timer, time_point(clock::duration(deadline)));
         return;
       }
       auto parked = slot_state::value::parked;  // the owner of a busy slot sets the next deadline
-      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) return;
+      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel))
+        return on_due_busy(slot);
       slot.timed_out.store(true);
-      f(slot);
+      on_due(slot);
     });
     return wheel_.next_deadline();
   }
@@ -146,7 +152,7 @@ class deadline_timers {
     return *static_cast<slot_state*>(timer.user_data);
   }
   std::mutex mutex_;
-  base::timer_wheel wheel_{steady::now()};
+  base::timer_wheel wheel_;
 };
 
 /// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
@@ -159,6 +165,9 @@ struct connection_slot final : slot_state, http::blocking_observer {
   os::poller::registration registration;
   // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
   std::atomic<http::route_latency*> latency{nullptr};
+  // True while it is parked and waits for a new request. Written by the owner before it parks; relaxed: only a claim
+  // decides.
+  std::atomic<bool> is_idle{false};
   std::string client_address;        // empty unless connections are counted by address
   bool in_blocking_section = false;  // of the owner: its thread is not counted in the thread pool
 

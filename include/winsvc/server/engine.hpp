@@ -17,8 +17,10 @@
 #include <string>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/server/tls_identity.hpp"
@@ -46,7 +48,9 @@ struct drain_report {
 
 class engine {
  public:
-  engine(const http::router& routes, const wire::limits& limits, logger& log);
+  /// `time` and `starter`: the clock of all timeouts, and the source of all threads. They must outlive the engine.
+  engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+         os::thread_starter& starter = os::thread_starter::system());
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
   engine(const engine&) = delete;

@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,8 +22,10 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/server/connection.hpp"
 #include "winsvc/server/thread_pool.hpp"
@@ -38,7 +41,8 @@ namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const http::router& routes, const wire::limits& limits, logger& log);
+  server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+         os::thread_starter& starter);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
   server(const server&) = delete;
@@ -53,7 +57,7 @@ class server final : private thread_pool::work_source {
   void pause(bool paused) noexcept { state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-  void shorten_drain(std::chrono::steady_clock::time_point deadline);
+  void shorten_drain(clock::time_point deadline);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
   [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
@@ -68,29 +72,37 @@ class server final : private thread_pool::work_source {
  private:
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
 
-  // The work source of the thread pool; `user_data` is a slot_state: the listener's or that of a connection_slot.
-  std::size_t wait_ready(void** output, std::size_t capacity) noexcept override {
-    return poller_.wait(output, capacity);
-  }
+  // The work source of the thread pool. Each item is a slot_state: the listener's or that of a connection_slot. The
+  // user data of the poller is its address.
+  std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override;
   void wake() noexcept override { poller_.wake(); }
-  bool claim(void* user_data) noexcept override;
-  void serve(void* user_data, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
-  void on_slow(void* user_data) noexcept override;
+  void notify() noexcept override { poller_.notify(); }
+  bool claim(work_item& item) noexcept override;
+  void serve(work_item& item, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
+  void on_slow(work_item& item) noexcept override;
   thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
+  void on_thread_shortage(const thread_shortage& numbers) noexcept override;
 
   void accept_connections(bool accept_all) noexcept;
   void add_connection(os::tcp_socket socket);
   void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& address);
   connection_slot& acquire_slot(os::tcp_socket socket);
-  void run_connection(connection_slot& slot, bool on_io_thread, scratch_buffers& buffers) noexcept;
+  void run_connection(connection_slot& slot, thread_pool::thread_role role, scratch_buffers& buffers) noexcept;
+  bool submit_handler(connection_slot& slot, const wait_condition& next) noexcept;
   bool park(connection_slot& slot, const wait_condition& next) noexcept;
   void close_connection(connection_slot& slot) noexcept;
   void release_slot(connection_slot& slot) noexcept;
-  void wake_all();
-  void warn_rate_limited(std::atomic<std::int64_t>& last_warning, const std::string& text);
+  void close_oldest_idle() noexcept;
+  void close_listener() noexcept;
+  void wake_all() noexcept;
+  void on_limit_reached(http::shared_limit limit) noexcept;
+  template <class F>
+  void warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept;
+  void list_aborted(connection_slot& slot, drain_report& report) noexcept;
 
   const wire::limits limits_;
   logger& log_;
+  clock& clock_;
   http::request_processor processor_;
   http::engine_state state_;
   os::endpoint address_;
@@ -105,8 +117,10 @@ class server final : private thread_pool::work_source {
   os::poller::registration listener_registration_;
   std::mutex accept_mutex_;  // held while connections are accepted and while the listener is closed
   // Time of the last warning of each kind, in ms. A compare-exchange selects one thread per second.
-  std::atomic<std::int64_t> last_accept_error_warning_{0}, last_connection_limit_warning_{0},
-      last_queue_full_warning_{0};
+  static constexpr std::int64_t never = (std::numeric_limits<std::int64_t>::min)() / 2;
+  std::atomic<std::int64_t> last_accept_error_warning_{never}, last_connection_limit_warning_{never},
+      last_queue_full_warning_{never}, last_thread_warning_{never},
+      last_shared_limit_warning_[4]{never, never, never, never};
 
   mutable std::mutex mutex_;  // protects the slots, their counts and identity_; locked before the mutex of a slot
   std::condition_variable connection_closed_;
@@ -140,11 +154,17 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+                             os::thread_starter& starter)
     : limits_(limits),
       log_(log),
-      processor_(routes, limits_, log),
-      thread_pool_(*this, thread_pool_limits_for(limits)) {}
+      clock_(time),
+      processor_(routes, limits_, log, time, starter),
+      state_(time),
+      deadlines_(time),
+      thread_pool_(*this, thread_pool_limits_for(limits), time, starter) {
+  state_.on_limit_reached = [this](http::shared_limit limit) { on_limit_reached(limit); };
+}
 
 WINSVC_INLINE server::~server() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
@@ -181,12 +201,17 @@ WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
 }
 
 WINSVC_INLINE void server::start() {
+  constexpr std::size_t other_descriptors = 64;  // log files, static files, the control channel
+  const auto descriptors = os::raise_descriptor_limit();
+  if (descriptors > 0 && descriptors < limits_.connections + other_descriptors)
+    log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +
+              std::to_string(limits_.connections) + " connections; raise it with 'ulimit -Hn' or LimitNOFILE=");
+  processor_.start();
   listener_slot_.acquire();
   started_ = true;
   thread_pool_.start();
-  poller_.add_listener(listener_registration_, listener_, &listener_slot_);
-  if (!listener_slot_.park()) static_cast<void>(thread_pool_.submit(&listener_slot_, true));
-  else poller_.arm_accept(listener_registration_);
+  poller_.add_listener(listener_registration_, listener_, static_cast<work_item*>(&listener_slot_));
+  static_cast<void>(thread_pool_.submit(listener_slot_, work_class::step));  // accepts, then parks the listener
 }
 
 WINSVC_INLINE void server::serve(http::transport& transport) {
@@ -199,42 +224,78 @@ WINSVC_INLINE void server::serve(http::transport& transport) {
     options.timed_out = wait.reason != wait_reason::yield;
 }
 
-WINSVC_INLINE bool server::claim(void* user_data) noexcept {
-  auto* const slot = static_cast<slot_state*>(user_data);
-  if (slot->claim()) return true;
-  if (slot != &listener_slot_ && slot->is_closing()) release_slot(*static_cast<connection_slot*>(slot));
+WINSVC_INLINE std::size_t server::wait_ready(work_item** output, std::size_t capacity) noexcept {
+  void* ready[16];
+  const auto count = poller_.wait(ready, (std::min)(capacity, std::size_t{16}));
+  for (std::size_t i = 0; i < count; ++i) output[i] = static_cast<work_item*>(ready[i]);
+  return count;
+}
+
+WINSVC_INLINE bool server::claim(work_item& item) noexcept {
+  auto& slot = static_cast<slot_state&>(item);
+  if (slot.claim()) return true;
+  if (&slot != &listener_slot_ && slot.is_closing()) release_slot(static_cast<connection_slot&>(slot));
   return false;
 }
 
-WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
-  if (user_data == &listener_slot_) return;
-  auto& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
+WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
+  if (&item == &listener_slot_) return;
+  auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
-  return deadlines_.advance(now, [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(&slot, true)); });
+  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::step)); };
+  return deadlines_.advance(now, run, [this, &run](slot_state& slot) {
+    if (!thread_pool_.remove(slot)) return;  // its owner sets the next deadline
+    slot.timed_out.store(true);
+    run(slot);
+  });
 }
 
-WINSVC_INLINE void server::serve(void* user_data, thread_pool::thread_role role,
+WINSVC_INLINE void server::on_thread_shortage(const thread_shortage& numbers) noexcept {
+  warn_rate_limited(last_thread_warning_, [&numbers] {
+    return "the system cannot create another thread: " + std::to_string(numbers.threads) + " threads run, " +
+           std::to_string(numbers.waiting_handlers) + " requests and " + std::to_string(numbers.waiting_streams) +
+           " streams wait for a thread; trying again (check the limits of threads and memory of the process)";
+  });
+}
+
+WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
+  warn_rate_limited(last_shared_limit_warning_[static_cast<std::size_t>(limit)], [limit] {
+    constexpr const char* names[] = {"streams", "body_threads", "buffered_body_bytes", "unsent_bytes"};
+    return std::string("the limit '") + names[static_cast<std::size_t>(limit)] +
+           "' is reached; sending 503 to new requests";
+  });
+}
+
+WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
                                  std::shared_ptr<void>& thread_context) noexcept {
-  if (user_data == &listener_slot_) return accept_connections(false);
-  connection_slot& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
+  if (&item == &listener_slot_) return accept_connections(false);
+  connection_slot& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   try {
     if (!thread_context) thread_context = std::make_shared<scratch_buffers>();
   } catch (const std::exception&) {  // out of memory
     return close_connection(slot);
   }
-  run_connection(slot, role == thread_pool::thread_role::io, *static_cast<scratch_buffers*>(thread_context.get()));
+  run_connection(slot, role, *static_cast<scratch_buffers*>(thread_context.get()));
 }
 
 /// Runs steps of a connection until it must wait, then parks its slot.
-WINSVC_INLINE void server::run_connection(connection_slot& slot, bool on_io_thread, scratch_buffers& buffers) noexcept {
+WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::thread_role role,
+                                          scratch_buffers& buffers) noexcept {
+  using thread_role = thread_pool::thread_role;
+  if (role == thread_role::stream) slot.on_begin_blocking();
   step_options options;
   options.latency = &slot.latency;
+  options.allowed = role == thread_role::stream     ? handler_kind::stream
+                    : role == thread_role::blocking ? handler_kind::slow
+                    : role == thread_role::io       ? handler_kind::fast
+                                                    : handler_kind::builtin;
+  slot.is_idle.store(false, std::memory_order_relaxed);
   constexpr int max_steps = 16;  // then other connections go first
   for (int step = 0;; ++step) {
-    if (step == max_steps) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
+    if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
     options.timed_out = slot.timed_out.exchange(false);
     if (poller_.is_sending(slot.registration) && !options.timed_out) {  // the poller sends the response
       if (slot.park()) return;
@@ -242,38 +303,49 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, bool on_io_thre
     }
     const auto sent_bytes = poller_.take_sent_bytes(slot.registration);
     if (sent_bytes > 0) slot.active_connection->mark_sent(sent_bytes);
-    options.skip_slow_handlers = on_io_thread && !slot.in_blocking_section;
     const auto next = slot.active_connection->advance(buffers, options);
     options.queue_full = false;
     if (slot.in_blocking_section) {
       slot.in_blocking_section = false;
-      on_io_thread = false;
+      if (role == thread_role::io) options.allowed = handler_kind::slow;  // the thread was demoted
       thread_pool_.end_blocking();
+      if (role == thread_role::stream) {  // the next request of this connection is one of any kind
+        role = thread_role::blocking;
+        options.allowed = handler_kind::slow;
+      }
     }
     if (next.reason == wait_reason::closed) return close_connection(slot);
-    if (next.reason == wait_reason::yield)
-      return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
-    if (next.reason == wait_reason::blocking_thread) {
-      if (thread_pool_.submit(static_cast<slot_state*>(&slot), false)) return;
-      warn_rate_limited(last_queue_full_warning_, "request queue full; sending 503 to new requests");
+    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
+    if (next.reason == wait_reason::blocking_thread || next.reason == wait_reason::stream_thread) {
+      if (submit_handler(slot, next)) return;
+      warn_rate_limited(last_queue_full_warning_,
+                        [] { return std::string("request queue full; sending 503 to new requests"); });
       options.queue_full = true;
       continue;
     }
     // On a completion port only the TLS library can send its records, so this thread waits.
     if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && slot.transport->is_encrypted()) {
       slot.on_begin_blocking();
-      const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - connection::steady::now());
-      if (!slot.transport->wait_writable(remaining)) slot.timed_out.store(true);
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - clock_.now());
+      if (!slot.transport->wait_sendable(remaining)) slot.timed_out.store(true);
       continue;
     }
     if (park(slot, next)) return;
   }
 }
 
+/// Queues a connection whose handler requires another thread. Returns false if the queue is full: the caller still owns
+/// the slot. At the deadline of the handler, run_timers() takes it out of the queue.
+WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_condition& next) noexcept {
+  const auto kind = next.reason == wait_reason::stream_thread ? work_class::stream : work_class::blocking;
+  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
+  return thread_pool_.submit(slot, kind);
+}
+
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
 WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& next) noexcept {
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
+  slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
   const auto event = next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable;
   poller_.arm(slot.registration, event, slot.active_connection->unsent());
   return slot.park();
@@ -294,9 +366,10 @@ WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
       }
       // The client closed before it was accepted, or the process has no free descriptor. The listener tries again after
       // a delay; otherwise the service would be RUNNING and unreachable.
-      warn_rate_limited(last_accept_error_warning_,
-                        "cannot accept a connection: " + os::system_error_message(result.error()) + " (" +
-                            std::to_string(result.error()) + "); trying again");
+      warn_rate_limited(last_accept_error_warning_, [code = result.error()] {
+        return "cannot accept a connection: " + os::system_error_message(code) + " (" + std::to_string(code) +
+               "); trying again";
+      });
     } catch (const std::exception&) {  // out of memory: this client loses its connection
     }
     failed = true;
@@ -306,32 +379,37 @@ WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
   constexpr std::chrono::milliseconds retry_delay{20};
   do {
     if (!listener_.is_open()) return listener_slot_.release();
-    if (failed) {
-      if (deadlines_.set(listener_slot_, deadline_timers::steady::now() + retry_delay)) thread_pool_.wake_monitor();
-    } else {
-      poller_.arm_accept(listener_registration_);
-    }
+    if (!failed) failed = !poller_.arm_accept(listener_registration_);
+    if (failed && deadlines_.set(listener_slot_, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
   } while (!listener_slot_.park());
 }
 
-/// Logs at most one warning per second and kind.
-WINSVC_INLINE void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const std::string& text) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::steady_clock::now().time_since_epoch()).count();
+/// Logs at most one warning per second and kind. `text` returns the text; if memory is exhausted, the warning is lost.
+template <class F>
+void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept {
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch()).count();
   auto before = last_warning.load();
   if (now - before < 1000 || !last_warning.compare_exchange_strong(before, now)) return;
-  log_.warn(text);
+  try {
+    log_.warn(text());
+  } catch (const std::exception&) {
+  }
 }
 
 WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
   std::string address;
   if (limits_.connections_per_address > 0) {
     address = socket.peer().host;
-    const std::lock_guard lock(mutex_);
-    const auto entry = connections_by_address_.find(address);  // not [], which adds an entry for a rejected client
-    if (entry != connections_by_address_.end() && entry->second >= limits_.connections_per_address)
-      return reject_connection(std::move(socket), 429, "too many connections from one client", address);
+    bool is_rejected = false;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto entry = connections_by_address_.find(address);  // not [], which adds an entry for a rejected client
+      is_rejected = entry != connections_by_address_.end() && entry->second >= limits_.connections_per_address;
+    }
+    if (is_rejected) return reject_connection(std::move(socket), 429, "too many connections from one client", address);
   }
+  if (open_count_.load() >= limits_.connections) close_oldest_idle();
   if (open_count_.load() >= limits_.connections)
     return reject_connection(std::move(socket), 503, "too many connections are open", {});
 
@@ -346,10 +424,39 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
     close_connection(slot);
     throw;
   }
-  if (!poller_.add(slot.registration, slot.transport->native(), static_cast<slot_state*>(&slot)))
+  if (!poller_.add(slot.registration, slot.transport->native(), static_cast<work_item*>(&slot)))
     return close_connection(slot);
   if (!park(slot, slot.active_connection->initial_wait()))
-    static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
+    static_cast<void>(thread_pool_.submit(slot, work_class::step));
+}
+
+/// Closes some of the connections that have been idle for the longest time, so that a client with many idle connections
+/// does not exclude the others. One search serves several new clients.
+WINSVC_INLINE void server::close_oldest_idle() noexcept {
+  constexpr std::size_t max_closed = 32;
+  connection_slot* oldest[max_closed];
+  std::size_t count = 0;
+  const auto is_older = [](const connection_slot* a, const connection_slot* b) {
+    return a->deadline_ticks() < b->deadline_ticks();  // all idle connections have the same timeout
+  };
+  const auto max_count = (std::min)(max_closed, limits_.connections / 16 + 1);
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& slot : slots_) {
+      if (!slot.is_idle.load(std::memory_order_relaxed)) continue;
+      if (count == max_count) {
+        if (!is_older(&slot, oldest[0])) continue;
+        std::pop_heap(oldest, oldest + count--, is_older);  // the youngest
+      }
+      oldest[count++] = &slot;
+      std::push_heap(oldest, oldest + count, is_older);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!oldest[i]->claim()) continue;
+    if (oldest[i]->is_idle.load(std::memory_order_relaxed)) close_connection(*oldest[i]);
+    else static_cast<void>(thread_pool_.submit(*oldest[i], work_class::step));
+  }
 }
 
 /// Returns a busy slot with a new connection.
@@ -377,9 +484,16 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
 /// Rejects a client without a slot: sends the error in one call and closes.
 WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, const char* reason,
                                              const std::string& address) {
-  warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (address.empty() ? "" : ": " + address) +
-                                                        "; rejecting new connections with " + std::to_string(status));
-  if (!identity_) {
+  warn_rate_limited(last_connection_limit_warning_, [&] {
+    return std::string(reason) + (address.empty() ? "" : ": " + address) + "; rejecting new connections with " +
+           std::to_string(status);
+  });
+  bool is_encrypted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_encrypted = identity_ != nullptr;
+  }
+  if (!is_encrypted) {
     const std::string response = http::error_response(status, reason);
     static_cast<void>(socket.send(response.data(), response.size(), std::chrono::milliseconds(0)));
   }
@@ -390,6 +504,7 @@ WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, 
 }
 
 WINSVC_INLINE void server::close_connection(connection_slot& slot) noexcept {
+  slot.is_idle.store(false, std::memory_order_relaxed);
   deadlines_.clear(slot);
   const bool is_free = poller_.remove(slot.registration);
   {
@@ -435,14 +550,46 @@ WINSVC_INLINE std::vector<http::active_request> server::active_requests(std::siz
 }
 
 /// Runs a step of each parked connection, so that it sees `draining`.
-WINSVC_INLINE void server::wake_all() {
-  std::vector<connection_slot*> all_slots;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& slot : slots_) all_slots.push_back(&slot);
+WINSVC_INLINE void server::wake_all() noexcept {
+  for (std::size_t i = 0;; ++i) {
+    connection_slot* slot = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (i >= slots_.size()) return;
+      slot = &slots_[i];
+    }
+    if (slot->claim()) static_cast<void>(thread_pool_.submit(*slot, work_class::step));
   }
-  for (auto* slot : all_slots) {
-    if (slot->claim()) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(slot), true));
+}
+
+/// Accepts the clients that have connected, and closes the listener so that no other client connects in between: it
+/// would be reset.
+WINSVC_INLINE void server::close_listener() noexcept {
+  {
+    const std::lock_guard lock(accept_mutex_);
+    if (listener_.is_open()) listener_.ignore_new_clients();
+  }
+  if (std::exchange(started_, false)) {
+    constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
+    accept_connections(true);
+    clock_.sleep(handshake_time);
+    accept_connections(true);
+  }
+  const std::lock_guard lock(accept_mutex_);
+  if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
+  listener_.close();
+}
+
+/// Names the request of a connection that is aborted.
+WINSVC_INLINE void server::list_aborted(connection_slot& slot, drain_report& report) noexcept {
+  constexpr std::size_t max_listed = 10;
+  if (report.aborted_requests.size() >= max_listed) return;
+  try {
+    const auto request = slot.active_connection->current_request();
+    if (!request) return;
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(request->age).count();
+    report.aborted_requests.push_back(request->request_line + ' ' + std::to_string(age) + " s");
+  } catch (const std::exception&) {  // out of memory: the request is counted
   }
 }
 
@@ -450,17 +597,12 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   drain_report report;
   const auto responses_before = state_.response_count.load();
   state_.draining.store(true);  // before the last clients are accepted: their responses must have Connection: close
-  if (std::exchange(started_, false)) accept_connections(true);  // clients that connected before the stop are served
-  {
-    const std::lock_guard lock(accept_mutex_);
-    if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
-    listener_.close();
-  }
+  close_listener();
   drain_waker_.wake();
   wake_all();
 
   auto reported_responses = responses_before;
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = clock_.now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
@@ -472,28 +614,22 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && std::chrono::steady_clock::now() < drain_deadline_) {
-    connection_closed_.wait_until(lock, drain_deadline_);
+  while (!all_closed() && clock_.now() < drain_deadline_) {
+    clock_.wait_until(connection_closed_, lock, drain_deadline_);
     report_progress();
   }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
     report.aborted = state_.in_flight.load() + state_.websockets.load();
-    constexpr std::size_t max_listed = 10;
     for (auto& slot : slots_) {
       const std::lock_guard slot_lock(slot.mutex);
       if (!slot.transport) continue;
-      const auto request =
-          report.aborted_requests.size() < max_listed ? slot.active_connection->current_request() : std::nullopt;
-      if (request) {
-        const auto age = std::chrono::duration_cast<std::chrono::seconds>(request->age).count();
-        report.aborted_requests.push_back(request->request_line + ' ' + std::to_string(age) + " s");
-      }
+      list_aborted(slot, report);
       slot.transport->abort_connection();
     }
     // A thread that waits for the network wakes at once; a handler that computes has another 500 ms.
-    constexpr auto abort_limit = std::chrono::milliseconds(500);
-    connection_closed_.wait_for(lock, abort_limit, all_closed);
+    const auto abort_deadline = clock_.now() + std::chrono::milliseconds(500);
+    while (!all_closed() && clock_.now() < abort_deadline) clock_.wait_until(connection_closed_, lock, abort_deadline);
   }
   report.completed = static_cast<std::size_t>(state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();
@@ -503,7 +639,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   return report;
 }
 
-WINSVC_INLINE void server::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+WINSVC_INLINE void server::shorten_drain(clock::time_point deadline) {
   const std::lock_guard lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
   connection_closed_.notify_all();
@@ -511,8 +647,9 @@ WINSVC_INLINE void server::shorten_drain(std::chrono::steady_clock::time_point d
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log)
-    : server_(std::make_unique<server>(routes, limits, log)) {}
+WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+                             os::thread_starter& starter)
+    : server_(std::make_unique<server>(routes, limits, log, time, starter)) {}
 WINSVC_INLINE engine::~engine() = default;
 
 WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {
@@ -529,7 +666,7 @@ WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_pause
 WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   return server_->drain(limit, progress);
 }
-WINSVC_INLINE void engine::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+WINSVC_INLINE void engine::shorten_drain(clock::time_point deadline) {
   server_->shorten_drain(deadline);
 }
 WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }

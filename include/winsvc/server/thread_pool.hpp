@@ -1,41 +1,49 @@
-// Thread pool: the I/O threads and blocking threads that serve connections.
+// Thread pool: the I/O threads, blocking threads and stream threads that serve connections.
 //
-//   thread_pool pool(source, limits);   // source: a work_source, which waits for items and serves them
+//   thread_pool pool(source, limits);             // source: a work_source, which waits for items and serves them
 //   pool.start();
-//   pool.submit(item, false);           // for a blocking thread; false: the queue is full
+//   pool.submit(item, work_class::blocking);      // for a blocking thread; false: the queue is full
 //   pool.stop();
 //
 // There is one I/O thread per processor. It waits in the poller and serves the ready items itself: for a fast handler,
 // nothing is cheaper than the thread that has the request in its cache. Items with a slow handler go through a queue to
 // the blocking threads. There are few blocking threads; more are started while handlers block, and they end when idle.
 //
-// The monitor thread detects an I/O thread that is blocked in a handler: it demotes the thread, queues the rest of its
+// The monitor thread detects an I/O thread that is blocked in a handler: it demotes the thread, submits the rest of its
 // batch, and has another thread take the role. It also runs the timers. When nothing happens, all threads sleep: an
-// idle pool causes no wakeups. A thread that must wait for one client (a stream, a WebSocket, a large body) encloses
-// the wait in begin_blocking() and end_blocking(); meanwhile it is not counted, and another thread can take its place.
+// idle pool causes no wakeups. A thread that must wait for one client (a stream, a WebSocket, an upload) encloses the
+// wait in begin_blocking() and end_blocking(); meanwhile it is not counted, and another thread can take its place.
+//
+// A shortage of threads must not make the server deaf. Two rules ensure this:
+// - The reserve thread exists from start() on. While no thread has the role io, it waits in the poller; it serves steps
+//   that run no handler of the app. The monitor tries again to create threads until it succeeds.
+// - A thread takes an item with the class `stream` only if another thread is idle or can be created. So items that hold
+//   a thread for a long time never take the last thread from the handlers.
 //
 // Roles of a pool thread and their transitions. `io_count_` counts the threads with the role io.
 //
 //   role      event                                                                      next role
 //   (new)     start(): limits.io_threads threads                                         io
-//   (new)     the queue needs a thread, or the monitor finds all threads blocked         blocking
-//   io        monitor: sleeps in one item for one scan, or computes in it for 5 scans    blocking (offload_batch)
+//   (new)     a queue needs a thread, or the monitor finds all threads blocked           blocking
+//   io        monitor: in the same item for 3 scans                                      blocking (offload_batch)
 //   io        begin_blocking()                                                           blocking (offload_batch)
 //   io        demoted between two batches, and the poller has returned a batch           io for this batch (promote)
 //   io        the extra batch is served                                                  blocking (demote)
 //   io        stop()                                                                     blocking (demote)
 //   blocking  io_count_ < limits.io_threads                                              io
+//   blocking  takes an item with the class `stream`; the item is served                  stream; blocking
 //   blocking  10 s without an item, more than limits.min_threads                         ended
-//   blocking  stop(), and the queue is empty                                             ended
+//   blocking  stop(), and the queues are empty                                           ended
+//   reserve   stop()                                                                     ended
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -44,9 +52,13 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/scope.hpp"
+#include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/config/options.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/server/thread_load.hpp"
+#include "winsvc/server/work_queue.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -59,47 +71,68 @@ struct thread_pool_limits {
   std::size_t queue_limit = 1000;  ///< maximum number of items that wait for a blocking thread
 };
 
+/// Effect of an item on its thread: only steps that do not block (an I/O thread serves it); a handler that may block; a
+/// handler that holds its thread for a long time.
+enum class work_class : std::uint8_t { step, blocking, stream };
+
+/// Numbers of a pool that cannot create a thread.
+struct thread_shortage {
+  std::size_t threads = 0, waiting_handlers = 0, waiting_streams = 0;
+};
+
 class thread_pool {
  public:
-  using time_point = std::chrono::steady_clock::time_point;
-  enum class thread_role { io, blocking };
+  using time_point = clock::time_point;
+  /// Role of the thread that serves an item. `reserve`: run no handler of the app.
+  enum class thread_role { io, blocking, stream, reserve };
 
-  /// Source of the items; an item is an opaque pointer, `user_data`. The pool calls `wake` on the thread that stops it,
-  /// and the other functions on its own threads.
+  /// Source of the items. The pool calls `wake` on the thread that stops it, `notify` on any thread, and the other
+  /// functions on its own threads.
   class work_source {
    public:
-    /// Waits for ready items and writes at most `capacity` of them to `output`. Returns 0 after `wake`.
-    virtual std::size_t wait_ready(void** output, std::size_t capacity) noexcept = 0;
+    /// Waits for ready items and writes at most `capacity` of them to `output`. Returns 0 after `wake` or `notify`.
+    virtual std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept = 0;
+    /// Ends all calls of wait_ready, now and later.
     virtual void wake() noexcept = 0;
+    /// Makes at least one call of wait_ready return, now or later.
+    virtual void notify() noexcept = 0;
     /// Returns true if the caller now owns the item and must serve or submit it.
-    virtual bool claim(void* user_data) noexcept = 0;
+    virtual bool claim(work_item& item) noexcept = 0;
     /// Serves a claimed item. `thread_context` belongs to the thread: empty at first, then as the last call left it.
     /// (Not a thread_local, because mingw may free one before it calls the destructor.)
-    virtual void serve(void* user_data, thread_role role, std::shared_ptr<void>& thread_context) noexcept = 0;
+    virtual void serve(work_item& item, thread_role role, std::shared_ptr<void>& thread_context) noexcept = 0;
     /// Called on the monitor thread: an I/O thread has been in this item for too long.
-    virtual void on_slow(void* user_data) noexcept = 0;
+    virtual void on_slow(work_item& item) noexcept = 0;
     /// Called on the monitor thread: runs the timers that are due and returns the time of the next timer.
     virtual time_point run_timers(time_point now) noexcept = 0;
+    /// Called on the monitor thread each time that the pool tried in vain to create a thread.
+    virtual void on_thread_shortage(const thread_shortage&) noexcept {}
 
    protected:
     ~work_source() = default;
   };
 
-  thread_pool(work_source& source, const thread_pool_limits& limits) : source_(source), limits_(limits) {}
+  thread_pool(work_source& source, const thread_pool_limits& limits, clock& time = clock::system(),
+              os::thread_starter& starter = os::thread_starter::system())
+      : source_(source), limits_(limits), clock_(time), starter_(starter) {}
   /// Calls stop().
   ~thread_pool() { stop(); }
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  /// Starts the I/O threads and the monitor thread. Throws std::system_error if not even one thread can be started.
+  /// Starts the I/O threads, the reserve thread and the monitor thread. Throws std::system_error if the system cannot
+  /// create the reserve thread, the monitor thread and one I/O thread.
   void start();
-  /// Stops all threads. Waits until the queue is empty and no item is being served.
+  /// Stops all threads. Waits until the queues are empty and no item is being served.
   void stop();
   /// Detaches all threads; some of them are stuck in a handler. After that, keep the pool until the process ends.
   void abandon();
 
-  /// Queues a claimed item for a blocking thread. Returns false if the queue is full; `force` ignores the queue limit.
-  bool submit(void* user_data, bool force) noexcept;
+  /// Queues a claimed item. Returns false if the class is `blocking` and its queue is full. Needs no memory.
+  bool submit(work_item& item, work_class kind) noexcept;
+  /// Removes an item from the queues of blocking threads and stream threads. Returns false if it is not in them;
+  /// otherwise the caller owns the item.
+  bool remove(work_item& item) noexcept;
   /// Makes the monitor thread call run_timers() again, because a timer is due earlier.
   void wake_monitor();
 
@@ -109,12 +142,13 @@ class thread_pool {
   /// True if the calling thread belongs to this pool.
   [[nodiscard]] bool is_pool_thread() const noexcept { return current_thread() && current_thread()->pool == this; }
 
-  /// Number of threads, without the monitor thread and without those in a blocking section.
+  /// Number of threads, without the monitor thread, the reserve thread and those in a blocking section.
   [[nodiscard]] std::size_t size() const;
 
  private:
   static constexpr std::size_t batch_size = 8;
   static constexpr std::chrono::milliseconds scan_interval{2};
+  static constexpr std::chrono::milliseconds shortage_interval{50};  // between two attempts to create a thread
 
   struct pool_thread {
     std::thread handle;
@@ -123,18 +157,20 @@ class thread_pool {
     // then loads is_io; offload_batch() clears is_io and then loads batch_cursor. Both need sequential consistency: the
     // thread notices its demotion, or the other thread takes the batch.
     std::atomic<bool> is_io{false};
-    // Odd while an item is served. scan_threads() compares it with the last scan. For its memory order see scanning_.
+    // Odd while an item is served. scan_io_threads() compares it with the last scan. For its memory order see
+    // scanning_.
     std::atomic<std::uint64_t> sequence{0};
-    std::atomic<void*> current_item{nullptr};  // release: stored before the item is served, for on_slow()
+    std::atomic<work_item*> current_item{nullptr};  // release: stored before the item is served, for on_slow()
     // Batch number << 16 | count << 8 | next index. A compare-exchange takes one item; it fails for a cursor of an
     // older batch, because the batch number differs. acq_rel, so that the thread that takes an item sees `batch`.
     std::atomic<std::uint64_t> batch_cursor{0};
-    std::atomic<void*> batch[batch_size] = {};   // relaxed: published by batch_cursor
-    std::atomic<std::uint32_t> os_thread_id{0};  // 0 until the thread runs
-    std::shared_ptr<void> thread_context;        // used by its own thread only
-    std::uint64_t last_sequence = 0;             // used by the monitor thread: sequence at the last scan
-    int unchanged_scans = 0;                     // used by the monitor thread: scans with the same item
-    bool finished = false;                       // under mutex_
+    std::atomic<work_item*> batch[batch_size] = {};  // relaxed: published by batch_cursor
+    std::shared_ptr<void> thread_context;            // used by its own thread only
+    os::thread_clock cpu_clock;                      // attached by its own thread, read by the monitor thread
+    thread_load load;                                // used by the monitor thread
+    std::uint64_t last_sequence = 0;                 // used by the monitor thread: sequence at the last scan
+    int unchanged_scans = 0;                         // used by the monitor thread: scans with the same item
+    bool finished = false;                           // under mutex_
   };
   static pool_thread*& current_thread() noexcept {
     static thread_local pool_thread* thread = nullptr;
@@ -142,35 +178,52 @@ class thread_pool {
   }
 
   void thread_main(pool_thread& thread) noexcept;
+  void reserve_main(pool_thread& thread) noexcept;
   void run_io_loop(pool_thread& thread) noexcept;
   bool run_blocking_loop(pool_thread& thread) noexcept;
-  void serve(pool_thread& thread, void* user_data, thread_role role) noexcept;
-  [[nodiscard]] static void* next_in_batch(pool_thread& thread) noexcept;
+  void serve(pool_thread& thread, work_item& item, thread_role role) noexcept;
+  void serve_steps(pool_thread& thread, thread_role role) noexcept;
+  [[nodiscard]] static work_item* next_in_batch(pool_thread& thread) noexcept;
   void promote(pool_thread& thread);
   void demote(pool_thread& thread);
   void offload_batch(pool_thread& thread);
   bool start_thread(bool as_io_thread) noexcept;
-  bool enqueue(void* user_data) noexcept;
+  void join_finished();
+  void enqueue_step(work_item& item) noexcept;
+  [[nodiscard]] work_item* take_item(thread_role& role);
+  [[nodiscard]] bool can_take_stream();
   void ensure_io_threads();
   void ensure_blocking_threads();
+  void ensure_stream_threads();
   void start_scanning() noexcept;
   void monitor_main() noexcept;
   bool scan_threads();
+  bool scan_io_threads();
+  bool scan_queues();
+  [[nodiscard]] bool growth_helps();
+  void retry_in_shortage(time_point now);
   void stop_monitor();
-  [[nodiscard]] bool is_cpu_bound() const;
 
   work_source& source_;
   const thread_pool_limits limits_;
+  clock& clock_;
+  os::thread_starter& starter_;
 
   mutable std::mutex mutex_;  // protects the members up to stopping_
-  std::condition_variable work_available_;
-  std::list<pool_thread> threads_;
-  std::deque<void*> queue_;
+  std::condition_variable work_available_, reserve_needed_;
+  std::list<pool_thread> threads_;  // only the monitor thread and stop() erase elements
+  work_queue steps_, blocking_, streams_;
   std::size_t thread_count_ = 0;   // without the threads in a blocking section
   std::size_t io_count_ = 0;       // threads with the role io
   std::size_t idle_count_ = 0;     // blocking threads that wait for an item
+  std::size_t starting_count_ = 0;  // blocking threads that were created and have not run yet
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
+  bool shortage_ = false;          // the last attempt to create a thread failed
   bool stopping_ = false;
+  std::atomic<std::size_t> step_count_{0};  // size of steps_, read without mutex_; each push is followed by notify()
+
+  pool_thread reserve_;
+  time_point next_retry_{};  // used by the monitor thread
 
   // scanning_: false -> true when a thread starts an item or queues one; true -> false after 10 scans without activity.
   // A thread increments `sequence` and then loads scanning_; the monitor clears scanning_ and then scans once more.
@@ -195,91 +248,157 @@ inline namespace WINSVC_ABI {
 namespace detail::server {
 
 WINSVC_INLINE void thread_pool::start() {
-  const std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
-    if (!start_thread(true) && i == 0)
-      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
+      if (!start_thread(true) && i == 0)
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    }
   }
-  monitor_ = os::start_thread([this] { monitor_main(); });
+  reserve_.pool = this;
+  reserve_.handle = starter_.start([this] { reserve_main(reserve_); });
+  monitor_ = starter_.start([this] { monitor_main(); });
 }
 
-/// Starts one thread; joins threads that have finished. Requires mutex_. Returns false if the system has no thread.
+/// Starts one thread. Requires mutex_. Returns false if the system cannot create it; the monitor then tries again.
 WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
   if (stopping_) return false;
-  for (auto it = threads_.begin(); it != threads_.end();) {
-    const auto current = it++;
-    if (!current->finished) continue;
-    current->handle.join();
-    threads_.erase(current);
-  }
+  // Blocking threads and stream threads leave this much memory for the requests; it is not touched. Larger than 32 MiB,
+  // up to which glibc would adapt its threshold for the use of mmap. A call of the function, which no compiler removes.
+  constexpr std::size_t memory_margin = 40 * 1024 * 1024;
+  void* const margin = as_io_thread ? nullptr : ::operator new(memory_margin, std::nothrow);
+  const scope_exit release([margin]() noexcept { ::operator delete(margin); });
   try {
+    if (!as_io_thread && !margin) throw std::bad_alloc();
     pool_thread& thread = threads_.emplace_back();
     thread.pool = this;
     thread.is_io.store(as_io_thread);
     try {
-      thread.handle = os::start_thread([this, &thread] { thread_main(thread); });
+      thread.handle = starter_.start([this, &thread] { thread_main(thread); });
     } catch (...) {
       threads_.pop_back();
       throw;
     }
   } catch (const std::exception&) {  // no thread or no memory: the existing threads continue
+    if (!std::exchange(shortage_, true)) start_scanning();
     return false;
   }
+  shortage_ = false;
   ++thread_count_;
-  if (as_io_thread) ++io_count_;
+  ++(as_io_thread ? io_count_ : starting_count_);
   return true;
+}
+
+/// Joins the threads that have ended. Called on the monitor thread.
+WINSVC_INLINE void thread_pool::join_finished() {
+  std::list<pool_thread> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto it = threads_.begin(); it != threads_.end();) {
+      const auto current = it++;
+      if (current->finished) ended.splice(ended.end(), threads_, current);
+    }
+  }
+  for (auto& thread : ended) thread.handle.join();
 }
 
 WINSVC_INLINE void thread_pool::thread_main(pool_thread& thread) noexcept {
   current_thread() = &thread;
-  thread.os_thread_id = os::thread_id();
+  thread.cpu_clock.attach();
+  if (!thread.is_io.load()) {
+    const std::lock_guard lock(mutex_);
+    --starting_count_;
+  }
   do run_io_loop(thread);
   while (run_blocking_loop(thread));
-  const std::lock_guard lock(mutex_);
-  thread.finished = true;
+  {
+    const std::lock_guard lock(mutex_);
+    thread.finished = true;
+    if (stopping_) return;
+  }
+  wake_monitor();  // it joins this thread
 }
 
-WINSVC_INLINE void thread_pool::serve(pool_thread& thread, void* user_data, thread_role role) noexcept {
-  thread.current_item.store(user_data, std::memory_order_release);
+/// The reserve thread: waits in the poller while no other thread does.
+WINSVC_INLINE void thread_pool::reserve_main(pool_thread& thread) noexcept {
+  current_thread() = &thread;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (io_count_ > 0) {
+      clock_.wait_until(reserve_needed_, lock, (time_point::max)());
+      continue;
+    }
+    lock.unlock();
+    work_item* items[batch_size];
+    const std::size_t count = source_.wait_ready(items, batch_size);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (source_.claim(*items[i])) serve(thread, *items[i], thread_role::reserve);
+    }
+    serve_steps(thread, thread_role::reserve);
+    lock.lock();
+    if (io_count_ > 0) source_.notify();  // an event may have been meant for the other thread
+  }
+}
+
+WINSVC_INLINE void thread_pool::serve(pool_thread& thread, work_item& item, thread_role role) noexcept {
+  thread.current_item.store(&item, std::memory_order_release);
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1);
   if (!scanning_.load()) start_scanning();
-  source_.serve(user_data, role, thread.thread_context);
+  source_.serve(item, role, thread.thread_context);
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
+/// Serves some submitted steps. If more remain, notifies another thread.
+WINSVC_INLINE void thread_pool::serve_steps(pool_thread& thread, thread_role role) noexcept {
+  for (std::size_t served = 0; step_count_.load() > 0; ++served) {
+    if (served == batch_size || (role == thread_role::io && !thread.is_io.load())) return source_.notify();
+    work_item* item = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      item = steps_.pop_front();
+      step_count_.store(steps_.size());
+    }
+    if (item) serve(thread, *item, role);
+  }
+}
+
 /// Takes the next item of a batch. Its own thread calls it, and any thread that offloads the batch.
-WINSVC_INLINE void* thread_pool::next_in_batch(pool_thread& thread) noexcept {
+WINSVC_INLINE work_item* thread_pool::next_in_batch(pool_thread& thread) noexcept {
   auto cursor = thread.batch_cursor.load();
   for (;;) {
     const auto count = (cursor >> 8) & 0xFF, next = cursor & 0xFF;
     if (next >= count) return nullptr;
-    void* const user_data = thread.batch[next].load(std::memory_order_relaxed);
+    work_item* const item = thread.batch[next].load(std::memory_order_relaxed);
     if (thread.batch_cursor.compare_exchange_weak(cursor, cursor + 1, std::memory_order_acq_rel,
                                                   std::memory_order_acquire))
-      return user_data;
+      return item;
   }
 }
 
 WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
   std::uint64_t batch_number = 0;
   for (bool is_extra = false; !is_extra && thread.is_io.load(std::memory_order_acquire);) {
-    void* items[batch_size];
+    work_item* items[batch_size];
     const std::size_t count = source_.wait_ready(items, batch_size);
     if (count == 0) {
       {
         const std::lock_guard lock(mutex_);
-        if (!stopping_) continue;
+        if (stopping_) break;
       }
-      return demote(thread);
+      if (thread.is_io.load()) serve_steps(thread, thread_role::io);
+      else source_.notify();  // for another thread
+      continue;
     }
     for (std::size_t i = 0; i < count; ++i) thread.batch[i].store(items[i], std::memory_order_relaxed);
     thread.batch_cursor.store((++batch_number << 16) | (count << 8));
     if ((is_extra = !thread.is_io.load())) promote(thread);
-    while (void* const user_data = next_in_batch(thread)) {
-      if (source_.claim(user_data)) serve(thread, user_data, thread_role::io);
+    while (work_item* const item = next_in_batch(thread)) {
+      if (source_.claim(*item)) serve(thread, *item, thread_role::io);
     }
+    if (step_count_.load() > 0) serve_steps(thread, thread_role::io);
     if (is_extra) demote(thread);
   }
+  demote(thread);
 }
 
 /// Makes a demoted thread an I/O thread for one batch, as an extra one. The monitor demoted it when its last item had
@@ -294,91 +413,132 @@ WINSVC_INLINE void thread_pool::demote(pool_thread& thread) {
   if (thread.is_io.exchange(false)) --io_count_;
 }
 
+/// Takes the next item for a blocking thread and sets the role in which to serve it. Requires mutex_.
+WINSVC_INLINE work_item* thread_pool::take_item(thread_role& role) {
+  role = thread_role::blocking;
+  if (stopping_) {  // no I/O thread serves the steps
+    if (work_item* const item = steps_.pop_front()) {
+      step_count_.store(steps_.size());
+      return item;
+    }
+  }
+  if (work_item* const item = blocking_.pop_front()) return item;
+  if (streams_.empty() || !can_take_stream()) return nullptr;
+  role = thread_role::stream;
+  return streams_.pop_front();
+}
+
+/// True if another thread remains for handlers; starts one if necessary. Requires mutex_.
+WINSVC_INLINE bool thread_pool::can_take_stream() {
+  return stopping_ || idle_count_ + starting_count_ > 0 || (!shortage_ && start_thread(false));
+}
+
 /// Serves queued items. Returns true if the thread must become an I/O thread, false if it must end.
 WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept {
   constexpr auto idle_timeout = std::chrono::seconds(10);
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (stopping_ && queue_.empty()) break;
+    if (stopping_ && steps_.empty() && blocking_.empty() && streams_.empty()) break;
     if (!stopping_ && io_count_ < limits_.io_threads) {
       ++io_count_;
       thread.is_io.store(true);
       return true;
     }
-    if (queue_.empty()) {
-      ++idle_count_;
-      const auto is_needed = [this] { return stopping_ || !queue_.empty() || io_count_ < limits_.io_threads; };
-      bool needed = true;
-      if (thread_count_ > limits_.min_threads) needed = work_available_.wait_for(lock, idle_timeout, is_needed);
-      else work_available_.wait(lock, is_needed);
-      --idle_count_;
-      if (!needed && thread_count_ > limits_.min_threads) break;
+    auto role = thread_role::blocking;
+    if (work_item* const item = take_item(role)) {
+      ++dequeued_count_;
+      lock.unlock();
+      serve(thread, *item, role);
+      lock.lock();
       continue;
     }
-    void* const user_data = queue_.front();
-    queue_.pop_front();
-    ++dequeued_count_;
-    lock.unlock();
-    serve(thread, user_data, thread_role::blocking);
-    lock.lock();
+    ++idle_count_;
+    const auto is_needed = [this] {
+      return stopping_ || !blocking_.empty() || io_count_ < limits_.io_threads ||
+             (!streams_.empty() && (idle_count_ > 1 || !shortage_));
+    };
+    const auto deadline = clock_.now() + idle_timeout;
+    bool is_superfluous = false;
+    while (!is_needed() && !is_superfluous) {
+      const bool may_end = thread_count_ > limits_.min_threads && streams_.empty();
+      clock_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
+      is_superfluous = may_end && clock_.now() >= deadline;
+    }
+    --idle_count_;
+    if (is_superfluous && !is_needed()) break;
   }
   --thread_count_;
   return false;
 }
 
-WINSVC_INLINE bool thread_pool::submit(void* user_data, bool force) noexcept {
-  for (bool queued = false; !queued;) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!force && queue_.size() >= limits_.queue_limit) return false;
-      queued = enqueue(user_data);
-      if (queued) ensure_blocking_threads();
+WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (kind == work_class::step) {
+      enqueue_step(item);
+    } else if (kind == work_class::blocking) {
+      if (blocking_.size() >= limits_.queue_limit) return false;
+      blocking_.push_back(item);
+      ensure_blocking_threads();
+    } else {
+      streams_.push_back(item);
+      ensure_stream_threads();
     }
-    if (!queued && !force) return false;
-    if (!queued) std::this_thread::sleep_for(scan_interval);  // out of memory: try again
   }
   if (!scanning_.load()) start_scanning();
   return true;
 }
 
-/// Requires mutex_. Returns false if memory is exhausted.
-WINSVC_INLINE bool thread_pool::enqueue(void* user_data) noexcept {
-  try {
-    queue_.push_back(user_data);
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+WINSVC_INLINE bool thread_pool::remove(work_item& item) noexcept {
+  const std::lock_guard lock(mutex_);
+  return blocking_.remove(item) || streams_.remove(item);
 }
 
-/// Wakes or starts a thread for the queue. Requires mutex_.
+/// Queues an item for an I/O thread; after stop(), for a blocking thread. Requires mutex_.
+WINSVC_INLINE void thread_pool::enqueue_step(work_item& item) noexcept {
+  steps_.push_back(item);
+  step_count_.store(steps_.size());
+  if (stopping_) work_available_.notify_one();
+  else source_.notify();
+}
+
+/// Wakes or starts a thread for the queue of handlers. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
-  if (queue_.empty()) return;
+  if (blocking_.empty()) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
+}
+/// Wakes or starts a thread for the queue of streams. Requires mutex_.
+WINSVC_INLINE void thread_pool::ensure_stream_threads() {
+  if (streams_.empty()) return;
+  // One thread for each item, and one that remains for handlers.
+  if (!shortage_ && idle_count_ + starting_count_ < streams_.size() + 1) start_thread(false);
+  if (idle_count_ > 0) work_available_.notify_one();
 }
 /// Wakes or starts a thread for the role io, if there are too few. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_io_threads() {
   if (stopping_ || io_count_ >= limits_.io_threads) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else start_thread(true);
+  if (io_count_ == 0) reserve_needed_.notify_one();
 }
 
-/// Demotes an I/O thread that will not return soon and queues the rest of its batch. Requires mutex_.
+/// Demotes an I/O thread that will not return soon and submits the rest of its batch as steps. Requires mutex_.
 WINSVC_INLINE void thread_pool::offload_batch(pool_thread& thread) {
   if (!thread.is_io.exchange(false)) return;
   --io_count_;
-  while (void* const user_data = next_in_batch(thread)) {
-    if (!source_.claim(user_data)) continue;
-    while (!enqueue(user_data)) std::this_thread::sleep_for(scan_interval);
+  while (work_item* const item = next_in_batch(thread)) {
+    if (source_.claim(*item)) enqueue_step(*item);
   }
   ensure_io_threads();
   ensure_blocking_threads();
+  if (!steps_.empty() && !stopping_) source_.notify();  // this thread may have taken the last notification
 }
 
 WINSVC_INLINE void thread_pool::begin_blocking() {
   pool_thread& thread = *current_thread();
   const std::lock_guard lock(mutex_);
+  if (&thread == &reserve_) return;
   --thread_count_;
   offload_batch(thread);
   ensure_blocking_threads();
@@ -386,7 +546,7 @@ WINSVC_INLINE void thread_pool::begin_blocking() {
 
 WINSVC_INLINE void thread_pool::end_blocking() {
   const std::lock_guard lock(mutex_);
-  ++thread_count_;
+  if (current_thread() != &reserve_) ++thread_count_;
 }
 
 WINSVC_INLINE std::size_t thread_pool::size() const {
@@ -407,7 +567,7 @@ WINSVC_INLINE void thread_pool::wake_monitor() {
 WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   constexpr int max_quiet_scans = 10;
   for (int quiet_scans = 0;;) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock_.now();
     auto next = source_.run_timers(now);
     if (scanning_.load()) {
       quiet_scans = scan_threads() ? 0 : quiet_scans + 1;
@@ -418,18 +578,25 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
       }
       if (scanning_.load()) next = (std::min)(next, now + scan_interval);
     }
+    join_finished();
     std::unique_lock lock(monitor_mutex_);
-    const auto is_requested = [this] { return wake_requested_ || monitor_stopping_; };
-    if (next == (time_point::max)()) monitor_wakeup_.wait(lock, is_requested);
-    else monitor_wakeup_.wait_until(lock, next, is_requested);
+    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || clock_.now() < next))
+      clock_.wait_until(monitor_wakeup_, lock, next);
     wake_requested_ = false;
     if (monitor_stopping_) return;
   }
 }
 
-/// Demotes blocked I/O threads, and starts a blocking thread if the queue does not move. Returns false if no
-/// I/O thread is busy and the queue is empty.
+/// Returns false if no I/O thread is busy, the queues are empty and no thread is missing.
 WINSVC_INLINE bool thread_pool::scan_threads() {
+  const bool io_busy = scan_io_threads();
+  const bool queues_busy = scan_queues();
+  return io_busy || queues_busy;
+}
+
+/// Demotes I/O threads that are blocked or compute for long.
+WINSVC_INLINE bool thread_pool::scan_io_threads() {
+  constexpr int max_unchanged_scans = 3;  // a thread on a busy system may wait some milliseconds for a processor
   bool busy = false;
   const std::lock_guard lock(mutex_);
   for (auto& thread : threads_) {
@@ -439,37 +606,73 @@ WINSVC_INLINE bool thread_pool::scan_threads() {
     const bool serves = sequence % 2 == 1;
     busy = busy || moved || serves;
     thread.unchanged_scans = moved || !serves ? 0 : thread.unchanged_scans + 1;
-    if (thread.unchanged_scans == 0) continue;
-    // A sleeping thread is demoted at once. A running one may wait for a processor, and another thread would make that
-    // worse, so it is demoted after 5 scans.
-    const bool sleeps = os::is_thread_blocked(thread.os_thread_id).value_or(thread.unchanged_scans > 1);
-    if (!sleeps && thread.unchanged_scans < 5) continue;
-    source_.on_slow(thread.current_item.load(std::memory_order_acquire));
+    if (thread.unchanged_scans < max_unchanged_scans) continue;
+    source_.on_slow(*thread.current_item.load(std::memory_order_acquire));
     offload_batch(thread);
   }
-  if (!queue_.empty()) {
-    busy = true;
-    // If no item was dequeued since the last scan, all threads are in handlers. Another thread helps if the handlers
-    // block, but not if they compute.
-    if (idle_count_ > 0) {
-      work_available_.notify_one();
-    } else if (dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads && !is_cpu_bound()) {
-      start_thread(false);
-    }
-  }
-  dequeued_at_last_scan_ = dequeued_count_;
   return busy;
 }
 
-/// True if the blocking threads occupy all processors. Requires mutex_.
-WINSVC_INLINE bool thread_pool::is_cpu_bound() const {
-  const std::size_t processors = (std::max)(limits_.io_threads, std::size_t{1});
-  std::size_t running = 0;
-  for (const auto& thread : threads_) {
-    if (thread.is_io.load(std::memory_order_relaxed) || thread.sequence.load() % 2 == 0) continue;
-    if (!os::is_thread_blocked(thread.os_thread_id).value_or(true) && ++running >= processors) return true;
+/// Starts a blocking thread if the queue of handlers does not move, and tries again to create threads that are missing.
+WINSVC_INLINE bool thread_pool::scan_queues() {
+  bool busy = false, stuck = false;
+  {
+    const std::lock_guard lock(mutex_);
+    busy = !steps_.empty() || !blocking_.empty() || !streams_.empty() || shortage_;
+    // If no item was dequeued since the last scan, all threads are in handlers.
+    if (!blocking_.empty() && idle_count_ > 0) work_available_.notify_one();
+    else stuck = !blocking_.empty() && dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads;
+    if (!steps_.empty() && !stopping_) source_.notify();
+    dequeued_at_last_scan_ = dequeued_count_;
   }
-  return false;
+  if (stuck && growth_helps()) {
+    const std::lock_guard lock(mutex_);
+    start_thread(false);
+  }
+  retry_in_shortage(clock_.now());
+  return busy;
+}
+
+/// True if another thread helps: it does if the handlers block, but not if they compute. Called on the monitor thread,
+/// which reads the CPU times without mutex_.
+WINSVC_INLINE bool thread_pool::growth_helps() {
+  constexpr std::size_t max_sampled = 64;  // bounds the number of system calls; the first threads are the oldest
+  std::array<pool_thread*, max_sampled> sampled;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& thread : threads_) {
+      if (count == max_sampled) break;
+      if (thread.is_io.load(std::memory_order_relaxed) || thread.sequence.load() % 2 == 0) continue;
+      sampled[count++] = &thread;
+    }
+  }
+  load_tally tally;
+  const auto now = clock_.now();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto cpu = sampled[i]->cpu_clock.cpu_time();
+    if (cpu) sampled[i]->load.sample(now, *cpu);
+    tally.add(cpu ? sampled[i]->load.state() : load_state::blocked);
+  }
+  return tally.allows_growth((std::max)(limits_.io_threads, std::size_t{1}));
+}
+
+/// While threads cannot be created, tries again and reports the shortage.
+WINSVC_INLINE void thread_pool::retry_in_shortage(time_point now) {
+  if (now < next_retry_) return;
+  thread_shortage numbers;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!shortage_ || stopping_) return;
+    next_retry_ = now + shortage_interval;
+    shortage_ = false;
+    ensure_io_threads();
+    ensure_blocking_threads();
+    ensure_stream_threads();
+    if (!shortage_) return;
+    numbers = {threads_.size(), blocking_.size(), streams_.size()};
+  }
+  source_.on_thread_shortage(numbers);
 }
 
 WINSVC_INLINE void thread_pool::stop_monitor() {
@@ -487,6 +690,7 @@ WINSVC_INLINE void thread_pool::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     work_available_.notify_all();
+    reserve_needed_.notify_all();
   }
   source_.wake();
   stop_monitor();
@@ -494,6 +698,7 @@ WINSVC_INLINE void thread_pool::stop() {
     if (thread.handle.joinable()) thread.handle.join();
   }
   threads_.clear();
+  if (reserve_.handle.joinable()) reserve_.handle.join();
 }
 
 WINSVC_INLINE void thread_pool::abandon() {
@@ -503,6 +708,7 @@ WINSVC_INLINE void thread_pool::abandon() {
   for (auto& thread : threads_) {
     if (thread.handle.joinable()) thread.handle.detach();
   }
+  if (reserve_.handle.joinable()) reserve_.handle.detach();
 }
 
 }  // namespace detail::server

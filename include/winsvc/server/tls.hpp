@@ -144,7 +144,7 @@ class tls_transport final : public http::socket_transport {
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (;;) {
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
@@ -160,7 +160,7 @@ class tls_transport final : public http::socket_transport {
 
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (bool last = false;; ) {  // a record may arrive in parts, and no part ends the wait
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
@@ -199,7 +199,7 @@ class tls_transport final : public http::socket_transport {
   }
 
   http::stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
+    const auto deadline = clock::system().now() + limit;
     for (;;) {
       const auto woken = drain_->wait_for(socket_, time_until(deadline));
       if (woken == os::waker::outcome::woken) return http::stream_event::draining;
@@ -237,12 +237,11 @@ class tls_transport final : public http::socket_transport {
   [[nodiscard]] bool is_encrypted() const noexcept override { return true; }
 
  private:
-  using steady = std::chrono::steady_clock;
   enum class wait_need { nothing, read, write, closed, failed };  // result of a library call: what it waits for
   enum class state { handshaking, ready, broken };
 
-  [[nodiscard]] static std::chrono::milliseconds time_until(steady::time_point deadline) noexcept {
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
+  [[nodiscard]] static std::chrono::milliseconds time_until(clock::time_point deadline) noexcept {
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
     return (std::max)(remaining, std::chrono::milliseconds(0));
   }
   [[nodiscard]] static os::transfer outcome(wait_need need) noexcept {

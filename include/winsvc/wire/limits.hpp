@@ -37,12 +37,19 @@ struct limits {
   std::chrono::milliseconds body_timeout = std::chrono::seconds(20);  ///< base time of a body; see body_deadline
   std::uint64_t body_bytes_per_second = 1024;                         ///< minimum rate of a client
   std::chrono::milliseconds write_timeout = std::chrono::seconds(20);  ///< without progress: the client does not read
+  std::uint64_t response_bytes_per_second = 1024;  ///< minimum rate of a client that reads, after `write_timeout`
+
+  // Memory, for all clients together. Slow clients must not use up the memory of the process. 0: no limit.
+  std::uint64_t buffered_body_bytes = 256 * 1024 * 1024;  ///< of bodies that arrive; else 503
+  std::uint64_t unsent_bytes = 256 * 1024 * 1024;         ///< of responses that clients have not read; else 503
 
   // Connections and threads.
-  std::size_t connections = 10'000;         ///< open connections; else 503
+  std::size_t connections = 10'000;         ///< open connections; then the oldest idle one is closed, else 503
   std::size_t connections_per_address = 0;  ///< 0: no limit; else 429. Clients behind one proxy have its address
   std::size_t threads = 256;                ///< threads in handlers; without streams, WebSockets and large bodies
   std::size_t queue = 1000;                 ///< requests that wait for a thread; else 503
+  std::size_t streams = 10'000;             ///< event streams and other streams, each with its own thread; else 503
+  std::size_t body_threads = 256;           ///< uploads and bodies after `100 Continue`, each with its thread; else 503
 
   // WebSockets.
   std::size_t websockets = 1000;                      ///< open sessions, each with its own thread; else 503
@@ -53,8 +60,17 @@ struct limits {
 
   /// Returns the time limit of a body of `bytes`: `body_timeout` plus the time at the minimum rate.
   [[nodiscard]] std::chrono::milliseconds body_deadline(std::uint64_t bytes) const noexcept {
-    const auto rate = body_bytes_per_second == 0 ? 1 : body_bytes_per_second;
-    return body_timeout + std::chrono::seconds(bytes / rate);
+    return body_timeout + time_at_rate(bytes, body_bytes_per_second);
+  }
+  /// Returns the time limit after which a client must have read `bytes`: `write_timeout` plus the time at the minimum
+  /// rate.
+  [[nodiscard]] std::chrono::milliseconds response_deadline(std::uint64_t bytes) const noexcept {
+    return write_timeout + time_at_rate(bytes, response_bytes_per_second);
+  }
+
+ private:
+  [[nodiscard]] static std::chrono::milliseconds time_at_rate(std::uint64_t bytes, std::uint64_t rate) noexcept {
+    return std::chrono::milliseconds(bytes * 1000 / (rate == 0 ? 1 : rate));
   }
 };
 

@@ -1,4 +1,5 @@
-// The engine, for tests/bench/engine.py: `ours PORT`. It serves until its standard input closes.
+// The engine, for tests/bench/engine.py and tests/bench/crowds.py: `ours PORT`. It serves until its standard input
+// closes.
 #include <winsvc.hpp>
 
 #include <chrono>
@@ -23,6 +24,11 @@ int main(int count, char** arguments) {
       method::get, "/json", [] { return winsvc::reply::with("{\"hello\":\"world\"}", "application/json"); }, here);
   routes.add(method::post, "/body", [](const request& req) { return std::to_string(req.body.size()); }, here);
   routes.add(method::get, "/large", [&large] { return large; }, here);
+  routes.add(method::get, "/events", [] {
+    return winsvc::reply::events([](winsvc::event_stream& out) {
+      while (out.send("tick") && out.wait_for(std::chrono::seconds(10))) {}
+    });
+  }, here);
   routes.add(method::get, "/sleep", [] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     return "slept";

@@ -28,21 +28,29 @@ class epoll_poller {
     std::atomic<bool> hung_up{false};
   };
 
-  epoll_poller() noexcept : poll_(::epoll_create1(EPOLL_CLOEXEC)), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  epoll_poller() noexcept
+      : poll_(::epoll_create1(EPOLL_CLOEXEC)),
+        wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        notification_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!is_open()) return;
     epoll_event event{};
     event.events = EPOLLIN;  // level-triggered and never read: stays ready
-    if (is_open()) ::epoll_ctl(poll_, EPOLL_CTL_ADD, wakeup_, &event);
+    ::epoll_ctl(poll_, EPOLL_CTL_ADD, wakeup_, &event);
+    event.events = EPOLLIN | EPOLLET;  // never read: each write is one edge
+    event.data.ptr = &notification_;
+    ::epoll_ctl(poll_, EPOLL_CTL_ADD, notification_, &event);
   }
   ~epoll_poller() {
-    if (poll_ != -1) ::close(poll_);
-    if (wakeup_ != -1) ::close(wakeup_);
+    for (const int fd : {poll_, wakeup_, notification_}) {
+      if (fd != -1) ::close(fd);
+    }
   }
   epoll_poller(const epoll_poller&) = delete;
   epoll_poller& operator=(const epoll_poller&) = delete;
 
   static constexpr bool supports_write_wait = true;
 
-  [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && wakeup_ != -1; }
+  [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && wakeup_ != -1 && notification_ != -1; }
 
   bool add(registration& registered, tcp_socket::native_handle s, void* user_data) noexcept {
     registered.socket = s;
@@ -52,7 +60,9 @@ class epoll_poller {
     return update_registration(registered, EPOLL_CTL_ADD);
   }
   void arm(registration& registered, poll_for event, std::string_view = {}) noexcept {
-    if (registered.armed == event) return;  // the kernel reports an edge since the last receive or send
+    // The kernel reports an edge since the last receive. A send may also fail for want of memory in the kernel, with
+    // room in the socket buffer: then only a new registration reports the socket.
+    if (registered.armed == event && event != poll_for::writable) return;
     registered.armed = event;
     update_registration(registered, EPOLL_CTL_MOD);
   }
@@ -71,7 +81,7 @@ class epoll_poller {
     return add(registered, listener.native(), user_data);
   }
   /// Registers again: the caller may have stopped accepting while clients were waiting.
-  void arm_accept(registration& registered) noexcept { update_registration(registered, EPOLL_CTL_MOD); }
+  bool arm_accept(registration& registered) noexcept { return update_registration(registered, EPOLL_CTL_MOD); }
   [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept {
     return accept_from(registered.socket);
   }
@@ -85,18 +95,21 @@ class epoll_poller {
     std::size_t reported = 0;
     for (int i = 0; i < count; ++i) {
       if (events[i].data.ptr == nullptr) return 0;
+      if (events[i].data.ptr == &notification_) continue;
       auto& registered = *static_cast<registration*>(events[i].data.ptr);
       if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) registered.hung_up.store(true);
       user_data[reported++] = registered.user_data.load(std::memory_order_relaxed);
     }
     return reported;
   }
-  void wake() noexcept {
-    const std::uint64_t increment = 1;
-    if (wakeup_ != -1) static_cast<void>(!::write(wakeup_, &increment, sizeof increment));
-  }
+  void wake() noexcept { signal(wakeup_); }
+  void notify() noexcept { signal(notification_); }
 
  private:
+  static void signal(int event) noexcept {
+    const std::uint64_t increment = 1;
+    if (event != -1) static_cast<void>(!::write(event, &increment, sizeof increment));
+  }
   bool update_registration(registration& registered, int operation) noexcept {
     epoll_event event{};
     event.data.ptr = &registered;
@@ -106,7 +119,7 @@ class epoll_poller {
     return ::epoll_ctl(poll_, operation, static_cast<int>(registered.socket), &event) == 0;
   }
 
-  int poll_, wakeup_;
+  int poll_, wakeup_, notification_;
 };
 
 }  // namespace detail::os

@@ -26,6 +26,7 @@
   #include <unistd.h>
 
   #if WINSVC_OS_LINUX
+    #include <linux/filter.h>
     #include <sched.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>

@@ -42,10 +42,13 @@ WINSVC_INLINE std::optional<std::string> real_path_of(const std::string& path) {
 
 WINSVC_INLINE bool is_missing(std::uint32_t code) noexcept { return code == ENOENT || code == ENOTDIR; }
 
-WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
+WINSVC_INLINE sys_result<std::string> real_folder(const std::string& path) {
   struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return std::nullopt;
-  return real_path_of(path);
+  if (::stat(path.c_str(), &info) != 0) return errno_failure();
+  if (!S_ISDIR(info.st_mode)) return sys_failure(ENOTDIR);
+  auto real = real_path_of(path);
+  if (!real) return errno_failure();
+  return *std::move(real);
 }
 
 WINSVC_INLINE sys_result<input_file> input_file::open(const std::string& path) {

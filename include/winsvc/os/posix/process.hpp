@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "winsvc/base/text.hpp"
@@ -30,11 +31,6 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
-
-  #if WINSVC_OS_LINUX
-  #else
-std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
-  #endif
 
 /// Reads the first `capacity` bytes of a file in /proc; empty after an error.
 std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept;
@@ -162,20 +158,18 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
-/// Reads the state in /proc (proc_pid_stat(5)): "number (name) state ...". The name may contain any character, so the
-/// last ") " ends it.
-WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
-  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (file == -1) return std::nullopt;
-  char text[256];
-  const auto received = ::read(file, text, sizeof text);
-  ::close(file);
-  const std::string_view line(text, received > 0 ? static_cast<std::size_t>(received) : 0);
-  const auto end = line.rfind(") ");
-  if (end == line.npos || end + 2 >= line.size()) return std::nullopt;
-  return line[end + 2] != 'R';
+WINSVC_INLINE void thread_clock::attach() noexcept {
+  clockid_t id{};
+  if (::pthread_getcpuclockid(::pthread_self(), &id) != 0) return;
+  native_.store(static_cast<std::intptr_t>(id));
+  attached_.store(true, std::memory_order_release);
+}
+WINSVC_INLINE std::optional<std::chrono::nanoseconds> thread_clock::cpu_time() const noexcept {
+  timespec time{};
+  if (!attached_.load(std::memory_order_acquire) ||
+      ::clock_gettime(static_cast<clockid_t>(native_.load(std::memory_order_relaxed)), &time) != 0)
+    return std::nullopt;
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace detail::os
@@ -188,7 +182,8 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return 0; }
-WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
+WINSVC_INLINE void thread_clock::attach() noexcept {}
+WINSVC_INLINE std::optional<std::chrono::nanoseconds> thread_clock::cpu_time() const noexcept { return std::nullopt; }
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -197,6 +192,21 @@ WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { re
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
+
+WINSVC_INLINE thread_clock::~thread_clock() = default;
+
+WINSVC_INLINE std::size_t raise_descriptor_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  }
+  return limit.rlim_cur == RLIM_INFINITY ? 0 : static_cast<std::size_t>(limit.rlim_cur);
+}
+WINSVC_INLINE bool is_resource_shortage(std::uint32_t code) noexcept {
+  return code == EMFILE || code == ENFILE || code == ENOMEM || code == EAGAIN || code == ENOBUFS;
+}
 
 WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept {
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);

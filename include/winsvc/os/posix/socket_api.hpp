@@ -25,6 +25,8 @@ using length_type = socklen_t;
 void initialize() noexcept;
 [[nodiscard]] std::uint32_t last_error() noexcept;
 [[nodiscard]] bool would_block(std::uint32_t code) noexcept;
+/// True if a signal has interrupted the call: repeat it. An edge of the poller does not come again.
+[[nodiscard]] bool is_interrupted(std::uint32_t code) noexcept;
 /// True if a non-blocking connect has started and is in progress.
 [[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
 /// Converts the errors of a listen address to the Windows codes that the table of hints contains.
@@ -51,6 +53,9 @@ bool set_nonblocking(socket_type s) noexcept;
 bool set_exclusive_bind(socket_type s) noexcept;
 
 [[nodiscard]] socket_type accept(socket_type listener) noexcept;
+/// Makes a listener ignore new clients, so that they see a refused connection when it is closed; clients that have
+/// connected can still be accepted.
+void ignore_new_clients(socket_type listener) noexcept;
 
 void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
 void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
@@ -78,6 +83,7 @@ WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint
 WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
   return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
 }
+WINSVC_INLINE bool is_interrupted(std::uint32_t code) noexcept { return code == EINTR; }
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
   switch (code) {
@@ -109,12 +115,32 @@ WINSVC_INLINE bool set_exclusive_bind(socket_type s) noexcept {
 }
 
 WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
+  socket_type s = -1;
+  do {
   #if WINSVC_OS_LINUX
-  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    s = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   #else
-  const int s = ::accept(listener, nullptr, nullptr);
-  if (s != -1) disable_inherit(s), set_nonblocking(s);
+    s = ::accept(listener, nullptr, nullptr);
+    if (s != -1) disable_inherit(s), set_nonblocking(s);
+  #endif
+  } while (s == -1 && is_interrupted(last_error()));
   return s;
+}
+
+/// On Linux, a packet filter drops each SYN: the client tries again and finds the port closed. Without the filter, a
+/// client that connects between the last accept and the close would be reset. Source: socket(7), SO_ATTACH_FILTER.
+WINSVC_INLINE void ignore_new_clients([[maybe_unused]] socket_type listener) noexcept {
+  #if WINSVC_OS_LINUX
+  constexpr std::uint32_t flags_offset = 13, syn_and_ack = 0x12, syn = 0x02, accept_all = 0xFFFFFFFF;
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_offset),  // flags of the TCP header, at which the packet begins
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn_and_ack),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, accept_all),
+  };
+  const sock_fprog filter{sizeof program / sizeof program[0], program};
+  ::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
   #endif
 }
 

@@ -53,12 +53,15 @@ WINSVC_INLINE bool is_missing(std::uint32_t code) noexcept {
   return code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_INVALID_NAME;
 }
 
-WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
+WINSVC_INLINE sys_result<std::string> real_folder(const std::string& path) {
   const unique_handle folder(::CreateFileW(wide_path(path).c_str(), 0, share_mode_all, nullptr, OPEN_EXISTING,
                                            FILE_FLAG_BACKUP_SEMANTICS, nullptr));  // required to open a folder
   BY_HANDLE_FILE_INFORMATION info{};
-  if (!folder || !::GetFileInformationByHandle(folder.get(), &info)) return std::nullopt;
-  return (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? real_path_of(folder.get()) : std::nullopt;
+  if (!folder || !::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) return sys_failure(ERROR_DIRECTORY);
+  auto real = real_path_of(folder.get());
+  if (!real) return sys_failure(::GetLastError());
+  return *std::move(real);
 }
 
 WINSVC_INLINE sys_result<input_file> input_file::open(const std::string& path) {

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/tcp.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
@@ -83,14 +84,15 @@ class iocp_poller {
   }
 
   bool add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept;
-  void arm_accept(registration& registered) noexcept;
+  bool arm_accept(registration& registered) noexcept;
   [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept;
 
   std::size_t wait(void** user_data, std::size_t capacity) noexcept;
   void wake() noexcept {
     stopping_.store(true);
-    ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);
+    notify();
   }
+  void notify() noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, nullptr); }
   /// Waits until all operations have completed, at most 2 s. Call it before registrations are freed.
   void wait_for_pending() noexcept;
 
@@ -174,21 +176,25 @@ WINSVC_INLINE std::size_t iocp_poller::wait(void** user_data, std::size_t capaci
     const auto max_entries = static_cast<ULONG>((std::min)(capacity, limit));
     if (!::GetQueuedCompletionStatusEx(port_, entries, max_entries, &count, INFINITE, FALSE)) count = 0;
     std::size_t reported = 0;
+    bool notified = false;
     for (ULONG i = 0; i < count; ++i) {
-      if (!entries[i].lpOverlapped) continue;  // the packet of `wake`
+      if (!entries[i].lpOverlapped) {  // the packet of `wake` or `notify`
+        notified = true;
+        continue;
+      }
       auto& completed = *reinterpret_cast<operation*>(entries[i].lpOverlapped);
       void* const owner_data = completed.owner->user_data.load();
       on_completion(completed, entries[i].dwNumberOfBytesTransferred);
       user_data[reported++] = owner_data;
     }
-    if (stopping_.load()) ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);  // for the next waiting thread
-    if (reported > 0 || stopping_.load()) return reported;
+    if (stopping_.load()) notify();  // for the next waiting thread
+    if (reported > 0 || notified || stopping_.load()) return reported;
   }
 }
 
 WINSVC_INLINE void iocp_poller::wait_for_pending() noexcept {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  while (port_ && pending_.load() > 0 && std::chrono::steady_clock::now() < deadline) {
+  const auto deadline = clock::system().now() + std::chrono::seconds(2);
+  while (port_ && pending_.load() > 0 && clock::system().now() < deadline) {
     OVERLAPPED_ENTRY entry{};
     ULONG count = 0;
     constexpr DWORD wait_ms = 20;
@@ -209,21 +215,24 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
                     sizeof accept_ex_, &bytes, nullptr, nullptr) == 0;
 }
 
-WINSVC_INLINE void iocp_poller::arm_accept(registration& registered) noexcept {
-  if (registered.pending.load() > 0) return;
+WINSVC_INLINE bool iocp_poller::arm_accept(registration& registered) noexcept {
+  if (registered.pending.load() > 0) return true;
+  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
+  // A failure is not reported as an event: the caller would try again at once, and without end.
+  if (!registered.accepted_socket.is_open()) return false;
   begin_operation(registered);
   registered.accept.overlapped = OVERLAPPED{};
-  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
   DWORD received = 0;
   constexpr DWORD address_size = sizeof registered.addresses / 2;
-  registered.accepting.store(registered.accepted_socket.is_open());
-  if (!registered.accepted_socket.is_open() ||
-      (!accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0,
-                   address_size, address_size, &received, &registered.accept.overlapped) &&
-       ::WSAGetLastError() != ERROR_IO_PENDING)) {
-    registered.accepting.store(false);
-    post_failure(registered.accept);
-  }
+  registered.accepting.store(true);
+  if (accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0,
+                 address_size, address_size, &received, &registered.accept.overlapped) ||
+      ::WSAGetLastError() == ERROR_IO_PENDING)
+    return true;
+  registered.accepting.store(false);
+  --pending_;
+  --registered.pending;
+  return false;
 }
 
 WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registered) noexcept {

@@ -26,8 +26,6 @@ namespace detail::os {
 
 std::vector<std::string> arguments(int, char**);
 
-std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
-
 void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                   std::string_view text) noexcept;
 
@@ -71,7 +69,45 @@ WINSVC_INLINE std::size_t processor_count() noexcept {
   return (std::max)(count, std::size_t{1});
 }
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
-WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
+
+WINSVC_INLINE thread_clock::~thread_clock() {
+  if (attached_.load()) ::CloseHandle(reinterpret_cast<HANDLE>(native_.load()));
+}
+WINSVC_INLINE void thread_clock::attach() noexcept {
+  HANDLE handle = nullptr;
+  if (!::DuplicateHandle(::GetCurrentProcess(), ::GetCurrentThread(), ::GetCurrentProcess(), &handle,
+                         THREAD_QUERY_LIMITED_INFORMATION, FALSE, 0))
+    return;
+  native_.store(reinterpret_cast<std::intptr_t>(handle));
+  attached_.store(true, std::memory_order_release);
+}
+WINSVC_INLINE std::optional<std::chrono::nanoseconds> thread_clock::cpu_time() const noexcept {
+  FILETIME created{}, ended{}, kernel{}, user{};
+  if (!attached_.load(std::memory_order_acquire) ||
+      !::GetThreadTimes(reinterpret_cast<HANDLE>(native_.load(std::memory_order_relaxed)), &created, &ended, &kernel,
+                        &user))
+    return std::nullopt;
+  const auto nanoseconds_of = [](const FILETIME& time) {  // steps of 100 ns
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(time.dwHighDateTime) << 32 | time.dwLowDateTime) * 100;
+  };
+  return std::chrono::nanoseconds(nanoseconds_of(kernel) + nanoseconds_of(user));
+}
+
+WINSVC_INLINE std::size_t raise_descriptor_limit() noexcept { return 0; }
+WINSVC_INLINE bool is_resource_shortage(std::uint32_t code) noexcept {
+  switch (code) {
+    case ERROR_TOO_MANY_OPEN_FILES:
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_WORKING_SET_QUOTA:
+    case ERROR_COMMITMENT_LIMIT:
+    case WSAEMFILE:
+    case WSAENOBUFS: return true;
+    default: return false;
+  }
+}
+
 
 WINSVC_INLINE process_usage query_process_usage() noexcept {
   using namespace std::chrono;

@@ -29,6 +29,10 @@ void initialize() noexcept;
 [[nodiscard]] bool would_block(std::uint32_t code) noexcept;
 /// True if a non-blocking connect has started and is in progress.
 [[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
+/// A call on Windows is not interrupted.
+[[nodiscard]] bool is_interrupted(std::uint32_t) noexcept;
+/// Windows has no function for it.
+void ignore_new_clients(socket_type) noexcept;
 /// Returns the code unchanged; on POSIX it converts errno.
 [[nodiscard]] std::uint32_t to_win32_error(std::uint32_t code) noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int code) noexcept;
@@ -82,6 +86,8 @@ WINSVC_INLINE void initialize() noexcept {
 }
 WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
 WINSVC_INLINE bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+WINSVC_INLINE bool is_interrupted(std::uint32_t) noexcept { return false; }
+WINSVC_INLINE void ignore_new_clients(socket_type) noexcept {}
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept { return code; }
 WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
