@@ -24,16 +24,19 @@ WIDTH = 120
 # The only exception, in one direction: a request head contains a method and a path.
 SAME_FLOOR = {("wire", "route")}
 
+# WINSVC_TYPE and WINSVC_ENUM expand in the app, so the macros that they use remain defined.
+MACROS_OF_TYPES = (
+    "WINSVC_TYPE", "WINSVC_ENUM",
+    *(f"WINSVC_DETAIL_{part}" for part in (
+        "CLOSE", "DROP_WINSVC_DETAIL_OPEN", "EACH", "EXPAND", "MEMBER", "OPEN", "PASTE", "PICK", "VALUE", "VISIT",
+        "VISIT_1", *range(1, 41))),
+)
 # The only macros that may be defined after #include <winsvc.hpp>.
 PUBLIC_MACROS = (
     "WINSVC_APP_VERSION", "WINSVC_ASSERT", "WINSVC_AUTOLINK", "WINSVC_HTTPLIB", "WINSVC_IMPLEMENTATION", "WINSVC_JSON",
     "WINSVC_MAIN", "WINSVC_PART", "WINSVC_SEPARATE", "WINSVC_TESTING", "WINSVC_VERSION",
     "WINSVC_VERSION_MAJOR", "WINSVC_VERSION_MINOR", "WINSVC_VERSION_PATCH", "WINSVC_VERSION_STRING",
-    "WINSVC_TYPE", "WINSVC_ENUM",
-    # The two macros expand in the app, so the macros that they use remain.
-    *(f"WINSVC_DETAIL_{part}" for part in (
-        "CLOSE", "DROP_WINSVC_DETAIL_OPEN", "EACH", "EXPAND", "MEMBER", "OPEN", "PASTE", "PICK", "VALUE", "VISIT",
-        "VISIT_1", *range(1, 41))),
+    *MACROS_OF_TYPES,
 )
 KEPT_PLATFORM_MACROS = {"_WIN32_WINNT"}  # selects the SDK version; the SDK headers have already used it
 

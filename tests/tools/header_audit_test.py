@@ -159,7 +159,7 @@ constexpr const char* other() { return "small \\" slots"; }
 
     def test_a_public_macro_whose_value_is_undefined_at_the_end_is_reported(self):
         self.change("winsvc/config/options.hpp", "AUTOLINK 0", "AUTOLINK WINSVC_INTERNAL")
-        self.assert_violation("winsvc/config/options.hpp:8", "WINSVC_AUTOLINK", "its value is WINSVC_INTERNAL")
+        self.assert_violation("winsvc/config/options.hpp:9", "WINSVC_AUTOLINK", "its value is WINSVC_INTERNAL")
 
     def test_an_undef_of_an_unknown_macro_is_reported(self):
         self.change("winsvc/config/undef.hpp", "#undef", "#undef WINSVC_GONE\n#undef")

@@ -10,6 +10,8 @@ import tempfile
 import unittest
 
 AMALGAMATE = pathlib.Path(__file__).resolve().parents[2] / "tools" / "amalgamate"
+sys.path.insert(0, str(AMALGAMATE.parent))
+from header_audit import MACROS_OF_TYPES  # noqa: E402
 
 VERSION = """// The version.
 #pragma once
@@ -39,7 +41,7 @@ OPTIONS = """// The options.
 #define WINSVC_BODIES_HTTP 1
 #define WINSVC_SEES_ALL 1
 #define WINSVC_INTERNAL 1
-"""
+""" + "".join(f"#define {name} 1\n" for name in MACROS_OF_TYPES)
 BODIES_LINE = "// " + "-" * 117
 TEXT = """// Text: strings, and more. Not read here.
 #pragma once
