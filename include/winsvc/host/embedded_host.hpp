@@ -79,7 +79,7 @@ namespace detail::host {
 WINSVC_INLINE void embedded_run::start() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(started_, true)) return;
-  thread_ = std::thread([this] {
+  thread_ = os::start_thread([this] {
     const auto run_parts = std::make_shared<parts>();
     std::optional<error> failure;
     try {

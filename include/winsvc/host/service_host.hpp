@@ -98,6 +98,7 @@ class service_host {
   std::string state_file_;        // empty: no state is saved
   std::string data_folder_;
   std::string log_folder_;  // empty: no dump is written
+  std::string crash_sentence_;  // used by the report thread only
   std::shared_ptr<log::rotating_file_sink> log_file_;
   std::atomic<clock::system_time> log_failed_at_{};  // begin of the current failure; a value that orders nothing else
   status_reporter report_{
@@ -247,19 +248,14 @@ WINSVC_INLINE void service_host::report_log_error(std::uint32_t code) {
                "the log file cannot be written: " + os::system_error_message(code) + " (" + std::to_string(code) + ")");
 }
 
-/// Describes a crash, with the requests and hooks that were running.
-WINSVC_INLINE std::string crash_sentence(const os::crash_report& report) {
-  const std::string running = os::running_activities();
-  return "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
-}
-
 /// Reports a crash in the event log, the state file and the log, in this order: the thread may hold any lock, so each
 /// step may block.
 WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& report) {
-  const std::string sentence = crash_sentence(report);
-  report_event(scm::service_event::crashed, name_ + ' ' + sentence);
-  write_failure(sentence);
-  log.error(sentence);
+  const std::string running = os::running_activities();
+  crash_sentence_ = "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
+  report_event(scm::service_event::crashed, name_ + ' ' + crash_sentence_);
+  write_failure(crash_sentence_);
+  log.error(crash_sentence_);
   log.flush();
 }
 
@@ -268,7 +264,7 @@ WINSVC_INLINE void service_host::on_dump(logger& log, const os::crash_report& re
   const bool is_written = !report.dump.empty();
   const std::string reason =
       os::system_error_message(report.dump_error) + " (" + std::to_string(report.dump_error) + ")";
-  write_failure(crash_sentence(report) + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
+  write_failure(crash_sentence_ + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
   if (is_written) log.info("wrote the minidump " + report.dump);
   else log.error("the minidump cannot be written to '" + log_folder_ + "': " + reason);
   log.flush();
