@@ -31,9 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     detail::log::log_query query;
     query.min_level = entry.level;
     query.since = entry.time;
-    require(matches(query, *header), "an entry matches its own level and time");
+    require(detail::log::matches(query, *header), "an entry matches its own level and time");
     query.since = entry.time + std::chrono::milliseconds(1);
-    require(!matches(query, *header), "an entry does not match a later time");
+    require(!detail::log::matches(query, *header), "an entry does not match a later time");
     for (auto line_end = written.find('\n'); line_end != written.npos; line_end = written.find('\n', line_end + 1))
       require(!parse_log_line(std::string_view(written).substr(line_end + 1)), "a text adds no entry");
   }

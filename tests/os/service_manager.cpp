@@ -31,6 +31,7 @@ class close_recorder final : public detail::os::service_manager {
   detail::os::sys_result<std::string> query_security(raw_handle) override { return detail::os::sys_failure(50); }
   detail::os::sys_result<void> change_security(raw_handle, const std::string&) override { return {}; }
   detail::os::sys_result<void> delete_service(raw_handle) override { return {}; }
+  detail::os::sys_result<std::vector<std::string>> list_services(raw_handle) override { return detail::os::sys_failure(50); }
   void close(raw_handle handle) noexcept override { closed.push_back(handle); }
   detail::os::sys_result<void> add_event_source(const std::string&) override { return {}; }
   detail::os::sys_result<void> remove_event_source(const std::string&) override { return {}; }
