@@ -7,8 +7,8 @@ The engine (tests/bench/servers/ours.cpp) runs under valgrind and under strace. 
 connection. The cost of a request is the difference between a long run and a short run, divided by the number of
 additional requests. Unlike times, these figures repeat on a busy machine.
 
-tests/budget/bars.json has the stored figures. A figure more than a tenth above its stored figure is a failure. --update
-stores the figures of this run.
+tests/budget/bars.json has the stored figures. A figure far above its stored figure (GROWTH) is a failure. --update stores
+the figures of this run.
 """
 
 import contextlib
@@ -29,7 +29,8 @@ from kit import BUILD, Tally  # noqa: E402
 BARS = HERE / "bars.json"
 FOLDER = BUILD / "test" / "budget"
 SHORT, LONG = 50, 450          # requests of the two runs
-GROWTH = 1.1
+# The number of instructions depends on how the threads alternate: two runs of one program differ by up to 30 %.
+GROWTH = {"instructions": 1.5, "system calls": 1.1, "allocations": 1.1}
 # A call at the end of a run may be counted in one run and not in the other.
 SLACK = {"instructions": 0, "system calls": 0.1, "allocations": 0.1}
 
@@ -152,8 +153,8 @@ def main():
                 stored[key] = round(value, 2)
                 tally.check(key, True, "")
             else:
-                within = bar is not None and value <= bar * GROWTH + SLACK[figure]
-                tally.check(f"{key} {value:.2f}, stored {bar}", within, "more than a tenth above the stored figure")
+                within = bar is not None and value <= bar * GROWTH[figure] + SLACK[figure]
+                tally.check(f"{key} {value:.2f}, stored {bar}", within, f"more than {GROWTH[figure]} times the stored figure")
     if "--update" in sys.argv:
         BARS.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     tally.finish()
