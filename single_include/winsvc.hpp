@@ -2832,7 +2832,7 @@ class html {
 // Templates: pages from the files of a template engine, which an adapter header connects to winsvc.
 //
 //   #include <winsvc.hpp>
-//   #include <winsvc/adapters/ctemplate.hpp>                   // or another adapter
+//   #include <winsvc/ctemplate.hpp>                            // or another adapter
 //
 //   svc.templates(std::make_shared<winsvc::ctemplate_engine>("templates"));
 //   svc.get("/", [](winsvc::template_engine& pages) { return pages.render("index.html", {{"title", "Posts"}}); });

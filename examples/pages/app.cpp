@@ -11,7 +11,7 @@
 //   $ curl http://127.0.0.1:5018/            the template engine has replaced the unsafe link by #
 #include <winsvc.hpp>
 
-#include <ctemplate.hpp>
+#include <winsvc/ctemplate.hpp>  // adapters/winsvc/ctemplate.hpp
 
 #include <mutex>
 

@@ -193,7 +193,7 @@ void routes(winsvc::service& svc) {
 }
 
 // [template_engine]
-/// An adapter of a template engine. adapters/ctemplate.hpp is a complete one.
+/// An adapter of a template engine. adapters/winsvc/ctemplate.hpp is a complete one.
 class title_engine final : public winsvc::template_engine {
  public:
   std::vector<std::string> find_errors() const override { return {}; }  // the errors of all templates

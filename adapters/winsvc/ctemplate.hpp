@@ -2,7 +2,7 @@
 // winsvc.hpp.
 //
 //   #include <winsvc.hpp>
-//   #include <winsvc/adapters/ctemplate.hpp>             // link with -lctemplate
+//   #include <winsvc/ctemplate.hpp>                      // link with -lctemplate
 //
 //   svc.templates(std::make_shared<winsvc::ctemplate_engine>("templates"));
 //
