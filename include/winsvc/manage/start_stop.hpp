@@ -195,7 +195,8 @@ WINSVC_INLINE result<void> service_controller::hold() {
 WINSVC_INLINE result<void> service_controller::release_hold() {
   const auto content = context_.read_data("hold.json");
   const auto members = content ? base::parse_flat_object(*content) : std::nullopt;
-  const auto before = members ? parse_startup(base::text_of(*members, "startup")) : std::nullopt;
+  std::optional<startup> before;
+  if (members) before = parse_startup(base::text_of(*members, "startup"));
   if (!before) return {};
   const auto service = context_.open("start", os::access_rights::query_config | os::access_rights::change_config);
   if (!service) return failure{service.error()};
