@@ -65,6 +65,9 @@ void check_normalized(const head& h, bool escaped) {
   auto before = forwarded_fields(h);
   const auto after = forwarded_fields(g);
   if (!h.find("Host") && !h.host.empty()) before.insert(before.begin(), {"Host", std::string(h.host)});
+  for (auto& [name, value] : before) {  // the host of an absolute-form target replaces the Host field
+    if (winsvc::detail::base::equal_nocase(name, "Host") && !h.host.empty()) value = h.host;
+  }
   require(before.size() == after.size(), "same fields");
   for (std::size_t i = 0; i < before.size(); ++i) {
     const bool decoded = escaped && !winsvc::detail::base::equal_nocase(before[i].first, "Referer") &&

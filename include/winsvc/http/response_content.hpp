@@ -203,7 +203,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, const request
     const std::string* const etag = api::find_header(res, "ETag");
     const std::string* const date = api::find_header(res, "Last-Modified");
     wire::validators validators{etag ? std::string_view(*etag) : std::string_view()};
-    if (date) validators.modified = wire::parse_http_date(*date);
+    if (date) validators.modified = wire::parse_http_date(*date).value_or(wire::unknown_time);
     const auto field = [&req](const char* name) { return req.get_header_value(name); };
     if (exchange.has_conditions && res.status == 200 && (etag || date)) {
       const std::string match = field("If-Match"), none_match = field("If-None-Match"),

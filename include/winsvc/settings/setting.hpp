@@ -140,7 +140,8 @@ class typed_setting final : public setting_base {
   }
 
  private:
-  static constexpr bool is_lock_free = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
+  static constexpr bool is_lock_free = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t) &&
+                                       alignof(T) == sizeof(T);  // others need the library libatomic
   [[nodiscard]] std::string to_text(const T& value) const;
 
   T default_, staged_;

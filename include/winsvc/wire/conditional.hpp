@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,10 +32,12 @@ namespace detail::wire {
 struct conditions {
   std::string_view if_match, if_none_match, if_modified_since, if_unmodified_since;
 };
+constexpr std::int64_t unknown_time = (std::numeric_limits<std::int64_t>::min)();
+
 /// The validators of the current representation (section 8.8).
 struct validators {
   std::string_view etag;      ///< with its quotes
-  std::optional<std::int64_t> modified{};  ///< Last-Modified; nullopt: unknown
+  std::int64_t modified = unknown_time;  ///< Last-Modified, in seconds since 1970
 };
 enum class condition_result { serve, not_modified, failed };
 
@@ -119,14 +122,14 @@ WINSVC_INLINE bool matches_etag(std::string_view list, std::string_view etag, bo
 WINSVC_INLINE condition_result evaluate(const conditions& conditions, const validators& validators, bool is_read) {
   if (!conditions.if_match.empty()) {
     if (!matches_etag(conditions.if_match, validators.etag, true)) return condition_result::failed;
-  } else if (const auto since = parse_http_date(conditions.if_unmodified_since); since && validators.modified) {
-    if (*validators.modified > *since) return condition_result::failed;
+  } else if (const auto since = parse_http_date(conditions.if_unmodified_since); since) {
+    if (validators.modified > *since) return condition_result::failed;
   }
   if (!conditions.if_none_match.empty()) {
     if (matches_etag(conditions.if_none_match, validators.etag, false))
       return is_read ? condition_result::not_modified : condition_result::failed;
   } else if (const auto since = parse_http_date(conditions.if_modified_since); since && is_read) {
-    if (validators.modified && *validators.modified <= *since) return condition_result::not_modified;
+    if (validators.modified != unknown_time && validators.modified <= *since) return condition_result::not_modified;
   }
   return condition_result::serve;
 }
@@ -136,7 +139,7 @@ WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& va
   if (if_range.empty()) return true;
   if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
   const auto date = parse_http_date(if_range);
-  return date && validators.modified && *date == *validators.modified;
+  return date && *date == validators.modified;
 }
 
 }  // namespace detail::wire
