@@ -265,35 +265,35 @@
 //  26714  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
 //  26883  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
 //  27168  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27174  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27464  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27538  log/log_query.hpp                  Log query of the verb `logs`.
-//  27623  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28093  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28190  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28234  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28467  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  28823  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29117  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29359  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29470  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  29621  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30037  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30374  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  30581  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  30718  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  30789  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  30945  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31362  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31396  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  31456  http/problem.hpp                   Error responses of winsvc.
-//  31618  http/context_impl.hpp              Implementation of api/context.hpp.
-//  31715  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  31980  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32040  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32188  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32262  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  32481  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27174  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27210  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27500  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27574  log/log_query.hpp                  Log query of the verb `logs`.
+//  27659  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28129  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28226  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28270  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28503  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  28859  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29153  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29395  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29506  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  29657  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30073  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30410  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  30617  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  30754  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  30825  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  30981  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31398  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31432  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  31492  http/problem.hpp                   Error responses of winsvc.
+//  31654  http/context_impl.hpp              Implementation of api/context.hpp.
+//  31751  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32016  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32076  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32224  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32298  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
 //  32517  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
 //  32654  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
 //  32685  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
@@ -27171,6 +27171,42 @@ WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) n
 // All headers of os/ with the implementations for this platform. Upper layers include this header.
 
 // =====================================================================================================================
+// os/thread_starter.hpp
+// =====================================================================================================================
+
+// Thread starter: creates the threads of a component, so that a test can make the creation fail or replace the threads.
+//
+//   std::thread thread = starter.start([this] { run(); });   // throws std::system_error if the system has no thread
+//
+// A component receives it together with its clock. It does not join threads.
+
+#include <functional>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Safe to use from any thread.
+class thread_starter {
+ public:
+  virtual ~thread_starter() = default;
+  /// Starts a thread that runs `body`. Throws std::system_error if the system cannot create it.
+  [[nodiscard]] virtual std::thread start(std::function<void()> body) { return start_thread(std::move(body)); }
+
+  /// The system's threads. It exists until the program ends.
+  static thread_starter& system() {
+    static thread_starter instance;
+    return instance;
+  }
+};
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // log/async_sink.hpp
 // =====================================================================================================================
 
@@ -32476,42 +32512,6 @@ WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// os/thread_starter.hpp
-// =====================================================================================================================
-
-// Thread starter: creates the threads of a component, so that a test can make the creation fail or replace the threads.
-//
-//   std::thread thread = starter.start([this] { run(); });   // throws std::system_error if the system has no thread
-//
-// A component receives it together with its clock. It does not join threads.
-
-#include <functional>
-#include <thread>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::os {
-
-/// Safe to use from any thread.
-class thread_starter {
- public:
-  virtual ~thread_starter() = default;
-  /// Starts a thread that runs `body`. Throws std::system_error if the system cannot create it.
-  [[nodiscard]] virtual std::thread start(std::function<void()> body) { return start_thread(std::move(body)); }
-
-  /// The system's threads. It exists until the program ends.
-  static thread_starter& system() {
-    static thread_starter instance;
-    return instance;
-  }
-};
-
-}  // namespace detail::os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // =====================================================================================================================
 // http/handler_timeouts.hpp

@@ -91,6 +91,7 @@
 
 // The operating system: one seam, which tests replace.
 #include "winsvc/os/native.hpp"  // the seam and its Windows or POSIX bodies
+#include "winsvc/os/thread_starter.hpp"  // thread_starter: creates the threads of a component
 
 // Log sinks and log queries.
 #include "winsvc/log/async_sink.hpp"          // async_sink: a queue in front of other sinks
