@@ -16,13 +16,13 @@
 //
 //     30  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations, also in the separate form ...
 //     44  testing/client.hpp                client: sends requests to an app in memory, without a socket.
-//    306  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    350  testing/status_rules.hpp          find_status_violations.
-//    464  testing/control_rules.hpp         find_control_violations.
-//    569  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    846  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1123  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1618  testing.hpp                       Test support for your services, on any platform.
+//    315  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    359  testing/status_rules.hpp          find_status_violations.
+//    473  testing/control_rules.hpp         find_control_violations.
+//    578  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    855  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1132  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1627  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -233,11 +233,10 @@ class client {
     return request("PATCH", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
 
-  /// Sends a request with any method. Adds Host, and Content-Length if there is a body.
+  /// Sends a request with any method. Adds `Host: test` if `extra` has no Host, and Content-Length if there is a body.
   client_response request(std::string_view method, std::string_view target, const headers& extra = {},
                           const std::string& body = {}) {
-    std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
-    for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
+    std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\n" + fields_of(extra);
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     std::string out = raw(bytes + "\r\n" + body);
     return parse_response(out, method == "HEAD");
@@ -247,10 +246,9 @@ class client {
   [[nodiscard]] websocket_transcript websocket(std::string_view target, const std::vector<std::string>& texts,
                                                const headers& extra = {}) {
     std::string bytes = "GET " + std::string(target) +
-                        " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-    for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
-    bytes += "\r\n";
+                        " HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+                        fields_of(extra) + "\r\n";
     for (const auto& text : texts) bytes += masked_frame(detail::wire::opcode::text, text);
     bytes +=
         masked_frame(detail::wire::opcode::close, detail::wire::close_payload(detail::wire::close_code::normal, {}));
@@ -272,6 +270,17 @@ class client {
   [[nodiscard]] detail::server::engine& engine() noexcept { return *engine_; }
 
  private:
+  /// The header lines of a request, with a Host field.
+  [[nodiscard]] static std::string fields_of(const headers& extra) {
+    std::string lines;
+    bool has_host = false;
+    for (const auto& [name, value] : extra) {
+      has_host = has_host || detail::base::equal_nocase(name, "Host");
+      lines += name + ": " + value + "\r\n";
+    }
+    return (has_host ? "" : "Host: test\r\n") + lines;
+  }
+
   struct memory_sink final : log_sink {
     void write(const log_entry& entry) noexcept override { entries.push_back(entry); }
     std::vector<log_entry> entries;

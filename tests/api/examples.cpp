@@ -619,7 +619,7 @@ TEST_CASE("the examples of middleware, WebSockets and error handlers do what the
   CHECK(m.get("/api", {{"Authorization", "Bearer t0ken"}}).body == "data");
 
   client more(more_middleware);
-  const auto page = more.get("/", {{"Origin", "https://app.example"}});
+  const auto page = more.get("/", {{"Origin", "https://app.example"}, {"Host", "hello.example.com"}});
   CHECK(page.header("Access-Control-Allow-Origin") == "https://app.example");
   CHECK(page.header("X-Request-Id") != "");
 

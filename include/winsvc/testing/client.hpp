@@ -190,11 +190,10 @@ class client {
     return request("PATCH", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
 
-  /// Sends a request with any method. Adds Host, and Content-Length if there is a body.
+  /// Sends a request with any method. Adds `Host: test` if `extra` has no Host, and Content-Length if there is a body.
   client_response request(std::string_view method, std::string_view target, const headers& extra = {},
                           const std::string& body = {}) {
-    std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
-    for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
+    std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\n" + fields_of(extra);
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     std::string out = raw(bytes + "\r\n" + body);
     return parse_response(out, method == "HEAD");
@@ -204,10 +203,9 @@ class client {
   [[nodiscard]] websocket_transcript websocket(std::string_view target, const std::vector<std::string>& texts,
                                                const headers& extra = {}) {
     std::string bytes = "GET " + std::string(target) +
-                        " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-    for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
-    bytes += "\r\n";
+                        " HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+                        fields_of(extra) + "\r\n";
     for (const auto& text : texts) bytes += masked_frame(detail::wire::opcode::text, text);
     bytes +=
         masked_frame(detail::wire::opcode::close, detail::wire::close_payload(detail::wire::close_code::normal, {}));
@@ -229,6 +227,17 @@ class client {
   [[nodiscard]] detail::server::engine& engine() noexcept { return *engine_; }
 
  private:
+  /// The header lines of a request, with a Host field.
+  [[nodiscard]] static std::string fields_of(const headers& extra) {
+    std::string lines;
+    bool has_host = false;
+    for (const auto& [name, value] : extra) {
+      has_host = has_host || detail::base::equal_nocase(name, "Host");
+      lines += name + ": " + value + "\r\n";
+    }
+    return (has_host ? "" : "Host: test\r\n") + lines;
+  }
+
   struct memory_sink final : log_sink {
     void write(const log_entry& entry) noexcept override { entries.push_back(entry); }
     std::vector<log_entry> entries;
