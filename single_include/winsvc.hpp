@@ -5037,7 +5037,7 @@ exception_handler make_exception_handler(F f) {
 //   method_set set; set.add(method::get);
 //   set.allow()                                  // "GET, HEAD, OPTIONS"
 //
-// Seven methods have a value of their own. Other methods (PROPFIND, REPORT, QUERY, ...) are `other` with a name: an app
+// Seven methods have a value. Other methods (PROPFIND, REPORT, QUERY, ...) are `other` with a name: an app
 // can register a route for any of them. CONNECT and TRACE are always 501, because an origin server does not need them.
 
 #include <algorithm>
@@ -5051,8 +5051,8 @@ inline namespace WINSVC_ABI {
 namespace detail::route {
 
 /// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
-/// has it. `del` is DELETE, because Windows headers define DELETE as a macro. `other` is a method without a value of
-/// its own; its name is stored separately.
+/// has it. `del` is DELETE, because Windows headers define DELETE as a macro. `other` is any other method;
+/// its name is stored separately.
 enum class method { get, head, post, put, patch, del, options, any, other };
 
 /// Parses the method of a request line. Case matters (RFC 9110 section 9.1): "get" is not a method. "ANY" is not a
@@ -5818,12 +5818,12 @@ class context {
   [[nodiscard]] const std::string& id() const noexcept;
   /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false; see scheme().
   [[nodiscard]] bool is_encrypted() const noexcept;
-  /// "https" or "http", as the client sees it: behind a trusted proxy (addons/proxies.hpp) what the proxy reports.
+  /// "https" or "http", as the client sees it: a trusted proxy (addons/proxies.hpp) reports it.
   [[nodiscard]] std::string scheme() const;
-  /// Host of the URL, with the port if the client sent one; behind a trusted proxy what the proxy reports.
+  /// Host of the URL, with the port if the client sent one. A trusted proxy reports it.
   [[nodiscard]] std::string host() const;
-  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app"; empty if there is none. url_for
-  /// and redirects add it.
+  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app"; empty if the request has no such
+  /// header. url_for and redirects add it.
   [[nodiscard]] const std::string& path_prefix() const noexcept;
 
   /// Stores the value of type T, and replaces an existing one.
@@ -8801,7 +8801,7 @@ struct forwarded_element {
 struct forwarding_fields {
   std::string_view forwarded, x_for, x_proto, x_host, x_prefix;
 };
-/// What trusted proxies report about the request of the client.
+/// The properties of the client's request that trusted proxies report.
 struct forwarding_report {
   std::string client;  ///< address; that of the peer if no proxy is trusted
   std::string scheme;  ///< "http" or "https"; empty: unknown
@@ -13054,13 +13054,13 @@ inline namespace WINSVC_ABI {
 namespace detail::addons {
 
 /// The request id that a proxy has sent: X-Request-Id if it is short and has plain characters only, else the trace id
-/// of a valid traceparent (W3C Trace Context, section 3.2). Empty if there is none.
+/// of a valid traceparent (W3C Trace Context, section 3.2). Empty if both are missing.
 WINSVC_INLINE std::string id_of_proxy(const std::string& request_id, const std::string& traceparent) {
   constexpr std::size_t max_bytes = 128;
   constexpr wire::character_set plain("-._");
-  const auto is_plain = [&](char c) { return plain.has(c); };
+  const auto is_plain_id = [&](char c) { return plain.has(c); };
   if (!request_id.empty() && request_id.size() <= max_bytes &&
-      std::all_of(request_id.begin(), request_id.end(), is_plain))
+      std::all_of(request_id.begin(), request_id.end(), is_plain_id))
     return request_id;
   const auto parts = base::split(traceparent, '-');
   const auto is_hex = [](std::string_view text, std::size_t size) {
@@ -14569,7 +14569,7 @@ inline constexpr std::string_view dot_segment_reason = "the path may not contain
 /// The reason why a raw path cannot be the value of a tail; empty if it can. A backslash is a separator on Windows.
 WINSVC_INLINE std::string_view find_bad_tail(std::string_view raw) {
   if (raw.find("%2F") != std::string_view::npos || raw.find("%2f") != std::string_view::npos)
-    return "this path may not contain an encoded slash (%2F): it could not be told from a separator";
+    return "this path may not contain an encoded slash (%2F): it would look like a separator";
   if (raw.find('.') == std::string_view::npos && raw.find('%') == std::string_view::npos) return {};
   std::string decoded;
   if (!decode_segment(raw, decoded)) return {};  // checked before
@@ -30268,7 +30268,7 @@ WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
     throw setup_error("use (" + location.to_string() +
                       "): the service has started; add middleware in the app, not in a handler or hook");
   }
-  if (prefix.empty()) return;  // a group without a prefix has no paths of its own
+  if (prefix.empty()) return;  // a group without a prefix has no paths
   const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
   if (!added) {
     group_middleware_[known->second] = std::move(chain);
@@ -31601,7 +31601,7 @@ WINSVC_INLINE std::string escape_html(std::string_view text) {
 
 /// The error as a page that is readable on a phone, in light and dark, also if a Content-Security-Policy blocks its
 /// style.
-WINSVC_INLINE std::string error_page(const error_text& error, const std::string& title) {
+WINSVC_INLINE std::string html_error(const error_text& error, const std::string& title) {
   std::string page =
       "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -31635,7 +31635,7 @@ WINSVC_INLINE void write_error(response& res, const error_text& error, error_for
     body += '\n';
     type = "text/plain; charset=utf-8";
   } else {
-    body = error_page(error, title);
+    body = html_error(error, title);
     type = "text/html; charset=utf-8";
   }
   discard_body(res);
@@ -45128,7 +45128,7 @@ WINSVC_INLINE std::size_t count(const std::vector<proof>& proofs, verdict v) noe
       std::count_if(proofs.begin(), proofs.end(), [v](const proof& p) { return p.verdict == v; }));
 }
 
-/// What was seen and, if nothing could be seen, the reason.
+/// The observation and, if no observation was possible, the reason.
 WINSVC_INLINE std::string observation(const proof& p) {
   std::string text = p.observed;
   if (!p.reason.empty()) text += (text.empty() ? "" : "; ") + p.reason;
@@ -45368,7 +45368,7 @@ class prover {
   std::vector<proof> run(const std::function<void(const proof&)>& on_proof = {});
 
  private:
-  /// What a check saw. `text` is the observation, or the reason if nothing can be seen.
+  /// The result of a check. `text` is the observation, or the reason if nothing can be seen.
   struct outcome {
     diagnose::verdict verdict = diagnose::verdict::no;
     std::string text;

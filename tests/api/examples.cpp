@@ -46,7 +46,7 @@ struct winsvc::text_traits<point> {
 };
 
 // [host]
-bool run_beside_own_loop() {
+bool run_with_own_loop() {
   winsvc::host host([](winsvc::service& svc) { svc.listen("127.0.0.1", 0); });
   host.start();                                                      // returns at once
   if (!host.wait_until_serving(10s)) return false;                   // host.wait() has the failure

@@ -107,7 +107,7 @@ def serve(command, request, count):
 
 # --- the figures ------------------------------------------------------------------------------------------------------
 
-# What a request needs. Threads that measure time or sleep make other calls, whose number depends on the machine's load.
+# The calls for a request. Threads that measure time or sleep make other calls, whose number depends on the machine's load.
 COUNTED_CALLS = "recvfrom,recvmsg,read,readv,sendto,sendmsg,write,writev,accept4,shutdown,close,setsockopt,epoll_ctl"
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The server behind nginx with a path prefix: addresses, redirects, cookies, request ids and streams.
+"""The server and nginx with a path prefix: addresses, redirects, cookies, request ids and streams.
 
   tests/conformance/proxy.py
 

@@ -109,7 +109,7 @@ void add_routes(router& routes, const std::string& file) {
              },
              location);
 
-  // What a trusted proxy reports, for proxy.py.
+  // The reports of a trusted proxy, for proxy.py.
   const auto chain = std::make_shared<winsvc::detail::api::middleware_chain>();
   chain->push_back(std::make_shared<const winsvc::middleware>(winsvc::request_id()));
   chain->push_back(std::make_shared<const winsvc::middleware>(winsvc::trusted_proxies({"127.0.0.1"})));

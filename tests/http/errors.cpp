@@ -86,7 +86,7 @@ TEST_CASE("errors below a group with cors have CORS headers, so that a page can 
   CHECK(allowed("DELETE", "/other", 405) == "");
 }
 
-TEST_CASE("a plain OPTIONS is no preflight: it gets the methods of the path") {
+TEST_CASE("a plain OPTIONS is not a preflight: it gets the methods of the path") {
   auto app = [](service& svc) {
     svc.use(winsvc::cors({"https://app.example"}));
     svc.get("/items", [] { return "items"; });

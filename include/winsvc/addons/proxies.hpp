@@ -47,13 +47,13 @@ inline namespace WINSVC_ABI {
 namespace detail::addons {
 
 /// The request id that a proxy has sent: X-Request-Id if it is short and has plain characters only, else the trace id
-/// of a valid traceparent (W3C Trace Context, section 3.2). Empty if there is none.
+/// of a valid traceparent (W3C Trace Context, section 3.2). Empty if both are missing.
 WINSVC_INLINE std::string id_of_proxy(const std::string& request_id, const std::string& traceparent) {
   constexpr std::size_t max_bytes = 128;
   constexpr wire::character_set plain("-._");
-  const auto is_plain = [&](char c) { return plain.has(c); };
+  const auto is_plain_id = [&](char c) { return plain.has(c); };
   if (!request_id.empty() && request_id.size() <= max_bytes &&
-      std::all_of(request_id.begin(), request_id.end(), is_plain))
+      std::all_of(request_id.begin(), request_id.end(), is_plain_id))
     return request_id;
   const auto parts = base::split(traceparent, '-');
   const auto is_hex = [](std::string_view text, std::size_t size) {

@@ -38,12 +38,12 @@ class context {
   [[nodiscard]] const std::string& id() const noexcept;
   /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false; see scheme().
   [[nodiscard]] bool is_encrypted() const noexcept;
-  /// "https" or "http", as the client sees it: behind a trusted proxy (addons/proxies.hpp) what the proxy reports.
+  /// "https" or "http", as the client sees it: a trusted proxy (addons/proxies.hpp) reports it.
   [[nodiscard]] std::string scheme() const;
-  /// Host of the URL, with the port if the client sent one; behind a trusted proxy what the proxy reports.
+  /// Host of the URL, with the port if the client sent one. A trusted proxy reports it.
   [[nodiscard]] std::string host() const;
-  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app"; empty if there is none. url_for
-  /// and redirects add it.
+  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app"; empty if the request has no such
+  /// header. url_for and redirects add it.
   [[nodiscard]] const std::string& path_prefix() const noexcept;
 
   /// Stores the value of type T, and replaces an existing one.

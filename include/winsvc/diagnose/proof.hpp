@@ -73,7 +73,7 @@ WINSVC_INLINE std::size_t count(const std::vector<proof>& proofs, verdict v) noe
       std::count_if(proofs.begin(), proofs.end(), [v](const proof& p) { return p.verdict == v; }));
 }
 
-/// What was seen and, if nothing could be seen, the reason.
+/// The observation and, if no observation was possible, the reason.
 WINSVC_INLINE std::string observation(const proof& p) {
   std::string text = p.observed;
   if (!p.reason.empty()) text += (text.empty() ? "" : "; ") + p.reason;

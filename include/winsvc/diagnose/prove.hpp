@@ -62,7 +62,7 @@ class prover {
   std::vector<proof> run(const std::function<void(const proof&)>& on_proof = {});
 
  private:
-  /// What a check saw. `text` is the observation, or the reason if nothing can be seen.
+  /// The result of a check. `text` is the observation, or the reason if nothing can be seen.
   struct outcome {
     diagnose::verdict verdict = diagnose::verdict::no;
     std::string text;

@@ -115,7 +115,7 @@ WINSVC_INLINE std::string escape_html(std::string_view text) {
 
 /// The error as a page that is readable on a phone, in light and dark, also if a Content-Security-Policy blocks its
 /// style.
-WINSVC_INLINE std::string error_page(const error_text& error, const std::string& title) {
+WINSVC_INLINE std::string html_error(const error_text& error, const std::string& title) {
   std::string page =
       "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -149,7 +149,7 @@ WINSVC_INLINE void write_error(response& res, const error_text& error, error_for
     body += '\n';
     type = "text/plain; charset=utf-8";
   } else {
-    body = error_page(error, title);
+    body = html_error(error, title);
     type = "text/html; charset=utf-8";
   }
   discard_body(res);

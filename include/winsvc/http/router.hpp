@@ -204,7 +204,7 @@ WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
     throw setup_error("use (" + location.to_string() +
                       "): the service has started; add middleware in the app, not in a handler or hook");
   }
-  if (prefix.empty()) return;  // a group without a prefix has no paths of its own
+  if (prefix.empty()) return;  // a group without a prefix has no paths
   const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
   if (!added) {
     group_middleware_[known->second] = std::move(chain);

@@ -4,7 +4,7 @@
 //   method_set set; set.add(method::get);
 //   set.allow()                                  // "GET, HEAD, OPTIONS"
 //
-// Seven methods have a value of their own. Other methods (PROPFIND, REPORT, QUERY, ...) are `other` with a name: an app
+// Seven methods have a value. Other methods (PROPFIND, REPORT, QUERY, ...) are `other` with a name: an app
 // can register a route for any of them. CONNECT and TRACE are always 501, because an origin server does not need them.
 #pragma once
 
@@ -21,8 +21,8 @@ inline namespace WINSVC_ABI {
 namespace detail::route {
 
 /// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
-/// has it. `del` is DELETE, because Windows headers define DELETE as a macro. `other` is a method without a value of
-/// its own; its name is stored separately.
+/// has it. `del` is DELETE, because Windows headers define DELETE as a macro. `other` is any other method;
+/// its name is stored separately.
 enum class method { get, head, post, put, patch, del, options, any, other };
 
 /// Parses the method of a request line. Case matters (RFC 9110 section 9.1): "get" is not a method. "ANY" is not a

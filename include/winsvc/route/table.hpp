@@ -294,7 +294,7 @@ inline constexpr std::string_view dot_segment_reason = "the path may not contain
 /// The reason why a raw path cannot be the value of a tail; empty if it can. A backslash is a separator on Windows.
 WINSVC_INLINE std::string_view find_bad_tail(std::string_view raw) {
   if (raw.find("%2F") != std::string_view::npos || raw.find("%2f") != std::string_view::npos)
-    return "this path may not contain an encoded slash (%2F): it could not be told from a separator";
+    return "this path may not contain an encoded slash (%2F): it would look like a separator";
   if (raw.find('.') == std::string_view::npos && raw.find('%') == std::string_view::npos) return {};
   std::string decoded;
   if (!decode_segment(raw, decoded)) return {};  // checked before

@@ -39,7 +39,7 @@ struct forwarded_element {
 struct forwarding_fields {
   std::string_view forwarded, x_for, x_proto, x_host, x_prefix;
 };
-/// What trusted proxies report about the request of the client.
+/// The properties of the client's request that trusted proxies report.
 struct forwarding_report {
   std::string client;  ///< address; that of the peer if no proxy is trusted
   std::string scheme;  ///< "http" or "https"; empty: unknown
