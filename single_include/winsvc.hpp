@@ -5822,8 +5822,8 @@ class context {
   [[nodiscard]] std::string scheme() const;
   /// Host of the URL, with the port if the client sent one. A trusted proxy reports it.
   [[nodiscard]] std::string host() const;
-  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app"; empty if the request has no such
-  /// header. url_for and redirects add it.
+  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app". Empty if the request has no
+  /// such header. url_for and redirects add it.
   [[nodiscard]] const std::string& path_prefix() const noexcept;
 
   /// Stores the value of type T, and replaces an existing one.
