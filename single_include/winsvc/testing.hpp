@@ -1545,7 +1545,7 @@ inline detail::os::sys_result<std::vector<std::string>> service_database::list_s
   if (const auto code = record_call("list_services", "", manager, detail::os::access_rights::manager_enumerate))
     return detail::os::sys_failure(code);
   std::vector<std::string> names;
-  for (const auto& entry : services) names.push_back(entry.first);
+  for (const auto& [name, service] : services) names.push_back(name);
   return names;
 }
 

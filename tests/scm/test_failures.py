@@ -118,6 +118,7 @@ class Crash(wine.ServiceTest):
                     service.get(path)
                 self.check_crash(service, reason)
                 (service.data_folder / "logs/fails.log").unlink()
+        self.assert_succeeds(service.run("start"))
 
     def test_a_stack_overflow_of_a_worker_leaves_its_reason_and_a_minidump(self):
         service = self.install_and_start("overflows")

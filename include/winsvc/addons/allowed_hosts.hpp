@@ -45,7 +45,7 @@ struct host_check {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_ADDONS
+#if WINSVC_BODIES_HOST  // the host uses it for a loopback listener, and it needs no other add-on
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -77,4 +77,4 @@ WINSVC_INLINE middleware allowed_hosts(std::vector<std::string> names) {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_ADDONS
+#endif  // WINSVC_BODIES_HOST

@@ -206,7 +206,7 @@ class service : public detail::api::route_registrar<service> {
     check_not_frozen("setting");
     using value = detail::api::setting_value<T, Default>;
     auto declared = detail::api::make_setting<value>(
-        std::move(name), detail::api::default_value<value>(std::move(standard)), std::move(help), options...);
+        std::move(name), detail::api::to_default<value>(std::move(standard)), std::move(help), options...);
     declare(declared);
     return winsvc::setting<value>(std::move(declared));
   }

@@ -88,7 +88,7 @@ auto apply_option(settings::typed_setting<T>& setting, const Rule& rule)
 
 /// Converts a default to the type of the setting. A text for a path is UTF-8.
 template <class T, class D>
-T default_value(D&& standard) {
+T to_default(D&& standard) {
   if constexpr (settings::is_path_setting<T> && std::is_convertible_v<D, std::string> &&
                 !std::is_same_v<std::decay_t<D>, T>)
     return settings::setting_type<T>::parse(std::string(std::forward<D>(standard))).value_or(T());

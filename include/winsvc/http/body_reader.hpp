@@ -191,15 +191,6 @@ WINSVC_INLINE std::vector<std::string> source_texts(const request& req, source_k
   return {};
 }
 
-WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, const std::string& name) {
-  if (!context.files) context.files = make_upload();
-  std::vector<uploaded_file> taken;
-  for (uploaded_file& file : context.files->files()) {
-    if (file.name() == name && !file.path().empty()) taken.push_back(std::move(file));
-  }
-  return taken;
-}
-
 }  // namespace detail::api
 
 namespace detail::http {

@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "winsvc/api/handler.hpp"
 #include "winsvc/api/upload.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
@@ -66,6 +68,15 @@ WINSVC_INLINE upload make_upload() {
   const auto stored = std::static_pointer_cast<upload>(found->second);
   values.erase(found);
   return std::move(*stored);
+}
+
+WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, const std::string& name) {
+  if (!context.files) context.files = make_upload();
+  std::vector<uploaded_file> taken;
+  for (uploaded_file& file : context.files->files()) {
+    if (file.name() == name && !file.path().empty()) taken.push_back(std::move(file));
+  }
+  return taken;
 }
 
 }  // namespace detail::api

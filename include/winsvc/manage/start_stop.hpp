@@ -285,7 +285,11 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
     // returns 1052, so a state that just changed is tried again for a second.
     const bool refused = done.error() == base::win32_error::service_cannot_accept_control ||
                          done.error() == base::win32_error::invalid_service_control;
-    if (!refused) return context_.make_error(operation, name, done.error());
+    if (!refused) {
+      // The process may have ended, although the SCM has not detected it yet.
+      if (current && context_.scm().exit_code_of(current->pid)) return {};
+      return context_.make_error(operation, name, done.error());
+    }
     if (current && current->status.current == scm::state::stop_pending) break;
 
     // The service may be starting: wait until it has started and try again.
