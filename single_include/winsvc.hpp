@@ -10118,7 +10118,7 @@ WINSVC_INLINE limit_text::limit_text(limit_kind kind, const std::string& limit, 
   requirement = std::string("have ") + counts[index] + limit + ' ' + std::string(unit) + (limit == "1" ? "" : "s");
   // JSON Schema has no exclusive limits of lengths.
   const bool is_lower = kind == limit_kind::at_least || kind == limit_kind::above;
-  std::size_t count = std::stoull(limit);
+  unsigned long long count = std::stoull(limit);
   if (kind == limit_kind::above) ++count;
   if (kind == limit_kind::below && count > 0) --count;
   schema = std::string(is_lower ? "\"min" : "\"max") + (unit == "item" ? "Items" : "Length") +

@@ -18,9 +18,11 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
+#include "winsvc/commandline/command.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/scm/account.hpp"
 #include "winsvc/scm/config_levels.hpp"
