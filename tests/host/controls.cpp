@@ -588,7 +588,7 @@ TEST_CASE("bind retries a port in use if no program listens on it, and fails at 
     definition.port = blocker->local().port;
     winsvc::detail::host::status_reporter reporter({});
     winsvc::detail::host::run_options options;
-    options.bind_timeout = 60ms;
+    options.bind_timeout = 600ms;
     options.bind_retry_delay = 10ms;
     int attempts = 0;
     options.find_listener = [&](const os::endpoint& address) {
