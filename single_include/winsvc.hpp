@@ -222,150 +222,150 @@
 //  21791  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
 //  21866  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
 //  21913  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22064  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22147  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22195  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22246  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22349  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22390  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22577  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22599  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22634  os/exclusive_file.hpp              Exclusively created file.
-//  22717  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22820  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  22860  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  22904  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  22944  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23008  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23292  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23344  os/input_file.hpp                  File that is open for reading at any position.
-//  23417  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23515  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  23647  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  23893  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24094  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24274  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24499  os/win/dump_writer.hpp             Minidump by a second process.
-//  24723  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  24784  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25068  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25170  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25415  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25501  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25572  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  25659  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  25712  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  25808  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  25946  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26040  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26268  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26309  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26424  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26551  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  26714  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  26883  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27168  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27174  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27210  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27500  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27574  log/log_query.hpp                  Log query of the verb `logs`.
-//  27659  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28129  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28226  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28270  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28503  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  28859  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29153  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29395  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29506  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  29657  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30073  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30410  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  30617  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  30754  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  30825  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  30981  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31398  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31432  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  31492  http/problem.hpp                   Error responses of winsvc.
-//  31654  http/context_impl.hpp              Implementation of api/context.hpp.
-//  31751  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32016  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32076  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32224  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32298  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  32508  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  32645  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  32676  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  32840  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  32912  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33049  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33162  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  33456  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  33689  http/request_processor.hpp         Request processor: runs one request.
-//  34201  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34304  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  34460  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  34551  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  34769  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35129  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35162  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35265  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  35973  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36050  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36130  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  36844  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37029  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  37385  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38066  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38085  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38268  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  38543  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  38661  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  38936  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39002  host/health.hpp                    Liveness and readiness routes.
-//  39104  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  39272  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  39395  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39552  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  39666  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  39894  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40014  host/control_channel_server.hpp    Control channel server.
-//  40193  host/runtime.hpp                   Runtime of a service.
-//  40773  host/status.hpp                    Text and JSON of `status`.
-//  40934  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  41058  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  41167  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  41610  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  41795  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  42218  manage/wait.hpp                    Waits until a service reaches a state.
-//  42317  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  42516  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  42593  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  42992  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  43182  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  43334  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  43434  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  43497  manage/install.hpp                 `install` and `update` verbs.
-//  43935  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  44036  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  44220  diagnose/firewall.hpp              Check of the Windows firewall.
-//  44314  diagnose/finding.hpp               Findings of `doctor`.
-//  44406  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  44503  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  44533  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  44902  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  45064  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  45213  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  45324  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  45736  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  46015  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  46172  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  46263  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  22085  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22168  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22218  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22269  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22372  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22413  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22600  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22622  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22657  os/exclusive_file.hpp              Exclusively created file.
+//  22740  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22843  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  22883  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  22927  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  22967  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23031  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23315  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23367  os/input_file.hpp                  File that is open for reading at any position.
+//  23440  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23538  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  23670  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  23916  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24117  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24297  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24522  os/win/dump_writer.hpp             Minidump by a second process.
+//  24746  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  24807  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25091  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25193  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25438  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25526  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25597  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  25684  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  25737  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  25833  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  25971  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26065  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26293  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26334  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26449  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26576  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  26739  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  26908  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27193  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27199  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27235  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27525  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27599  log/log_query.hpp                  Log query of the verb `logs`.
+//  27684  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28154  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28251  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28295  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28528  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  28884  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29178  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29420  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29531  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  29682  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30098  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30435  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  30642  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  30779  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  30850  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31006  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31423  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31457  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  31517  http/problem.hpp                   Error responses of winsvc.
+//  31679  http/context_impl.hpp              Implementation of api/context.hpp.
+//  31776  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32041  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32101  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32249  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32323  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  32533  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  32670  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  32701  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  32865  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  32937  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33074  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33187  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  33481  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  33714  http/request_processor.hpp         Request processor: runs one request.
+//  34226  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34329  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  34485  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  34576  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  34794  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35154  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35187  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35290  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  35998  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36075  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36155  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  36869  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37054  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  37410  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38091  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38110  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38293  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  38568  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  38686  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  38961  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  39027  host/health.hpp                    Liveness and readiness routes.
+//  39129  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  39297  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  39420  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39577  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  39691  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  39919  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40039  host/control_channel_server.hpp    Control channel server.
+//  40218  host/runtime.hpp                   Runtime of a service.
+//  40798  host/status.hpp                    Text and JSON of `status`.
+//  40959  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  41083  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  41192  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  41636  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  41821  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  42244  manage/wait.hpp                    Waits until a service reaches a state.
+//  42343  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  42542  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  42619  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  43018  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  43208  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  43360  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  43460  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  43523  manage/install.hpp                 `install` and `update` verbs.
+//  43961  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  44062  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  44246  diagnose/firewall.hpp              Check of the Windows firewall.
+//  44340  diagnose/finding.hpp               Findings of `doctor`.
+//  44432  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  44529  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  44559  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  44928  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  45090  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  45239  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  45350  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  45762  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  46041  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  46198  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  46289  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  46546  config/undef.hpp                   Undefines the internal macros.
+//  46572  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -21931,6 +21931,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { re
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -21940,6 +21941,9 @@ namespace detail::os {
 /// Opens the file of this process and clears it. Returns the system's error code; without a file, activities are not
 /// recorded. Call it once, before the threads start.
 sys_result<void> open_activity_file(const std::string& path);
+/// Ends the recording and unmaps the file, because Windows does not delete a mapped file. The mapping remains if an
+/// activity is running, for example on an abandoned thread.
+void close_activity_file() noexcept;
 /// Text of all running activities, that of the calling thread first, joined by commas; empty without activities.
 [[nodiscard]] std::string running_activities();
 /// The activities in the content of a file, in the order of its entries.
@@ -21956,22 +21960,26 @@ class activity {
   activity& operator=(const activity&) = delete;
 
  private:
-  std::size_t entry_;  // index in the file; max_activities: none
+  std::size_t entry_;      // index in the file; max_activities: none
+  char* begin_ = nullptr;  // of the entry
 };
 
 /// Maps `size` bytes of a file, which is created or extended, for reading and writing; null on an error, which
-/// `code` receives. The mapping exists until the process ends. CreateFileMappingW; mmap(2).
+/// `code` receives. The mapping exists until unmap_shared_file(). CreateFileMappingW; mmap(2).
 [[nodiscard]] char* map_shared_file(const std::string& path, std::size_t size, std::uint32_t& code);
+void unmap_shared_file(char* memory, std::size_t size) noexcept;
 
 /// Size of an entry in the file. The first byte is 1 if the entry is in use; the text follows, filled up with zeros.
 inline constexpr std::size_t activity_bytes = 256, max_activities = 64;
 
 /// Entries of this process.
 struct activity_table {
-  // Release when the file was opened, acquire before the first write to it.
   std::atomic<char*> memory{nullptr};
-  // Thread ID of the owner of each entry, 0 if it is free. Acquire and release: the next owner writes after the last.
+  // Thread ID of the owner of each entry, 0 if it is free.
   std::array<std::atomic<std::uint32_t>, max_activities> owners{};
+  std::atomic<std::size_t> readers{0};
+  // All three have the default order: a thread registers as owner or reader before it loads `memory`, and
+  // close_activity_file() clears `memory` before it looks for owners and readers. So no thread uses an unmapped file.
 
   static activity_table& instance() noexcept {
     static activity_table table;
@@ -21996,22 +22004,34 @@ WINSVC_INLINE sys_result<void> open_activity_file(const std::string& path) {
   char* const memory = map_shared_file(path, activity_bytes * max_activities, code);
   if (!memory) return sys_failure(code);
   std::memset(memory, 0, activity_bytes * max_activities);
-  activity_table::instance().memory.store(memory, std::memory_order_release);
+  activity_table::instance().memory.store(memory);
   return {};
+}
+
+WINSVC_INLINE void close_activity_file() noexcept {
+  auto& table = activity_table::instance();
+  char* const memory = table.memory.exchange(nullptr);
+  const auto in_use = [](const std::atomic<std::uint32_t>& owner) { return owner.load() != 0; };
+  if (!memory || table.readers != 0 || std::any_of(table.owners.begin(), table.owners.end(), in_use)) return;
+  unmap_shared_file(memory, activity_bytes * max_activities);
 }
 
 WINSVC_INLINE activity::activity(std::string_view text, std::string_view more) noexcept : entry_(max_activities) {
   auto& table = activity_table::instance();
-  char* const memory = table.memory.load(std::memory_order_acquire);
-  if (!memory) return;
+  if (!table.memory.load(std::memory_order_relaxed)) return;
   const std::uint32_t thread = (std::max)(thread_id(), 1u);
   for (std::size_t i = 0; i < max_activities && entry_ == max_activities; ++i) {
     const std::size_t candidate = (thread + i) % max_activities;
     std::uint32_t free = 0;
-    if (table.owners[candidate].compare_exchange_strong(free, thread, std::memory_order_acquire)) entry_ = candidate;
+    if (table.owners[candidate].compare_exchange_strong(free, thread)) entry_ = candidate;
   }
   if (entry_ == max_activities) return;
-  char* const begin = memory + entry_ * activity_bytes;
+  char* const memory = table.memory.load();
+  if (!memory) {
+    table.owners[std::exchange(entry_, max_activities)].store(0);
+    return;
+  }
+  char* const begin = begin_ = memory + entry_ * activity_bytes;
   std::size_t length = 1;
   const auto append = [&](std::string_view part) {
     for (const char c : part.substr(0, 201 - length)) begin[length++] = static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
@@ -22025,9 +22045,8 @@ WINSVC_INLINE activity::activity(std::string_view text, std::string_view more) n
 
 WINSVC_INLINE activity::~activity() {
   if (entry_ == max_activities) return;
-  auto& table = activity_table::instance();
-  table.memory.load(std::memory_order_acquire)[entry_ * activity_bytes] = 0;
-  table.owners[entry_].store(0, std::memory_order_release);
+  begin_[0] = 0;
+  activity_table::instance().owners[entry_].store(0);
 }
 
 WINSVC_INLINE std::vector<std::string> read_activities(std::string_view content) {
@@ -22041,7 +22060,9 @@ WINSVC_INLINE std::vector<std::string> read_activities(std::string_view content)
 
 WINSVC_INLINE std::string running_activities() {
   auto& table = activity_table::instance();
-  const char* const memory = table.memory.load(std::memory_order_acquire);
+  ++table.readers;
+  const scope_exit unregister([&table] { --table.readers; });
+  const char* const memory = table.memory.load();
   if (!memory) return {};
   const std::uint32_t thread = (std::max)(thread_id(), 1u);
   std::vector<std::string> texts;
@@ -22182,6 +22203,8 @@ WINSVC_INLINE char* map_shared_file(const std::string& path, std::size_t size, s
   if (file >= 0) ::close(file);
   return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
 }
+
+WINSVC_INLINE void unmap_shared_file(char* memory, std::size_t size) noexcept { ::munmap(memory, size); }
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -25488,6 +25511,8 @@ WINSVC_INLINE char* map_shared_file(const std::string& path, std::size_t size, s
   }
   return static_cast<char*>(memory);
 }
+
+WINSVC_INLINE void unmap_shared_file(char* memory, std::size_t) noexcept { ::UnmapViewOfFile(memory); }
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -41484,6 +41509,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   open_activities();
+  const scope_exit close_activities([] { os::close_activity_file(); });
   scm::saved_state first;
   first.running = true;
   write_state_file(first);  // the state of an earlier run is not valid any more, except its failure

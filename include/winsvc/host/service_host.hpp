@@ -329,6 +329,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   open_activities();
+  const scope_exit close_activities([] { os::close_activity_file(); });
   scm::saved_state first;
   first.running = true;
   write_state_file(first);  // the state of an earlier run is not valid any more, except its failure

@@ -40,6 +40,8 @@ WINSVC_INLINE char* map_shared_file(const std::string& path, std::size_t size, s
   return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
 }
 
+WINSVC_INLINE void unmap_shared_file(char* memory, std::size_t size) noexcept { ::munmap(memory, size); }
+
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

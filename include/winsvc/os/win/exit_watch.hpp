@@ -81,6 +81,8 @@ WINSVC_INLINE char* map_shared_file(const std::string& path, std::size_t size, s
   return static_cast<char*>(memory);
 }
 
+WINSVC_INLINE void unmap_shared_file(char* memory, std::size_t) noexcept { ::UnmapViewOfFile(memory); }
+
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
