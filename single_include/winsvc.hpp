@@ -45,327 +45,327 @@
 //   2178  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
 //   2549  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
 //   2671  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2756  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2829  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2874  route/url_value.hpp                url_value, with_query.
-//   2923  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3006  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   3041  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3073  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3161  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3300  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3643  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3706  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3854  api/app_objects.hpp                Objects of the app by type.
-//   3921  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4400  api/parameter.hpp                  Parameters of a route.
-//   4697  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4880  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4959  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5031  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5103  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5249  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5288  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5387  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5408  api/file_options.hpp               Options of a static folder.
-//   5439  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5475  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5784  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5873  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5912  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6039  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6078  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6161  scm/control_event.hpp              Event data of a control.
-//   6234  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6409  settings/settings_file.hpp         Settings file (.ini).
-//   6476  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6697  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6848  api/tls_options.hpp                TLS options: client certificates.
-//   6889  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   6945  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7014  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7158  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7236  base/quote.hpp                     Windows command lines.
-//   7279  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7354  scm/spec.hpp                       Service specification.
-//   7460  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7541  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7888  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7934  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7973  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8042  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8055  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8106  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8193  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8234  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8302  wire/host_name.hpp                 Host names of requests.
-//   8336  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8377  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8496  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8627  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8654  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8725  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8767  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8819  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8851  addons/headers.hpp                 Middleware for response headers and body size.
+//   2756  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
+//   2793  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2865  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2910  route/url_value.hpp                url_value, with_query.
+//   2959  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3042  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3074  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3162  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3301  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3644  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3707  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3855  api/app_objects.hpp                Objects of the app by type.
+//   3922  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4401  api/parameter.hpp                  Parameters of a route.
+//   4698  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4881  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4960  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5032  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5104  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5250  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5289  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5388  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5409  api/file_options.hpp               Options of a static folder.
+//   5440  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5476  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5785  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5874  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5913  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6040  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6079  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6162  scm/control_event.hpp              Event data of a control.
+//   6235  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6410  settings/settings_file.hpp         Settings file (.ini).
+//   6477  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6698  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6849  api/tls_options.hpp                TLS options: client certificates.
+//   6890  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   6946  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7015  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7159  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7237  base/quote.hpp                     Windows command lines.
+//   7280  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7355  scm/spec.hpp                       Service specification.
+//   7461  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7542  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7889  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7935  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7974  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8043  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8056  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8107  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8194  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8235  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8303  wire/host_name.hpp                 Host names of requests.
+//   8337  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8378  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8497  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8628  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8655  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8726  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8768  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8820  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8852  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8884  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9105  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9194  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9239  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9298  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9314  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9411  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9457  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9499  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9581  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9655  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9773  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9806  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9857  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10099  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10135  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10177  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10223  route/url_value.hpp:bodies         url_value, with_query.
-//  10265  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10422  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//  10499  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10617  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10744  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10812  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10850  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10899  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10937  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10976  api/parameter.hpp:bodies           Parameters of a route.
-//  11034  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11062  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11134  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11200  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11228  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11252  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11394  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11531  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11618  base/quote.hpp:bodies              Windows command lines.
-//  11708  scm/spec.hpp:bodies                Service specification.
-//  11837  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11957  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12107  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12176  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12332  wire/host_name.hpp:bodies          Host names of requests.
-//  12383  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12421  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12495  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12752  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12780  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12832  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12925  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13046  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13106  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13147  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13192  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13344  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13484  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13617  settings/registry.hpp              Registry of the settings of an app.
-//  13928  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14085  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14282  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14664  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14770  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14878  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15252  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15467  wire/file_name.hpp                 Safe file names for uploads.
-//  15546  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15616  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15766  wire/representation.hpp            Representation of content in a response.
-//  15918  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16176  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16347  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16468  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16553  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16621  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16688  scm/account.hpp                    Account of a service.
-//  16827  scm/security.hpp                   Security descriptors in SDDL.
-//  17045  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17173  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17232  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17343  scm/event_record.hpp               Records of the Windows event log.
-//  17485  scm/saved_state.hpp                Saved state of a service.
-//  17606  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17879  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17919  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  18391  os/posix/headers.hpp               POSIX system headers.
-//  18430  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18606  os/socket.hpp                      TCP sockets with timeouts.
-//  18768  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18945  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  19071  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19236  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19280  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19387  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19494  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19646  os/tcp.hpp                         TCP sockets on all platforms.
-//  19954  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20131  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20259  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20519  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20573  os/control_channel.hpp             Control channel of a running service.
-//  20644  os/thread.hpp                      Threads of the library.
-//  20690  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  20892  os/connection_threads.hpp          Thread group with a maximum size.
-//  20982  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21202  os/console.hpp                     Console input and output.
-//  21303  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21459  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21598  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  21791  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  21866  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  21913  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22085  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22168  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22218  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22269  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22372  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22413  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22600  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22622  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22657  os/exclusive_file.hpp              Exclusively created file.
-//  22740  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22843  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  22883  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  22927  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  22967  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23031  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23315  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23367  os/input_file.hpp                  File that is open for reading at any position.
-//  23440  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23538  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  23670  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  23916  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24117  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24297  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24522  os/win/dump_writer.hpp             Minidump by a second process.
-//  24746  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  24807  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25091  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25193  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25438  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25526  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25597  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  25684  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  25737  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  25833  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  25971  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26065  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26293  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26334  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26449  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26576  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  26739  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  26908  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27193  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27199  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27235  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27525  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27599  log/log_query.hpp                  Log query of the verb `logs`.
-//  27684  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28154  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28251  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28295  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28528  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  28884  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29178  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29420  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29531  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  29682  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30098  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30435  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  30642  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  30779  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  30850  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31006  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31423  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31457  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  31517  http/problem.hpp                   Error responses of winsvc.
-//  31679  http/context_impl.hpp              Implementation of api/context.hpp.
-//  31776  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32041  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32101  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32249  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32323  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  32533  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  32670  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  32701  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  32865  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  32937  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33074  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33187  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  33481  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  33714  http/request_processor.hpp         Request processor: runs one request.
-//  34226  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34329  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  34485  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  34576  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  34794  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35154  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35187  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35290  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  35998  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36075  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36155  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  36869  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37054  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  37410  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38091  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38110  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38293  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  38568  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  38686  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  38961  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39027  host/health.hpp                    Liveness and readiness routes.
-//  39129  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  39297  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  39420  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39577  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  39691  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  39919  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40039  host/control_channel_server.hpp    Control channel server.
-//  40218  host/runtime.hpp                   Runtime of a service.
-//  40798  host/status.hpp                    Text and JSON of `status`.
-//  40959  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  41083  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  41192  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  41636  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  41821  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  42244  manage/wait.hpp                    Waits until a service reaches a state.
-//  42343  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  42542  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  42619  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  43018  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  43208  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  43360  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  43460  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  43523  manage/install.hpp                 `install` and `update` verbs.
-//  43961  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  44062  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  44246  diagnose/firewall.hpp              Check of the Windows firewall.
-//  44340  diagnose/finding.hpp               Findings of `doctor`.
-//  44432  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  44529  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  44559  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  44928  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  45090  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  45239  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  45350  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  45762  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  46041  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  46198  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  46289  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8885  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9106  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9195  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9240  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9299  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9315  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9412  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9458  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9500  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9582  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9656  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9774  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9807  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9858  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10100  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10136  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10178  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10271  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10301  route/url_value.hpp:bodies         url_value, with_query.
+//  10343  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10500  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10618  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10745  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10813  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10851  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10900  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10938  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10977  api/parameter.hpp:bodies           Parameters of a route.
+//  11035  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11063  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11135  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11201  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11229  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11253  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11395  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11532  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11619  base/quote.hpp:bodies              Windows command lines.
+//  11709  scm/spec.hpp:bodies                Service specification.
+//  11838  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11958  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12108  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12177  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12333  wire/host_name.hpp:bodies          Host names of requests.
+//  12384  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12422  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12496  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12753  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12781  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12833  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12926  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13047  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13107  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13148  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13193  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13345  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13485  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13618  settings/registry.hpp              Registry of the settings of an app.
+//  13929  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14086  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14283  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14665  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14771  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14879  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15253  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15468  wire/file_name.hpp                 Safe file names for uploads.
+//  15547  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15617  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15767  wire/representation.hpp            Representation of content in a response.
+//  15919  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16177  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16348  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16469  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16554  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16622  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16689  scm/account.hpp                    Account of a service.
+//  16828  scm/security.hpp                   Security descriptors in SDDL.
+//  17046  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17174  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17233  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17344  scm/event_record.hpp               Records of the Windows event log.
+//  17486  scm/saved_state.hpp                Saved state of a service.
+//  17607  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17880  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17920  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  18392  os/posix/headers.hpp               POSIX system headers.
+//  18431  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18607  os/socket.hpp                      TCP sockets with timeouts.
+//  18769  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18946  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  19072  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19237  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19281  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19388  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19495  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19647  os/tcp.hpp                         TCP sockets on all platforms.
+//  19955  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20132  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20260  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20520  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20574  os/control_channel.hpp             Control channel of a running service.
+//  20645  os/thread.hpp                      Threads of the library.
+//  20691  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  20893  os/connection_threads.hpp          Thread group with a maximum size.
+//  20983  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21203  os/console.hpp                     Console input and output.
+//  21304  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21460  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21599  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  21792  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  21867  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  21914  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22086  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22169  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22219  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22270  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22373  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22414  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22601  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22623  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22658  os/exclusive_file.hpp              Exclusively created file.
+//  22741  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22844  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  22884  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  22928  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  22968  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23032  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23316  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23368  os/input_file.hpp                  File that is open for reading at any position.
+//  23441  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23539  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  23671  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  23917  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24118  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24298  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24523  os/win/dump_writer.hpp             Minidump by a second process.
+//  24747  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  24808  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25092  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25194  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25439  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25527  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25598  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  25685  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  25738  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  25834  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  25972  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26066  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26294  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26335  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26450  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26577  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  26740  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  26909  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27194  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27200  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27236  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27526  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27600  log/log_query.hpp                  Log query of the verb `logs`.
+//  27685  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28155  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28252  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28296  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28529  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  28885  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29179  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29421  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29532  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  29683  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30099  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30436  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  30643  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  30780  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  30851  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31007  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31425  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31459  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  31519  http/problem.hpp                   Error responses of winsvc.
+//  31666  http/context_impl.hpp              Implementation of api/context.hpp.
+//  31763  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32028  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32088  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32236  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32310  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  32520  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  32657  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  32688  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  32852  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  32924  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33061  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33174  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  33468  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  33701  http/request_processor.hpp         Request processor: runs one request.
+//  34213  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34316  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  34472  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  34563  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  34781  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35141  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35174  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35277  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  35985  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36062  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36142  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  36856  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37041  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  37397  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38078  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38097  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38280  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  38555  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  38673  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  38948  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  39014  host/health.hpp                    Liveness and readiness routes.
+//  39116  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  39284  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  39407  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39564  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  39678  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  39906  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40026  host/control_channel_server.hpp    Control channel server.
+//  40205  host/runtime.hpp                   Runtime of a service.
+//  40785  host/status.hpp                    Text and JSON of `status`.
+//  40946  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  41070  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  41179  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  41623  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  41808  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  42231  manage/wait.hpp                    Waits until a service reaches a state.
+//  42330  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  42529  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  42606  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  43005  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  43195  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  43347  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  43447  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  43510  manage/install.hpp                 `install` and `update` verbs.
+//  43948  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  44049  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  44233  diagnose/firewall.hpp              Check of the Windows firewall.
+//  44327  diagnose/finding.hpp               Findings of `doctor`.
+//  44419  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  44516  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  44546  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  44915  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  45077  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  45214  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  45325  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  45737  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  46016  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  46173  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  46264  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  46572  config/undef.hpp                   Undefines the internal macros.
+//  46547  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -2753,6 +2753,43 @@ class event_stream {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// base/encoding.hpp
+// =====================================================================================================================
+
+// base64, text in HTML, and constant-time comparison of secrets.
+//
+//   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   equal_secret(given, expected)            // the time does not depend on the first difference
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+/// Base64 with padding (RFC 4648 section 4).
+[[nodiscard]] std::string to_base64(std::string_view bytes);
+/// Base64url without padding, for cookies and paths (RFC 4648 section 5).
+[[nodiscard]] std::string to_base64url(std::string_view bytes);
+/// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
+[[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
+/// The text for the content of an element or for a quoted attribute value of HTML: &, <, >, " and ' become references.
+[[nodiscard]] std::string escape_html(std::string_view text);
+
+}  // namespace detail::base
+
+/// True if the texts are equal. The time depends only on the length of `given`, so that a client cannot learn the
+/// secret from response times.
+[[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // api/html.hpp
 // =====================================================================================================================
 
@@ -2809,14 +2846,13 @@ class html {
     if constexpr (std::is_same_v<Value, html>) {
       return value.markup_;
     } else if constexpr (std::is_convertible_v<const Value&, std::string_view>) {
-      return escape(value);
+      return detail::base::escape_html(value);
     } else {
       static_assert(std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool> && !std::is_same_v<Value, char>,
                     "winsvc: a value of html must be text, a number or html");
       return std::to_string(value);
     }
   }
-  static std::string escape(std::string_view text);
   void fill(std::string_view markup, const std::string* values, std::size_t count);
 
   std::string markup_;
@@ -2998,41 +3034,6 @@ struct utc_fields {
 [[nodiscard]] std::optional<clock::system_time> parse_time(std::string_view s) noexcept;
 /// `Sat, 31 Jan 2026 08:05:09 GMT`, the format of the Date header (RFC 9110 section 5.6.7).
 [[nodiscard]] std::string http_date(clock::system_time time);
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// base/encoding.hpp
-// =====================================================================================================================
-
-// base64 and constant-time comparison of secrets.
-//
-//   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
-//   equal_secret(given, expected)            // the time does not depend on the first difference
-
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::base {
-
-/// Base64 with padding (RFC 4648 section 4).
-[[nodiscard]] std::string to_base64(std::string_view bytes);
-/// Base64url without padding, for cookies and paths (RFC 4648 section 5).
-[[nodiscard]] std::string to_base64url(std::string_view bytes);
-/// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
-[[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
-
-}  // namespace detail::base
-
-/// True if the texts are equal. The time depends only on the length of `given`, so that a client cannot learn the
-/// secret from response times.
-[[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -7481,8 +7482,8 @@ struct limits {
   std::size_t head_bytes = 32 * 1024;  ///< from the first byte to the empty line; else 431
   std::size_t method_bytes = 32;       ///< more than any registered method has; else 501
   std::size_t target_bytes = 8000;     ///< RFC 9112 section 3 recommends at least 8000 for a request line; else 414
-  std::size_t field_bytes = 8000;      ///< all lines of one name; cpp-httplib rejects lines over 8192 bytes; else 431
-  std::size_t fields = 100;            ///< number of field lines; cpp-httplib rejects more than 100; else 431
+  std::size_t field_bytes = 8000;      ///< all lines of one name together; else 431
+  std::size_t fields = 100;            ///< number of field lines; else 431
 
   // Body (RFC 9112 sections 6 and 7.1).
   std::uint64_t body_bytes = 8 * 1024 * 1024;  ///< bodies of several clients must fit into memory together; else 413
@@ -10174,17 +10175,66 @@ WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
-// api/html.hpp:bodies
+// base/encoding.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_API
+#if WINSVC_BODIES_BASE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
-WINSVC_INLINE html html::text(std::string_view plain) { return trusted(escape(plain)); }
+WINSVC_INLINE std::string encode_base64(std::string_view bytes, const char (&digits)[65], bool padded) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    const std::size_t count = bytes.size() - i < 3 ? bytes.size() - i : 3;
+    for (std::size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k) {
+      if (k <= count) out += digits[group >> (18 - 6 * k) & 63];
+      else if (padded) out += '=';
+    }
+  }
+  return out;
+}
 
-WINSVC_INLINE std::string html::escape(std::string_view text) {
+WINSVC_INLINE std::string to_base64(std::string_view bytes) {
+  return encode_base64(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
+}
+WINSVC_INLINE std::string to_base64url(std::string_view bytes) {
+  return encode_base64(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
+}
+
+WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
+  const auto value = [](char c) -> int {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+  };
+  if (s.size() % 4 == 0) {
+    for (int i = 0; i < 2 && !s.empty() && s.back() == '='; ++i) s.remove_suffix(1);
+  }
+  if (s.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  std::uint32_t bits = 0;
+  int bit_count = 0;
+  for (const char c : s) {
+    const int v = value(c);
+    if (v < 0) return std::nullopt;
+    bits = (bits << 6 | static_cast<std::uint32_t>(v)) & 0xFFFFu;
+    bit_count += 6;
+    if (bit_count < 8) continue;
+    bit_count -= 8;
+    out += static_cast<char>(bits >> bit_count & 0xFFu);
+  }
+  if ((bits & ((1u << bit_count) - 1)) != 0) return std::nullopt;  // otherwise two texts would decode to the same bytes
+  return out;
+}
+
+WINSVC_INLINE std::string escape_html(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
@@ -10199,6 +10249,34 @@ WINSVC_INLINE std::string html::escape(std::string_view text) {
   }
   return out;
 }
+
+}  // namespace detail::base
+
+WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
+  volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const char against = expected.empty() ? '\0' : expected[i % expected.size()];
+    different = static_cast<unsigned char>(
+        different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
+  }
+  return different == 0;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
+// api/html.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE html html::text(std::string_view plain) { return trusted(detail::base::escape_html(plain)); }
 
 WINSVC_INLINE void html::fill(std::string_view markup, const std::string* values, std::size_t count) {
   std::size_t used = 0;
@@ -10411,83 +10489,6 @@ WINSVC_INLINE std::string http_date(clock::system_time time) {
   std::snprintf(out, sizeof out, "%s, %02u %s %04lld %02u:%02u:%02u GMT", days[f.weekday], f.day, months[f.month - 1],
                 static_cast<long long>(f.year), f.hour, f.minute, f.second);
   return out;
-}
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_BASE
-
-// =====================================================================================================================
-// base/encoding.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_BASE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::base {
-
-WINSVC_INLINE std::string encode_base64(std::string_view bytes, const char (&digits)[65], bool padded) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    const std::size_t count = bytes.size() - i < 3 ? bytes.size() - i : 3;
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k) {
-      if (k <= count) out += digits[group >> (18 - 6 * k) & 63];
-      else if (padded) out += '=';
-    }
-  }
-  return out;
-}
-
-WINSVC_INLINE std::string to_base64(std::string_view bytes) {
-  return encode_base64(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
-}
-WINSVC_INLINE std::string to_base64url(std::string_view bytes) {
-  return encode_base64(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
-}
-
-WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
-  const auto value = [](char c) -> int {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-  };
-  if (s.size() % 4 == 0) {
-    for (int i = 0; i < 2 && !s.empty() && s.back() == '='; ++i) s.remove_suffix(1);
-  }
-  if (s.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  std::uint32_t bits = 0;
-  int bit_count = 0;
-  for (const char c : s) {
-    const int v = value(c);
-    if (v < 0) return std::nullopt;
-    bits = (bits << 6 | static_cast<std::uint32_t>(v)) & 0xFFFFu;
-    bit_count += 6;
-    if (bit_count < 8) continue;
-    bit_count -= 8;
-    out += static_cast<char>(bits >> bit_count & 0xFFu);
-  }
-  if ((bits & ((1u << bit_count) - 1)) != 0) return std::nullopt;  // otherwise two texts would decode to the same bytes
-  return out;
-}
-
-}  // namespace detail::base
-
-WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
-  volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const char against = expected.empty() ? '\0' : expected[i % expected.size()];
-    different = static_cast<unsigned char>(
-        different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
-  }
-  return different == 0;
 }
 
 }  // inline namespace WINSVC_ABI
@@ -11237,7 +11238,7 @@ WINSVC_INLINE void set_cookie(response& res, const cookie& c) {
   detail::api::add_header(res, "Set-Cookie", c.to_string(detail::api::is_https_request()));
 }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
-  // write_normalized_head has joined several Cookie headers to one, in their order.
+  // for_each_normalized_field has joined several Cookie headers to one, in their order.
   const std::string header = header_text(req, "Cookie");
   const auto found = detail::wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
@@ -14883,7 +14884,7 @@ WINSVC_INLINE std::string_view reason_phrase(int status) noexcept {
 //   std::size_t scanned = 0;
 //   auto result = parse_head(buffer, limits, &scanned);    // call again with more bytes while result.kind is more
 //   if (result.kind == head_parse_result::reject) respond(result.status, result.reason), close();
-//   if (result.kind == head_parse_result::complete) process(write_normalized_head(result.value, escape_percent));
+//   if (result.kind == head_parse_result::complete) process(result.value);
 //
 // Malformed and ambiguous heads are rejected at the first byte that proves the error, with the status of the response;
 // the caller then closes the connection. The result does not depend on how the bytes were split into packets. A typical
@@ -31080,8 +31081,9 @@ class exchange_stream final : public httplib::Stream {
   void limit_body(std::uint64_t limit) { decoder_ = wire::chunked_decoder(limits_, limit); }
   /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
-  /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
+  /// Bytes of the body that were read, before decoding.
   [[nodiscard]] std::uint64_t body_bytes_read() const noexcept { return body_bytes_read_; }
+  /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
   /// Sets the head that cpp-httplib reads. From here on, its own output is discarded.
   void set_httplib_head(std::string head) noexcept {
@@ -31609,21 +31611,6 @@ WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
   return html > text || (html == text && lists_html) ? error_format::html : error_format::text;
 }
 
-WINSVC_INLINE std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 /// The error as a page that is readable on a phone, in light and dark, also if a Content-Security-Policy blocks its
 /// style.
 WINSVC_INLINE std::string html_error(const error_text& error, const std::string& title) {
@@ -31635,8 +31622,8 @@ WINSVC_INLINE std::string html_error(const error_text& error, const std::string&
   page += "</title>\n<style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto; "
           "padding: 0 1rem; overflow-wrap: anywhere }</style>\n<h1>";
   page += title + "</h1>\n";
-  if (!error.detail.empty()) page += "<p>" + escape_html(error.detail) + "</p>\n";
-  if (!error.id.empty()) page += "<p>Request <code>" + escape_html(error.id) + "</code></p>\n";
+  if (!error.detail.empty()) page += "<p>" + base::escape_html(error.detail) + "</p>\n";
+  if (!error.id.empty()) page += "<p>Request <code>" + base::escape_html(error.id) + "</code></p>\n";
   return page + "</html>\n";
 }
 
@@ -45197,18 +45184,6 @@ WINSVC_INLINE std::string proof_json(const proof_report& report) {
   return json.put("proofs", base::json_array(report.proofs, format, ",\n ")).text() + '\n';
 }
 
-WINSVC_INLINE std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
-  }
-  return out;
-}
-
 WINSVC_INLINE std::string proof_html(const proof_report& report) {
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>winsvc " WINSVC_VERSION_STRING
@@ -45216,15 +45191,15 @@ WINSVC_INLINE std::string proof_html(const proof_report& report) {
       "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3em .6em;"
       "border-bottom:1px solid #ccc}.yes{color:#176b2c}.no{color:#b3261e;font-weight:bold}"
       ".hidden{color:#666}</style>\n";
-  out += "<h1>winsvc " WINSVC_VERSION_STRING ": prove</h1>\n<p>" + html_escaped(report.system) + "<br>";
-  out += html_escaped(report.program) + ", " + html_escaped(report.time) + "<br>";
+  out += "<h1>winsvc " WINSVC_VERSION_STRING ": prove</h1>\n<p>" + base::escape_html(report.system) + "<br>";
+  out += base::escape_html(report.program) + ", " + base::escape_html(report.time) + "<br>";
   out += proof_totals(report) + "</p>\n";
   out += "<table><tr><th>verdict<th>topic<th>claim<th>observed<th>ms</tr>\n";
   for (const auto& p : report.proofs) {
     const std::string_view style = p.verdict == verdict::yes ? "yes" : p.verdict == verdict::no ? "no" : "hidden";
-    out += "<tr><td class=\"" + std::string(style) + "\">" + std::string(name(p.verdict)) + "<td>" +
-           html_escaped(p.topic) + "<td>" + html_escaped(p.claim) + "<td>" + html_escaped(observation(p)) + "<td>";
-    out += std::to_string(p.milliseconds) + "</tr>\n";
+    out += "<tr><td class=\"" + std::string(style) + "\">" + std::string(name(p.verdict));
+    for (const std::string& text : {p.topic, p.claim, observation(p)}) out += "<td>" + base::escape_html(text);
+    out += "<td>" + std::to_string(p.milliseconds) + "</tr>\n";
   }
   return out + "</table></html>\n";
 }

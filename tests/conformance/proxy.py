@@ -19,7 +19,6 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import server_process  # noqa: E402
-from kit import Tally  # noqa: E402
 
 CONFIGURATION = """
 daemon off; master_process off; worker_processes 1; pid FOLDER/pid; error_log FOLDER/error.log;
@@ -118,15 +117,5 @@ def check_all(tally, program):
         tally.check("behind nginx: a path keeps its meaning", response.status in (200, 404), body)
 
 
-def main():
-    tally = Tally()
-    program, output = server_process.build()
-    if program:
-        check_all(tally, program)
-    else:
-        tally.check("the server builds", False, output)
-    tally.finish()
-
-
 if __name__ == "__main__":
-    main()
+    server_process.main(check_all)

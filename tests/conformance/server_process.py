@@ -13,7 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from kit import CLANG, ROOT, STANDARD, WARNINGS, Ninja, library_includes  # noqa: E402
+from kit import CLANG, ROOT, STANDARD, WARNINGS, Ninja, Tally, library_includes  # noqa: E402
 
 
 class Server:
@@ -51,3 +51,14 @@ def running(program, *arguments):
             process.kill()
             server.exit_code = process.wait()
         process.stdout.close()
+
+
+def main(check_all):
+    """Builds the server, calls `check_all(tally, program)` and ends the process with the counts."""
+    tally = Tally()
+    program, output = build()
+    if program:
+        check_all(tally, program)
+    else:
+        tally.check("the server builds", False, output)
+    tally.finish()

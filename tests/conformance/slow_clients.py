@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import server_process  # noqa: E402
-from kit import Tally, run  # noqa: E402
+from kit import run  # noqa: E402
 
 # (option of slowhttptest, description, target, further options)
 ATTACKS = (
@@ -105,15 +105,5 @@ def report(tally, description, attack):
                 f"slowhttptest reports available: {attack.availability}; {client.error}\n{attack.output[-600:]}")
 
 
-def main():
-    tally = Tally()
-    program, output = server_process.build()
-    if program:
-        check_all(tally, program)
-    else:
-        tally.check("the server builds", False, output)
-    tally.finish()
-
-
 if __name__ == "__main__":
-    main()
+    server_process.main(check_all)

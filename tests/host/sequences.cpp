@@ -7,14 +7,13 @@
 #include <winsvc/testing.hpp>
 
 #include "../support/wait.hpp"
+#include "seeds.hpp"
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -199,43 +198,8 @@ std::string play(std::uint64_t seed) {
   return {};
 }
 
-std::uint64_t number_in(const char* variable, std::uint64_t default_value) {
-  const char* text = std::getenv(variable);
-  return text ? std::strtoull(text, nullptr, 10) : default_value;
-}
-
 }  // namespace
 
 TEST_CASE("no sequence of controls causes a violation") {
-  const std::uint64_t first = number_in("WINSVC_SEED", 1), count = number_in("WINSVC_SEQUENCES", 500);
-  std::atomic<std::uint64_t> next{first}, finished{0};
-  std::mutex mutex;
-  std::vector<std::string> failures;
-  const auto start = std::chrono::steady_clock::now();
-
-  std::vector<waiting::scoped_thread> threads;
-  for (int i = 0; i < 8; ++i) {  // most of them wait for their own threads
-    threads.emplace_back("a thread that plays sequences", [&] {
-      for (std::uint64_t seed = next++; seed < first + count; seed = next++) {
-        std::string failure = play(seed);
-        if (!failure.empty()) {
-          const std::lock_guard lock(mutex);
-          failures.push_back("seed " + std::to_string(seed) + ": " + std::move(failure));
-        }
-        ++finished;
-      }
-    });
-  }
-  // The deadline applies to one sequence. All sequences together take as long as the machine needs.
-  for (std::uint64_t before = 0; before < count;) {
-    waiting::wait_until([&] { return finished != before; },
-                        "a sequence to end, after " + std::to_string(before) + " of " + std::to_string(count));
-    before = finished;
-  }
-  for (auto& thread : threads) thread.join();
-
-  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-  MESSAGE(count << " sequences from seed " << first << " in " << elapsed.count() << " ms");
-  CHECK(failures.size() == 0);
-  for (std::size_t i = 0; i < failures.size() && i < 10; ++i) FAIL_CHECK(failures[i]);
+  play_seeds({"WINSVC_SEQUENCES", 500, 8}, play);
 }

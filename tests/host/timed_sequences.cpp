@@ -7,15 +7,14 @@
 
 #include "../support/fast_clock.hpp"
 #include "../support/wait.hpp"
+#include "seeds.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -200,38 +199,11 @@ std::string play(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("no sequence of controls with slow and hanging hooks and requests in flight causes a violation") {
-  const auto number = [](const char* name, std::uint64_t default_value) {
-    const char* const text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : default_value;
-  };
-  const std::uint64_t first = number("WINSVC_SEED", 1), count = number("WINSVC_TIMED_SEQUENCES", 60);
-  std::atomic<std::uint64_t> next{first}, finished{0};
-  std::mutex mutex;
-  std::vector<std::string> failures;
-
-  std::vector<waiting::scoped_thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back("a thread that plays sequences", [&] {
-      for (std::uint64_t seed = next++; seed < first + count; seed = next++) {
-        std::string failure = play(seed);
-        // On this clock a machine that stops for 250 ms stops for 5 s. A fault of the service repeats.
-        if (failure.find("wait hint") != std::string::npos || failure.find("followed within") != std::string::npos)
-          failure = play(seed);
-        if (!failure.empty()) {
-          const std::lock_guard lock(mutex);
-          failures.push_back("seed " + std::to_string(seed) + ": " + std::move(failure));
-        }
-        ++finished;
-      }
-    });
-  }
-  for (std::uint64_t before = 0; before < count;) {
-    waiting::wait_until([&] { return finished != before; },
-                        "a sequence to end, after " + std::to_string(before) + " of " + std::to_string(count));
-    before = finished;
-  }
-  for (auto& thread : threads) thread.join();
-
-  CHECK(failures.size() == 0);
-  for (std::size_t i = 0; i < failures.size() && i < 10; ++i) FAIL_CHECK(failures[i]);
+  play_seeds({"WINSVC_TIMED_SEQUENCES", 60, 4}, [](std::uint64_t seed) {
+    std::string failure = play(seed);
+    // On this clock a machine that stops for 250 ms stops for 5 s. A fault of the service repeats.
+    if (failure.find("wait hint") != std::string::npos || failure.find("followed within") != std::string::npos)
+      failure = play(seed);
+    return failure;
+  });
 }

@@ -51,7 +51,7 @@ WINSVC_INLINE void set_cookie(response& res, const cookie& c) {
   detail::api::add_header(res, "Set-Cookie", c.to_string(detail::api::is_https_request()));
 }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
-  // write_normalized_head has joined several Cookie headers to one, in their order.
+  // for_each_normalized_field has joined several Cookie headers to one, in their order.
   const std::string header = header_text(req, "Cookie");
   const auto found = detail::wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;

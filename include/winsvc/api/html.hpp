@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "winsvc/base/encoding.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
@@ -54,14 +55,13 @@ class html {
     if constexpr (std::is_same_v<Value, html>) {
       return value.markup_;
     } else if constexpr (std::is_convertible_v<const Value&, std::string_view>) {
-      return escape(value);
+      return detail::base::escape_html(value);
     } else {
       static_assert(std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool> && !std::is_same_v<Value, char>,
                     "winsvc: a value of html must be text, a number or html");
       return std::to_string(value);
     }
   }
-  static std::string escape(std::string_view text);
   void fill(std::string_view markup, const std::string* values, std::size_t count);
 
   std::string markup_;
@@ -77,23 +77,7 @@ class html {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE html html::text(std::string_view plain) { return trusted(escape(plain)); }
-
-WINSVC_INLINE std::string html::escape(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
+WINSVC_INLINE html html::text(std::string_view plain) { return trusted(detail::base::escape_html(plain)); }
 
 WINSVC_INLINE void html::fill(std::string_view markup, const std::string* values, std::size_t count) {
   std::size_t used = 0;

@@ -1,4 +1,4 @@
-// base64 and constant-time comparison of secrets.
+// base64, text in HTML, and constant-time comparison of secrets.
 //
 //   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
 //   equal_secret(given, expected)            // the time does not depend on the first difference
@@ -22,6 +22,8 @@ namespace detail::base {
 [[nodiscard]] std::string to_base64url(std::string_view bytes);
 /// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
+/// The text for the content of an element or for a quoted attribute value of HTML: &, <, >, " and ' become references.
+[[nodiscard]] std::string escape_html(std::string_view text);
 
 }  // namespace detail::base
 
@@ -87,6 +89,22 @@ WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
     out += static_cast<char>(bits >> bit_count & 0xFFu);
   }
   if ((bits & ((1u << bit_count) - 1)) != 0) return std::nullopt;  // otherwise two texts would decode to the same bytes
+  return out;
+}
+
+WINSVC_INLINE std::string escape_html(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
   return out;
 }
 

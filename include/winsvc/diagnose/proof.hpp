@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "winsvc/base/encoding.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -111,18 +112,6 @@ WINSVC_INLINE std::string proof_json(const proof_report& report) {
   return json.put("proofs", base::json_array(report.proofs, format, ",\n ")).text() + '\n';
 }
 
-WINSVC_INLINE std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
-  }
-  return out;
-}
-
 WINSVC_INLINE std::string proof_html(const proof_report& report) {
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>winsvc " WINSVC_VERSION_STRING
@@ -130,15 +119,15 @@ WINSVC_INLINE std::string proof_html(const proof_report& report) {
       "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3em .6em;"
       "border-bottom:1px solid #ccc}.yes{color:#176b2c}.no{color:#b3261e;font-weight:bold}"
       ".hidden{color:#666}</style>\n";
-  out += "<h1>winsvc " WINSVC_VERSION_STRING ": prove</h1>\n<p>" + html_escaped(report.system) + "<br>";
-  out += html_escaped(report.program) + ", " + html_escaped(report.time) + "<br>";
+  out += "<h1>winsvc " WINSVC_VERSION_STRING ": prove</h1>\n<p>" + base::escape_html(report.system) + "<br>";
+  out += base::escape_html(report.program) + ", " + base::escape_html(report.time) + "<br>";
   out += proof_totals(report) + "</p>\n";
   out += "<table><tr><th>verdict<th>topic<th>claim<th>observed<th>ms</tr>\n";
   for (const auto& p : report.proofs) {
     const std::string_view style = p.verdict == verdict::yes ? "yes" : p.verdict == verdict::no ? "no" : "hidden";
-    out += "<tr><td class=\"" + std::string(style) + "\">" + std::string(name(p.verdict)) + "<td>" +
-           html_escaped(p.topic) + "<td>" + html_escaped(p.claim) + "<td>" + html_escaped(observation(p)) + "<td>";
-    out += std::to_string(p.milliseconds) + "</tr>\n";
+    out += "<tr><td class=\"" + std::string(style) + "\">" + std::string(name(p.verdict));
+    for (const std::string& text : {p.topic, p.claim, observation(p)}) out += "<td>" + base::escape_html(text);
+    out += "<td>" + std::to_string(p.milliseconds) + "</tr>\n";
   }
   return out + "</table></html>\n";
 }

@@ -83,8 +83,9 @@ class exchange_stream final : public httplib::Stream {
   void limit_body(std::uint64_t limit) { decoder_ = wire::chunked_decoder(limits_, limit); }
   /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
-  /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
+  /// Bytes of the body that were read, before decoding.
   [[nodiscard]] std::uint64_t body_bytes_read() const noexcept { return body_bytes_read_; }
+  /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
   /// Sets the head that cpp-httplib reads. From here on, its own output is discarded.
   void set_httplib_head(std::string head) noexcept {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/base/encoding.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -98,21 +99,6 @@ WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
   return html > text || (html == text && lists_html) ? error_format::html : error_format::text;
 }
 
-WINSVC_INLINE std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 /// The error as a page that is readable on a phone, in light and dark, also if a Content-Security-Policy blocks its
 /// style.
 WINSVC_INLINE std::string html_error(const error_text& error, const std::string& title) {
@@ -124,8 +110,8 @@ WINSVC_INLINE std::string html_error(const error_text& error, const std::string&
   page += "</title>\n<style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto; "
           "padding: 0 1rem; overflow-wrap: anywhere }</style>\n<h1>";
   page += title + "</h1>\n";
-  if (!error.detail.empty()) page += "<p>" + escape_html(error.detail) + "</p>\n";
-  if (!error.id.empty()) page += "<p>Request <code>" + escape_html(error.id) + "</code></p>\n";
+  if (!error.detail.empty()) page += "<p>" + base::escape_html(error.detail) + "</p>\n";
+  if (!error.id.empty()) page += "<p>Request <code>" + base::escape_html(error.id) + "</code></p>\n";
   return page + "</html>\n";
 }
 

@@ -22,8 +22,8 @@ struct limits {
   std::size_t head_bytes = 32 * 1024;  ///< from the first byte to the empty line; else 431
   std::size_t method_bytes = 32;       ///< more than any registered method has; else 501
   std::size_t target_bytes = 8000;     ///< RFC 9112 section 3 recommends at least 8000 for a request line; else 414
-  std::size_t field_bytes = 8000;      ///< all lines of one name; cpp-httplib rejects lines over 8192 bytes; else 431
-  std::size_t fields = 100;            ///< number of field lines; cpp-httplib rejects more than 100; else 431
+  std::size_t field_bytes = 8000;      ///< all lines of one name together; else 431
+  std::size_t fields = 100;            ///< number of field lines; else 431
 
   // Body (RFC 9112 sections 6 and 7.1).
   std::uint64_t body_bytes = 8 * 1024 * 1024;  ///< bodies of several clients must fit into memory together; else 413
