@@ -17,6 +17,13 @@
   #include <thread>
   #include <unistd.h>
 
+#if defined(__has_feature)
+  #if __has_feature(thread_sanitizer)
+/// The child of the fork below creates threads, which this sanitizer does not allow by default.
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+  #endif
+#endif
+
 using namespace winsvc;
 using namespace winsvc::detail::log;
 using namespace std::chrono_literals;

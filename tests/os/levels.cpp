@@ -35,12 +35,11 @@ TEST_CASE("each level has its SERVICE_CONFIG_ number") {
   CHECK(detail::os::native_level(detail::scm::preshutdown_timeout{}).number() == SERVICE_CONFIG_PRESHUTDOWN_INFO);
 }
 
-TEST_CASE("failure actions have a reset period in seconds and delays in milliseconds; message and command are NULL") {
+TEST_CASE("failure actions have a reset period in seconds and delays in milliseconds; the message is NULL") {
   detail::os::native_level level(detail::scm::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == 86'400);
   CHECK(s.lpRebootMsg == nullptr);
-  CHECK(s.lpCommand == nullptr);
   REQUIRE(s.cActions == 3);
   CHECK(s.lpsaActions[0].Type == SC_ACTION_RESTART);
   CHECK(s.lpsaActions[0].Delay == 5'000);
@@ -54,6 +53,18 @@ TEST_CASE("an empty list of failure actions has a count of 0 and a pointer, so t
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.cActions == 0);
   CHECK(s.lpsaActions != nullptr);
+}
+
+TEST_CASE("the command of the failure actions is a string; an empty one deletes the command, NULL would keep it") {
+  detail::os::native_level none(detail::scm::recovery_plan{{restart_after(5s)}, 24h});
+  REQUIRE(as<SERVICE_FAILURE_ACTIONSW>(none).lpCommand != nullptr);
+  CHECK(std::wstring(as<SERVICE_FAILURE_ACTIONSW>(none).lpCommand).empty());
+
+  detail::scm::recovery_plan plan{{restart_after(5s)}, 24h};
+  plan.command = "C:\\tools\\page \xC3\xA9.exe /q";
+  detail::os::native_level level(plan);
+  REQUIRE(as<SERVICE_FAILURE_ACTIONSW>(level).lpCommand != nullptr);
+  CHECK(as<SERVICE_FAILURE_ACTIONSW>(level).lpCommand == std::wstring(L"C:\\tools\\page \u00E9.exe /q"));
 }
 
 TEST_CASE("a duration is limited to the range of a DWORD") {

@@ -70,7 +70,8 @@ class FailedRun(wine.ServiceTest):
                          [(wine.STOP_PENDING, 0), (wine.STOPPED, EXCEPTION)])
         self.assertEqual(service.log().count("hook undone"), 2)
 
-        self.assert_succeeds(service.run("start"))              # the service can start again
+        self.assert_succeeds(service.run("start"))              # the service can start again, and fails again
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "stopped"))
 
     def test_a_handler_that_does_not_return_does_not_block_the_stop(self):
         service = self.install_and_start("stuck")

