@@ -18,354 +18,355 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    373  config/version.hpp                 The version of winsvc, defined only here.
-//    390  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    429  config/form.hpp                    The form in which winsvc is compiled.
-//    520  config/options.hpp                 The compile-time options of winsvc.
-//    582  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    633  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    664  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    739  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    796  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    857  os/win/windows_headers.hpp         Windows system headers.
-//    918  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1047  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1090  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1151  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1206  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1256  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1299  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1398  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1431  settings/setting_value.hpp         Types of settings and their text form.
-//   1623  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1768  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1831  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1889  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1952  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2178  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2549  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2671  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2756  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
-//   2793  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2865  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2910  route/url_value.hpp                url_value, with_query.
-//   2959  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3042  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3074  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3162  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3301  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3644  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3707  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3855  api/app_objects.hpp                Objects of the app by type.
-//   3922  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4401  api/parameter.hpp                  Parameters of a route.
-//   4698  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4881  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4960  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5032  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5104  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5250  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5289  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5388  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5409  api/file_options.hpp               Options of a static folder.
-//   5440  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5476  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5785  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5874  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5913  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6040  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6079  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6162  scm/control_event.hpp              Event data of a control.
-//   6235  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6410  settings/settings_file.hpp         Settings file (.ini).
-//   6477  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6698  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6849  api/tls_options.hpp                TLS options: client certificates.
-//   6890  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   6946  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7015  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7159  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7237  base/quote.hpp                     Windows command lines.
-//   7280  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7355  scm/spec.hpp                       Service specification.
-//   7461  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7542  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7889  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7935  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7974  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8043  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8056  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8107  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8194  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8235  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8303  wire/host_name.hpp                 Host names of requests.
-//   8337  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8378  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8497  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8628  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8655  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8726  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8768  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8820  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8852  addons/headers.hpp                 Middleware for response headers and body size.
+//    374  config/version.hpp                 The version of winsvc, defined only here.
+//    391  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    430  config/form.hpp                    The form in which winsvc is compiled.
+//    521  config/options.hpp                 The compile-time options of winsvc.
+//    583  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    634  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    665  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    740  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    797  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    858  os/win/windows_headers.hpp         Windows system headers.
+//    919  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1048  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1091  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1152  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1207  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1257  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1300  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1399  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1432  settings/setting_value.hpp         Types of settings and their text form.
+//   1624  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1769  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1832  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1890  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1953  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2179  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2550  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2672  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2757  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
+//   2794  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2866  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2911  route/url_value.hpp                url_value, with_query.
+//   2960  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3043  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3075  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3163  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3302  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3645  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3708  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3856  api/app_objects.hpp                Objects of the app by type.
+//   3923  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4402  api/parameter.hpp                  Parameters of a route.
+//   4699  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4882  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4961  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5033  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5105  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5251  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5290  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5389  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5410  api/file_options.hpp               Options of a static folder.
+//   5441  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5477  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5786  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5875  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5914  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6041  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6080  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6163  scm/control_event.hpp              Event data of a control.
+//   6236  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6411  settings/settings_file.hpp         Settings file (.ini).
+//   6478  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6699  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6850  api/tls_options.hpp                TLS options: client certificates.
+//   6891  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   6947  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7016  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7160  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7238  base/quote.hpp                     Windows command lines.
+//   7281  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7356  scm/spec.hpp                       Service specification.
+//   7462  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7543  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7891  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7937  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7976  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8045  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8058  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8109  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8196  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8237  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8305  wire/host_name.hpp                 Host names of requests.
+//   8339  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8380  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8499  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8630  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8657  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8728  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8770  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8822  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8854  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8885  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9106  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9195  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9240  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9299  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9315  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9412  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9458  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9500  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9582  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9656  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9774  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9807  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9858  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10100  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10136  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10178  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10271  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10301  route/url_value.hpp:bodies         url_value, with_query.
-//  10343  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10500  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10618  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10745  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10813  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10851  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10900  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10938  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10977  api/parameter.hpp:bodies           Parameters of a route.
-//  11035  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11063  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11135  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11201  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11229  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11253  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11395  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11532  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11619  base/quote.hpp:bodies              Windows command lines.
-//  11709  scm/spec.hpp:bodies                Service specification.
-//  11838  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11958  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12108  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12177  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12333  wire/host_name.hpp:bodies          Host names of requests.
-//  12384  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12422  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12496  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12753  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12781  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12833  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12926  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13047  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13107  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13148  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13193  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13345  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13485  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13618  settings/registry.hpp              Registry of the settings of an app.
-//  13929  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14086  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14283  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14665  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14771  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14879  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15253  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15468  wire/file_name.hpp                 Safe file names for uploads.
-//  15547  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15617  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15767  wire/representation.hpp            Representation of content in a response.
-//  15919  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16177  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16348  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16469  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16554  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16622  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16689  scm/account.hpp                    Account of a service.
-//  16828  scm/security.hpp                   Security descriptors in SDDL.
-//  17046  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17174  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17233  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17344  scm/event_record.hpp               Records of the Windows event log.
-//  17486  scm/saved_state.hpp                Saved state of a service.
-//  17607  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17880  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17920  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  18392  os/posix/headers.hpp               POSIX system headers.
-//  18431  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18607  os/socket.hpp                      TCP sockets with timeouts.
-//  18769  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18946  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  19072  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19237  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19281  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19388  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19495  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19647  os/tcp.hpp                         TCP sockets on all platforms.
-//  19955  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20132  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20260  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20520  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20574  os/control_channel.hpp             Control channel of a running service.
-//  20645  os/thread.hpp                      Threads of the library.
-//  20691  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  20893  os/connection_threads.hpp          Thread group with a maximum size.
-//  20983  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21203  os/console.hpp                     Console input and output.
-//  21304  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21460  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21599  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  21792  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  21867  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  21914  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22086  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22169  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22219  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22270  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22373  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22414  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22601  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22623  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22658  os/exclusive_file.hpp              Exclusively created file.
-//  22741  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22844  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  22884  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  22928  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  22968  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23032  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23316  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23368  os/input_file.hpp                  File that is open for reading at any position.
-//  23441  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23539  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  23671  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  23917  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24118  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24298  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24523  os/win/dump_writer.hpp             Minidump by a second process.
-//  24747  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  24808  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25092  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25194  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25439  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25527  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25598  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  25685  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  25738  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  25834  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  25972  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26066  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26294  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26335  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26450  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26577  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  26740  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  26909  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27194  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27200  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27236  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27526  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27600  log/log_query.hpp                  Log query of the verb `logs`.
-//  27685  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28155  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28252  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28296  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28529  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  28885  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29179  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29421  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29532  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  29683  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30099  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30436  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  30643  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  30780  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  30851  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31007  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31425  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31459  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  31519  http/problem.hpp                   Error responses of winsvc.
-//  31666  http/context_impl.hpp              Implementation of api/context.hpp.
-//  31763  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32028  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32088  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32236  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32310  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  32520  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  32657  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  32688  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  32852  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  32924  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33061  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33174  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  33468  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  33701  http/request_processor.hpp         Request processor: runs one request.
-//  34213  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34316  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  34472  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  34563  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  34781  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35141  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35174  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35277  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  35985  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36062  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36142  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  36856  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37041  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  37397  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38078  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38097  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38280  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  38555  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  38673  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  38948  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39014  host/health.hpp                    Liveness and readiness routes.
-//  39116  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  39284  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  39407  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39564  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  39678  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  39906  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40026  host/control_channel_server.hpp    Control channel server.
-//  40205  host/runtime.hpp                   Runtime of a service.
-//  40785  host/status.hpp                    Text and JSON of `status`.
-//  40946  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  41070  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  41179  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  41623  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  41808  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  42231  manage/wait.hpp                    Waits until a service reaches a state.
-//  42330  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  42529  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  42606  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  43005  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  43195  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  43347  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  43447  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  43510  manage/install.hpp                 `install` and `update` verbs.
-//  43948  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  44049  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  44233  diagnose/firewall.hpp              Check of the Windows firewall.
-//  44327  diagnose/finding.hpp               Findings of `doctor`.
-//  44419  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  44516  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  44546  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  44915  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  45077  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  45214  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  45325  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  45737  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  46016  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  46173  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  46264  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8887  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9108  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9197  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9242  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9301  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9317  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9414  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9460  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9502  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9584  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9658  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9776  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9809  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9860  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10102  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10138  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10180  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10273  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10303  route/url_value.hpp:bodies         url_value, with_query.
+//  10345  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10502  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10620  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10747  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10815  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10853  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10902  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10940  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10979  api/parameter.hpp:bodies           Parameters of a route.
+//  11037  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11065  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11137  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11203  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11231  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11255  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11397  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11534  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11621  base/quote.hpp:bodies              Windows command lines.
+//  11711  scm/spec.hpp:bodies                Service specification.
+//  11840  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11960  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12110  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12179  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12335  wire/host_name.hpp:bodies          Host names of requests.
+//  12386  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12424  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12498  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12755  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12783  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12835  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12928  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13049  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13109  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13150  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13195  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13347  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13487  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13620  settings/registry.hpp              Registry of the settings of an app.
+//  13931  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14088  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14285  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14667  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14773  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14881  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15255  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15470  wire/file_name.hpp                 Safe file names for uploads.
+//  15549  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15619  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15769  wire/representation.hpp            Representation of content in a response.
+//  15921  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16179  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16350  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16471  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16556  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16624  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16691  scm/account.hpp                    Account of a service.
+//  16830  scm/security.hpp                   Security descriptors in SDDL.
+//  17048  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17176  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17235  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17346  scm/event_record.hpp               Records of the Windows event log.
+//  17488  scm/saved_state.hpp                Saved state of a service.
+//  17609  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17882  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17922  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  18394  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18570  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18696  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  18861  os/socket.hpp                      TCP sockets with timeouts.
+//  19024  os/listen.hpp                      The listening sockets of a host.
+//  19150  os/posix/headers.hpp               POSIX system headers.
+//  19189  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19367  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19411  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19518  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19625  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19777  os/tcp.hpp                         TCP sockets on all platforms.
+//  20085  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20262  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20390  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20651  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20705  os/control_channel.hpp             Control channel of a running service.
+//  20776  os/thread.hpp                      Threads of the library.
+//  20822  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21024  os/connection_threads.hpp          Thread group with a maximum size.
+//  21114  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21334  os/console.hpp                     Console input and output.
+//  21435  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21591  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21730  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  21923  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  21998  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22045  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22217  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22300  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22350  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22401  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22504  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22545  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22732  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22754  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22789  os/exclusive_file.hpp              Exclusively created file.
+//  22872  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22975  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23015  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23059  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23099  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23163  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23447  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23499  os/input_file.hpp                  File that is open for reading at any position.
+//  23572  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23670  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  23802  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24048  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24249  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24429  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24654  os/win/dump_writer.hpp             Minidump by a second process.
+//  24878  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  24939  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25223  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25325  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25570  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25658  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25729  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  25816  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  25869  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  25965  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26103  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26197  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26425  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26466  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26581  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26708  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  26871  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27040  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27325  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27331  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27367  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27657  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27731  log/log_query.hpp                  Log query of the verb `logs`.
+//  27816  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28286  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28383  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28427  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28660  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29016  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29310  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29552  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29663  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  29814  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30230  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30567  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  30774  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  30911  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  30982  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31138  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31556  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31590  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  31650  http/problem.hpp                   Error responses of winsvc.
+//  31797  http/context_impl.hpp              Implementation of api/context.hpp.
+//  31894  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32159  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32219  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32367  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32441  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  32651  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  32788  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  32819  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  32983  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33055  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33192  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33305  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  33599  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  33832  http/request_processor.hpp         Request processor: runs one request.
+//  34344  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34447  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  34603  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  34694  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  34912  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35272  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35305  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35408  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  36116  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36193  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36273  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  36987  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37172  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  37528  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38225  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38244  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38427  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  38702  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  38820  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  39095  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  39161  host/health.hpp                    Liveness and readiness routes.
+//  39263  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  39431  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  39554  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39711  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  39825  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  40053  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40173  host/control_channel_server.hpp    Control channel server.
+//  40352  host/runtime.hpp                   Runtime of a service.
+//  40932  host/status.hpp                    Text and JSON of `status`.
+//  41093  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  41217  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  41326  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  41770  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  41955  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  42378  manage/wait.hpp                    Waits until a service reaches a state.
+//  42477  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  42676  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  42753  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  43152  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  43342  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  43494  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  43594  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  43657  manage/install.hpp                 `install` and `update` verbs.
+//  44095  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  44196  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  44380  diagnose/firewall.hpp              Check of the Windows firewall.
+//  44474  diagnose/finding.hpp               Findings of `doctor`.
+//  44566  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  44663  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  44693  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  45059  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  45221  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  45358  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  45469  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  45881  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  46160  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  46317  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  46408  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  46547  config/undef.hpp                   Undefines the internal macros.
+//  46691  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -7630,7 +7631,8 @@ class service : public detail::api::route_registrar<service> {
   // -- listener --
 
   /// Address and port to listen on. Default: 127.0.0.1 and 8080. `--host` and `--port` override them. Port 0 selects a
-  /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses.
+  /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses of
+  /// both families, "localhost" on 127.0.0.1 and ::1. A family that the machine lacks is skipped.
   service& listen(std::string host, std::uint16_t port);
   /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
   /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
@@ -13382,7 +13384,7 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
                                invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
-                               address_not_available = 10049;
+                               address_not_available = 10049, family_not_supported = 10047;
 }  // namespace win32_error
 
 /// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
@@ -18389,45 +18391,6 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
 #endif  // WINSVC_BODIES_COMMANDLINE
 
 // =====================================================================================================================
-// os/posix/headers.hpp
-// =====================================================================================================================
-
-// POSIX system headers. Only this file includes them.
-
-#if !WINSVC_OS_WINDOWS
-
-  #include <arpa/inet.h>
-  #include <csignal>
-  #include <dirent.h>
-  #include <fcntl.h>
-  #include <netdb.h>
-  #include <netinet/in.h>
-  #include <netinet/tcp.h>
-  #include <poll.h>
-  #include <pthread.h>
-  #include <sys/file.h>
-  #include <sys/mman.h>
-  #include <sys/resource.h>
-  #include <sys/socket.h>
-  #include <sys/stat.h>
-  #include <sys/statvfs.h>
-  #include <sys/types.h>
-  #include <sys/un.h>
-  #include <termios.h>
-  #include <unistd.h>
-
-  #if WINSVC_OS_LINUX
-    #include <linux/filter.h>
-    #include <sched.h>
-    #include <sys/epoll.h>
-    #include <sys/eventfd.h>
-    #include <sys/inotify.h>
-    #include <sys/syscall.h>
-  #endif
-
-#endif  // !WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
 // os/service_manager.hpp
 // =====================================================================================================================
 
@@ -18602,345 +18565,6 @@ WINSVC_INLINE failure<std::uint32_t> sys_failure(std::uint32_t code) { return {c
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_OS
-
-// =====================================================================================================================
-// os/socket.hpp
-// =====================================================================================================================
-
-// TCP sockets with timeouts: listen, accept, connect, receive, send, wait, close.
-//
-//   auto listener = tcp_socket::listen("127.0.0.1", 8080);
-//   if (listener->wait_readable(1s)) auto client = listener->accept();
-//
-// The calls block at most for the limit that the caller passes. There is no TLS here.
-//
-// The errors of a listen address have Windows' codes on all platforms (10048 in use, 10013 access denied, 10049 not an
-// address of this computer), so that one table explains them. Other codes are those of the system.
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::os {
-
-/// A numeric address and a port.
-struct endpoint {
-  std::string host;
-  std::uint16_t port = 0;
-  bool tls = false;  ///< true if the server is known to use TLS
-
-  /// `127.0.0.1:8080`, `[::1]:8080`.
-  [[nodiscard]] std::string text() const {
-    const bool is_ipv6 = host.find(':') != std::string::npos;
-    return (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
-  }
-  /// The URL for a client on this computer. The "any" addresses become loopback addresses, because a client cannot
-  /// connect to them.
-  [[nodiscard]] std::string url() const {
-    const std::string reachable = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
-    return (tls ? "https://" : "http://") + endpoint{reachable, port}.text();
-  }
-};
-
-/// The result of a receive or a send.
-enum class transfer { done, closed, timed_out, failed };
-
-/// The event that a socket waits for in a poller. An error and the end of the stream count as readable and as writable.
-enum class poll_for : std::uint8_t { nothing, readable, writable };
-
-/// Owns a socket and closes it. Movable.
-class tcp_socket {
- public:
-  using native_handle = std::intptr_t;  // a SOCKET, or a file descriptor
-
-  tcp_socket() = default;
-  explicit tcp_socket(native_handle native) noexcept : native_(native) {}
-  tcp_socket(tcp_socket&& other) noexcept : native_(std::exchange(other.native_, -1)) {}
-  tcp_socket& operator=(tcp_socket&& other) noexcept {
-    if (this != &other) {
-      close();
-      native_ = std::exchange(other.native_, -1);
-    }
-    return *this;
-  }
-  ~tcp_socket() { close(); }
-
-  /// Binds and listens so that no other process can bind the same port. Windows: SO_EXCLUSIVEADDRUSE, because
-  /// SO_REUSEADDR would allow a second program there. POSIX: SO_REUSEADDR, which only permits a port in TIME_WAIT.
-  [[nodiscard]] static sys_result<tcp_socket> listen(const std::string& host, std::uint16_t port);
-  [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& server, std::chrono::milliseconds limit);
-
-  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
-  [[nodiscard]] native_handle native() const noexcept { return native_; }
-  [[nodiscard]] endpoint local() const;
-  [[nodiscard]] endpoint peer() const;
-
-  /// Accepts a waiting connection; fails at once if no client waits.
-  [[nodiscard]] sys_result<tcp_socket> accept() const;
-  /// Receives up to `capacity` bytes; `received` is their number. `closed`: the peer sends no more bytes.
-  transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds limit) noexcept;
-  /// Sends all bytes. `limit` is the maximum time without progress.
-  transfer send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept;
-  /// Sends as many bytes as possible without waiting; `sent` is their number. `timed_out`: not all bytes were sent.
-  transfer send_some(const char* data, std::size_t count, std::size_t& sent) noexcept;
-  /// Wait until a receive or a send would not block; an error counts as ready. Return false after `limit`.
-  [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
-  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
-  /// Copies the first received byte without removing it. Returns false if no byte has arrived. Does not block.
-  [[nodiscard]] bool peek(char& first) const noexcept;
-  /// True if the peer has closed its end, or if the connection has failed. Does not block and does not remove bytes.
-  [[nodiscard]] bool peer_closed() const noexcept;
-  /// For a listener that is about to close: ignores clients that connect from here on, if the system can; the clients
-  /// that have connected can still be accepted.
-  void ignore_new_clients() noexcept;
-  /// Sends the end of the stream to the peer. This side can still receive.
-  void shutdown_send() noexcept;
-  /// Shuts down both directions. Can be called from any thread: threads that wait on this socket wake and see it
-  /// closed.
-  void shutdown_both() noexcept;
-  void close() noexcept;
-
- private:
-  native_handle native_ = -1;
-};
-
-/// A handle that any thread can signal, so that a thread that waits for sockets wakes.
-class wakeup_event {
- public:
-  wakeup_event();
-  ~wakeup_event();
-  wakeup_event(const wakeup_event&) = delete;
-  wakeup_event& operator=(const wakeup_event&) = delete;
-
-  /// False if the system could not create it; then `signal` has no effect.
-  [[nodiscard]] bool is_open() const noexcept { return handles_[0] != -1; }
-  /// The handle to poll: readable from `signal` until `clear`.
-  [[nodiscard]] tcp_socket::native_handle native() const noexcept { return handles_[0]; }
-  void signal() noexcept;
-  void clear() noexcept;
-
- private:
-  tcp_socket::native_handle handles_[2] = {-1, -1};
-};
-
-/// Ends all calls of `wait_for`, permanently after the first `wake`.
-class waker {
- public:
-  void wake() noexcept { wakeup_.signal(); }
-  [[nodiscard]] bool is_open() const noexcept { return wakeup_.is_open(); }
-
-  enum class outcome { ready, woken, timed_out, failed };
-  /// Waits until the socket is readable or has a connection to accept (`ready`), until `wake` is called or if it was
-  /// called before (`woken`), or until `limit` has passed (`timed_out`). Any number of threads may wait at the same
-  /// time.
-  [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
-
-  /// For `wait_for`: no limit.
-  static constexpr std::chrono::milliseconds no_limit{-1};
-
- private:
-  wakeup_event wakeup_;
-};
-
-/// Accepts a connection as a non-blocking socket; fails at once if no client waits.
-[[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
-
-/// A program that listens on a port.
-struct port_listener {
-  std::uint32_t pid = 0;  ///< 0 if the system does not report it
-  std::string image;      ///< path of its executable; empty if it cannot be read
-};
-/// The program whose listener overlaps with this address, in the tables of IPv4 and IPv6; nullopt if no program
-/// listens. Fails if the tables cannot be read, and on POSIX. A host name overlaps with all addresses.
-[[nodiscard]] sys_result<std::optional<port_listener>> find_listener(const endpoint& address);
-/// Describes that program: "pid 1234 (other.exe)"; empty if it cannot be determined. Names another process of this
-/// program as such.
-[[nodiscard]] std::string port_owner(const endpoint& address);
-
-}  // namespace detail::os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// os/posix/socket_api.hpp
-// =====================================================================================================================
-
-// POSIX socket functions for os/tcp.hpp: calls, error codes and options that differ from Windows.
-
-#include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-
-#if !WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::os {
-namespace socket_api {
-
-using socket_type = int;
-using size_type = std::size_t;
-using length_type = socklen_t;
-
-void initialize() noexcept;
-[[nodiscard]] std::uint32_t last_error() noexcept;
-[[nodiscard]] bool would_block(std::uint32_t code) noexcept;
-/// True if a signal has interrupted the call: repeat it. An edge of the poller does not come again.
-[[nodiscard]] bool is_interrupted(std::uint32_t code) noexcept;
-/// True if a non-blocking connect has started and is in progress.
-[[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
-/// Converts the errors of a listen address to the Windows codes that the table of hints contains.
-[[nodiscard]] std::uint32_t to_win32_error(std::uint32_t code) noexcept;
-[[nodiscard]] std::uint32_t resolve_error(int) noexcept;
-int close(socket_type s) noexcept;
-int poll_any(pollfd* fds, std::size_t count, int ms) noexcept;
-using poll_entry = pollfd;
-/// poll() returns when another thread shuts the socket down, so it may wait for the full limit.
-inline constexpr std::chrono::milliseconds max_poll_timeout{3'600'000};
-[[nodiscard]] bool shut_down_by_us(socket_type) noexcept;
-#ifdef MSG_NOSIGNAL
-inline constexpr int send_flags = MSG_NOSIGNAL;  // send returns EPIPE instead of raising SIGPIPE
-#else
-inline constexpr int send_flags = 0;
-#endif
-inline constexpr int shutdown_both_flag = SHUT_RDWR, shutdown_send_flag = SHUT_WR;
-
-void disable_inherit(socket_type s) noexcept;
-[[nodiscard]] socket_type open(int family) noexcept;
-bool set_nonblocking(socket_type s) noexcept;
-
-/// SO_REUSEADDR only: it permits a port in TIME_WAIT. SO_REUSEPORT would allow a second program to listen.
-bool set_exclusive_bind(socket_type s) noexcept;
-
-[[nodiscard]] socket_type accept(socket_type listener) noexcept;
-/// Makes a listener ignore new clients, so that they see a refused connection when it is closed; clients that have
-/// connected can still be accepted.
-void ignore_new_clients(socket_type listener) noexcept;
-
-void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
-void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
-void signal_wakeup(tcp_socket::native_handle end) noexcept;
-void clear_wakeup(tcp_socket::native_handle end) noexcept;
-
-}  // namespace socket_api
-
-}  // namespace detail::os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_OS
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::os {
-namespace socket_api {
-
-WINSVC_INLINE void initialize() noexcept {}
-WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
-WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
-  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
-}
-WINSVC_INLINE bool is_interrupted(std::uint32_t code) noexcept { return code == EINTR; }
-WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
-WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
-  switch (code) {
-    case EADDRINUSE: return base::win32_error::address_in_use;
-    case EACCES: return base::win32_error::access_to_address;
-    case EADDRNOTAVAIL: return base::win32_error::address_not_available;
-    default: return code;
-  }
-}
-WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
-WINSVC_INLINE int close(socket_type s) noexcept { return ::close(s); }
-WINSVC_INLINE int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
-  return ::poll(fds, static_cast<nfds_t>(count), ms);
-}
-WINSVC_INLINE bool shut_down_by_us(socket_type) noexcept { return false; }
-
-WINSVC_INLINE void disable_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
-WINSVC_INLINE socket_type open(int family) noexcept {
-  const int s = ::socket(family, SOCK_STREAM, IPPROTO_TCP);
-  if (s != -1) disable_inherit(s);
-  return s;
-}
-WINSVC_INLINE bool set_nonblocking(socket_type s) noexcept {
-  return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
-}
-WINSVC_INLINE bool set_exclusive_bind(socket_type s) noexcept {
-  const int on = 1;
-  return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
-}
-
-WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
-  socket_type s = -1;
-  do {
-  #if WINSVC_OS_LINUX
-    s = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  #else
-    s = ::accept(listener, nullptr, nullptr);
-    if (s != -1) disable_inherit(s), set_nonblocking(s);
-  #endif
-  } while (s == -1 && is_interrupted(last_error()));
-  return s;
-}
-
-/// On Linux, a packet filter drops each SYN: the client tries again and finds the port closed. Without the filter, a
-/// client that connects between the last accept and the close would be reset. Source: socket(7), SO_ATTACH_FILTER.
-WINSVC_INLINE void ignore_new_clients([[maybe_unused]] socket_type listener) noexcept {
-  #if WINSVC_OS_LINUX
-  constexpr std::uint32_t flags_offset = 13, syn_and_ack = 0x12, syn = 0x02, accept_all = 0xFFFFFFFF;
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_offset),  // flags of the TCP header, at which the packet begins
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn_and_ack),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, accept_all),
-  };
-  const sock_fprog filter{sizeof program / sizeof program[0], program};
-  ::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
-  #endif
-}
-
-WINSVC_INLINE void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
-  int pair[2] = {-1, -1};
-  if (::pipe(pair) != 0) return;
-  for (int i = 0; i < 2; ++i) {
-    disable_inherit(pair[i]);
-    set_nonblocking(pair[i]);
-    ends[i] = pair[i];
-  }
-}
-WINSVC_INLINE void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
-  for (const auto end : ends) close(static_cast<int>(end));
-}
-WINSVC_INLINE void signal_wakeup(tcp_socket::native_handle end) noexcept {
-  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // if the pipe is full, it is readable already
-}
-WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
-  char sink[256];
-  while (::read(static_cast<int>(end), sink, sizeof sink) > 0) {}
-}
-
-}  // namespace socket_api
-
-WINSVC_INLINE sys_result<std::optional<port_listener>> find_listener(const endpoint&) {
-  return sys_failure(base::win32_error::not_supported);
-}
-
-}  // namespace detail::os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_OS
-
-#endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
 // os/file.hpp
@@ -19232,6 +18856,512 @@ WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_OS
+
+// =====================================================================================================================
+// os/socket.hpp
+// =====================================================================================================================
+
+// TCP sockets with timeouts: listen, accept, connect, receive, send, wait, close.
+//
+//   auto listener = tcp_socket::listen("127.0.0.1", 8080);
+//   if (listener->wait_readable(1s)) auto client = listener->accept();
+//
+// The calls block at most for the limit that the caller passes. There is no TLS here.
+//
+// The errors of a listen address have Windows' codes on all platforms (10048 in use, 10013 access denied, 10047 family
+// not installed, 10049 not an address of this computer), so that one table explains them. Other codes are those of the
+// system.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// A numeric address and a port.
+struct endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  bool tls = false;  ///< true if the server is known to use TLS
+
+  /// `127.0.0.1:8080`, `[::1]:8080`.
+  [[nodiscard]] std::string text() const {
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    return (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
+  }
+  /// The URL for a client on this computer. The "any" addresses become loopback addresses, because a client cannot
+  /// connect to them.
+  [[nodiscard]] std::string url() const {
+    const std::string reachable = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+    return (tls ? "https://" : "http://") + endpoint{reachable, port}.text();
+  }
+};
+
+/// The result of a receive or a send.
+enum class transfer { done, closed, timed_out, failed };
+
+/// The event that a socket waits for in a poller. An error and the end of the stream count as readable and as writable.
+enum class poll_for : std::uint8_t { nothing, readable, writable };
+
+/// Owns a socket and closes it. Movable.
+class tcp_socket {
+ public:
+  using native_handle = std::intptr_t;  // a SOCKET, or a file descriptor
+
+  tcp_socket() = default;
+  explicit tcp_socket(native_handle native) noexcept : native_(native) {}
+  tcp_socket(tcp_socket&& other) noexcept : native_(std::exchange(other.native_, -1)) {}
+  tcp_socket& operator=(tcp_socket&& other) noexcept {
+    if (this != &other) {
+      close();
+      native_ = std::exchange(other.native_, -1);
+    }
+    return *this;
+  }
+  ~tcp_socket() { close(); }
+
+  /// Binds and listens so that no other process can bind the same port. Windows: SO_EXCLUSIVEADDRUSE, because
+  /// SO_REUSEADDR would allow a second program there. POSIX: SO_REUSEADDR, which only permits a port in TIME_WAIT.
+  [[nodiscard]] static sys_result<tcp_socket> listen(const std::string& host, std::uint16_t port);
+  [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& server, std::chrono::milliseconds limit);
+
+  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
+  [[nodiscard]] native_handle native() const noexcept { return native_; }
+  [[nodiscard]] endpoint local() const;
+  [[nodiscard]] endpoint peer() const;
+
+  /// Accepts a waiting connection; fails at once if no client waits.
+  [[nodiscard]] sys_result<tcp_socket> accept() const;
+  /// Receives up to `capacity` bytes; `received` is their number. `closed`: the peer sends no more bytes.
+  transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds limit) noexcept;
+  /// Sends all bytes. `limit` is the maximum time without progress.
+  transfer send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// Sends as many bytes as possible without waiting; `sent` is their number. `timed_out`: not all bytes were sent.
+  transfer send_some(const char* data, std::size_t count, std::size_t& sent) noexcept;
+  /// Wait until a receive or a send would not block; an error counts as ready. Return false after `limit`.
+  [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
+  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
+  /// Copies the first received byte without removing it. Returns false if no byte has arrived. Does not block.
+  [[nodiscard]] bool peek(char& first) const noexcept;
+  /// True if the peer has closed its end, or if the connection has failed. Does not block and does not remove bytes.
+  [[nodiscard]] bool peer_closed() const noexcept;
+  /// For a listener that is about to close: ignores clients that connect from here on, if the system can; the clients
+  /// that have connected can still be accepted.
+  void ignore_new_clients() noexcept;
+  /// Sends the end of the stream to the peer. This side can still receive.
+  void shutdown_send() noexcept;
+  /// Shuts down both directions. Can be called from any thread: threads that wait on this socket wake and see it
+  /// closed.
+  void shutdown_both() noexcept;
+  void close() noexcept;
+
+ private:
+  native_handle native_ = -1;
+};
+
+/// A handle that any thread can signal, so that a thread that waits for sockets wakes.
+class wakeup_event {
+ public:
+  wakeup_event();
+  ~wakeup_event();
+  wakeup_event(const wakeup_event&) = delete;
+  wakeup_event& operator=(const wakeup_event&) = delete;
+
+  /// False if the system could not create it; then `signal` has no effect.
+  [[nodiscard]] bool is_open() const noexcept { return handles_[0] != -1; }
+  /// The handle to poll: readable from `signal` until `clear`.
+  [[nodiscard]] tcp_socket::native_handle native() const noexcept { return handles_[0]; }
+  void signal() noexcept;
+  void clear() noexcept;
+
+ private:
+  tcp_socket::native_handle handles_[2] = {-1, -1};
+};
+
+/// Ends all calls of `wait_for`, permanently after the first `wake`.
+class waker {
+ public:
+  void wake() noexcept { wakeup_.signal(); }
+  [[nodiscard]] bool is_open() const noexcept { return wakeup_.is_open(); }
+
+  enum class outcome { ready, woken, timed_out, failed };
+  /// Waits until the socket is readable or has a connection to accept (`ready`), until `wake` is called or if it was
+  /// called before (`woken`), or until `limit` has passed (`timed_out`). Any number of threads may wait at the same
+  /// time.
+  [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
+
+  /// For `wait_for`: no limit.
+  static constexpr std::chrono::milliseconds no_limit{-1};
+
+ private:
+  wakeup_event wakeup_;
+};
+
+/// Accepts a connection as a non-blocking socket; fails at once if no client waits.
+[[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
+
+/// A program that listens on a port.
+struct port_listener {
+  std::uint32_t pid = 0;  ///< 0 if the system does not report it
+  std::string image;      ///< path of its executable; empty if it cannot be read
+};
+/// The program whose listener overlaps with this address, in the tables of IPv4 and IPv6; nullopt if no program
+/// listens. Fails if the tables cannot be read, and on POSIX. A host name overlaps with all addresses.
+[[nodiscard]] sys_result<std::optional<port_listener>> find_listener(const endpoint& address);
+/// Describes that program: "pid 1234 (other.exe)"; empty if it cannot be determined. Names another process of this
+/// program as such.
+[[nodiscard]] std::string port_owner(const endpoint& address);
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/listen.hpp
+// =====================================================================================================================
+
+// The listening sockets of a host: two for `localhost`, one for both families for `::`, one for any other address.
+//
+//   const listening opened = listen_on("localhost", 8080);   // 127.0.0.1:8080 and [::1]:8080
+//   if (opened.failure) return opened.failure->code;         // of opened.failure->address
+//
+// A client of `localhost` may try ::1 first, and on Windows it waits about 2 s before it tries the other family. So
+// both have the same port. A family that this machine lacks is skipped, and listed in `missing`.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// The numeric addresses of a host to listen on. A name other than `localhost` is its own and only address.
+struct listen_addresses {
+  std::vector<std::string> addresses;
+  bool needs_all = true;  ///< false: the first address that this machine has is enough
+};
+[[nodiscard]] listen_addresses listen_addresses_of(const std::string& host);
+
+struct listen_failure {
+  endpoint address;
+  std::uint32_t code = 0;
+};
+/// Either `failure`, or at least one socket; all sockets have the same port.
+struct listening {
+  std::vector<tcp_socket> sockets;
+  std::vector<listen_failure> missing;  ///< addresses whose family this machine lacks
+  std::optional<listen_failure> failure;
+};
+
+using listen_function = std::function<sys_result<tcp_socket>(const std::string& address, std::uint16_t port)>;
+
+/// Listens on all addresses of a host. Fails if one of them cannot be used, or if this machine has none of them. Port 0
+/// selects a port that is free on each of them.
+[[nodiscard]] listening listen_on(const std::string& host, std::uint16_t port,
+                                  const listen_function& listen = &tcp_socket::listen);
+/// Describes why `listen_on` failed for a host: the address, the program that uses the port, the remedy.
+[[nodiscard]] error listen_error(const std::string& host, const listen_failure& failed);
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE listen_addresses listen_addresses_of(const std::string& host) {
+  if (base::equal_nocase(host, "localhost")) return {{"127.0.0.1", "::1"}, true};
+  if (host == "::") return {{"::", "0.0.0.0"}, false};  // :: accepts IPv4 too; see tcp_socket::listen
+  return {{host}, true};
+}
+
+/// True for the codes of a numeric address whose family is not installed, or has no such address.
+[[nodiscard]] constexpr bool is_family_missing(std::uint32_t code) noexcept {
+  constexpr std::uint32_t host_not_found = 11001, no_data = 11004;  // the resolver knows only installed families
+  return code == base::win32_error::family_not_supported || code == base::win32_error::address_not_available ||
+         code == host_not_found || code == no_data;
+}
+
+/// One attempt of listen_on.
+[[nodiscard]] WINSVC_INLINE listening listen_once(const listen_addresses& wanted, std::uint16_t port,
+                                                  const listen_function& listen) {
+  listening result;
+  for (const auto& address : wanted.addresses) {
+    const endpoint at{address, result.sockets.empty() ? port : result.sockets.front().local().port};
+    auto opened = listen(at.host, at.port);
+    if (opened) {
+      result.sockets.push_back(std::move(*opened));
+      if (!wanted.needs_all) break;
+    } else if (wanted.addresses.size() > 1 && is_family_missing(opened.error())) {
+      result.missing.push_back({at, opened.error()});
+    } else {
+      result.failure = listen_failure{at, opened.error()};
+      break;
+    }
+  }
+  if (!result.failure && result.sockets.empty()) result.failure = result.missing.front();
+  if (result.failure) result.sockets.clear();
+  return result;
+}
+
+WINSVC_INLINE listening listen_on(const std::string& host, std::uint16_t port, const listen_function& listen) {
+  const listen_addresses wanted = listen_addresses_of(host);
+  constexpr int max_attempts = 16;  // another program may have the selected port in the second family
+  for (int attempt = 1;; ++attempt) {
+    listening result = listen_once(wanted, port, listen);
+    const bool is_in_use = result.failure && (result.failure->code == base::win32_error::address_in_use ||
+                                              result.failure->code == base::win32_error::access_to_address);
+    const bool may_select_again = port == 0 && is_in_use && result.failure->address.port != 0;
+    if (!may_select_again || attempt == max_attempts) return result;
+  }
+}
+
+WINSVC_INLINE error listen_error(const std::string& host, const listen_failure& failed) {
+  error result = base::error_with_explanation(failed.code, "listen on", failed.address.text(),
+                                              system_error_message(failed.code));
+  if (failed.code == base::win32_error::address_in_use || failed.code == base::win32_error::access_to_address) {
+    if (const auto owner = port_owner(failed.address); !owner.empty()) result.message += ": in use by " + owner;
+    if (const auto& all = listen_addresses_of(host).addresses; all.size() > 1 && host != failed.address.host)
+      result.message += "; host '" + host + "' needs the port on " + base::join(all, " and ");
+  }
+  return result;
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+// =====================================================================================================================
+// os/posix/headers.hpp
+// =====================================================================================================================
+
+// POSIX system headers. Only this file includes them.
+
+#if !WINSVC_OS_WINDOWS
+
+  #include <arpa/inet.h>
+  #include <csignal>
+  #include <dirent.h>
+  #include <fcntl.h>
+  #include <netdb.h>
+  #include <netinet/in.h>
+  #include <netinet/tcp.h>
+  #include <poll.h>
+  #include <pthread.h>
+  #include <sys/file.h>
+  #include <sys/mman.h>
+  #include <sys/resource.h>
+  #include <sys/socket.h>
+  #include <sys/stat.h>
+  #include <sys/statvfs.h>
+  #include <sys/types.h>
+  #include <sys/un.h>
+  #include <termios.h>
+  #include <unistd.h>
+
+  #if WINSVC_OS_LINUX
+    #include <linux/filter.h>
+    #include <sched.h>
+    #include <sys/epoll.h>
+    #include <sys/eventfd.h>
+    #include <sys/inotify.h>
+    #include <sys/syscall.h>
+  #endif
+
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/posix/socket_api.hpp
+// =====================================================================================================================
+
+// POSIX socket functions for os/tcp.hpp: calls, error codes and options that differ from Windows.
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+namespace socket_api {
+
+using socket_type = int;
+using size_type = std::size_t;
+using length_type = socklen_t;
+
+void initialize() noexcept;
+[[nodiscard]] std::uint32_t last_error() noexcept;
+[[nodiscard]] bool would_block(std::uint32_t code) noexcept;
+/// True if a signal has interrupted the call: repeat it. An edge of the poller does not come again.
+[[nodiscard]] bool is_interrupted(std::uint32_t code) noexcept;
+/// True if a non-blocking connect has started and is in progress.
+[[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
+/// Converts the errors of a listen address to the Windows codes that the table of hints contains.
+[[nodiscard]] std::uint32_t to_win32_error(std::uint32_t code) noexcept;
+[[nodiscard]] std::uint32_t resolve_error(int) noexcept;
+int close(socket_type s) noexcept;
+int poll_any(pollfd* fds, std::size_t count, int ms) noexcept;
+using poll_entry = pollfd;
+/// poll() returns when another thread shuts the socket down, so it may wait for the full limit.
+inline constexpr std::chrono::milliseconds max_poll_timeout{3'600'000};
+[[nodiscard]] bool shut_down_by_us(socket_type) noexcept;
+#ifdef MSG_NOSIGNAL
+inline constexpr int send_flags = MSG_NOSIGNAL;  // send returns EPIPE instead of raising SIGPIPE
+#else
+inline constexpr int send_flags = 0;
+#endif
+inline constexpr int shutdown_both_flag = SHUT_RDWR, shutdown_send_flag = SHUT_WR;
+
+void disable_inherit(socket_type s) noexcept;
+[[nodiscard]] socket_type open(int family) noexcept;
+bool set_nonblocking(socket_type s) noexcept;
+
+/// SO_REUSEADDR only: it permits a port in TIME_WAIT. SO_REUSEPORT would allow a second program to listen.
+bool set_exclusive_bind(socket_type s) noexcept;
+
+[[nodiscard]] socket_type accept(socket_type listener) noexcept;
+/// Makes a listener ignore new clients, so that they see a refused connection when it is closed; clients that have
+/// connected can still be accepted.
+void ignore_new_clients(socket_type listener) noexcept;
+
+void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
+void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
+void signal_wakeup(tcp_socket::native_handle end) noexcept;
+void clear_wakeup(tcp_socket::native_handle end) noexcept;
+
+}  // namespace socket_api
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+namespace socket_api {
+
+WINSVC_INLINE void initialize() noexcept {}
+WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
+WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
+  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+WINSVC_INLINE bool is_interrupted(std::uint32_t code) noexcept { return code == EINTR; }
+WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
+WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
+  switch (code) {
+    case EADDRINUSE: return base::win32_error::address_in_use;
+    case EACCES: return base::win32_error::access_to_address;
+    case EADDRNOTAVAIL: return base::win32_error::address_not_available;
+    case EAFNOSUPPORT: return base::win32_error::family_not_supported;
+    default: return code;
+  }
+}
+WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
+WINSVC_INLINE int close(socket_type s) noexcept { return ::close(s); }
+WINSVC_INLINE int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
+  return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
+WINSVC_INLINE bool shut_down_by_us(socket_type) noexcept { return false; }
+
+WINSVC_INLINE void disable_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
+WINSVC_INLINE socket_type open(int family) noexcept {
+  const int s = ::socket(family, SOCK_STREAM, IPPROTO_TCP);
+  if (s != -1) disable_inherit(s);
+  return s;
+}
+WINSVC_INLINE bool set_nonblocking(socket_type s) noexcept {
+  return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
+}
+WINSVC_INLINE bool set_exclusive_bind(socket_type s) noexcept {
+  const int on = 1;
+  return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+}
+
+WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
+  socket_type s = -1;
+  do {
+  #if WINSVC_OS_LINUX
+    s = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  #else
+    s = ::accept(listener, nullptr, nullptr);
+    if (s != -1) disable_inherit(s), set_nonblocking(s);
+  #endif
+  } while (s == -1 && is_interrupted(last_error()));
+  return s;
+}
+
+/// On Linux, a packet filter drops each SYN: the client tries again and finds the port closed. Without the filter, a
+/// client that connects between the last accept and the close would be reset. Source: socket(7), SO_ATTACH_FILTER.
+WINSVC_INLINE void ignore_new_clients([[maybe_unused]] socket_type listener) noexcept {
+  #if WINSVC_OS_LINUX
+  constexpr std::uint32_t flags_offset = 13, syn_and_ack = 0x12, syn = 0x02, accept_all = 0xFFFFFFFF;
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_offset),  // flags of the TCP header, at which the packet begins
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn_and_ack),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, accept_all),
+  };
+  const sock_fprog filter{sizeof program / sizeof program[0], program};
+  ::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  #endif
+}
+
+WINSVC_INLINE void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
+  int pair[2] = {-1, -1};
+  if (::pipe(pair) != 0) return;
+  for (int i = 0; i < 2; ++i) {
+    disable_inherit(pair[i]);
+    set_nonblocking(pair[i]);
+    ends[i] = pair[i];
+  }
+}
+WINSVC_INLINE void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
+  for (const auto end : ends) close(static_cast<int>(end));
+}
+WINSVC_INLINE void signal_wakeup(tcp_socket::native_handle end) noexcept {
+  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // if the pipe is full, it is readable already
+}
+WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
+  char sink[256];
+  while (::read(static_cast<int>(end), sink, sizeof sink) > 0) {}
+}
+
+}  // namespace socket_api
+
+WINSVC_INLINE sys_result<std::optional<port_listener>> find_listener(const endpoint&) {
+  return sys_failure(base::win32_error::not_supported);
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
 // os/win/system_library.hpp
@@ -19770,7 +19900,7 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host,
   const auto& [address, length] = *resolved;
 
   tcp_socket listener = socket_api::to_owned_socket(socket_api::open(address.ss_family));
-  if (!listener.is_open()) return sys_failure(socket_api::last_error());
+  if (!listener.is_open()) return sys_failure(socket_api::to_win32_error(socket_api::last_error()));
   const auto s = socket_api::raw(listener.native());
   if (!socket_api::set_exclusive_bind(s)) return sys_failure(socket_api::last_error());
   if (address.ss_family == AF_INET6) socket_api::set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);  // :: accepts IPv4 too
@@ -20301,6 +20431,7 @@ class iocp_poller {
     std::string send_buffer;     // a copy of the bytes to send: the caller's buffer may not live until completion
     tcp_socket accepted_socket;  // the socket that AcceptEx connects
     std::atomic<bool> accepting{false};
+    int family = AF_INET;        // of a listener
     char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
   };
 
@@ -20368,7 +20499,6 @@ class iocp_poller {
   std::atomic<int> pending_{0};
   std::atomic<bool> stopping_{false};
   LPFN_ACCEPTEX accept_ex_ = nullptr;
-  int family_ = AF_INET;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -20464,7 +20594,8 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
   if (!add(registered, listener.native(), user_data)) return false;
   sockaddr_storage address{};
   int length = sizeof address;
-  if (::getsockname(raw(registered), reinterpret_cast<sockaddr*>(&address), &length) == 0) family_ = address.ss_family;
+  if (::getsockname(raw(registered), reinterpret_cast<sockaddr*>(&address), &length) == 0)
+    registered.family = address.ss_family;
   GUID function = WSAID_ACCEPTEX;
   DWORD bytes = 0;
   return ::WSAIoctl(raw(registered), SIO_GET_EXTENSION_FUNCTION_POINTER, &function, sizeof function, &accept_ex_,
@@ -20473,7 +20604,7 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
 
 WINSVC_INLINE bool iocp_poller::arm_accept(registration& registered) noexcept {
   if (registered.pending.load() > 0) return true;
-  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
+  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(registered.family));
   // A failure is not reported as an event: the caller would try again at once, and without end.
   if (!registered.accepted_socket.is_open()) return false;
   begin_operation(registered);
@@ -37455,9 +37586,16 @@ class server final : private thread_pool::work_source {
   void serve(http::transport& transport);
 
  private:
+  /// A listening socket. `localhost` has two, one for each family.
+  struct listener {
+    os::tcp_socket socket;
+    slot_state slot;
+    os::poller::registration registration;
+  };
+
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
 
-  // The work source of the thread pool. Each item is a slot_state: the listener's or that of a connection_slot. The
+  // The work source of the thread pool. Each item is a slot_state: that of a listener or of a connection_slot. The
   // user data of the poller is its address.
   std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override;
   void wake() noexcept override { poller_.wake(); }
@@ -37468,7 +37606,9 @@ class server final : private thread_pool::work_source {
   thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
   void on_thread_shortage(const thread_shortage& numbers) noexcept override;
 
-  void accept_connections(bool accept_all) noexcept;
+  /// The listener of an item, or nullptr.
+  [[nodiscard]] listener* find_listener(work_item& item) noexcept;
+  void accept_connections(listener& source, bool accept_all) noexcept;
   void add_connection(os::tcp_socket socket);
   void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& address);
   connection_slot& acquire_slot(os::tcp_socket socket);
@@ -37478,7 +37618,7 @@ class server final : private thread_pool::work_source {
   void close_connection(connection_slot& slot) noexcept;
   void release_slot(connection_slot& slot) noexcept;
   void close_oldest_idle() noexcept;
-  void close_listener() noexcept;
+  void close_listeners() noexcept;
   void wake_all() noexcept;
   void on_limit_reached(http::shared_limit limit) noexcept;
   template <class F>
@@ -37491,16 +37631,14 @@ class server final : private thread_pool::work_source {
   http::request_processor processor_;
   http::engine_state state_;
   os::endpoint address_;
-  os::tcp_socket listener_;
   os::waker drain_waker_;
   std::chrono::steady_clock::time_point drain_deadline_ =
       (std::chrono::steady_clock::time_point::max)();  // under mutex_; shorten_drain moves it
   os::poller poller_;
   deadline_timers deadlines_;
 
-  slot_state listener_slot_;
-  os::poller::registration listener_registration_;
-  std::mutex accept_mutex_;  // held while connections are accepted and while the listener is closed
+  std::deque<listener> listeners_;  // after start(), neither moved nor removed
+  std::mutex accept_mutex_;         // held while connections are accepted and while the listeners are closed
   // Time of the last warning of each kind, in ms. A compare-exchange selects one thread per second.
   static constexpr std::int64_t never = (std::numeric_limits<std::int64_t>::min)() / 2;
   std::atomic<std::int64_t> last_accept_error_warning_{never}, last_connection_limit_warning_{never},
@@ -37564,18 +37702,16 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
     return failure{
         base::error_with_explanation(code, "prepare to listen on", requested.text(), os::system_error_message(code))};
   }
-  auto listener = os::tcp_socket::listen(host, port);
-  if (!listener) {
-    const auto code = listener.error();
-    error error =
-        base::error_with_explanation(code, "listen on", requested.text(), os::system_error_message(code));
-    if (code == base::win32_error::address_in_use || code == base::win32_error::access_to_address) {
-      if (const auto owner = os::port_owner(requested); !owner.empty()) error.message += ": in use by " + owner;
-    }
-    return failure{std::move(error)};
-  }
-  listener_ = std::move(*listener);
-  address_ = listener_.local();
+  auto opened = os::listen_on(host, port);
+  if (opened.failure) return failure{os::listen_error(host, *opened.failure)};
+  listeners_.clear();
+  for (auto& socket : opened.sockets) listeners_.emplace_back().socket = std::move(socket);
+  address_ = listeners_.front().socket.local();
+  for (const auto& missing : opened.missing)
+    log_.info("not listening on " + missing.address.host + " for host '" + host +
+              "': this machine does not have this address (" + std::to_string(missing.code) + ")");
+  for (std::size_t i = 1; i < listeners_.size(); ++i)
+    log_.info("also listening on " + listeners_[i].socket.local().text() + " for host '" + host + "'");
   address_.tls = identity_ != nullptr;
   return {};
 }
@@ -37592,11 +37728,13 @@ WINSVC_INLINE void server::start() {
     log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +
               std::to_string(limits_.connections) + " connections; raise it with 'ulimit -Hn' or LimitNOFILE=");
   processor_.start();
-  listener_slot_.acquire();
+  for (auto& each : listeners_) each.slot.acquire();
   started_ = true;
   thread_pool_.start();
-  poller_.add_listener(listener_registration_, listener_, static_cast<work_item*>(&listener_slot_));
-  static_cast<void>(thread_pool_.submit(listener_slot_, work_class::step));  // accepts, then parks the listener
+  for (auto& each : listeners_)
+    poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each.slot));
+  for (auto& each : listeners_)
+    static_cast<void>(thread_pool_.submit(each.slot, work_class::step));  // accepts, then parks the listener
 }
 
 WINSVC_INLINE void server::serve(http::transport& transport) {
@@ -37619,12 +37757,12 @@ WINSVC_INLINE std::size_t server::wait_ready(work_item** output, std::size_t cap
 WINSVC_INLINE bool server::claim(work_item& item) noexcept {
   auto& slot = static_cast<slot_state&>(item);
   if (slot.claim()) return true;
-  if (&slot != &listener_slot_ && slot.is_closing()) release_slot(static_cast<connection_slot&>(slot));
+  if (slot.is_closing() && !find_listener(item)) release_slot(static_cast<connection_slot&>(slot));
   return false;
 }
 
 WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
-  if (&item == &listener_slot_) return;
+  if (find_listener(item)) return;
   auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
 }
@@ -37656,7 +37794,7 @@ WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
 
 WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
                                  std::shared_ptr<void>& thread_context) noexcept {
-  if (&item == &listener_slot_) return accept_connections(false);
+  if (listener* const source = find_listener(item)) return accept_connections(*source, false);
   connection_slot& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   try {
     if (!thread_context) thread_context = std::make_shared<scratch_buffers>();
@@ -37736,13 +37874,19 @@ WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& nex
   return slot.park();
 }
 
+WINSVC_INLINE server::listener* server::find_listener(work_item& item) noexcept {
+  for (auto& each : listeners_)
+    if (&item == &each.slot) return &each;
+  return nullptr;
+}
+
 /// Accepts waiting clients: at most 64 per event, so that open connections are served in between, or 4,096 in a drain.
-WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
+WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all) noexcept {
   const std::unique_lock lock(accept_mutex_);
   constexpr int max_per_event = 64, max_in_drain = 4096;  // clients may connect as fast as they are accepted
   bool failed = false;
-  for (int i = 0; i < (accept_all ? max_in_drain : max_per_event) && listener_.is_open(); ++i) {
-    auto result = poller_.accept(listener_registration_);
+  for (int i = 0; i < (accept_all ? max_in_drain : max_per_event) && source.socket.is_open(); ++i) {
+    auto result = poller_.accept(source.registration);
     if (!result && os::socket_api::would_block(result.error())) break;
     try {
       if (result) {
@@ -37763,10 +37907,10 @@ WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
   if (accept_all) return;
   constexpr std::chrono::milliseconds retry_delay{20};
   do {
-    if (!listener_.is_open()) return listener_slot_.release();
-    if (!failed) failed = !poller_.arm_accept(listener_registration_);
-    if (failed && deadlines_.set(listener_slot_, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
-  } while (!listener_slot_.park());
+    if (!source.socket.is_open()) return source.slot.release();
+    if (!failed) failed = !poller_.arm_accept(source.registration);
+    if (failed && deadlines_.set(source.slot, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
+  } while (!source.slot.park());
 }
 
 /// Logs at most one warning per second and kind. `text` returns the text; if memory is exhausted, the warning is lost.
@@ -37947,22 +38091,25 @@ WINSVC_INLINE void server::wake_all() noexcept {
   }
 }
 
-/// Accepts the clients that have connected, and closes the listener so that no other client connects in between: it
-/// would be reset.
-WINSVC_INLINE void server::close_listener() noexcept {
+/// Accepts the clients that have connected, and closes the listeners so that no other client connects in between:
+/// it would be reset.
+WINSVC_INLINE void server::close_listeners() noexcept {
   {
     const std::lock_guard lock(accept_mutex_);
-    if (listener_.is_open()) listener_.ignore_new_clients();
+    for (auto& each : listeners_)
+      if (each.socket.is_open()) each.socket.ignore_new_clients();
   }
   if (std::exchange(started_, false)) {
     constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
-    accept_connections(true);
+    for (auto& each : listeners_) accept_connections(each, true);
     clock_.sleep(handshake_time);
-    accept_connections(true);
+    for (auto& each : listeners_) accept_connections(each, true);
   }
   const std::lock_guard lock(accept_mutex_);
-  if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
-  listener_.close();
+  for (auto& each : listeners_) {
+    if (each.socket.is_open()) static_cast<void>(poller_.remove(each.registration));
+    each.socket.close();
+  }
 }
 
 /// Names the request of a connection that is aborted.
@@ -37982,7 +38129,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   drain_report report;
   const auto responses_before = state_.response_count.load();
   state_.draining.store(true);  // before the last clients are accepted: their responses must have Connection: close
-  close_listener();
+  close_listeners();
   drain_waker_.wake();
   wake_all();
 
@@ -44817,18 +44964,15 @@ WINSVC_INLINE void diagnostics::port() {
                "run from an elevated prompt, if this is not one");
   }
   if (port == 0) return add(diagnose::severity::ok, "port", "each start selects a free port");
-  const auto listening = os::tcp_socket::listen(address.host, address.port);
-  if (listening) return add(diagnose::severity::ok, "port", address.text() + " is free");
-  const auto code = listening.error();
-  const error error = base::error_with_explanation(code, "listen on", address.text(), os::system_error_message(code));
-  const std::string owner = os::port_owner(address);
-  add(diagnose::severity::problem, "port",
-      address.text() + ": " + error.message + (owner.empty() ? "" : ", used by " + owner), error.hint);
+  const auto listening = os::listen_on(address.host, address.port);
+  if (!listening.failure) return add(diagnose::severity::ok, "port", address.text() + " is free");
+  const error error = os::listen_error(address.host, *listening.failure);
+  add(diagnose::severity::problem, "port", error.subject + ": " + error.message, error.hint);
 }
 
 /// Checks the firewall for an address that other machines can reach.
 WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
-  if (address.host == "::1" || address.host == "localhost" || base::starts_with(address.host, "127.")) return;
+  if (wire::is_loopback_host(address.host)) return;
   const std::string& program = context_.defaults().executable;
   const std::string open = "netsh advfirewall firewall add rule name=\"" + context_.name() +
                            "\" dir=in action=allow protocol=TCP localport=" + std::to_string(address.port) +

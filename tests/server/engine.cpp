@@ -40,6 +40,41 @@ TEST_CASE("a port in use fails to bind with 10048, and the message has the addre
   CHECK(message.find("choose another port with --port") != std::string::npos);
 }
 
+TEST_CASE("an engine on localhost serves clients of both families until the drain") {
+  if (!tcp_socket::listen("::1", 0)) return;  // this machine has no IPv6
+  test_engine s;
+  REQUIRE(s.engine->bind("localhost", 0));
+  s.engine->start();
+  const auto port = s.engine->address().port;
+
+  for (const char* address : {"127.0.0.1", "::1", "127.0.0.1", "::1"}) {
+    CAPTURE(address);
+    test_client c(s, {address, port});
+    c.get("/peer");
+    CHECK(c.read_response().body.rfind(std::string(address) + ' ', 0) == 0);
+    c.get("/");
+    CHECK(c.read_response().body == "hello");
+  }
+  CHECK(s.engine->drain(5s).aborted == 0);
+
+  for (const char* address : {"127.0.0.1", "::1"}) CHECK_FALSE(tcp_socket::connect({address, port}, 1s));
+}
+
+TEST_CASE("an engine on localhost fails to bind if the port is in use in one family") {
+  auto taken = tcp_socket::listen("::1", 0);
+  if (!taken) return;  // this machine has no IPv6
+  const auto taken_port = taken->local().port;
+  test_engine s;
+
+  const auto bound = s.engine->bind("localhost", taken_port);
+
+  REQUIRE(!bound);
+  CHECK(bound.error().code == 10048);
+  CHECK(bound.error().to_string().find("listen on '[::1]:") == 0);
+  taken->close();
+  CHECK(s.engine->bind("localhost", taken_port));
+}
+
 TEST_CASE("an address of another machine fails to bind with 10049") {
   test_engine s;
 

@@ -67,8 +67,9 @@ struct test_client {
   tcp_socket socket;
   std::string input;  // received and not parsed
 
-  explicit test_client(const test_engine& server) {
-    auto connected = tcp_socket::connect(server.engine->address(), waiting::limit());
+  explicit test_client(const test_engine& server) : test_client(server, server.engine->address()) {}
+  test_client(const test_engine&, const winsvc::detail::os::endpoint& address) {
+    auto connected = tcp_socket::connect(address, waiting::limit());
     REQUIRE(connected);
     socket = std::move(*connected);
   }

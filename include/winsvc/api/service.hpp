@@ -106,7 +106,8 @@ class service : public detail::api::route_registrar<service> {
   // -- listener --
 
   /// Address and port to listen on. Default: 127.0.0.1 and 8080. `--host` and `--port` override them. Port 0 selects a
-  /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses.
+  /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses of
+  /// both families, "localhost" on 127.0.0.1 and ::1. A family that the machine lacks is skipped.
   service& listen(std::string host, std::uint16_t port);
   /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
   /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start

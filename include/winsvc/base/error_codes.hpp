@@ -39,7 +39,7 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
                                invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
-                               address_not_available = 10049;
+                               address_not_available = 10049, family_not_supported = 10047;
 }  // namespace win32_error
 
 /// One row of the table. Message and hint are parts of a sentence; the hint may be empty.

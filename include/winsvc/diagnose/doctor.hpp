@@ -289,18 +289,15 @@ WINSVC_INLINE void diagnostics::port() {
                "run from an elevated prompt, if this is not one");
   }
   if (port == 0) return add(diagnose::severity::ok, "port", "each start selects a free port");
-  const auto listening = os::tcp_socket::listen(address.host, address.port);
-  if (listening) return add(diagnose::severity::ok, "port", address.text() + " is free");
-  const auto code = listening.error();
-  const error error = base::error_with_explanation(code, "listen on", address.text(), os::system_error_message(code));
-  const std::string owner = os::port_owner(address);
-  add(diagnose::severity::problem, "port",
-      address.text() + ": " + error.message + (owner.empty() ? "" : ", used by " + owner), error.hint);
+  const auto listening = os::listen_on(address.host, address.port);
+  if (!listening.failure) return add(diagnose::severity::ok, "port", address.text() + " is free");
+  const error error = os::listen_error(address.host, *listening.failure);
+  add(diagnose::severity::problem, "port", error.subject + ": " + error.message, error.hint);
 }
 
 /// Checks the firewall for an address that other machines can reach.
 WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
-  if (address.host == "::1" || address.host == "localhost" || base::starts_with(address.host, "127.")) return;
+  if (wire::is_loopback_host(address.host)) return;
   const std::string& program = context_.defaults().executable;
   const std::string open = "netsh advfirewall firewall add rule name=\"" + context_.name() +
                            "\" dir=in action=allow protocol=TCP localport=" + std::to_string(address.port) +

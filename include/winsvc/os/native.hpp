@@ -1,6 +1,7 @@
 // All headers of os/ with the implementations for this platform. Upper layers include this header.
 #pragma once
 
+#include "winsvc/os/listen.hpp"
 #include "winsvc/os/poller.hpp"
 #include "winsvc/os/posix/control_channel.hpp"
 #include "winsvc/os/posix/console.hpp"

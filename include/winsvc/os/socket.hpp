@@ -5,8 +5,9 @@
 //
 // The calls block at most for the limit that the caller passes. There is no TLS here.
 //
-// The errors of a listen address have Windows' codes on all platforms (10048 in use, 10013 access denied, 10049 not an
-// address of this computer), so that one table explains them. Other codes are those of the system.
+// The errors of a listen address have Windows' codes on all platforms (10048 in use, 10013 access denied, 10047 family
+// not installed, 10049 not an address of this computer), so that one table explains them. Other codes are those of the
+// system.
 #pragma once
 
 #include <chrono>

@@ -130,7 +130,7 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host,
   const auto& [address, length] = *resolved;
 
   tcp_socket listener = socket_api::to_owned_socket(socket_api::open(address.ss_family));
-  if (!listener.is_open()) return sys_failure(socket_api::last_error());
+  if (!listener.is_open()) return sys_failure(socket_api::to_win32_error(socket_api::last_error()));
   const auto s = socket_api::raw(listener.native());
   if (!socket_api::set_exclusive_bind(s)) return sys_failure(socket_api::last_error());
   if (address.ss_family == AF_INET6) socket_api::set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);  // :: accepts IPv4 too

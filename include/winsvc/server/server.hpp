@@ -70,9 +70,16 @@ class server final : private thread_pool::work_source {
   void serve(http::transport& transport);
 
  private:
+  /// A listening socket. `localhost` has two, one for each family.
+  struct listener {
+    os::tcp_socket socket;
+    slot_state slot;
+    os::poller::registration registration;
+  };
+
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
 
-  // The work source of the thread pool. Each item is a slot_state: the listener's or that of a connection_slot. The
+  // The work source of the thread pool. Each item is a slot_state: that of a listener or of a connection_slot. The
   // user data of the poller is its address.
   std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override;
   void wake() noexcept override { poller_.wake(); }
@@ -83,7 +90,9 @@ class server final : private thread_pool::work_source {
   thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
   void on_thread_shortage(const thread_shortage& numbers) noexcept override;
 
-  void accept_connections(bool accept_all) noexcept;
+  /// The listener of an item, or nullptr.
+  [[nodiscard]] listener* find_listener(work_item& item) noexcept;
+  void accept_connections(listener& source, bool accept_all) noexcept;
   void add_connection(os::tcp_socket socket);
   void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& address);
   connection_slot& acquire_slot(os::tcp_socket socket);
@@ -93,7 +102,7 @@ class server final : private thread_pool::work_source {
   void close_connection(connection_slot& slot) noexcept;
   void release_slot(connection_slot& slot) noexcept;
   void close_oldest_idle() noexcept;
-  void close_listener() noexcept;
+  void close_listeners() noexcept;
   void wake_all() noexcept;
   void on_limit_reached(http::shared_limit limit) noexcept;
   template <class F>
@@ -106,16 +115,14 @@ class server final : private thread_pool::work_source {
   http::request_processor processor_;
   http::engine_state state_;
   os::endpoint address_;
-  os::tcp_socket listener_;
   os::waker drain_waker_;
   std::chrono::steady_clock::time_point drain_deadline_ =
       (std::chrono::steady_clock::time_point::max)();  // under mutex_; shorten_drain moves it
   os::poller poller_;
   deadline_timers deadlines_;
 
-  slot_state listener_slot_;
-  os::poller::registration listener_registration_;
-  std::mutex accept_mutex_;  // held while connections are accepted and while the listener is closed
+  std::deque<listener> listeners_;  // after start(), neither moved nor removed
+  std::mutex accept_mutex_;         // held while connections are accepted and while the listeners are closed
   // Time of the last warning of each kind, in ms. A compare-exchange selects one thread per second.
   static constexpr std::int64_t never = (std::numeric_limits<std::int64_t>::min)() / 2;
   std::atomic<std::int64_t> last_accept_error_warning_{never}, last_connection_limit_warning_{never},
@@ -179,18 +186,16 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
     return failure{
         base::error_with_explanation(code, "prepare to listen on", requested.text(), os::system_error_message(code))};
   }
-  auto listener = os::tcp_socket::listen(host, port);
-  if (!listener) {
-    const auto code = listener.error();
-    error error =
-        base::error_with_explanation(code, "listen on", requested.text(), os::system_error_message(code));
-    if (code == base::win32_error::address_in_use || code == base::win32_error::access_to_address) {
-      if (const auto owner = os::port_owner(requested); !owner.empty()) error.message += ": in use by " + owner;
-    }
-    return failure{std::move(error)};
-  }
-  listener_ = std::move(*listener);
-  address_ = listener_.local();
+  auto opened = os::listen_on(host, port);
+  if (opened.failure) return failure{os::listen_error(host, *opened.failure)};
+  listeners_.clear();
+  for (auto& socket : opened.sockets) listeners_.emplace_back().socket = std::move(socket);
+  address_ = listeners_.front().socket.local();
+  for (const auto& missing : opened.missing)
+    log_.info("not listening on " + missing.address.host + " for host '" + host +
+              "': this machine does not have this address (" + std::to_string(missing.code) + ")");
+  for (std::size_t i = 1; i < listeners_.size(); ++i)
+    log_.info("also listening on " + listeners_[i].socket.local().text() + " for host '" + host + "'");
   address_.tls = identity_ != nullptr;
   return {};
 }
@@ -207,11 +212,13 @@ WINSVC_INLINE void server::start() {
     log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +
               std::to_string(limits_.connections) + " connections; raise it with 'ulimit -Hn' or LimitNOFILE=");
   processor_.start();
-  listener_slot_.acquire();
+  for (auto& each : listeners_) each.slot.acquire();
   started_ = true;
   thread_pool_.start();
-  poller_.add_listener(listener_registration_, listener_, static_cast<work_item*>(&listener_slot_));
-  static_cast<void>(thread_pool_.submit(listener_slot_, work_class::step));  // accepts, then parks the listener
+  for (auto& each : listeners_)
+    poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each.slot));
+  for (auto& each : listeners_)
+    static_cast<void>(thread_pool_.submit(each.slot, work_class::step));  // accepts, then parks the listener
 }
 
 WINSVC_INLINE void server::serve(http::transport& transport) {
@@ -234,12 +241,12 @@ WINSVC_INLINE std::size_t server::wait_ready(work_item** output, std::size_t cap
 WINSVC_INLINE bool server::claim(work_item& item) noexcept {
   auto& slot = static_cast<slot_state&>(item);
   if (slot.claim()) return true;
-  if (&slot != &listener_slot_ && slot.is_closing()) release_slot(static_cast<connection_slot&>(slot));
+  if (slot.is_closing() && !find_listener(item)) release_slot(static_cast<connection_slot&>(slot));
   return false;
 }
 
 WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
-  if (&item == &listener_slot_) return;
+  if (find_listener(item)) return;
   auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
 }
@@ -271,7 +278,7 @@ WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
 
 WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
                                  std::shared_ptr<void>& thread_context) noexcept {
-  if (&item == &listener_slot_) return accept_connections(false);
+  if (listener* const source = find_listener(item)) return accept_connections(*source, false);
   connection_slot& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
   try {
     if (!thread_context) thread_context = std::make_shared<scratch_buffers>();
@@ -351,13 +358,19 @@ WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& nex
   return slot.park();
 }
 
+WINSVC_INLINE server::listener* server::find_listener(work_item& item) noexcept {
+  for (auto& each : listeners_)
+    if (&item == &each.slot) return &each;
+  return nullptr;
+}
+
 /// Accepts waiting clients: at most 64 per event, so that open connections are served in between, or 4,096 in a drain.
-WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
+WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all) noexcept {
   const std::unique_lock lock(accept_mutex_);
   constexpr int max_per_event = 64, max_in_drain = 4096;  // clients may connect as fast as they are accepted
   bool failed = false;
-  for (int i = 0; i < (accept_all ? max_in_drain : max_per_event) && listener_.is_open(); ++i) {
-    auto result = poller_.accept(listener_registration_);
+  for (int i = 0; i < (accept_all ? max_in_drain : max_per_event) && source.socket.is_open(); ++i) {
+    auto result = poller_.accept(source.registration);
     if (!result && os::socket_api::would_block(result.error())) break;
     try {
       if (result) {
@@ -378,10 +391,10 @@ WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
   if (accept_all) return;
   constexpr std::chrono::milliseconds retry_delay{20};
   do {
-    if (!listener_.is_open()) return listener_slot_.release();
-    if (!failed) failed = !poller_.arm_accept(listener_registration_);
-    if (failed && deadlines_.set(listener_slot_, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
-  } while (!listener_slot_.park());
+    if (!source.socket.is_open()) return source.slot.release();
+    if (!failed) failed = !poller_.arm_accept(source.registration);
+    if (failed && deadlines_.set(source.slot, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
+  } while (!source.slot.park());
 }
 
 /// Logs at most one warning per second and kind. `text` returns the text; if memory is exhausted, the warning is lost.
@@ -562,22 +575,25 @@ WINSVC_INLINE void server::wake_all() noexcept {
   }
 }
 
-/// Accepts the clients that have connected, and closes the listener so that no other client connects in between: it
-/// would be reset.
-WINSVC_INLINE void server::close_listener() noexcept {
+/// Accepts the clients that have connected, and closes the listeners so that no other client connects in between:
+/// it would be reset.
+WINSVC_INLINE void server::close_listeners() noexcept {
   {
     const std::lock_guard lock(accept_mutex_);
-    if (listener_.is_open()) listener_.ignore_new_clients();
+    for (auto& each : listeners_)
+      if (each.socket.is_open()) each.socket.ignore_new_clients();
   }
   if (std::exchange(started_, false)) {
     constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
-    accept_connections(true);
+    for (auto& each : listeners_) accept_connections(each, true);
     clock_.sleep(handshake_time);
-    accept_connections(true);
+    for (auto& each : listeners_) accept_connections(each, true);
   }
   const std::lock_guard lock(accept_mutex_);
-  if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
-  listener_.close();
+  for (auto& each : listeners_) {
+    if (each.socket.is_open()) static_cast<void>(poller_.remove(each.registration));
+    each.socket.close();
+  }
 }
 
 /// Names the request of a connection that is aborted.
@@ -597,7 +613,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   drain_report report;
   const auto responses_before = state_.response_count.load();
   state_.draining.store(true);  // before the last clients are accepted: their responses must have Connection: close
-  close_listener();
+  close_listeners();
   drain_waker_.wake();
   wake_all();
 

@@ -90,6 +90,7 @@ WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
     case EADDRINUSE: return base::win32_error::address_in_use;
     case EACCES: return base::win32_error::access_to_address;
     case EADDRNOTAVAIL: return base::win32_error::address_not_available;
+    case EAFNOSUPPORT: return base::win32_error::family_not_supported;
     default: return code;
   }
 }

@@ -45,6 +45,7 @@ class iocp_poller {
     std::string send_buffer;     // a copy of the bytes to send: the caller's buffer may not live until completion
     tcp_socket accepted_socket;  // the socket that AcceptEx connects
     std::atomic<bool> accepting{false};
+    int family = AF_INET;        // of a listener
     char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
   };
 
@@ -112,7 +113,6 @@ class iocp_poller {
   std::atomic<int> pending_{0};
   std::atomic<bool> stopping_{false};
   LPFN_ACCEPTEX accept_ex_ = nullptr;
-  int family_ = AF_INET;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -208,7 +208,8 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
   if (!add(registered, listener.native(), user_data)) return false;
   sockaddr_storage address{};
   int length = sizeof address;
-  if (::getsockname(raw(registered), reinterpret_cast<sockaddr*>(&address), &length) == 0) family_ = address.ss_family;
+  if (::getsockname(raw(registered), reinterpret_cast<sockaddr*>(&address), &length) == 0)
+    registered.family = address.ss_family;
   GUID function = WSAID_ACCEPTEX;
   DWORD bytes = 0;
   return ::WSAIoctl(raw(registered), SIO_GET_EXTENSION_FUNCTION_POINTER, &function, sizeof function, &accept_ex_,
@@ -217,7 +218,7 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
 
 WINSVC_INLINE bool iocp_poller::arm_accept(registration& registered) noexcept {
   if (registered.pending.load() > 0) return true;
-  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
+  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(registered.family));
   // A failure is not reported as an event: the caller would try again at once, and without end.
   if (!registered.accepted_socket.is_open()) return false;
   begin_operation(registered);
