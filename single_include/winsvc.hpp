@@ -18,355 +18,356 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    374  config/version.hpp                 The version of winsvc, defined only here.
-//    391  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    430  config/form.hpp                    The form in which winsvc is compiled.
-//    521  config/options.hpp                 The compile-time options of winsvc.
-//    583  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    634  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    665  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    740  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    797  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    858  os/win/windows_headers.hpp         Windows system headers.
-//    919  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1048  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1091  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1152  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1207  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1257  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1300  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1399  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1432  settings/setting_value.hpp         Types of settings and their text form.
-//   1624  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1769  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1832  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1890  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1953  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2179  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2550  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2672  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2757  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
-//   2794  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2866  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2911  route/url_value.hpp                url_value, with_query.
-//   2960  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3043  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3075  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3163  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3302  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3645  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3708  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3856  api/app_objects.hpp                Objects of the app by type.
-//   3923  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4402  api/parameter.hpp                  Parameters of a route.
-//   4699  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4882  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4961  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5033  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5105  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5251  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5290  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5389  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5410  api/file_options.hpp               Options of a static folder.
-//   5441  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5477  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5786  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5875  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5914  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6041  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6080  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6163  scm/control_event.hpp              Event data of a control.
-//   6236  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6411  settings/settings_file.hpp         Settings file (.ini).
-//   6478  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6699  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6850  api/tls_options.hpp                TLS options: client certificates.
-//   6891  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   6947  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7016  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7160  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7238  base/quote.hpp                     Windows command lines.
-//   7281  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7356  scm/spec.hpp                       Service specification.
-//   7462  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7543  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7891  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7937  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7976  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8045  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8058  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8109  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8196  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8237  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8305  wire/host_name.hpp                 Host names of requests.
-//   8339  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8380  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8499  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8630  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8657  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8728  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8770  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8822  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8854  addons/headers.hpp                 Middleware for response headers and body size.
+//    375  config/version.hpp                 The version of winsvc, defined only here.
+//    392  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    431  config/form.hpp                    The form in which winsvc is compiled.
+//    522  config/options.hpp                 The compile-time options of winsvc.
+//    584  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    635  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    666  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    741  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    798  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    859  os/win/windows_headers.hpp         Windows system headers.
+//    920  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1049  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1092  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1153  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1208  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1258  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1301  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1400  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1433  settings/setting_value.hpp         Types of settings and their text form.
+//   1625  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1770  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1833  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1891  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1954  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2180  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2551  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2673  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2758  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
+//   2795  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2867  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2912  route/url_value.hpp                url_value, with_query.
+//   2961  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3044  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3076  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3164  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3303  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3646  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3709  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3857  api/app_objects.hpp                Objects of the app by type.
+//   3924  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4403  api/parameter.hpp                  Parameters of a route.
+//   4700  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4883  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4962  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5034  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5106  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5252  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5291  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5390  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5411  api/file_options.hpp               Options of a static folder.
+//   5442  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5478  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5787  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5876  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5915  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6042  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6081  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6164  scm/control_event.hpp              Event data of a control.
+//   6237  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6412  settings/settings_file.hpp         Settings file (.ini).
+//   6479  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6700  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6851  api/tls_options.hpp                TLS options: client certificates.
+//   6892  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   6948  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7017  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7161  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7239  base/quote.hpp                     Windows command lines.
+//   7282  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7357  scm/spec.hpp                       Service specification.
+//   7463  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7544  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7892  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7938  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7977  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8046  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8059  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8110  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8197  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8238  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8306  wire/host_name.hpp                 Host names of requests.
+//   8340  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8381  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8500  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8631  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8658  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8729  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8771  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8823  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8855  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8887  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9108  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9197  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9242  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9301  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9317  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9414  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9460  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9502  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9584  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9658  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9776  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9809  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9860  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10102  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10138  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10180  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10273  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10303  route/url_value.hpp:bodies         url_value, with_query.
-//  10345  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10502  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10620  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10747  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10815  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10853  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10902  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10940  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10979  api/parameter.hpp:bodies           Parameters of a route.
-//  11037  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11065  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11137  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11203  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11231  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11255  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11397  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11534  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11621  base/quote.hpp:bodies              Windows command lines.
-//  11711  scm/spec.hpp:bodies                Service specification.
-//  11840  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11960  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12110  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12179  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12335  wire/host_name.hpp:bodies          Host names of requests.
-//  12386  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12424  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12498  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12755  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12783  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12835  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12928  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13049  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13109  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13150  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13195  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13347  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13487  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13620  settings/registry.hpp              Registry of the settings of an app.
-//  13931  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14088  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14285  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14667  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14773  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14881  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15255  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15470  wire/file_name.hpp                 Safe file names for uploads.
-//  15549  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15619  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15769  wire/representation.hpp            Representation of content in a response.
-//  15921  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16179  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16350  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16471  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16556  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16624  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16691  scm/account.hpp                    Account of a service.
-//  16830  scm/security.hpp                   Security descriptors in SDDL.
-//  17048  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17176  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17235  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17346  scm/event_record.hpp               Records of the Windows event log.
-//  17488  scm/saved_state.hpp                Saved state of a service.
-//  17609  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17882  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17922  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  18394  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18570  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18696  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  18861  os/socket.hpp                      TCP sockets with timeouts.
-//  19024  os/listen.hpp                      The listening sockets of a host.
-//  19150  os/posix/headers.hpp               POSIX system headers.
-//  19189  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19367  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19411  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19518  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19625  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19777  os/tcp.hpp                         TCP sockets on all platforms.
-//  20085  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20262  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20390  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20651  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20705  os/control_channel.hpp             Control channel of a running service.
-//  20776  os/thread.hpp                      Threads of the library.
-//  20822  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21024  os/connection_threads.hpp          Thread group with a maximum size.
-//  21114  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21334  os/console.hpp                     Console input and output.
-//  21435  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21591  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21730  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  21923  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  21998  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22045  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22217  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22300  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22350  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22401  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22504  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22545  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22732  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22754  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22789  os/exclusive_file.hpp              Exclusively created file.
-//  22872  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22975  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23015  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23059  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23099  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23163  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23447  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23499  os/input_file.hpp                  File that is open for reading at any position.
-//  23572  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23670  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  23802  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24048  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24249  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24429  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24654  os/win/dump_writer.hpp             Minidump by a second process.
-//  24878  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  24939  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25223  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25325  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25570  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25658  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25729  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  25816  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  25869  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  25965  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26103  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26197  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26425  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26466  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26581  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26708  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  26871  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27040  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27325  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27331  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27367  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27657  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27731  log/log_query.hpp                  Log query of the verb `logs`.
-//  27816  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28286  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28383  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28427  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28660  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29016  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29310  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29552  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29663  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  29814  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30230  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30567  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  30774  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  30911  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  30982  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31138  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31556  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31590  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  31650  http/problem.hpp                   Error responses of winsvc.
-//  31797  http/context_impl.hpp              Implementation of api/context.hpp.
-//  31894  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32159  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32219  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32367  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32441  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  32651  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  32788  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  32819  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  32983  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33055  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33192  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33305  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  33599  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  33832  http/request_processor.hpp         Request processor: runs one request.
-//  34344  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34447  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  34603  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  34694  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  34912  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35272  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35305  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35408  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  36116  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36193  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36273  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  36987  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37172  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  37528  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38225  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38244  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38427  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  38702  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  38820  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  39095  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39161  host/health.hpp                    Liveness and readiness routes.
-//  39263  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  39431  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  39554  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39711  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  39825  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  40053  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40173  host/control_channel_server.hpp    Control channel server.
-//  40352  host/runtime.hpp                   Runtime of a service.
-//  40932  host/status.hpp                    Text and JSON of `status`.
-//  41093  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  41217  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  41326  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  41770  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  41955  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  42378  manage/wait.hpp                    Waits until a service reaches a state.
-//  42477  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  42676  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  42753  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  43152  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  43342  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  43494  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  43594  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  43657  manage/install.hpp                 `install` and `update` verbs.
-//  44095  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  44196  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  44380  diagnose/firewall.hpp              Check of the Windows firewall.
-//  44474  diagnose/finding.hpp               Findings of `doctor`.
-//  44566  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  44663  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  44693  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  45059  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  45221  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  45358  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  45469  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  45881  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  46160  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  46317  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  46408  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8888  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9109  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9198  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9243  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9302  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9318  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9415  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9461  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9503  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9585  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9659  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9777  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9810  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9861  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10103  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10139  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10181  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10274  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10304  route/url_value.hpp:bodies         url_value, with_query.
+//  10346  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10503  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10621  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10748  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10816  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10854  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10903  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10941  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10980  api/parameter.hpp:bodies           Parameters of a route.
+//  11038  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11066  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11138  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11204  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11232  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11256  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11398  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11535  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11622  base/quote.hpp:bodies              Windows command lines.
+//  11712  scm/spec.hpp:bodies                Service specification.
+//  11841  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11961  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12111  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12180  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12336  wire/host_name.hpp:bodies          Host names of requests.
+//  12387  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12425  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12499  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12756  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12784  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12836  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12929  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13050  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13110  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13151  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13196  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13348  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13488  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13621  settings/registry.hpp              Registry of the settings of an app.
+//  13932  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14089  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14286  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14668  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14774  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14882  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15256  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15471  wire/file_name.hpp                 Safe file names for uploads.
+//  15550  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15620  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15770  wire/representation.hpp            Representation of content in a response.
+//  15922  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16180  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16351  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16472  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16557  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16625  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16692  scm/account.hpp                    Account of a service.
+//  16831  scm/security.hpp                   Security descriptors in SDDL.
+//  17049  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17177  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17236  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17347  scm/event_record.hpp               Records of the Windows event log.
+//  17489  scm/saved_state.hpp                Saved state of a service.
+//  17610  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17883  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17923  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  18395  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18571  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18697  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  18864  os/socket.hpp                      TCP sockets with timeouts.
+//  19027  os/listen.hpp                      The listening sockets of a host.
+//  19153  os/posix/headers.hpp               POSIX system headers.
+//  19192  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19370  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19414  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19521  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19628  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19780  os/tcp.hpp                         TCP sockets on all platforms.
+//  20088  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20265  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20393  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20654  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20708  os/control_channel.hpp             Control channel of a running service.
+//  20779  os/thread.hpp                      Threads of the library.
+//  20825  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21027  os/connection_threads.hpp          Thread group with a maximum size.
+//  21117  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21337  os/console.hpp                     Console input and output.
+//  21438  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21594  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21733  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  21926  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  22001  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22048  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22220  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22303  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22353  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22404  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22507  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22548  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22735  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22757  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22792  os/exclusive_file.hpp              Exclusively created file.
+//  22875  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22978  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23018  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23062  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23102  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23166  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23455  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23507  os/input_file.hpp                  File that is open for reading at any position.
+//  23580  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23678  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  23810  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24056  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24257  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24437  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24662  os/win/dump_writer.hpp             Minidump by a second process.
+//  24886  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  24947  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25231  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25333  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25578  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25666  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25737  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  25824  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  25877  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  25973  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26111  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26205  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26442  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26483  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26598  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26725  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  26888  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27057  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27342  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27348  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27384  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27674  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27748  log/log_query.hpp                  Log query of the verb `logs`.
+//  27833  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28303  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28414  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28458  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28691  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29047  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29341  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29583  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29706  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  29866  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30346  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30683  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  30894  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31031  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31102  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31258  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31676  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31710  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  31770  http/problem.hpp                   Error responses of winsvc.
+//  31917  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32014  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32279  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32339  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32487  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32561  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  32771  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  32908  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  32939  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  33103  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33175  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33312  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33425  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  33719  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  33952  http/request_processor.hpp         Request processor: runs one request.
+//  34464  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34567  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  34723  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  34814  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35032  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35392  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35425  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35528  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  36236  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36313  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36393  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  37107  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37292  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  37648  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38345  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38364  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38547  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  38822  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  38940  host/route_statistics.hpp          Route statistics of the dashboard.
+//  39102  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  39353  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  39419  host/health.hpp                    Liveness and readiness routes.
+//  39521  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  39689  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  39812  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39969  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  40083  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  40311  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40431  host/control_channel_server.hpp    Control channel server.
+//  40610  host/runtime.hpp                   Runtime of a service.
+//  41190  host/status.hpp                    Text and JSON of `status`.
+//  41351  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  41475  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  41588  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  42032  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  42217  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  42640  manage/wait.hpp                    Waits until a service reaches a state.
+//  42739  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  42938  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  43015  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  43414  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  43604  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  43756  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  43856  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  43919  manage/install.hpp                 `install` and `update` verbs.
+//  44357  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  44458  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  44642  diagnose/firewall.hpp              Check of the Windows firewall.
+//  44736  diagnose/finding.hpp               Findings of `doctor`.
+//  44828  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  44925  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  44955  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  45321  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  45483  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  45620  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  45731  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  46143  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  46422  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  46579  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  46670  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  46691  config/undef.hpp                   Undefines the internal macros.
+//  46953  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -18737,6 +18738,8 @@ namespace detail::os {
 bool set_environment_variable(const std::string& name, const std::string& value);
 /// The user of this process, as in `CORP\anna`; empty if it is unknown. The variables USERDOMAIN and USERNAME; USER.
 [[nodiscard]] std::string user_name();
+/// The name of this computer; empty if it is unknown. GetComputerNameExW(ComputerNameDnsHostname); gethostname(2).
+[[nodiscard]] std::string host_name();
 /// Sets the priority class of this process. False on an error. SetPriorityClass; setpriority(2).
 bool set_process_priority(scm::process_priority priority) noexcept;
 /// True under Wine, which lacks parts of the service manager.
@@ -23283,6 +23286,11 @@ WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::
   return ::setenv(name.c_str(), value.c_str(), 1) == 0;
 }
 
+WINSVC_INLINE std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : std::string();
+}
+
 WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
   constexpr int nice_values[] = {19, 10, 0, -5, -10};
   return ::setpriority(PRIO_PROCESS, 0, nice_values[static_cast<int>(priority)]) == 0;
@@ -26345,6 +26353,15 @@ WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::
   return ::_wputenv_s(to_wide(name).c_str(), to_wide(value).c_str()) == 0;
 }
 
+WINSVC_INLINE std::string host_name() {
+  DWORD length = 0;
+  ::GetComputerNameExW(ComputerNameDnsHostname, nullptr, &length);  // sets the length, with the terminating zero
+  std::wstring text(length, L'\0');
+  if (length == 0 || !::GetComputerNameExW(ComputerNameDnsHostname, text.data(), &length)) return {};
+  text.resize(length);  // without the terminating zero
+  return to_utf8(text);
+}
+
 WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
   constexpr DWORD classes[] = {IDLE_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS,
                                ABOVE_NORMAL_PRIORITY_CLASS, HIGH_PRIORITY_CLASS};
@@ -28301,7 +28318,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::log {
 
-/// Formats a line without its line end. The text cannot set a color, because escape_log_text escapes it.
+/// Formats a line without its line end. The text cannot set a color, because escape_log_text escapes it. The status of
+/// an access record is colored by its class: `json_fields` has it as a member "status".
 [[nodiscard]] std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors);
 
 class console_sink final : public log_sink {
@@ -28360,6 +28378,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::log {
 
+/// Colors the status in the text of an access record: 2xx green, 3xx cyan, 4xx yellow, 5xx red.
+WINSVC_INLINE std::string color_status(std::string text, std::string_view json_fields) {
+  constexpr std::string_view member = "\"status\":";
+  const auto found = json_fields.find(member);
+  if (found == json_fields.npos) return text;
+  const std::string status(json_fields.substr(found + member.size(), 3));
+  const auto position = text.find("  " + status + "  ");
+  constexpr std::string_view class_colors[] = {"\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[31m"};
+  if (position == text.npos || status[0] < '2' || status[0] > '5') return text;
+  text.insert(position + 5, "\x1b[0m");
+  return text.insert(position + 2, class_colors[status[0] - '2']);
+}
+
 WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors) {
   // Info has the default color, because the background is unknown; bright colors are not used.
   constexpr std::string_view level_colors[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
@@ -28369,7 +28400,7 @@ WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chron
   const std::string_view color = level_colors[static_cast<int>(entry.level)];
   std::string line_text = "\x1b[2m" + time + "\x1b[0m ";
   line_text += color;
-  line_text += content;
+  line_text += color.empty() ? color_status(content, entry.json_fields) : content;
   return color.empty() ? line_text : line_text + "\x1b[0m";
 }
 
@@ -29596,35 +29627,46 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
   <dl class="facts">
     <div><dt>Name</dt><dd id="name">&ndash;</dd></div>
     <div><dt>Version</dt><dd id="version">&ndash;</dd></div>
+    <div><dt>Libraries</dt><dd id="libraries">&ndash;</dd></div>
+    <div><dt>Computer</dt><dd id="host">&ndash;</dd></div>
     <div><dt>Process</dt><dd id="pid">&ndash;</dd></div>
     <div><dt>Address</dt><dd id="address">&ndash;</dd></div>
     <div><dt>Uptime</dt><dd><span id="uptime">&ndash;</span> <span id="since" class="quiet"></span></dd></div>
   </dl>
 </header>
 <p id="news" role="alert" hidden></p>
+<p id="log_failure" class="news" role="alert" hidden></p>
 <noscript><p class="news">JavaScript is disabled; enable it to see the data of the service.</p></noscript>
 <main>
   <section aria-label="Current values">
     <dl class="tiles">
-      <div><dt>In flight</dt><dd id="in_flight">&ndash;</dd></div>
-      <div><dt>Connections</dt><dd id="connections">&ndash;</dd></div>
-      <div><dt>WebSockets</dt><dd id="websockets">&ndash;</dd></div>
-      <div><dt>Threads</dt><dd id="threads">&ndash;</dd></div>
-      <div><dt>Responses</dt><dd id="answered">&ndash;</dd></div>
+      <div><dt>In flight</dt><dd id="in_flight">&ndash;</dd><dd class="window">requests, now</dd></div>
+      <div><dt>Connections</dt><dd id="connections">&ndash;</dd>
+        <dd class="window">now, <span id="websockets">&ndash;</span> WebSockets</dd></div>
+      <div><dt>Threads</dt><dd id="threads">&ndash;</dd><dd class="window">of the server, now</dd></div>
+      <div><dt>Responses</dt><dd id="answered">&ndash;</dd><dd class="window">since the start</dd></div>
+      <div><dt>Errors 4xx</dt><dd id="client_errors">&ndash;</dd><dd class="window">last 5 min</dd></div>
+      <div><dt>Errors 5xx</dt><dd id="server_errors">&ndash;</dd><dd class="window">last 5 min</dd></div>
+      <div><dt>CPU</dt><dd id="cpu">&ndash;</dd><dd class="window" id="cpu_window">last second</dd></div>
+      <div><dt>Memory</dt><dd id="memory">&ndash;</dd><dd class="window">resident, now</dd></div>
     </dl>
   </section>
-  <section class="pair" aria-label="The last five minutes">
+  <section class="panel failure" id="last_failure" aria-label="Last failed request" hidden>
+    <p id="last_failure_text"></p>
+    <button type="button" id="last_failure_log">Show in the log</button>
+  </section>
+  <section class="pair" aria-label="Charts">
     <figure id="rate" class="panel"><figcaption><h2>Requests per second</h2></figcaption></figure>
     <figure id="latency" class="panel"><figcaption><h2>Latency</h2></figcaption></figure>
   </section>
   <div class="pair uneven">
     <section class="panel" aria-labelledby="routes_title">
-      <h2 id="routes_title">Routes</h2>
+      <h2 id="routes_title">Routes <span class="quiet">since the start</span></h2>
       <table id="routes" class="routes" role="table" aria-labelledby="routes_title"></table>
       <button type="button" id="all_routes" aria-controls="routes" hidden></button>
     </section>
     <section class="panel" aria-labelledby="work_title">
-      <h2 id="work_title">Requests in progress</h2>
+      <h2 id="work_title">Requests in progress <span class="quiet">now</span></h2>
       <div class="scroll" tabindex="0" role="region" aria-labelledby="work_title">
         <table id="work" class="work" role="table" aria-labelledby="work_title"></table>
       </div>
@@ -29633,6 +29675,7 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
   <section class="panel" aria-labelledby="log_title">
     <div class="bar">
       <h2 id="log_title">Log</h2>
+      <input type="search" id="filter" placeholder="Filter" aria-label="Show only the lines that contain this text">
       <select id="min_level" aria-label="Log level">
         <option value="0">all lines</option>
         <option value="1">info and above</option>
@@ -29716,9 +29759,13 @@ dt, th, figcaption span { font-size: 0.8125rem; font-weight: 400; }
 main { display: grid; gap: 1.25rem; margin-top: 1.5rem; }
 .panel, .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 0.625rem; min-width: 0; }
 .panel { padding: 1.125rem 1.25rem 1.25rem; }
-.tiles { display: grid; grid-template-columns: repeat(5, 1fr); gap: 1.25rem; }
-.tiles div { padding: 0.75rem 1.25rem; }
-.tiles dd { font-size: 1.625rem; line-height: 1.25; font-weight: 600; }
+.tiles { display: grid; grid-template-columns: repeat(8, 1fr); gap: 0.75rem; }
+.tiles div { padding: 0.75rem; }
+.tiles dd { font-size: 1.25rem; line-height: 1.25; font-weight: 600; }
+.tiles .window { min-height: 2.5em; }
+.tiles .window, h2 span { font-size: 0.8125rem; font-weight: 400; color: var(--quiet); }
+.failure { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; border-left: 0.375rem solid var(--red); }
+.failure p { flex: 1 1 20rem; min-width: 0; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
 .uneven { grid-template-columns: 2fr 1fr; }
 
@@ -29729,7 +29776,7 @@ figcaption h2 { grid-column: 1 / 3; }
   vertical-align: middle; border-radius: 1px; background: currentColor;
 }
 .key b { display: block; font-size: 1.375rem; line-height: 1.25; color: var(--text); }
-.blue { color: var(--blue); } .orange { color: var(--orange); } .red { color: var(--red); }
+.blue { color: var(--blue); } .amber { color: var(--amber); } .orange { color: var(--orange); } .red { color: var(--red); }
 svg { display: block; width: 100%; height: 13rem; margin-top: 0.75rem; touch-action: pan-y; }
 svg text { fill: var(--quiet); font-size: 0.75rem; }
 svg path { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
@@ -29743,12 +29790,18 @@ th + th, td + td { padding-left: 1rem; }
 tr + tr > *, thead + tbody tr > * { border-top: 1px solid var(--line); }
 .number { text-align: right; }
 .narrow { white-space: nowrap; width: 1%; }
-.routes .number { white-space: nowrap; width: 5.25rem; }
+.routes .number { white-space: nowrap; width: 4.75rem; }
 td.code, .log li { font-family: ui-monospace, "Cascadia Mono", Consolas, Menlo, "DejaVu Sans Mono", monospace; }
 td.code { font-size: 0.84375rem; }
-button, select {
+button, select, input {
   font: inherit; font-size: 0.875rem; color: inherit; background: var(--panel); cursor: pointer;
   border: 1px solid var(--line); border-radius: 0.375rem; padding: 0.1875rem 0.75rem;
+}
+input { cursor: text; width: 16rem; max-width: 100%; }
+input::placeholder { color: var(--quiet); opacity: 1; }
+td button {
+  font: inherit; border: 0; padding: 0; background: none; text-align: left; overflow-wrap: anywhere;
+  text-decoration: underline dotted; text-underline-offset: 0.25em;
 }
 button:hover, select:hover { border-color: var(--quiet); }
 [aria-pressed=true] { color: var(--panel); background: var(--amber); border-color: var(--amber); }
@@ -29771,6 +29824,7 @@ table + button { margin-top: 0.75rem; }
 .info span { color: var(--blue); } .warn span { color: var(--amber); } .error span { color: var(--red); }
 .warn span, .error span { font-weight: 700; }
 
+@media (max-width: 72rem) { .tiles { grid-template-columns: repeat(4, 1fr); } }
 @media (max-width: 60rem) { .pair { grid-template-columns: 1fr; } }
 @media (max-width: 40rem) {
   body { padding: 1.25rem 0.75rem 3rem; }
@@ -29778,11 +29832,10 @@ table + button { margin-top: 0.75rem; }
   main, .pair, .tiles { gap: 0.75rem; }
   .panel { padding: 0.875rem; }
   .facts { display: grid; }
-  .facts dt { width: 4rem; flex: none; }
+  .facts dt { width: 5rem; flex: none; }
   .tiles { grid-template-columns: 1fr 1fr; }
   .tiles div { padding: 0.5rem 0.875rem; }
-  .tiles div:last-child { grid-column: 1 / -1; }
-  .tiles dd { font-size: 1.375rem; }
+  input { width: 100%; }
   svg { height: 11rem; }
   .bar h2 { flex-basis: 100%; }
   .scroll { height: 9rem; }
@@ -29795,9 +29848,8 @@ table + button { margin-top: 0.75rem; }
   table tr > * { border: 0 !important; padding: 0 !important; min-width: 0; }
   .narrow, .routes .number { width: auto; white-space: normal; }
   .routes, .work { font-size: 0.8125rem; }
-  .routes tr { grid-template-columns: 1.2fr repeat(4, 1fr); }
+  .routes tr { grid-template-columns: repeat(3, 1fr); }
   .routes tr > :nth-child(2) { grid-column: 2 / -1; }
-  .routes tr > :nth-child(3) { text-align: left; }
   .work tr { grid-template-columns: 4rem 1fr 4.5rem; }
   .routes th, td.code { font-size: 0.75rem; }
   .empty td { grid-column: 1 / -1 !important; font-size: 0.875rem; }
@@ -29854,6 +29906,11 @@ const create_svg = (name, attributes, text) => create(name, attributes, text, "h
 const format_compact = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1}).format;
 const format_count = (n, limit = 1e6) => n < limit ? n.toLocaleString("en") : format_compact(n);
 
+const units = ["B", "KB", "MB", "GB", "TB"];
+function format_bytes(n) {
+  const power = n < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(n) / 3));
+  return `${+(n / 1000 ** power).toPrecision(3)} ${units[power]}`;
+}
 // Microseconds with three digits: 88 us, 1.23 ms, 12.3 s.
 function format_duration(us) {
   if (us === undefined) return dash;
@@ -29873,7 +29930,8 @@ function format_uptime(ms) {
 const format_time = t => new Date(t).toLocaleString("sv");
 const format_clock = t => format_time(t).slice(-8);
 
-// A table. Columns: {title, text: row => cell text, style: classes, key: row => sort key, is_alarm: row => boolean}.
+// A table. Columns: {title, text: row => cell text, style: classes, key: row => sort key, is_alarm: row => boolean,
+// action: row => function of a button that the cell contains, or undefined}.
 // The roles repeat the meaning of the elements: in a narrow window the rows are grids, and browsers then ignore the
 // meaning of table elements.
 class Table {
@@ -29921,7 +29979,10 @@ class Table {
       }
       this.columns.forEach((c, i) => {
         const cell = body.rows[index].cells[i];
-        set_text(cell, c.text(row));
+        const action = c.action && c.action(row);
+        if (action && !cell.firstElementChild) cell.replaceChildren(create("button", {type: "button"}));
+        if (action) cell.firstChild.onclick = action;
+        set_text(action ? cell.firstChild : cell, c.text(row));
         cell.className = c.style + (c.is_alarm && c.is_alarm(row) ? " red" : "");
       });
     });
@@ -29932,12 +29993,14 @@ class Table {
 }
 const routes = new Table("routes", [
   {title: "Method", text: r => r.method, style: "code narrow"},
-  {title: "Pattern", text: r => r.pattern, style: "code", key: r => r.pattern, ascending: true},
+  {title: "Pattern", text: r => r.method ? r.pattern : `(${r.pattern})`, style: "code", key: r => r.pattern,
+   ascending: true, action: r => r.method && (() => filter_log(`${r.method} ${r.pattern}`))},
   {title: "Requests", text: r => format_count(r.n), style: "number", key: r => r.n},
   {title: "p50", text: r => format_duration(r.p50), style: "number", key: r => r.p50},
   {title: "p99", text: r => format_duration(r.p99), style: "number", key: r => r.p99},
   {title: "Max", text: r => format_duration(r.max), style: "number", key: r => r.max},
-  {title: "Errors", text: r => format_count(r.e), style: "number", key: r => r.e, is_alarm: r => r.e > 0},
+  {title: "4xx", text: r => format_count(r.c), style: "number", key: r => r.c},
+  {title: "5xx", text: r => format_count(r.e), style: "number", key: r => r.e, is_alarm: r => r.e > 0},
 ], "No requests yet.");
 routes.sort(routes.columns[4]);
 const work = new Table("work", [
@@ -29969,9 +30032,14 @@ $("all_routes").onclick = () => {
 )js"
 
 R"js(
-// --- charts of the last 300 complete seconds; the scale is linear for counts and logarithmic for durations
-const second_count = 300;
-let by_second = new Map();    // t: {n, e, p50, p99}
+// --- charts of the last complete seconds; the scale is linear for counts and logarithmic for durations
+const max_seconds = 300;
+// Shortly after the start, the charts show less time: a chart of five minutes would be empty.
+const spans = [{seconds: 60, name: "one minute", labels: ["60 s", "45 s", "30 s", "15 s", "now"]},
+               {seconds: 120, name: "two minutes", labels: ["2 min", "90 s", "60 s", "30 s", "now"]},
+               {seconds: max_seconds, name: "five minutes", labels: ["5 min", "4", "3", "2", "1", "now"]}];
+let span = spans[0], second_count = span.seconds;
+let by_second = new Map();    // t: {n, c, e, p50, p99}
 let seconds = [];             // of the charts, the newest last; undefined before the service started
 let selected;                 // index of the second under the pointer or selected by a key; else undefined
 
@@ -29995,7 +30063,8 @@ const charts = [
   {id: "rate", title: "Requests per second", scale: linear_scale, format_tick: format_compact,
    format: n => n === undefined ? dash : format_count(n),
    lines: [{name: "responses", style: "blue", value: s => s.n, has_area: true},
-           {name: "errors", style: "red", value: s => s.e, skips_zero: true}]},
+           {name: "4xx", style: "amber", value: s => s.c, skips_zero: true},
+           {name: "5xx", style: "red", value: s => s.e, skips_zero: true}]},
   {id: "latency", title: "Latency", scale: logarithmic_scale, format_tick: format_power, format: format_duration,
    lines: [{name: "p99", style: "orange", value: s => s.n ? s.p99 : undefined, keeps_last: true},
            {name: "p50", style: "blue", value: s => s.n ? s.p50 : undefined, keeps_last: true}]},
@@ -30055,11 +30124,10 @@ function show_chart(c) {
     parts.push(create_svg("path", {class: "rule", d: `M${left} ${Math.round(y(tick)) + 0.5}H${right}`}),
                create_svg("text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end"}, c.format_tick(tick)));
   }
-  for (let minute = 0; minute <= 5; ++minute) {
-    parts.push(create_svg("text", {x: left + (right - left) * minute / 5, y: height - 4,
-                                   "text-anchor": minute === 0 ? "start" : minute === 5 ? "end" : "middle"},
-                          ["5 min", 4, 3, 2, 1, "now"][minute]));
-  }
+  span.labels.forEach((label, i, {length}) => {
+    parts.push(create_svg("text", {x: left + (right - left) * i / (length - 1), y: height - 4,
+                                   "text-anchor": i === 0 ? "start" : i === length - 1 ? "end" : "middle"}, label));
+  });
   c.lines.forEach((line, i) => {
     let d = "", begin, pen_down = false;
     values[i].forEach((v, index) => {
@@ -30080,7 +30148,7 @@ function show_chart(c) {
   }
   if (!known.some(v => v > 0)) {
     parts.push(create_svg("text", {x: (left + right) / 2, y: top + (bottom - top) * 0.4, "text-anchor": "middle"},
-                          "No requests in the last five minutes"));
+                          `No requests in ${span.name}`));
   }
   c.svg.replaceChildren(...parts);
 
@@ -30088,9 +30156,12 @@ function show_chart(c) {
   for (const line of c.lines) set_text(line.output, c.format(value_at(line, selected)));
   const summary = c.lines.map((line, i) => `${line.name} ${line.output.textContent}, at most ` +
                                            c.format(Math.max(...values[i].filter(v => v !== undefined), 0)));
-  c.svg.setAttribute("aria-label", `${c.title}, ${c.time.textContent}, of five minutes: ${summary.join("; ")}`);
+  c.svg.setAttribute("aria-label", `${c.title}, ${c.time.textContent}, of ${span.name}: ${summary.join("; ")}`);
 }
 
+)js"
+
+R"js(
 // --- log: scrolls with new lines if its end is visible; while it is paused, new lines are kept in `pending`
 const levels = ["debug", "info", "warn", "error"];
 const max_lines = 500;
@@ -30116,14 +30187,31 @@ function show_lines(entries) {
   filter_lines();
   if (is_at_end) box.scrollTop = box.scrollHeight;
 }
+// In the filter, `{id}` is one segment of a path and `{path...}` any text, as in the pattern of a route.
+function filter_expression(text) {
+  const source = text.replace(/[\\^$.*+?()[\]|]/g, "\\$&").replace(/\{[^{}]*\\\.\\\.\\\.\}/g, ".*")
+                     .replace(/\{[^{}]*\}/g, "[^/\\s?]+").replace(/[{}]/g, "\\$&");
+  const is_route = /^[A-Z]+ \//.test(text);  // then the line must have this path, not a longer one
+  return new RegExp(is_route ? source + "(?=[\\s?:,;]|$)" : source, is_route ? "" : "i");
+}
+function filter_log(text) {
+  $("filter").value = text;
+  filter_lines();
+  $("log").scrollTop = $("log").scrollHeight;
+  $("filter").scrollIntoView({block: "center"});
+  $("filter").focus();
+}
 function filter_lines() {
   let has_visible = false;
+  const expression = filter_expression($("filter").value.trim());
   for (const line of $("lines").children) {
-    line.hidden = levels.indexOf(line.className) < $("min_level").value;
+    line.hidden = levels.indexOf(line.className) < $("min_level").value ||
+                  !expression.test(line.lastChild.textContent);
     has_visible ||= !line.hidden;
   }
   $("no_lines").hidden = has_visible;
 }
+$("filter").oninput = filter_lines;
 $("min_level").onchange = () => {
   filter_lines();
   $("log").scrollTop = $("log").scrollHeight;
@@ -30134,7 +30222,7 @@ $("pause").onclick = () => {
 };
 
 // --- requests for data: once per second, while the page is visible
-let since, newest = 0, last_response, is_requesting = false, timer;
+let since, newest = 0, last_usage, last_response, is_requesting = false, timer;
 
 function show_state(name) {
   const state = ["running", "paused", "stopping", "starting", "unreachable"].includes(name) ? name : "other";
@@ -30156,6 +30244,23 @@ function show_unreachable(reason) {
   show_state("unreachable");
 }
 
+// CPU time between two responses, as a part of all processors; in the first response, since the start.
+function show_usage(data) {
+  const before = last_usage || {cpu_us: 0, now: data.since}, elapsed = (data.now - before.now) * 1000;
+  const percent = 100 * (data.cpu_us - before.cpu_us) / elapsed / data.processors;
+  set_text($("cpu"), elapsed > 0 ? `${Math.min(100, Math.max(0, percent)).toFixed(1)} %` : dash);
+  set_text($("cpu_window"), `${last_usage ? "last second" : "since the start"}, ${data.processors} CPUs`);
+  set_text($("memory"), data.memory ? format_bytes(data.memory) : dash);
+  last_usage = data;
+}
+function show_last_failure(failure) {
+  $("last_failure").hidden = !failure;
+  if (!failure) return;
+  set_text($("last_failure_text"), `Last failed request: ${format_time(failure.t)}, ${failure.method} ` +
+                                   `${failure.target}, status ${failure.status}`);
+  $("last_failure_log").onclick = () => filter_log(failure.id || failure.target);
+}
+
 function show(data) {
   last_response = Date.now();
   $("news").hidden = true;
@@ -30164,18 +30269,29 @@ function show(data) {
 
   set_text($("title"), data.display_name || data.name);
   show_state(data.state);
-  for (const id of ["name", "pid", "address"]) set_text($(id), data[id]);
+  for (const id of ["name", "libraries", "host", "pid", "address"]) set_text($(id), data[id] || dash);
   set_text($("version"), data.version || dash);
+  set_text($("log_failure"), data.log_failure || "");
+  $("log_failure").hidden = !data.log_failure;
   set_text($("uptime"), format_uptime(data.now - data.since));
   set_text($("since"), `since ${format_time(data.since)}`);
   for (const id of ["in_flight", "connections", "websockets", "threads", "answered"]) {
     set_text($(id), format_count(data[id], 1e9));
   }
 
+  show_usage(data);
+  show_last_failure(data.last_failure);
+
   newest = Math.floor(data.now / 1000) - 1;
   for (const s of data.seconds) by_second.set(s.t, s);
-  for (const t of by_second.keys()) if (t <= newest - second_count || t > newest + 9) by_second.delete(t);
+  for (const t of by_second.keys()) if (t <= newest - max_seconds || t > newest + 9) by_second.delete(t);
+  const sum = key => [...by_second.values()].reduce((total, s) => total + s[key], 0);
+  set_text($("client_errors"), format_count(sum("c")));
+  set_text($("server_errors"), format_count(sum("e")));
+  $("server_errors").className = sum("e") ? "red" : "";
   const begin = Math.floor(data.since / 1000);
+  span = spans.find(s => newest - begin < s.seconds) || spans[spans.length - 1];
+  second_count = span.seconds;
   seconds = Array.from({length: second_count}, (_, index) => {
     const t = newest - second_count + 1 + index;
     return by_second.get(t) || (t < begin ? undefined : {n: 0, e: 0});
@@ -30214,7 +30330,7 @@ async function request_data() {
   since = data.since;
   if (!restarted) return show(data);
   by_second = new Map();  // the seconds and log lines of the previous run
-  last_line = undefined;
+  last_line = last_usage = undefined;
   pending = [];
   $("lines").replaceChildren();
 }
@@ -30567,11 +30683,11 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
 // http/request_statistics.hpp
 // =====================================================================================================================
 
-// Request statistics: responses per second, failures and latency percentiles of the last seconds.
+// Request statistics: responses per second, errors and latency percentiles of the last seconds.
 //
 //   request_statistics s;
-//   s.record(now, duration, status >= 500);   // after each response, from any thread: one or two additions
-//   s.last_minute(now).p99                    // microseconds
+//   s.record(now, duration, status);   // after each response, from any thread: one or two additions
+//   s.last_minute(now).p99             // microseconds
 //
 // Each power of two of the histogram has four buckets, so a percentile is exact to one eighth of its value. No timer
 // runs: record() and the readers close past seconds, so a service without requests does nothing.
@@ -30599,17 +30715,18 @@ class request_statistics {
   /// Statistics of one second, or of several seconds.
   struct interval_statistics {
     std::int64_t second = 0;  ///< in seconds of the steady clock
-    std::uint32_t count = 0, failed = 0;
-    std::uint32_t p50 = 0, p99 = 0;  ///< microseconds; 0 without responses
+    std::uint32_t count = 0;
+    std::uint32_t client_errors = 0, server_errors = 0;  ///< status 400 to 499, and 500 or greater
+    std::uint32_t p50 = 0, p99 = 0;                      ///< microseconds; 0 without responses
   };
 
   /// Records one response. `elapsed`: from the complete head until the response can be sent. Thread-safe.
-  void record(time_point time, duration elapsed, bool failed) noexcept {
+  void record(time_point time, duration elapsed, int status) noexcept {
     const std::int64_t second = second_of(time);
     if (second > current_second_.load(std::memory_order_relaxed)) advance_to(second);
     shard& own = shards_[current_shard()];
     own.buckets[bucket_of(elapsed)].fetch_add(1, std::memory_order_relaxed);
-    if (failed) own.failed.fetch_add(1, std::memory_order_relaxed);
+    if (status >= 400) (status < 500 ? own.client_errors : own.server_errors).fetch_add(1, std::memory_order_relaxed);
   }
 
   /// Completed seconds after `after`, oldest first, at most `kept_seconds`. Seconds without responses are omitted.
@@ -30634,7 +30751,7 @@ class request_statistics {
   static constexpr std::size_t shard_count = 4, seconds_per_minute = 60;
   struct alignas(64) shard {  // for some of the threads, so that two threads seldom write one cache line
     std::array<std::atomic<std::uint32_t>, bucket_count> buckets{};
-    std::atomic<std::uint32_t> failed{0};
+    std::atomic<std::uint32_t> client_errors{0}, server_errors{0};
   };
 
   static std::size_t current_shard() noexcept {
@@ -30710,7 +30827,8 @@ WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept 
     histogram& durations = histograms_[index % seconds_per_minute];
     interval_statistics& interval = intervals_[index % kept_seconds];
     durations = {};
-    interval = {closed_second, 0, 0, 0, 0};
+    interval = {};
+    interval.second = closed_second;
     histogram_seconds_[index % seconds_per_minute] = closed_second;
     for (auto& s : shards_) {
       for (std::size_t i = 0; i < bucket_count; ++i) {
@@ -30720,7 +30838,8 @@ WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept 
         durations[i] += bucket;
         interval.count += static_cast<std::uint32_t>(bucket);
       }
-      interval.failed += s.failed.exchange(0, std::memory_order_relaxed);
+      interval.client_errors += s.client_errors.exchange(0, std::memory_order_relaxed);
+      interval.server_errors += s.server_errors.exchange(0, std::memory_order_relaxed);
     }
     interval.p50 = percentile(durations, interval.count, 50);
     interval.p99 = percentile(durations, interval.count, 99);
@@ -30755,7 +30874,8 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
     if (histogram_second < 0 || histogram_second < second - static_cast<std::int64_t>(seconds_per_minute)) continue;
     const interval_statistics& interval = intervals_[static_cast<std::size_t>(histogram_second) % kept_seconds];
     total.count += interval.count;
-    total.failed += interval.failed;
+    total.client_errors += interval.client_errors;
+    total.server_errors += interval.server_errors;
     for (std::size_t k = 0; k < bucket_count; ++k) sum[k] += histograms_[i][k];
   }
   total.second = second;
@@ -36029,7 +36149,7 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   if (access_record_.bytes == 0) return;  // no response
   ++engine_state_.response_count;
   if (access_record_.counts_in_statistics)
-    engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
+    engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status);
   if (engine_state_.on_response.empty()) return;
   try {
     access_record_.method = head_.method;
@@ -38817,6 +38937,168 @@ WINSVC_INLINE service& service::access_log() {
 #endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
+// host/route_statistics.hpp
+// =====================================================================================================================
+
+// Route statistics of the dashboard: requests, errors and durations of each route, and the last failed request.
+//
+//   route_statistics statistics(definition.router.routes());
+//   statistics.record(response, now);          // after each response, from any thread
+//   statistics.json(200);                      // [{"method":"GET","pattern":"/","n":3,"c":0,"e":1,...}]
+//
+// Requests that match no route are counted in one row, and messages that are no valid request in another one, so that
+// clients cannot create rows. A request that succeeds takes two atomic additions, without a lock or an allocation.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// A response with a status of 500 or greater.
+struct failed_request {
+  std::chrono::milliseconds time{0};  ///< since 1970
+  std::string method, target;         ///< the target with its query string
+  int status = 0;
+  std::string id;                     ///< request ID
+};
+
+/// Counters since the start of the service. Thread-safe.
+class route_statistics {
+ public:
+  explicit route_statistics(const route::table& routes)
+      : routes_(routes), counters_(routes.entries().size() + row_count_without_route) {}
+
+  /// Counts a response. `now`: milliseconds since 1970.
+  void record(const http::access_record& response, std::chrono::milliseconds now) noexcept;
+
+  /// Returns a JSON array of the slowest routes by the 99th percentile, at most `max_routes`. The two rows that are no
+  /// route have an empty method, and follow the routes.
+  [[nodiscard]] std::string json(std::size_t max_routes) const;
+  /// The newest response with a status of 500 or greater.
+  [[nodiscard]] std::optional<failed_request> last_failure() const {
+    const std::lock_guard lock(mutex_);
+    return last_failure_;
+  }
+
+ private:
+  static constexpr std::size_t row_count_without_route = 2;  ///< no route matched; no valid request
+
+  // Memory order relaxed: the counters need not be consistent with each other.
+  struct row_counters {
+    std::array<std::atomic<std::uint64_t>, http::request_statistics::bucket_count> duration{};
+    std::atomic<std::uint64_t> client_errors{0}, server_errors{0}, max_duration{0};
+  };
+  struct row {
+    std::size_t index = 0;
+    std::uint64_t count = 0, p50 = 0, p99 = 0, max_duration = 0;
+  };
+  [[nodiscard]] row read_row(std::size_t index) const;
+  [[nodiscard]] std::string row_json(const row& r) const;
+
+  const route::table& routes_;
+  std::vector<row_counters> counters_;  // by route ID, then the rows without a route
+  mutable std::mutex mutex_;
+  std::optional<failed_request> last_failure_;
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_ADDONS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void route_statistics::record(const http::access_record& response,
+                                            std::chrono::milliseconds now) noexcept {
+  if (!response.counts_in_statistics) return;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  const std::size_t route_count = counters_.size() - row_count_without_route;
+  const std::size_t row_without_route = response.method_id ? route_count : route_count + 1;
+  row_counters& counters = counters_[(std::min)(response.route_id.value_or(row_without_route), row_without_route)];
+  const auto us = static_cast<std::uint64_t>((std::max)(response.duration.count(), std::chrono::microseconds::rep{0}));
+  counters.duration[http::request_statistics::bucket_of(response.duration)].fetch_add(1, relaxed);
+  for (auto known_max = counters.max_duration.load(relaxed);
+       us > known_max && !counters.max_duration.compare_exchange_weak(known_max, us, relaxed);) {}
+  if (response.status < 400) return;
+  (response.status < 500 ? counters.client_errors : counters.server_errors).fetch_add(1, relaxed);
+  if (response.status < 500) return;
+  try {
+    failed_request failed{now, std::string(response.method), std::string(response.target), response.status,
+                          std::string(response.id)};
+    const std::lock_guard lock(mutex_);
+    last_failure_ = std::move(failed);
+  } catch (...) {  // out of memory: the page shows the failure before this one
+  }
+}
+
+WINSVC_INLINE route_statistics::row route_statistics::read_row(std::size_t index) const {
+  http::request_statistics::histogram durations{};
+  row r;
+  r.index = index;
+  for (std::size_t k = 0; k < durations.size(); ++k)
+    r.count += durations[k] = counters_[index].duration[k].load(std::memory_order_relaxed);
+  r.max_duration = counters_[index].max_duration.load(std::memory_order_relaxed);
+  // A percentile is the middle of a bucket and can exceed the maximum.
+  r.p50 = (std::min)(std::uint64_t{http::request_statistics::percentile(durations, r.count, 50)}, r.max_duration);
+  r.p99 = (std::min)(std::uint64_t{http::request_statistics::percentile(durations, r.count, 99)}, r.max_duration);
+  return r;
+}
+
+WINSVC_INLINE std::string route_statistics::row_json(const row& r) const {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  const std::size_t route_count = counters_.size() - row_count_without_route;
+  base::json_object_writer o;
+  if (r.index < route_count) {
+    const auto& entry = routes_.entries()[r.index];
+    o.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
+  } else {
+    o.put_text("method", "").put_text("pattern", r.index == route_count ? "no route" : "no valid request");
+  }
+  o.put("n", std::to_string(r.count)).put("c", std::to_string(counters_[r.index].client_errors.load(relaxed)));
+  o.put("e", std::to_string(counters_[r.index].server_errors.load(relaxed)));
+  o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
+  return o.put("max", std::to_string(r.max_duration)).text();
+}
+
+WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
+  const std::size_t route_count = counters_.size() - row_count_without_route;
+  std::vector<row> rows;
+  for (std::size_t i = 0; i < route_count; ++i) {
+    const row r = read_row(i);
+    if (r.count != 0) rows.push_back(r);
+  }
+  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
+  if (rows.size() > max_routes) rows.resize(max_routes);
+  for (std::size_t i = route_count; i < counters_.size(); ++i) {
+    const row r = read_row(i);
+    if (r.count != 0) rows.push_back(r);
+  }
+  return base::json_array(rows, [this](const row& r) { return row_json(r); });
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ADDONS
+
+// =====================================================================================================================
 // host/dashboard.hpp
 // =====================================================================================================================
 
@@ -38829,49 +39111,17 @@ WINSVC_INLINE service& service::access_log() {
 // data of others: they require the token of this run, which `debug` and `status` print.
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
-
-/// Request counters and durations of each route since the start of the service. Thread-safe.
-class route_statistics {
- public:
-  explicit route_statistics(const service_definition& definition)
-      : definition_(definition), counters_(definition.router.routes().entries().size()) {}
-
-  void record(const http::access_record& response) noexcept {
-    constexpr auto relaxed = std::memory_order_relaxed;  // the counters need not be consistent with each other
-    if (!response.counts_in_statistics || !response.route_id || *response.route_id >= counters_.size()) return;
-    route_counters& counters = counters_[*response.route_id];
-    const auto us = static_cast<std::uint64_t>(response.duration.count());
-    counters.duration[http::request_statistics::bucket_of(response.duration)].fetch_add(1, relaxed);
-    if (response.status >= 500) counters.failed.fetch_add(1, relaxed);
-    for (auto known_max = counters.max_duration.load(relaxed);
-         us > known_max && !counters.max_duration.compare_exchange_weak(known_max, us, relaxed);) {}
-  }
-  /// Returns a JSON array of the slowest routes by the 99th percentile, at most `max_routes`.
-  [[nodiscard]] std::string json(std::size_t max_routes) const;
-
- private:
-  struct route_counters {
-    std::array<std::atomic<std::uint64_t>, http::request_statistics::bucket_count> duration{};
-    std::atomic<std::uint64_t> failed{0}, max_duration{0};
-  };
-  const service_definition& definition_;
-  std::vector<route_counters> counters_;
-};
 
 /// True if the client and the Host of the request are local, and no proxy has forwarded the request.
 [[nodiscard]] bool is_local_request(const request& req);
@@ -38886,16 +39136,17 @@ class dashboard_data {
   void attach(server::engine& engine) {
     using namespace std::chrono;
     engine_ = &engine;
-    statistics_ = std::make_unique<route_statistics>(definition_);
+    statistics_ = std::make_unique<route_statistics>(definition_.router.routes());
     const auto system_time = definition_.time->system_now().time_since_epoch();
     epoch_ = duration_cast<seconds>(system_time - definition_.time->now().time_since_epoch());
     since_ = now();
-    engine.on_response([this](const http::access_record& response) { statistics_->record(response); });
+    engine.on_response([this](const http::access_record& response) { statistics_->record(response, now()); });
   }
   /// Returns data.json, with the statistics of the seconds after `after` and the log lines after number `log_after`.
   /// `is_trusted`: with log lines and query strings.
   [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const;
-  static constexpr std::size_t max_routes = 200, max_active_requests = 100;  ///< limits of data.json
+  /// Limits of data.json.
+  static constexpr std::size_t max_routes = 200, max_active_requests = 100;
 
  private:
   /// Milliseconds since 1970, measured with the steady clock, so that the seconds of the page are continuous even if
@@ -38904,6 +39155,12 @@ class dashboard_data {
     const auto steady = definition_.time->now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(steady) + epoch_;
   }
+
+  void put_service(base::json_object_writer& o) const;
+  void put_load(base::json_object_writer& o) const;
+  void put_active_requests(base::json_object_writer& o, bool is_trusted) const;
+  void put_last_failure(base::json_object_writer& o, bool is_trusted) const;
+  void put_log(base::json_object_writer& o, std::uint64_t after, bool is_trusted) const;
 
   const service_definition& definition_;
   server::engine* engine_ = nullptr;
@@ -38925,87 +39182,88 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
-  constexpr auto relaxed = std::memory_order_relaxed;
-  struct row {
-    std::size_t route = 0;
-    std::uint64_t count = 0, p50 = 0, p99 = 0, max_duration = 0;
-  };
-  std::vector<row> rows;
-  for (std::size_t i = 0; i < counters_.size(); ++i) {
-    http::request_statistics::histogram durations{};
-    row r;
-    r.route = i;
-    for (std::size_t k = 0; k < durations.size(); ++k)
-      r.count += durations[k] = counters_[i].duration[k].load(relaxed);
-    if (r.count == 0) continue;
-    r.max_duration = counters_[i].max_duration.load(relaxed);
-    // A percentile is the middle of a bucket and can exceed the maximum.
-    r.p50 = (std::min)(std::uint64_t{http::request_statistics::percentile(durations, r.count, 50)}, r.max_duration);
-    r.p99 = (std::min)(std::uint64_t{http::request_statistics::percentile(durations, r.count, 99)}, r.max_duration);
-    rows.push_back(r);
-  }
-  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
-  if (rows.size() > max_routes) rows.resize(max_routes);
-  return base::json_array(rows, [this](const row& r) {
-    const auto& entry = definition_.router.routes().entries()[r.route];
-    const std::uint64_t failed = counters_[r.route].failed.load(std::memory_order_relaxed);
-    base::json_object_writer o;
-    o.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
-    o.put("n", std::to_string(r.count)).put("e", std::to_string(failed));
-    o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
-    return o.put("max", std::to_string(r.max_duration)).text();
-  });
+/// A request target; without its query string unless the reader may see it.
+WINSVC_INLINE std::string visible_target(const std::string& target, bool is_trusted) {
+  return is_trusted ? target : target.substr(0, target.find('?'));
 }
 
-WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const {
-  const auto ms = [](clock::system_time time) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
-  };
-  const auto number = [](auto value) { return std::to_string(value); };
-  auto& statistics = engine_->statistics();
+WINSVC_INLINE void dashboard_data::put_service(base::json_object_writer& o) const {
   const auto& spec = definition_.spec;
-
-  base::json_object_writer o;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
   o.put_text("version", definition_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
-  o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
-  o.put("since", number(since_.count())).put("now", number(now().count()));
+  o.put_text("libraries", "winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()));
+  o.put_text("host", os::host_name()).put_text("address", engine_->address().url());
+  o.put("pid", std::to_string(os::process_id()));
+  o.put("since", std::to_string(since_.count())).put("now", std::to_string(now().count()));
+  if (const auto failure = definition_.log_failure ? definition_.log_failure() : std::nullopt)
+    o.put_text("log_failure", failure->text());
+}
+
+WINSVC_INLINE void dashboard_data::put_load(base::json_object_writer& o) const {
+  const auto number = [](auto value) { return std::to_string(value); };
   const auto in_flight = engine_->in_flight();  // includes this request
   o.put("in_flight", number(in_flight > 0 ? in_flight - 1 : 0)).put("connections", number(engine_->connections()));
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
   o.put("answered", number(engine_->response_count()));
-  const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
-  const auto seconds = statistics.seconds(definition_.time->now(), after_start);
-  o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
-    base::json_object_writer s;
-    s.put("t", number(interval.second + epoch_.count()));
-    s.put("n", number(interval.count)).put("e", number(interval.failed));
-    return s.put("p50", number(interval.p50)).put("p99", number(interval.p99)).text();
-  }));
+  const auto usage = os::query_process_usage();
+  o.put("cpu_us", number(usage.cpu.count())).put("processors", number(os::processor_count()));
+  o.put("memory", number(usage.resident));
+}
+
+WINSVC_INLINE void dashboard_data::put_active_requests(base::json_object_writer& o, bool is_trusted) const {
   auto requests = engine_->active_requests(max_active_requests);
   const std::string data_request = "GET " + definition_.dashboard_path + "/data.json";
   const auto is_data_request = [&](const http::active_request& w) { return w.request_line == data_request; };
   requests.erase(std::remove_if(requests.begin(), requests.end(), is_data_request), requests.end());
-  o.put("active_requests", base::json_array(requests, [&number, is_trusted](const http::active_request& w) {
+  o.put("active_requests", base::json_array(requests, [is_trusted](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
     base::json_object_writer active;
-    const std::string target = w.request_line.substr(blank + 1);
     active.put_text("method", w.request_line.substr(0, blank));
-    active.put_text("target", is_trusted ? target : target.substr(0, target.find('?')));
-    return active.put("us", number(us)).text();
+    active.put_text("target", visible_target(w.request_line.substr(blank + 1), is_trusted));
+    return active.put("us", std::to_string(us)).text();
   }));
-  o.put("routes", statistics_->json(max_routes));
+}
+
+WINSVC_INLINE void dashboard_data::put_last_failure(base::json_object_writer& o, bool is_trusted) const {
+  const auto failure = statistics_->last_failure();
+  if (!failure) return;
+  base::json_object_writer last;
+  last.put("t", std::to_string(failure->time.count())).put_text("method", failure->method);
+  last.put_text("target", visible_target(failure->target, is_trusted));
+  o.put("last_failure", last.put("status", std::to_string(failure->status)).put_text("id", failure->id).text());
+}
+
+WINSVC_INLINE void dashboard_data::put_log(base::json_object_writer& o, std::uint64_t after, bool is_trusted) const {
   o.put("log_is_hidden", is_trusted ? "false" : "true");
-  auto entries = definition_.recent_entries->after(log_after);
+  auto entries = definition_.recent_entries->after(after);
   if (!is_trusted) entries.clear();
-  o.put("log", base::json_array(entries, [&](const log::ring_sink::numbered_entry& numbered) {
-    const auto& entry = numbered.entry;
+  o.put("log", base::json_array(entries, [](const log::ring_sink::numbered_entry& numbered) {
+    const auto time = numbered.entry.time.time_since_epoch();
     base::json_object_writer line;
-    line.put("n", number(numbered.number)).put("t", ms(entry.time)).put_text("level", name(entry.level));
-    return line.put_text("text", entry.text).text();
+    line.put("n", std::to_string(numbered.number));
+    line.put("t", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()));
+    return line.put_text("level", name(numbered.entry.level)).put_text("text", numbered.entry.text).text();
   }));
+}
+
+WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const {
+  const auto number = [](auto value) { return std::to_string(value); };
+  base::json_object_writer o;
+  put_service(o);
+  put_load(o);
+  const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
+  const auto seconds = engine_->statistics().seconds(definition_.time->now(), after_start);
+  o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
+    base::json_object_writer s;
+    s.put("t", number(interval.second + epoch_.count())).put("n", number(interval.count));
+    s.put("c", number(interval.client_errors)).put("e", number(interval.server_errors));
+    return s.put("p50", number(interval.p50)).put("p99", number(interval.p99)).text();
+  }));
+  put_active_requests(o, is_trusted);
+  o.put("routes", statistics_->json(max_routes));
+  put_last_failure(o, is_trusted);
+  put_log(o, log_after, is_trusted);
   using view = settings::setting_registry::setting_view;
   o.put("settings", base::json_array(definition_.settings.views(), [](const view& v) {
     base::json_object_writer setting;
@@ -40272,7 +40530,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   json.put_text_if_set("dashboard", definition_.dashboard_url(engine_.address().url()));
   put("answered", engine_.response_count());
   put("answered_in_minute", minute.count);
-  put("failed_in_minute", minute.failed);
+  put("failed_in_minute", minute.server_errors);
   put("p50_us", minute.p50);
   put("p99_us", minute.p99);
   put("in_flight", engine_.in_flight());
@@ -41229,7 +41487,7 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 /// Formats one line for each route: `GET    /users/{id}   user   main.cpp:12`. The name column is present if a route
-/// has a name.
+/// has a name. Routes that winsvc adds (dashboard, health, API page) come last.
 [[nodiscard]] std::string format_routes(const route::table& routes);
 
 /// Runs the service until Ctrl-C, then drains. `app` is the app's object; it is destroyed before the return. Returns
@@ -41254,15 +41512,17 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
     path_width = (std::max)(path_width, entry.path.text.size());
     name_width = (std::max)(name_width, entry.metadata.name.size());
   }
-  std::string lines;
+  std::string lines, own_lines;
   for (const auto& entry : routes.entries()) {
-    lines += base::pad_right(entry.method_name(), 8) +
+    std::string& list = entry.metadata.hidden ? own_lines : lines;
+    list += base::pad_right(entry.method_name(), 8) +
              base::pad_right(entry.path.text, path_width + 2) +
              (name_width != 0 ? base::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';
   }
-  return lines;
+  return lines + own_lines;
 }
+
 WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr<void> app) {
   auto console_queue = std::make_shared<log::async_sink>();  // a user who selects text in a console blocks its writer
   const auto terminal = std::make_shared<log::console_sink>();
@@ -41288,7 +41548,9 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   if (os::make_private_folder(folder))
     options.control_channel = os::control_channel_address(definition.spec.name, folder);
   if (!definition.access_log) options.on_response = [&definition](const http::access_record& record) {
-      if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
+      if (!definition.is_dashboard_route(record.pattern)) {
+        definition.log.write(log_level::info, record.to_text(), record.to_json_fields());
+      }
     };
   status_reporter reporter({});
   reporter.apply(scm::lifecycle_event::start, definition.start_limit + control_task_runner::wait_hint_margin);

@@ -4,6 +4,11 @@
 // test case and ends with exit code 3. Without the deadline, a hang would end the shard (tests/shards.py), and no
 // message would name the test case. The limit is 120 s, with a sanitizer 180 s, which is longer than each wait of
 // support/wait.hpp. WINSVC_TEST_TIMEOUT_FACTOR multiplies it. `doctest::timeout` sets the limit of one test case.
+// mingw frees the memory of a thread_local object before it calls the destructor, which corrupts the heap. doctest has
+// such objects, of a thread that prints a message; here all threads share them.
+#ifdef __MINGW32__
+  #define DOCTEST_THREAD_LOCAL
+#endif
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 

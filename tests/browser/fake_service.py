@@ -20,7 +20,8 @@ def idle_service():
     """A service that started eight seconds ago and has received no request."""
     return {"name": "hello", "display_name": "Hello service", "version": "1.2", "state": "running", "pid": 123,
             "address": "http://127.0.0.1:5001", "since": NOW - 8000, "now": NOW, "in_flight": 0, "connections": 0,
-            "websockets": 0, "threads": 4, "answered": 0, "seconds": [], "routes": [], "active_requests": [], "log": [],
+            "websockets": 0, "threads": 4, "answered": 0, "libraries": "winsvc 0.1.0, cpp-httplib 0.53.1",
+            "host": "BUILD-7", "cpu_us": 40_000, "processors": 8, "memory": 9_437_184, "seconds": [], "routes": [], "active_requests": [], "log": [],
             "settings": []}
 
 
@@ -35,21 +36,24 @@ def busy_service():
         count = round(120 + 60 * math.sin(t / 23) + generator.gauss(0, 9))
         slow = 30 if 80 < age < 100 else 1
         p50 = round(88 * generator.uniform(0.9, 1.15) * (slow ** 0.4))
-        seconds.append({"t": t, "n": max(1, count), "e": generator.randrange(3, 14) if 82 < age < 97 else 0, "p50": p50,
+        seconds.append({"t": t, "n": max(1, count), "c": 2 if age % 37 == 0 else 0,
+                        "e": generator.randrange(3, 14) if 82 < age < 97 else 0, "p50": p50,
                         "p99": round(p50 * generator.uniform(3.5, 6) * slow)})
-    seconds[-1].update(n=137, e=0, p50=91, p99=412)
-    routes = [("GET", "/users/{id}", 84210, 3, 90, 480, 21400), ("GET", "/report", 312, 0, 184000, 2310000, 8420000),
-              ("POST", "/orders", 5120, 41, 1240, 18400, 96000), ("GET", "/", 1290331, 0, 41, 120, 5100),
-              ("DELETE", "/users/{id}/sessions/{session}", 17, 0, 350, 900, 900),
-              ("GET", "/files/{path...}", 40110, 12, 210, 7400, 310000),
-              ("PUT", "/users/{id}", 990, 2, 830, 4100, 12000)]
+    seconds[-1].update(n=137, c=1, e=0, p50=91, p99=412)
+    routes = [("GET", "/users/{id}", 84210, 310, 3, 90, 480, 21400),
+              ("GET", "/report", 312, 0, 0, 184000, 2310000, 8420000),
+              ("POST", "/orders", 5120, 18, 41, 1240, 18400, 96000), ("GET", "/", 1290331, 0, 0, 41, 120, 5100),
+              ("DELETE", "/users/{id}/sessions/{session}", 17, 0, 0, 350, 900, 900),
+              ("GET", "/files/{path...}", 40110, 12, 0, 210, 7400, 310000),
+              ("PUT", "/users/{id}", 990, 4, 2, 830, 4100, 12000), ("", "no route", 77, 77, 0, 12, 30, 90)]
     lines = [("info", "hello 1.2 is running on http://127.0.0.1:5001"), ("debug", "settings read from /etc/hello.ini"),
            ("info", "reports: 12 customers loaded in 84 ms"), ("warn", "orders: the database answered after 2.1 s"),
            ("error", "POST /orders: the database closed the connection (8f3a21c0)"),
            ("info", "orders: connected to the database again"), ("info", "127.0.0.1 GET /users/17 200 91 us")]
     return {**idle_service(), "since": NOW - 15_132_000, "in_flight": 3, "connections": 14, "websockets": 2,
-            "answered": 1421090, "seconds": seconds,
-            "routes": [dict(zip(("method", "pattern", "n", "e", "p50", "p99", "max"), r)) for r in routes],
+            "answered": 1421090, "seconds": seconds, "cpu_us": 1_513_200_000, "memory": 23_488_102,
+            "last_failure": {"t": NOW - 82_000, "method": "POST", "target": "/orders", "status": 500, "id": "8f3a21c0"},
+            "routes": [dict(zip(("method", "pattern", "n", "c", "e", "p50", "p99", "max"), r)) for r in routes],
             "active_requests": [{"method": "GET", "target": "/report?year=2026", "us": 2_100_000},
                         {"method": "GET", "target": "/users/17", "us": 85},
                         {"method": "POST", "target": "/orders", "us": 18_400}],
@@ -69,8 +73,10 @@ def large_service():
     long = "/a-very-long-segment-without-any-place-to-break" * 4
     return {**busy_service(), "in_flight": 4000, "connections": 123456, "websockets": 99999, "answered": 98765432100,
             "display_name": "Thequickbrownfoxjumpsoverthelazydog" * 3, "address": "http://[2001:db8::1]:5001" + long,
-            "version": "1.2.3-rc.4+" + "0123456789" * 6,
-            "routes": [{"method": "OPTIONS", "pattern": f"/r{i}{long}", "n": 10 ** (i % 11), "e": i,
+            "version": "1.2.3-rc.4+" + "0123456789" * 6, "host": "H" * 63, "memory": 98_765_432_100,
+            "last_failure": {"t": NOW, "method": "OPTIONS", "target": long * 20, "status": 500, "id": "i" * 200},
+            "log_failure": "the log file C:\\" + "folder\\" * 40 + " cannot be written: disk full (112)",
+            "routes": [{"method": "OPTIONS", "pattern": f"/r{i}{long}", "n": 10 ** (i % 11), "c": i, "e": i,
                         "p50": 10 ** (i % 9), "p99": i, "max": 999_999_999} for i in range(300)],
             "active_requests": [{"method": "OPTIONS", "target": long * 20, "us": 3_600_000_000} for _ in range(500)],
             "settings": [{"name": "name" * 40, "value": "v" * 3000, "source": "C:\\" + "folder\\" * 40,
@@ -85,8 +91,10 @@ HOSTILE_TEXTS = ["<script>window.broken = 1</script><img src=x onerror='window.b
 def hostile_service():
     """A service whose texts contain markup and control characters."""
     markup = HOSTILE_TEXTS[0]
-    return {**busy_service(), "name": markup, "display_name": markup, "version": markup, "address": markup,
-            "routes": [{"method": markup, "pattern": markup, "n": 1, "e": 0, "p50": 1, "p99": 1, "max": 1}],
+    return {**busy_service(), "name": markup, "display_name": markup, "version": markup, "address": markup, "host": markup,
+            "libraries": markup, "log_failure": markup,
+            "last_failure": {"t": NOW, "method": markup, "target": markup, "status": 500, "id": markup},
+            "routes": [{"method": markup, "pattern": markup, "n": 1, "c": 0, "e": 0, "p50": 1, "p99": 1, "max": 1}],
             "active_requests": [{"method": markup, "target": markup, "us": 1}],
             "log": [{"n": i + 1, "t": NOW, "level": markup if i == 5 else "info", "text": text}
                     for i, text in enumerate(HOSTILE_TEXTS)],

@@ -134,9 +134,11 @@ def check_busy_service(tally, browser, service):
     page = open_page(browser, service, busy_service())
     for name, expected in (("name", "hello"), ("version", "1.2"), ("pid", "123"), ("address", "http://127.0.0.1:5001"),
                          ("uptime", "4 h 12 min"), ("in_flight", "3"), ("connections", "14"), ("websockets", "2"),
-                         ("threads", "4"), ("answered", "1,421,090")):
+                         ("threads", "4"), ("answered", "1,421,090"), ("host", "BUILD-7"), ("memory", "23.5 MB"),
+                         ("libraries", "winsvc 0.1.0, cpp-httplib 0.53.1"), ("client_errors", "17"),
+                         ("cpu_window", "since the start, 8 CPUs")):
         tally.check(f"busy: {name} is {expected}", text_of(page, name) == expected, text_of(page, name))
-    for name, expected in (("rate", ["137", "0"]), ("latency", ["412 \u00b5s", "91 \u00b5s"])):
+    for name, expected in (("rate", ["137", "1", "0"]), ("latency", ["412 \u00b5s", "91 \u00b5s"])):
         actual = page.evaluate(f"[...document.querySelectorAll('#{name} b')].map(e => e.innerText)")
         tally.check(f"busy: current values of {name}: {expected}", actual == expected, str(actual))
         label = page.evaluate(f"document.querySelector('#{name} svg').getAttribute('aria-label')")
@@ -144,7 +146,7 @@ def check_busy_service(tally, browser, service):
                     all(value in label for value in expected), label)
     first = page.evaluate("[...document.querySelectorAll('#routes tbody tr:first-child > *')].map(e => e.innerText)")
     tally.check("busy: the slowest route is first",
-                first == ["GET", "/report", "312", "184 ms", "2.31 s", "8.42 s", "0"], str(first))
+                first == ["GET", "/report", "312", "184 ms", "2.31 s", "8.42 s", "0", "0"], str(first))
     page.evaluate("document.querySelector('#routes th:nth-child(3) button').click()")
     tally.check("busy: a click on Requests sorts by requests, and sets aria-sort",
                 page.evaluate("document.querySelector('#routes tbody tr').cells[1].innerText") == "/" and
@@ -158,6 +160,9 @@ def check_busy_service(tally, browser, service):
     tally.check("busy: settings and their sources; the secret stays masked",
                 "\u2022" * 6 in text_of(page, "settings") and "hello.ini:3" in text_of(page, "settings"))
 
+    rows = page.evaluate("[...document.querySelectorAll('#routes tbody tr')].map(e => e.cells[1].innerText)")
+    tally.check("busy: requests without a route have a row", "(no route)" in rows, str(rows))
+    tally.check("busy: the last failed request is shown", "POST /orders, status 500" in text_of(page, "last_failure_text"))
     page.evaluate("document.querySelector('#rate svg').focus()")
     for _ in range(90):
         page.evaluate("document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft'}))")
@@ -175,6 +180,55 @@ def check_busy_service(tally, browser, service):
                             " && !e.textContent.trim()).map(e => e.outerHTML)")
     tally.check("busy: each section, table and control has an accessible name", not unnamed, "\n".join(unnamed))
     check_errors(tally, "busy", page)
+    page.close()
+
+
+def check_start(tally, browser, service):
+    """Shortly after the start, the charts are one minute wide and the CPU time is that since the start."""
+    data = idle_service()
+    data["seconds"] = [{"t": NOW // 1000 - 1 - age, "n": 3, "c": 0, "e": 0, "p50": 90, "p99": 120} for age in range(6)]
+    page = open_page(browser, service, data)
+    labels = page.evaluate("[...document.querySelectorAll('#rate svg text')].map(e => e.textContent)")
+    tally.check("start: the chart is one minute wide", "60 s" in labels and "5 min" not in labels, str(labels))
+    tally.check("start: the CPU time is a part of all processors", text_of(page, "cpu") == "0.1 %", text_of(page, "cpu"))
+    service.data = {**data, "now": NOW + 1000, "cpu_us": 2_040_000}
+    tally.check("start: then the CPU time of the last second",
+                page.wait("document.getElementById('cpu').innerText === '25.0 %'"), text_of(page, "cpu"))
+    check_errors(tally, "start", page)
+    page.close()
+
+
+def check_filter(tally, browser, service):
+    """A route leads to its log lines, and the last failed request to its own."""
+    texts = ["127.0.0.1 GET /users/17  200  5 B  91 us", "127.0.0.1 GET /users/17?x=1  200  5 B  91 us",
+             "127.0.0.1 GET /users/17/orders  200  5 B  91 us", "127.0.0.1 PUT /users/17  200  5 B  91 us",
+             "127.0.0.1 GET /files/a/b.txt  200  5 B  91 us", "POST /orders: closed (8f3a21c0)", "a (b) [c] {d}"]
+    data = busy_service()
+    data["log"] = [{"n": i + 1, "t": NOW, "level": "info", "text": text} for i, text in enumerate(texts)]
+    page = open_page(browser, service, data)
+    page.wait("document.querySelectorAll('#lines li').length === 7")
+    shown = "[...document.querySelectorAll('#lines li')].filter(e => e.offsetHeight).map(e => e.lastChild.innerText)"
+
+    def lines_of(pattern, method):
+        page.evaluate(f"[...document.querySelectorAll('#routes tbody tr')].find(e => e.cells[1].innerText === '{pattern}' "
+                      f"&& e.cells[0].innerText === '{method}').querySelector('button').click()")
+        return page.evaluate(shown)
+
+    tally.check("filter: a route with a parameter shows its lines", lines_of("/users/{id}", "GET") == texts[:2],
+                str(page.evaluate(shown)))
+    tally.check("filter: a route with a tail shows its lines", lines_of("/files/{path...}", "GET") == texts[4:5],
+                str(page.evaluate(shown)))
+    page.evaluate("document.getElementById('last_failure_log').click()")
+    tally.check("filter: the last failed request shows its lines", page.evaluate(shown) == texts[5:6],
+                str(page.evaluate(shown)))
+    for typed, expected in (("(B) [C]", texts[6:]), ("", texts), ("nothing", [])):
+        page.evaluate(f"{{ const f = document.getElementById('filter'); f.value = '{typed}'; f.oninput(); }}")
+        tally.check(f"filter: '{typed}' is a text without case", page.evaluate(shown) == expected,
+                    str(page.evaluate(shown)))
+    tally.check("filter: a row without a route has no button",
+                page.evaluate("[...document.querySelectorAll('#routes tbody tr')].filter("
+                              "e => !e.cells[0].innerText && e.querySelector('button')).length") == 0)
+    check_errors(tally, "filter", page)
     page.close()
 
 
@@ -332,7 +386,7 @@ def check_layout(tally, browser, service, screenshots):
               for route in busy_service()["routes"]]
     service.data = {**busy_service(), "now": NOW + 1000, "in_flight": 128, "connections": 9999, "routes": routes,
                     "active_requests": [],
-                    "seconds": [{**last, "t": last["t"] + 1, "n": 9, "e": 3, "p50": 1234, "p99": 2_345_678}]}
+                    "seconds": [{**last, "t": last["t"] + 1, "n": 9, "c": 8, "e": 3, "p50": 1234, "p99": 2_345_678}]}
     page.wait("document.getElementById('in_flight').innerText === '128'")
     after = page.evaluate(boxes)
     tally.check("the layout does not change when numbers change", before == after,
@@ -381,7 +435,7 @@ def main():
             options.pictures.mkdir(parents=True, exist_ok=True)
         service = FakeService(files)
         with chromium.Browser() as browser:
-            for check in (check_idle_service, check_busy_service, check_log, check_large_service, check_hostile_texts,
+            for check in (check_idle_service, check_start, check_busy_service, check_filter, check_log, check_large_service, check_hostile_texts,
                           check_unreachable_service, check_hidden_page):
                 check(tally, browser, service)
             check_layout(tally, browser, service, options.pictures)

@@ -820,19 +820,19 @@ TEST_CASE("a stop starts no further hook, and the checkpoint rises when the runn
 }
 
 TEST_CASE("hooks that wait in the queue raise the checkpoint of a pending pause and of a pending continue") {
-  // Four hooks of 2.5 s each outlast the wait hint of 8 s: the clock of the service is 50 times faster here.
+  // Six hooks of 2 s each outlast the wait hint of 8 s: the clock of the service is faster.
   const fast_clock time;
   auto app = [&](service& svc) {
     svc.stop_limit(3s);
     svc.on_pause([] {});
     svc.on_continue([] {});
-    svc.on_session_change([&](const auto&) { time.pass(2500ms); });
+    svc.on_session_change([&](const auto&) { time.pass(2s); });
   };
   simulated_scm scm;
   scm.time = &time;
   scm.start(app);
   const auto queue_events = [&] {
-    for (int i = 0; i < 4; ++i) CHECK(scm.change_session(session_change::lock, 1) == 0);
+    for (int i = 0; i < 6; ++i) CHECK(scm.change_session(session_change::lock, 1) == 0);
   };
 
   queue_events();
@@ -856,7 +856,7 @@ TEST_CASE("several hooks of one event raise the checkpoint of a pending pause, a
   auto app = [&](service& svc) {
     svc.stop_limit(3s);
     svc.on_pause([] {});
-    for (int i = 0; i < 6; ++i) svc.on_power([&](const auto&) { ++calls; time.pass(2500ms); });
+    for (int i = 0; i < 6; ++i) svc.on_power([&](const auto&) { ++calls; time.pass(1500ms); });
   };
   simulated_scm scm;
   scm.time = &time;
@@ -888,7 +888,7 @@ struct running_service {
     reporter.apply(winsvc::detail::scm::lifecycle_event::start, 30s);
     host = std::make_unique<winsvc::detail::host::runtime>(definition, reporter, options);
     thread.emplace("the service", [this] { result = host->run(); });
-    wait_until([this] { return reporter.state() == state::running; }, "the service to run");
+    wait_until([this] { return reporter.state() == state::running && port != 0; }, "the service to run");
   }
 
   winsvc::detail::host::service_definition definition;

@@ -70,17 +70,17 @@ TEST_CASE("the data has the status, the routes and the settings, without secrets
   for (const auto& r : d["routes"]) routes[r["pattern"]] = r;
   CHECK(routes["/"]["n"] == 3);
   CHECK(routes["/broken"]["e"] == 1);
+  CHECK(routes["/broken"]["c"] == 0);
+  CHECK(d["libraries"].get<std::string>().find("winsvc " WINSVC_VERSION_STRING ", cpp-httplib 0.") == 0);
+  CHECK(d["host"] != "");
+  CHECK(d["processors"] >= 1);
+  CHECK(d["memory"] > 100'000);
+  CHECK(d["cpu_us"] > 0);
+  CHECK(d.count("log_failure") == 0);
   CHECK(routes.count("/ops/_service/data.json") == 0);
   CHECK(d["settings"][0]["value"] == "hello");
   CHECK(d["settings"][1]["value"] == "******");
   CHECK(d.dump().find("s3cret") == std::string::npos);
-}
-
-TEST_CASE("the active requests do not include the request for the data") {
-  client c(app);
-  const auto d = winsvc::json::parse(get(c, "/ops/_service/data.json").body);
-  CHECK(d["active_requests"].empty());
-  CHECK(get(c, "/ops/_service/data.json?after=-9223372036854775808&log=18446744073709551615").status == 200);
 }
 
 namespace {
@@ -107,6 +107,63 @@ struct logged_service {
 };
 
 }  // namespace
+
+TEST_CASE("errors are counted by class; requests without a route and invalid requests have rows of their own") {
+  client c(app);
+  CHECK(c.get("/").status == 200);
+  for (int i = 0; i < 2; ++i) CHECK(c.get("/nowhere?secret=1").status == 404);
+  CHECK(c.raw("GET / HTTP/9.9\r\n\r\n").find("HTTP/1.1 505") == 0);
+  CHECK(c.get("/broken?secret=2").status == 500);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+
+  const auto d = winsvc::json::parse(get(c, "/ops/_service/data.json").body);
+  std::map<std::string, winsvc::json> rows;
+  for (const auto& r : d["routes"]) rows[r["pattern"]] = r;
+  CHECK(rows["no route"]["method"] == "");
+  CHECK(rows["no route"]["n"] == 2);
+  CHECK(rows["no route"]["c"] == 2);
+  CHECK(rows["no route"]["e"] == 0);
+  CHECK(rows["no valid request"]["e"] == 1);
+  CHECK(d["routes"].back()["method"] == "");  // after the routes
+  int client_errors = 0, server_errors = 0;
+  for (const auto& s : d["seconds"]) {
+    client_errors += s["c"].get<int>();
+    server_errors += s["e"].get<int>();
+  }
+  CHECK(client_errors == 2);
+  CHECK(server_errors == 2);
+}
+
+TEST_CASE("the last failed request is in the data, and its query string only for readers with the token") {
+  logged_service s([](service& svc) {
+    svc.get("/broken", []() -> std::string { throw std::runtime_error("no"); });
+    svc.dashboard("/_service");
+  });
+  CHECK(s.data("").count("last_failure") == 0);
+  winsvc::testing::memory_transport transport("GET /broken?key=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  s.engine->serve(transport);
+
+  const auto failure = s.data("")["last_failure"];
+  CHECK(failure["method"] == "GET");
+  CHECK(failure["target"] == "/broken");
+  CHECK(failure["status"] == 500);
+  CHECK(failure["id"] != "");
+  CHECK(failure["t"] > 1'600'000'000'000);
+  CHECK(s.data("?token=" + s.definition.dashboard_token)["last_failure"]["target"] == "/broken?key=1");
+}
+
+TEST_CASE("a log file that cannot be written is in the data") {
+  logged_service s([](service& svc) { svc.dashboard("/_service"); });
+  s.definition.log_failure = [] { return winsvc::detail::host::log_file_failure{}; };
+  CHECK(s.data("")["log_failure"] == winsvc::detail::host::log_file_failure{}.text());
+}
+
+TEST_CASE("the active requests do not include the request for the data") {
+  client c(app);
+  const auto d = winsvc::json::parse(get(c, "/ops/_service/data.json").body);
+  CHECK(d["active_requests"].empty());
+  CHECK(get(c, "/ops/_service/data.json?after=-9223372036854775808&log=18446744073709551615").status == 200);
+}
 
 TEST_CASE("the log requires the token of the run, which is in the address of the dashboard") {
   logged_service s([](service& svc) { svc.dashboard("/_service"); });

@@ -45,35 +45,46 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
   <dl class="facts">
     <div><dt>Name</dt><dd id="name">&ndash;</dd></div>
     <div><dt>Version</dt><dd id="version">&ndash;</dd></div>
+    <div><dt>Libraries</dt><dd id="libraries">&ndash;</dd></div>
+    <div><dt>Computer</dt><dd id="host">&ndash;</dd></div>
     <div><dt>Process</dt><dd id="pid">&ndash;</dd></div>
     <div><dt>Address</dt><dd id="address">&ndash;</dd></div>
     <div><dt>Uptime</dt><dd><span id="uptime">&ndash;</span> <span id="since" class="quiet"></span></dd></div>
   </dl>
 </header>
 <p id="news" role="alert" hidden></p>
+<p id="log_failure" class="news" role="alert" hidden></p>
 <noscript><p class="news">JavaScript is disabled; enable it to see the data of the service.</p></noscript>
 <main>
   <section aria-label="Current values">
     <dl class="tiles">
-      <div><dt>In flight</dt><dd id="in_flight">&ndash;</dd></div>
-      <div><dt>Connections</dt><dd id="connections">&ndash;</dd></div>
-      <div><dt>WebSockets</dt><dd id="websockets">&ndash;</dd></div>
-      <div><dt>Threads</dt><dd id="threads">&ndash;</dd></div>
-      <div><dt>Responses</dt><dd id="answered">&ndash;</dd></div>
+      <div><dt>In flight</dt><dd id="in_flight">&ndash;</dd><dd class="window">requests, now</dd></div>
+      <div><dt>Connections</dt><dd id="connections">&ndash;</dd>
+        <dd class="window">now, <span id="websockets">&ndash;</span> WebSockets</dd></div>
+      <div><dt>Threads</dt><dd id="threads">&ndash;</dd><dd class="window">of the server, now</dd></div>
+      <div><dt>Responses</dt><dd id="answered">&ndash;</dd><dd class="window">since the start</dd></div>
+      <div><dt>Errors 4xx</dt><dd id="client_errors">&ndash;</dd><dd class="window">last 5 min</dd></div>
+      <div><dt>Errors 5xx</dt><dd id="server_errors">&ndash;</dd><dd class="window">last 5 min</dd></div>
+      <div><dt>CPU</dt><dd id="cpu">&ndash;</dd><dd class="window" id="cpu_window">last second</dd></div>
+      <div><dt>Memory</dt><dd id="memory">&ndash;</dd><dd class="window">resident, now</dd></div>
     </dl>
   </section>
-  <section class="pair" aria-label="The last five minutes">
+  <section class="panel failure" id="last_failure" aria-label="Last failed request" hidden>
+    <p id="last_failure_text"></p>
+    <button type="button" id="last_failure_log">Show in the log</button>
+  </section>
+  <section class="pair" aria-label="Charts">
     <figure id="rate" class="panel"><figcaption><h2>Requests per second</h2></figcaption></figure>
     <figure id="latency" class="panel"><figcaption><h2>Latency</h2></figcaption></figure>
   </section>
   <div class="pair uneven">
     <section class="panel" aria-labelledby="routes_title">
-      <h2 id="routes_title">Routes</h2>
+      <h2 id="routes_title">Routes <span class="quiet">since the start</span></h2>
       <table id="routes" class="routes" role="table" aria-labelledby="routes_title"></table>
       <button type="button" id="all_routes" aria-controls="routes" hidden></button>
     </section>
     <section class="panel" aria-labelledby="work_title">
-      <h2 id="work_title">Requests in progress</h2>
+      <h2 id="work_title">Requests in progress <span class="quiet">now</span></h2>
       <div class="scroll" tabindex="0" role="region" aria-labelledby="work_title">
         <table id="work" class="work" role="table" aria-labelledby="work_title"></table>
       </div>
@@ -82,6 +93,7 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
   <section class="panel" aria-labelledby="log_title">
     <div class="bar">
       <h2 id="log_title">Log</h2>
+      <input type="search" id="filter" placeholder="Filter" aria-label="Show only the lines that contain this text">
       <select id="min_level" aria-label="Log level">
         <option value="0">all lines</option>
         <option value="1">info and above</option>

@@ -41,6 +41,11 @@ const create_svg = (name, attributes, text) => create(name, attributes, text, "h
 const format_compact = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1}).format;
 const format_count = (n, limit = 1e6) => n < limit ? n.toLocaleString("en") : format_compact(n);
 
+const units = ["B", "KB", "MB", "GB", "TB"];
+function format_bytes(n) {
+  const power = n < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(n) / 3));
+  return `${+(n / 1000 ** power).toPrecision(3)} ${units[power]}`;
+}
 // Microseconds with three digits: 88 us, 1.23 ms, 12.3 s.
 function format_duration(us) {
   if (us === undefined) return dash;
@@ -60,7 +65,8 @@ function format_uptime(ms) {
 const format_time = t => new Date(t).toLocaleString("sv");
 const format_clock = t => format_time(t).slice(-8);
 
-// A table. Columns: {title, text: row => cell text, style: classes, key: row => sort key, is_alarm: row => boolean}.
+// A table. Columns: {title, text: row => cell text, style: classes, key: row => sort key, is_alarm: row => boolean,
+// action: row => function of a button that the cell contains, or undefined}.
 // The roles repeat the meaning of the elements: in a narrow window the rows are grids, and browsers then ignore the
 // meaning of table elements.
 class Table {
@@ -108,7 +114,10 @@ class Table {
       }
       this.columns.forEach((c, i) => {
         const cell = body.rows[index].cells[i];
-        set_text(cell, c.text(row));
+        const action = c.action && c.action(row);
+        if (action && !cell.firstElementChild) cell.replaceChildren(create("button", {type: "button"}));
+        if (action) cell.firstChild.onclick = action;
+        set_text(action ? cell.firstChild : cell, c.text(row));
         cell.className = c.style + (c.is_alarm && c.is_alarm(row) ? " red" : "");
       });
     });
@@ -119,12 +128,14 @@ class Table {
 }
 const routes = new Table("routes", [
   {title: "Method", text: r => r.method, style: "code narrow"},
-  {title: "Pattern", text: r => r.pattern, style: "code", key: r => r.pattern, ascending: true},
+  {title: "Pattern", text: r => r.method ? r.pattern : `(${r.pattern})`, style: "code", key: r => r.pattern,
+   ascending: true, action: r => r.method && (() => filter_log(`${r.method} ${r.pattern}`))},
   {title: "Requests", text: r => format_count(r.n), style: "number", key: r => r.n},
   {title: "p50", text: r => format_duration(r.p50), style: "number", key: r => r.p50},
   {title: "p99", text: r => format_duration(r.p99), style: "number", key: r => r.p99},
   {title: "Max", text: r => format_duration(r.max), style: "number", key: r => r.max},
-  {title: "Errors", text: r => format_count(r.e), style: "number", key: r => r.e, is_alarm: r => r.e > 0},
+  {title: "4xx", text: r => format_count(r.c), style: "number", key: r => r.c},
+  {title: "5xx", text: r => format_count(r.e), style: "number", key: r => r.e, is_alarm: r => r.e > 0},
 ], "No requests yet.");
 routes.sort(routes.columns[4]);
 const work = new Table("work", [
@@ -156,9 +167,14 @@ $("all_routes").onclick = () => {
 )js"
 
 R"js(
-// --- charts of the last 300 complete seconds; the scale is linear for counts and logarithmic for durations
-const second_count = 300;
-let by_second = new Map();    // t: {n, e, p50, p99}
+// --- charts of the last complete seconds; the scale is linear for counts and logarithmic for durations
+const max_seconds = 300;
+// Shortly after the start, the charts show less time: a chart of five minutes would be empty.
+const spans = [{seconds: 60, name: "one minute", labels: ["60 s", "45 s", "30 s", "15 s", "now"]},
+               {seconds: 120, name: "two minutes", labels: ["2 min", "90 s", "60 s", "30 s", "now"]},
+               {seconds: max_seconds, name: "five minutes", labels: ["5 min", "4", "3", "2", "1", "now"]}];
+let span = spans[0], second_count = span.seconds;
+let by_second = new Map();    // t: {n, c, e, p50, p99}
 let seconds = [];             // of the charts, the newest last; undefined before the service started
 let selected;                 // index of the second under the pointer or selected by a key; else undefined
 
@@ -182,7 +198,8 @@ const charts = [
   {id: "rate", title: "Requests per second", scale: linear_scale, format_tick: format_compact,
    format: n => n === undefined ? dash : format_count(n),
    lines: [{name: "responses", style: "blue", value: s => s.n, has_area: true},
-           {name: "errors", style: "red", value: s => s.e, skips_zero: true}]},
+           {name: "4xx", style: "amber", value: s => s.c, skips_zero: true},
+           {name: "5xx", style: "red", value: s => s.e, skips_zero: true}]},
   {id: "latency", title: "Latency", scale: logarithmic_scale, format_tick: format_power, format: format_duration,
    lines: [{name: "p99", style: "orange", value: s => s.n ? s.p99 : undefined, keeps_last: true},
            {name: "p50", style: "blue", value: s => s.n ? s.p50 : undefined, keeps_last: true}]},
@@ -242,11 +259,10 @@ function show_chart(c) {
     parts.push(create_svg("path", {class: "rule", d: `M${left} ${Math.round(y(tick)) + 0.5}H${right}`}),
                create_svg("text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end"}, c.format_tick(tick)));
   }
-  for (let minute = 0; minute <= 5; ++minute) {
-    parts.push(create_svg("text", {x: left + (right - left) * minute / 5, y: height - 4,
-                                   "text-anchor": minute === 0 ? "start" : minute === 5 ? "end" : "middle"},
-                          ["5 min", 4, 3, 2, 1, "now"][minute]));
-  }
+  span.labels.forEach((label, i, {length}) => {
+    parts.push(create_svg("text", {x: left + (right - left) * i / (length - 1), y: height - 4,
+                                   "text-anchor": i === 0 ? "start" : i === length - 1 ? "end" : "middle"}, label));
+  });
   c.lines.forEach((line, i) => {
     let d = "", begin, pen_down = false;
     values[i].forEach((v, index) => {
@@ -267,7 +283,7 @@ function show_chart(c) {
   }
   if (!known.some(v => v > 0)) {
     parts.push(create_svg("text", {x: (left + right) / 2, y: top + (bottom - top) * 0.4, "text-anchor": "middle"},
-                          "No requests in the last five minutes"));
+                          `No requests in ${span.name}`));
   }
   c.svg.replaceChildren(...parts);
 
@@ -275,9 +291,12 @@ function show_chart(c) {
   for (const line of c.lines) set_text(line.output, c.format(value_at(line, selected)));
   const summary = c.lines.map((line, i) => `${line.name} ${line.output.textContent}, at most ` +
                                            c.format(Math.max(...values[i].filter(v => v !== undefined), 0)));
-  c.svg.setAttribute("aria-label", `${c.title}, ${c.time.textContent}, of five minutes: ${summary.join("; ")}`);
+  c.svg.setAttribute("aria-label", `${c.title}, ${c.time.textContent}, of ${span.name}: ${summary.join("; ")}`);
 }
 
+)js"
+
+R"js(
 // --- log: scrolls with new lines if its end is visible; while it is paused, new lines are kept in `pending`
 const levels = ["debug", "info", "warn", "error"];
 const max_lines = 500;
@@ -303,14 +322,31 @@ function show_lines(entries) {
   filter_lines();
   if (is_at_end) box.scrollTop = box.scrollHeight;
 }
+// In the filter, `{id}` is one segment of a path and `{path...}` any text, as in the pattern of a route.
+function filter_expression(text) {
+  const source = text.replace(/[\\^$.*+?()[\]|]/g, "\\$&").replace(/\{[^{}]*\\\.\\\.\\\.\}/g, ".*")
+                     .replace(/\{[^{}]*\}/g, "[^/\\s?]+").replace(/[{}]/g, "\\$&");
+  const is_route = /^[A-Z]+ \//.test(text);  // then the line must have this path, not a longer one
+  return new RegExp(is_route ? source + "(?=[\\s?:,;]|$)" : source, is_route ? "" : "i");
+}
+function filter_log(text) {
+  $("filter").value = text;
+  filter_lines();
+  $("log").scrollTop = $("log").scrollHeight;
+  $("filter").scrollIntoView({block: "center"});
+  $("filter").focus();
+}
 function filter_lines() {
   let has_visible = false;
+  const expression = filter_expression($("filter").value.trim());
   for (const line of $("lines").children) {
-    line.hidden = levels.indexOf(line.className) < $("min_level").value;
+    line.hidden = levels.indexOf(line.className) < $("min_level").value ||
+                  !expression.test(line.lastChild.textContent);
     has_visible ||= !line.hidden;
   }
   $("no_lines").hidden = has_visible;
 }
+$("filter").oninput = filter_lines;
 $("min_level").onchange = () => {
   filter_lines();
   $("log").scrollTop = $("log").scrollHeight;
@@ -321,7 +357,7 @@ $("pause").onclick = () => {
 };
 
 // --- requests for data: once per second, while the page is visible
-let since, newest = 0, last_response, is_requesting = false, timer;
+let since, newest = 0, last_usage, last_response, is_requesting = false, timer;
 
 function show_state(name) {
   const state = ["running", "paused", "stopping", "starting", "unreachable"].includes(name) ? name : "other";
@@ -343,6 +379,23 @@ function show_unreachable(reason) {
   show_state("unreachable");
 }
 
+// CPU time between two responses, as a part of all processors; in the first response, since the start.
+function show_usage(data) {
+  const before = last_usage || {cpu_us: 0, now: data.since}, elapsed = (data.now - before.now) * 1000;
+  const percent = 100 * (data.cpu_us - before.cpu_us) / elapsed / data.processors;
+  set_text($("cpu"), elapsed > 0 ? `${Math.min(100, Math.max(0, percent)).toFixed(1)} %` : dash);
+  set_text($("cpu_window"), `${last_usage ? "last second" : "since the start"}, ${data.processors} CPUs`);
+  set_text($("memory"), data.memory ? format_bytes(data.memory) : dash);
+  last_usage = data;
+}
+function show_last_failure(failure) {
+  $("last_failure").hidden = !failure;
+  if (!failure) return;
+  set_text($("last_failure_text"), `Last failed request: ${format_time(failure.t)}, ${failure.method} ` +
+                                   `${failure.target}, status ${failure.status}`);
+  $("last_failure_log").onclick = () => filter_log(failure.id || failure.target);
+}
+
 function show(data) {
   last_response = Date.now();
   $("news").hidden = true;
@@ -351,18 +404,29 @@ function show(data) {
 
   set_text($("title"), data.display_name || data.name);
   show_state(data.state);
-  for (const id of ["name", "pid", "address"]) set_text($(id), data[id]);
+  for (const id of ["name", "libraries", "host", "pid", "address"]) set_text($(id), data[id] || dash);
   set_text($("version"), data.version || dash);
+  set_text($("log_failure"), data.log_failure || "");
+  $("log_failure").hidden = !data.log_failure;
   set_text($("uptime"), format_uptime(data.now - data.since));
   set_text($("since"), `since ${format_time(data.since)}`);
   for (const id of ["in_flight", "connections", "websockets", "threads", "answered"]) {
     set_text($(id), format_count(data[id], 1e9));
   }
 
+  show_usage(data);
+  show_last_failure(data.last_failure);
+
   newest = Math.floor(data.now / 1000) - 1;
   for (const s of data.seconds) by_second.set(s.t, s);
-  for (const t of by_second.keys()) if (t <= newest - second_count || t > newest + 9) by_second.delete(t);
+  for (const t of by_second.keys()) if (t <= newest - max_seconds || t > newest + 9) by_second.delete(t);
+  const sum = key => [...by_second.values()].reduce((total, s) => total + s[key], 0);
+  set_text($("client_errors"), format_count(sum("c")));
+  set_text($("server_errors"), format_count(sum("e")));
+  $("server_errors").className = sum("e") ? "red" : "";
   const begin = Math.floor(data.since / 1000);
+  span = spans.find(s => newest - begin < s.seconds) || spans[spans.length - 1];
+  second_count = span.seconds;
   seconds = Array.from({length: second_count}, (_, index) => {
     const t = newest - second_count + 1 + index;
     return by_second.get(t) || (t < begin ? undefined : {n: 0, e: 0});
@@ -401,7 +465,7 @@ async function request_data() {
   since = data.since;
   if (!restarted) return show(data);
   by_second = new Map();  // the seconds and log lines of the previous run
-  last_line = undefined;
+  last_line = last_usage = undefined;
   pending = [];
   $("lines").replaceChildren();
 }

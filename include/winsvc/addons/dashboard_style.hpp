@@ -54,9 +54,13 @@ dt, th, figcaption span { font-size: 0.8125rem; font-weight: 400; }
 main { display: grid; gap: 1.25rem; margin-top: 1.5rem; }
 .panel, .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 0.625rem; min-width: 0; }
 .panel { padding: 1.125rem 1.25rem 1.25rem; }
-.tiles { display: grid; grid-template-columns: repeat(5, 1fr); gap: 1.25rem; }
-.tiles div { padding: 0.75rem 1.25rem; }
-.tiles dd { font-size: 1.625rem; line-height: 1.25; font-weight: 600; }
+.tiles { display: grid; grid-template-columns: repeat(8, 1fr); gap: 0.75rem; }
+.tiles div { padding: 0.75rem; }
+.tiles dd { font-size: 1.25rem; line-height: 1.25; font-weight: 600; }
+.tiles .window { min-height: 2.5em; }
+.tiles .window, h2 span { font-size: 0.8125rem; font-weight: 400; color: var(--quiet); }
+.failure { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; border-left: 0.375rem solid var(--red); }
+.failure p { flex: 1 1 20rem; min-width: 0; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
 .uneven { grid-template-columns: 2fr 1fr; }
 
@@ -67,7 +71,7 @@ figcaption h2 { grid-column: 1 / 3; }
   vertical-align: middle; border-radius: 1px; background: currentColor;
 }
 .key b { display: block; font-size: 1.375rem; line-height: 1.25; color: var(--text); }
-.blue { color: var(--blue); } .orange { color: var(--orange); } .red { color: var(--red); }
+.blue { color: var(--blue); } .amber { color: var(--amber); } .orange { color: var(--orange); } .red { color: var(--red); }
 svg { display: block; width: 100%; height: 13rem; margin-top: 0.75rem; touch-action: pan-y; }
 svg text { fill: var(--quiet); font-size: 0.75rem; }
 svg path { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
@@ -81,12 +85,18 @@ th + th, td + td { padding-left: 1rem; }
 tr + tr > *, thead + tbody tr > * { border-top: 1px solid var(--line); }
 .number { text-align: right; }
 .narrow { white-space: nowrap; width: 1%; }
-.routes .number { white-space: nowrap; width: 5.25rem; }
+.routes .number { white-space: nowrap; width: 4.75rem; }
 td.code, .log li { font-family: ui-monospace, "Cascadia Mono", Consolas, Menlo, "DejaVu Sans Mono", monospace; }
 td.code { font-size: 0.84375rem; }
-button, select {
+button, select, input {
   font: inherit; font-size: 0.875rem; color: inherit; background: var(--panel); cursor: pointer;
   border: 1px solid var(--line); border-radius: 0.375rem; padding: 0.1875rem 0.75rem;
+}
+input { cursor: text; width: 16rem; max-width: 100%; }
+input::placeholder { color: var(--quiet); opacity: 1; }
+td button {
+  font: inherit; border: 0; padding: 0; background: none; text-align: left; overflow-wrap: anywhere;
+  text-decoration: underline dotted; text-underline-offset: 0.25em;
 }
 button:hover, select:hover { border-color: var(--quiet); }
 [aria-pressed=true] { color: var(--panel); background: var(--amber); border-color: var(--amber); }
@@ -109,6 +119,7 @@ table + button { margin-top: 0.75rem; }
 .info span { color: var(--blue); } .warn span { color: var(--amber); } .error span { color: var(--red); }
 .warn span, .error span { font-weight: 700; }
 
+@media (max-width: 72rem) { .tiles { grid-template-columns: repeat(4, 1fr); } }
 @media (max-width: 60rem) { .pair { grid-template-columns: 1fr; } }
 @media (max-width: 40rem) {
   body { padding: 1.25rem 0.75rem 3rem; }
@@ -116,11 +127,10 @@ table + button { margin-top: 0.75rem; }
   main, .pair, .tiles { gap: 0.75rem; }
   .panel { padding: 0.875rem; }
   .facts { display: grid; }
-  .facts dt { width: 4rem; flex: none; }
+  .facts dt { width: 5rem; flex: none; }
   .tiles { grid-template-columns: 1fr 1fr; }
   .tiles div { padding: 0.5rem 0.875rem; }
-  .tiles div:last-child { grid-column: 1 / -1; }
-  .tiles dd { font-size: 1.375rem; }
+  input { width: 100%; }
   svg { height: 11rem; }
   .bar h2 { flex-basis: 100%; }
   .scroll { height: 9rem; }
@@ -133,9 +143,8 @@ table + button { margin-top: 0.75rem; }
   table tr > * { border: 0 !important; padding: 0 !important; min-width: 0; }
   .narrow, .routes .number { width: auto; white-space: normal; }
   .routes, .work { font-size: 0.8125rem; }
-  .routes tr { grid-template-columns: 1.2fr repeat(4, 1fr); }
+  .routes tr { grid-template-columns: repeat(3, 1fr); }
   .routes tr > :nth-child(2) { grid-column: 2 / -1; }
-  .routes tr > :nth-child(3) { text-align: left; }
   .work tr { grid-template-columns: 4rem 1fr 4.5rem; }
   .routes th, td.code { font-size: 0.75rem; }
   .empty td { grid-column: 1 / -1 !important; font-size: 0.875rem; }

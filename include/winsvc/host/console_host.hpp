@@ -20,7 +20,7 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 /// Formats one line for each route: `GET    /users/{id}   user   main.cpp:12`. The name column is present if a route
-/// has a name.
+/// has a name. Routes that winsvc adds (dashboard, health, API page) come last.
 [[nodiscard]] std::string format_routes(const route::table& routes);
 
 /// Runs the service until Ctrl-C, then drains. `app` is the app's object; it is destroyed before the return. Returns
@@ -45,15 +45,17 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
     path_width = (std::max)(path_width, entry.path.text.size());
     name_width = (std::max)(name_width, entry.metadata.name.size());
   }
-  std::string lines;
+  std::string lines, own_lines;
   for (const auto& entry : routes.entries()) {
-    lines += base::pad_right(entry.method_name(), 8) +
+    std::string& list = entry.metadata.hidden ? own_lines : lines;
+    list += base::pad_right(entry.method_name(), 8) +
              base::pad_right(entry.path.text, path_width + 2) +
              (name_width != 0 ? base::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';
   }
-  return lines;
+  return lines + own_lines;
 }
+
 WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr<void> app) {
   auto console_queue = std::make_shared<log::async_sink>();  // a user who selects text in a console blocks its writer
   const auto terminal = std::make_shared<log::console_sink>();
@@ -79,7 +81,9 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   if (os::make_private_folder(folder))
     options.control_channel = os::control_channel_address(definition.spec.name, folder);
   if (!definition.access_log) options.on_response = [&definition](const http::access_record& record) {
-      if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
+      if (!definition.is_dashboard_route(record.pattern)) {
+        definition.log.write(log_level::info, record.to_text(), record.to_json_fields());
+      }
     };
   status_reporter reporter({});
   reporter.apply(scm::lifecycle_event::start, definition.start_limit + control_task_runner::wait_hint_margin);

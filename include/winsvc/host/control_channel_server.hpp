@@ -106,7 +106,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   json.put_text_if_set("dashboard", definition_.dashboard_url(engine_.address().url()));
   put("answered", engine_.response_count());
   put("answered_in_minute", minute.count);
-  put("failed_in_minute", minute.failed);
+  put("failed_in_minute", minute.server_errors);
   put("p50_us", minute.p50);
   put("p99_us", minute.p99);
   put("in_flight", engine_.in_flight());

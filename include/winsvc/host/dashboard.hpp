@@ -8,20 +8,19 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "winsvc/api/service.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/config/version.hpp"
 #include "winsvc/host/definition.hpp"
+#include "winsvc/host/route_statistics.hpp"
 #include "winsvc/server/engine.hpp"
 #include "winsvc/http/engine_state.hpp"
 #include "winsvc/base/encoding.hpp"
@@ -40,34 +39,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-/// Request counters and durations of each route since the start of the service. Thread-safe.
-class route_statistics {
- public:
-  explicit route_statistics(const service_definition& definition)
-      : definition_(definition), counters_(definition.router.routes().entries().size()) {}
-
-  void record(const http::access_record& response) noexcept {
-    constexpr auto relaxed = std::memory_order_relaxed;  // the counters need not be consistent with each other
-    if (!response.counts_in_statistics || !response.route_id || *response.route_id >= counters_.size()) return;
-    route_counters& counters = counters_[*response.route_id];
-    const auto us = static_cast<std::uint64_t>(response.duration.count());
-    counters.duration[http::request_statistics::bucket_of(response.duration)].fetch_add(1, relaxed);
-    if (response.status >= 500) counters.failed.fetch_add(1, relaxed);
-    for (auto known_max = counters.max_duration.load(relaxed);
-         us > known_max && !counters.max_duration.compare_exchange_weak(known_max, us, relaxed);) {}
-  }
-  /// Returns a JSON array of the slowest routes by the 99th percentile, at most `max_routes`.
-  [[nodiscard]] std::string json(std::size_t max_routes) const;
-
- private:
-  struct route_counters {
-    std::array<std::atomic<std::uint64_t>, http::request_statistics::bucket_count> duration{};
-    std::atomic<std::uint64_t> failed{0}, max_duration{0};
-  };
-  const service_definition& definition_;
-  std::vector<route_counters> counters_;
-};
-
 /// True if the client and the Host of the request are local, and no proxy has forwarded the request.
 [[nodiscard]] bool is_local_request(const request& req);
 /// True if the request comes from the page or from a user, and not from a script of another site. An app with `cors`
@@ -81,16 +52,17 @@ class dashboard_data {
   void attach(server::engine& engine) {
     using namespace std::chrono;
     engine_ = &engine;
-    statistics_ = std::make_unique<route_statistics>(definition_);
+    statistics_ = std::make_unique<route_statistics>(definition_.router.routes());
     const auto system_time = definition_.time->system_now().time_since_epoch();
     epoch_ = duration_cast<seconds>(system_time - definition_.time->now().time_since_epoch());
     since_ = now();
-    engine.on_response([this](const http::access_record& response) { statistics_->record(response); });
+    engine.on_response([this](const http::access_record& response) { statistics_->record(response, now()); });
   }
   /// Returns data.json, with the statistics of the seconds after `after` and the log lines after number `log_after`.
   /// `is_trusted`: with log lines and query strings.
   [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const;
-  static constexpr std::size_t max_routes = 200, max_active_requests = 100;  ///< limits of data.json
+  /// Limits of data.json.
+  static constexpr std::size_t max_routes = 200, max_active_requests = 100;
 
  private:
   /// Milliseconds since 1970, measured with the steady clock, so that the seconds of the page are continuous even if
@@ -99,6 +71,12 @@ class dashboard_data {
     const auto steady = definition_.time->now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(steady) + epoch_;
   }
+
+  void put_service(base::json_object_writer& o) const;
+  void put_load(base::json_object_writer& o) const;
+  void put_active_requests(base::json_object_writer& o, bool is_trusted) const;
+  void put_last_failure(base::json_object_writer& o, bool is_trusted) const;
+  void put_log(base::json_object_writer& o, std::uint64_t after, bool is_trusted) const;
 
   const service_definition& definition_;
   server::engine* engine_ = nullptr;
@@ -120,87 +98,88 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
-  constexpr auto relaxed = std::memory_order_relaxed;
-  struct row {
-    std::size_t route = 0;
-    std::uint64_t count = 0, p50 = 0, p99 = 0, max_duration = 0;
-  };
-  std::vector<row> rows;
-  for (std::size_t i = 0; i < counters_.size(); ++i) {
-    http::request_statistics::histogram durations{};
-    row r;
-    r.route = i;
-    for (std::size_t k = 0; k < durations.size(); ++k)
-      r.count += durations[k] = counters_[i].duration[k].load(relaxed);
-    if (r.count == 0) continue;
-    r.max_duration = counters_[i].max_duration.load(relaxed);
-    // A percentile is the middle of a bucket and can exceed the maximum.
-    r.p50 = (std::min)(std::uint64_t{http::request_statistics::percentile(durations, r.count, 50)}, r.max_duration);
-    r.p99 = (std::min)(std::uint64_t{http::request_statistics::percentile(durations, r.count, 99)}, r.max_duration);
-    rows.push_back(r);
-  }
-  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
-  if (rows.size() > max_routes) rows.resize(max_routes);
-  return base::json_array(rows, [this](const row& r) {
-    const auto& entry = definition_.router.routes().entries()[r.route];
-    const std::uint64_t failed = counters_[r.route].failed.load(std::memory_order_relaxed);
-    base::json_object_writer o;
-    o.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
-    o.put("n", std::to_string(r.count)).put("e", std::to_string(failed));
-    o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
-    return o.put("max", std::to_string(r.max_duration)).text();
-  });
+/// A request target; without its query string unless the reader may see it.
+WINSVC_INLINE std::string visible_target(const std::string& target, bool is_trusted) {
+  return is_trusted ? target : target.substr(0, target.find('?'));
 }
 
-WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const {
-  const auto ms = [](clock::system_time time) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
-  };
-  const auto number = [](auto value) { return std::to_string(value); };
-  auto& statistics = engine_->statistics();
+WINSVC_INLINE void dashboard_data::put_service(base::json_object_writer& o) const {
   const auto& spec = definition_.spec;
-
-  base::json_object_writer o;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
   o.put_text("version", definition_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
-  o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
-  o.put("since", number(since_.count())).put("now", number(now().count()));
+  o.put_text("libraries", "winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()));
+  o.put_text("host", os::host_name()).put_text("address", engine_->address().url());
+  o.put("pid", std::to_string(os::process_id()));
+  o.put("since", std::to_string(since_.count())).put("now", std::to_string(now().count()));
+  if (const auto failure = definition_.log_failure ? definition_.log_failure() : std::nullopt)
+    o.put_text("log_failure", failure->text());
+}
+
+WINSVC_INLINE void dashboard_data::put_load(base::json_object_writer& o) const {
+  const auto number = [](auto value) { return std::to_string(value); };
   const auto in_flight = engine_->in_flight();  // includes this request
   o.put("in_flight", number(in_flight > 0 ? in_flight - 1 : 0)).put("connections", number(engine_->connections()));
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
   o.put("answered", number(engine_->response_count()));
-  const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
-  const auto seconds = statistics.seconds(definition_.time->now(), after_start);
-  o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
-    base::json_object_writer s;
-    s.put("t", number(interval.second + epoch_.count()));
-    s.put("n", number(interval.count)).put("e", number(interval.failed));
-    return s.put("p50", number(interval.p50)).put("p99", number(interval.p99)).text();
-  }));
+  const auto usage = os::query_process_usage();
+  o.put("cpu_us", number(usage.cpu.count())).put("processors", number(os::processor_count()));
+  o.put("memory", number(usage.resident));
+}
+
+WINSVC_INLINE void dashboard_data::put_active_requests(base::json_object_writer& o, bool is_trusted) const {
   auto requests = engine_->active_requests(max_active_requests);
   const std::string data_request = "GET " + definition_.dashboard_path + "/data.json";
   const auto is_data_request = [&](const http::active_request& w) { return w.request_line == data_request; };
   requests.erase(std::remove_if(requests.begin(), requests.end(), is_data_request), requests.end());
-  o.put("active_requests", base::json_array(requests, [&number, is_trusted](const http::active_request& w) {
+  o.put("active_requests", base::json_array(requests, [is_trusted](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
     base::json_object_writer active;
-    const std::string target = w.request_line.substr(blank + 1);
     active.put_text("method", w.request_line.substr(0, blank));
-    active.put_text("target", is_trusted ? target : target.substr(0, target.find('?')));
-    return active.put("us", number(us)).text();
+    active.put_text("target", visible_target(w.request_line.substr(blank + 1), is_trusted));
+    return active.put("us", std::to_string(us)).text();
   }));
-  o.put("routes", statistics_->json(max_routes));
+}
+
+WINSVC_INLINE void dashboard_data::put_last_failure(base::json_object_writer& o, bool is_trusted) const {
+  const auto failure = statistics_->last_failure();
+  if (!failure) return;
+  base::json_object_writer last;
+  last.put("t", std::to_string(failure->time.count())).put_text("method", failure->method);
+  last.put_text("target", visible_target(failure->target, is_trusted));
+  o.put("last_failure", last.put("status", std::to_string(failure->status)).put_text("id", failure->id).text());
+}
+
+WINSVC_INLINE void dashboard_data::put_log(base::json_object_writer& o, std::uint64_t after, bool is_trusted) const {
   o.put("log_is_hidden", is_trusted ? "false" : "true");
-  auto entries = definition_.recent_entries->after(log_after);
+  auto entries = definition_.recent_entries->after(after);
   if (!is_trusted) entries.clear();
-  o.put("log", base::json_array(entries, [&](const log::ring_sink::numbered_entry& numbered) {
-    const auto& entry = numbered.entry;
+  o.put("log", base::json_array(entries, [](const log::ring_sink::numbered_entry& numbered) {
+    const auto time = numbered.entry.time.time_since_epoch();
     base::json_object_writer line;
-    line.put("n", number(numbered.number)).put("t", ms(entry.time)).put_text("level", name(entry.level));
-    return line.put_text("text", entry.text).text();
+    line.put("n", std::to_string(numbered.number));
+    line.put("t", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()));
+    return line.put_text("level", name(numbered.entry.level)).put_text("text", numbered.entry.text).text();
   }));
+}
+
+WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after, bool is_trusted) const {
+  const auto number = [](auto value) { return std::to_string(value); };
+  base::json_object_writer o;
+  put_service(o);
+  put_load(o);
+  const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
+  const auto seconds = engine_->statistics().seconds(definition_.time->now(), after_start);
+  o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
+    base::json_object_writer s;
+    s.put("t", number(interval.second + epoch_.count())).put("n", number(interval.count));
+    s.put("c", number(interval.client_errors)).put("e", number(interval.server_errors));
+    return s.put("p50", number(interval.p50)).put("p99", number(interval.p99)).text();
+  }));
+  put_active_requests(o, is_trusted);
+  o.put("routes", statistics_->json(max_routes));
+  put_last_failure(o, is_trusted);
+  put_log(o, log_after, is_trusted);
   using view = settings::setting_registry::setting_view;
   o.put("settings", base::json_array(definition_.settings.views(), [](const view& v) {
     base::json_object_writer setting;

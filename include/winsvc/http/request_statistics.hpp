@@ -1,8 +1,8 @@
-// Request statistics: responses per second, failures and latency percentiles of the last seconds.
+// Request statistics: responses per second, errors and latency percentiles of the last seconds.
 //
 //   request_statistics s;
-//   s.record(now, duration, status >= 500);   // after each response, from any thread: one or two additions
-//   s.last_minute(now).p99                    // microseconds
+//   s.record(now, duration, status);   // after each response, from any thread: one or two additions
+//   s.last_minute(now).p99             // microseconds
 //
 // Each power of two of the histogram has four buckets, so a percentile is exact to one eighth of its value. No timer
 // runs: record() and the readers close past seconds, so a service without requests does nothing.
@@ -33,17 +33,18 @@ class request_statistics {
   /// Statistics of one second, or of several seconds.
   struct interval_statistics {
     std::int64_t second = 0;  ///< in seconds of the steady clock
-    std::uint32_t count = 0, failed = 0;
-    std::uint32_t p50 = 0, p99 = 0;  ///< microseconds; 0 without responses
+    std::uint32_t count = 0;
+    std::uint32_t client_errors = 0, server_errors = 0;  ///< status 400 to 499, and 500 or greater
+    std::uint32_t p50 = 0, p99 = 0;                      ///< microseconds; 0 without responses
   };
 
   /// Records one response. `elapsed`: from the complete head until the response can be sent. Thread-safe.
-  void record(time_point time, duration elapsed, bool failed) noexcept {
+  void record(time_point time, duration elapsed, int status) noexcept {
     const std::int64_t second = second_of(time);
     if (second > current_second_.load(std::memory_order_relaxed)) advance_to(second);
     shard& own = shards_[current_shard()];
     own.buckets[bucket_of(elapsed)].fetch_add(1, std::memory_order_relaxed);
-    if (failed) own.failed.fetch_add(1, std::memory_order_relaxed);
+    if (status >= 400) (status < 500 ? own.client_errors : own.server_errors).fetch_add(1, std::memory_order_relaxed);
   }
 
   /// Completed seconds after `after`, oldest first, at most `kept_seconds`. Seconds without responses are omitted.
@@ -68,7 +69,7 @@ class request_statistics {
   static constexpr std::size_t shard_count = 4, seconds_per_minute = 60;
   struct alignas(64) shard {  // for some of the threads, so that two threads seldom write one cache line
     std::array<std::atomic<std::uint32_t>, bucket_count> buckets{};
-    std::atomic<std::uint32_t> failed{0};
+    std::atomic<std::uint32_t> client_errors{0}, server_errors{0};
   };
 
   static std::size_t current_shard() noexcept {
@@ -144,7 +145,8 @@ WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept 
     histogram& durations = histograms_[index % seconds_per_minute];
     interval_statistics& interval = intervals_[index % kept_seconds];
     durations = {};
-    interval = {closed_second, 0, 0, 0, 0};
+    interval = {};
+    interval.second = closed_second;
     histogram_seconds_[index % seconds_per_minute] = closed_second;
     for (auto& s : shards_) {
       for (std::size_t i = 0; i < bucket_count; ++i) {
@@ -154,7 +156,8 @@ WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept 
         durations[i] += bucket;
         interval.count += static_cast<std::uint32_t>(bucket);
       }
-      interval.failed += s.failed.exchange(0, std::memory_order_relaxed);
+      interval.client_errors += s.client_errors.exchange(0, std::memory_order_relaxed);
+      interval.server_errors += s.server_errors.exchange(0, std::memory_order_relaxed);
     }
     interval.p50 = percentile(durations, interval.count, 50);
     interval.p99 = percentile(durations, interval.count, 99);
@@ -189,7 +192,8 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
     if (histogram_second < 0 || histogram_second < second - static_cast<std::int64_t>(seconds_per_minute)) continue;
     const interval_statistics& interval = intervals_[static_cast<std::size_t>(histogram_second) % kept_seconds];
     total.count += interval.count;
-    total.failed += interval.failed;
+    total.client_errors += interval.client_errors;
+    total.server_errors += interval.server_errors;
     for (std::size_t k = 0; k < bucket_count; ++k) sum[k] += histograms_[i][k];
   }
   total.second = second;

@@ -20,7 +20,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::log {
 
-/// Formats a line without its line end. The text cannot set a color, because escape_log_text escapes it.
+/// Formats a line without its line end. The text cannot set a color, because escape_log_text escapes it. The status of
+/// an access record is colored by its class: `json_fields` has it as a member "status".
 [[nodiscard]] std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors);
 
 class console_sink final : public log_sink {
@@ -79,6 +80,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::log {
 
+/// Colors the status in the text of an access record: 2xx green, 3xx cyan, 4xx yellow, 5xx red.
+WINSVC_INLINE std::string color_status(std::string text, std::string_view json_fields) {
+  constexpr std::string_view member = "\"status\":";
+  const auto found = json_fields.find(member);
+  if (found == json_fields.npos) return text;
+  const std::string status(json_fields.substr(found + member.size(), 3));
+  const auto position = text.find("  " + status + "  ");
+  constexpr std::string_view class_colors[] = {"\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[31m"};
+  if (position == text.npos || status[0] < '2' || status[0] > '5') return text;
+  text.insert(position + 5, "\x1b[0m");
+  return text.insert(position + 2, class_colors[status[0] - '2']);
+}
+
 WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors) {
   // Info has the default color, because the background is unknown; bright colors are not used.
   constexpr std::string_view level_colors[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
@@ -88,7 +102,7 @@ WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chron
   const std::string_view color = level_colors[static_cast<int>(entry.level)];
   std::string line_text = "\x1b[2m" + time + "\x1b[0m ";
   line_text += color;
-  line_text += content;
+  line_text += color.empty() ? color_status(content, entry.json_fields) : content;
   return color.empty() ? line_text : line_text + "\x1b[0m";
 }
 

@@ -46,6 +46,8 @@ namespace detail::os {
 bool set_environment_variable(const std::string& name, const std::string& value);
 /// The user of this process, as in `CORP\anna`; empty if it is unknown. The variables USERDOMAIN and USERNAME; USER.
 [[nodiscard]] std::string user_name();
+/// The name of this computer; empty if it is unknown. GetComputerNameExW(ComputerNameDnsHostname); gethostname(2).
+[[nodiscard]] std::string host_name();
 /// Sets the priority class of this process. False on an error. SetPriorityClass; setpriority(2).
 bool set_process_priority(scm::process_priority priority) noexcept;
 /// True under Wine, which lacks parts of the service manager.

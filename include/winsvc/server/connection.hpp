@@ -630,7 +630,7 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   if (access_record_.bytes == 0) return;  // no response
   ++engine_state_.response_count;
   if (access_record_.counts_in_statistics)
-    engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
+    engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status);
   if (engine_state_.on_response.empty()) return;
   try {
     access_record_.method = head_.method;

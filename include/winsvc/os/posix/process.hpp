@@ -130,6 +130,11 @@ WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::
   return ::setenv(name.c_str(), value.c_str(), 1) == 0;
 }
 
+WINSVC_INLINE std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : std::string();
+}
+
 WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
   constexpr int nice_values[] = {19, 10, 0, -5, -10};
   return ::setpriority(PRIO_PROCESS, 0, nice_values[static_cast<int>(priority)]) == 0;

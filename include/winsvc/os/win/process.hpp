@@ -158,6 +158,15 @@ WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::
   return ::_wputenv_s(to_wide(name).c_str(), to_wide(value).c_str()) == 0;
 }
 
+WINSVC_INLINE std::string host_name() {
+  DWORD length = 0;
+  ::GetComputerNameExW(ComputerNameDnsHostname, nullptr, &length);  // sets the length, with the terminating zero
+  std::wstring text(length, L'\0');
+  if (length == 0 || !::GetComputerNameExW(ComputerNameDnsHostname, text.data(), &length)) return {};
+  text.resize(length);  // without the terminating zero
+  return to_utf8(text);
+}
+
 WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
   constexpr DWORD classes[] = {IDLE_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS,
                                ABOVE_NORMAL_PRIORITY_CLASS, HIGH_PRIORITY_CLASS};
