@@ -108,7 +108,7 @@ struct logged_service {
 
 }  // namespace
 
-TEST_CASE("errors are counted by class; requests without a route and invalid requests have rows of their own") {
+TEST_CASE("errors are counted by class; requests without a route and invalid requests each have a row") {
   client c(app);
   CHECK(c.get("/").status == 200);
   for (int i = 0; i < 2; ++i) CHECK(c.get("/nowhere?secret=1").status == 404);
@@ -123,7 +123,7 @@ TEST_CASE("errors are counted by class; requests without a route and invalid req
   CHECK(rows["no route"]["n"] == 2);
   CHECK(rows["no route"]["c"] == 2);
   CHECK(rows["no route"]["e"] == 0);
-  CHECK(rows["no valid request"]["e"] == 1);
+  CHECK(rows["invalid request"]["e"] == 1);
   CHECK(d["routes"].back()["method"] == "");  // after the routes
   int client_errors = 0, server_errors = 0;
   for (const auto& s : d["seconds"]) {

@@ -59,7 +59,9 @@ main { display: grid; gap: 1.25rem; margin-top: 1.5rem; }
 .tiles dd { font-size: 1.25rem; line-height: 1.25; font-weight: 600; }
 .tiles .window { min-height: 2.5em; }
 .tiles .window, h2 span { font-size: 0.8125rem; font-weight: 400; color: var(--quiet); }
-.failure { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; border-left: 0.375rem solid var(--red); }
+.failure {
+  display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; border-left: 0.375rem solid var(--red);
+}
 .failure p { flex: 1 1 20rem; min-width: 0; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
 .uneven { grid-template-columns: 2fr 1fr; }
@@ -71,7 +73,8 @@ figcaption h2 { grid-column: 1 / 3; }
   vertical-align: middle; border-radius: 1px; background: currentColor;
 }
 .key b { display: block; font-size: 1.375rem; line-height: 1.25; color: var(--text); }
-.blue { color: var(--blue); } .amber { color: var(--amber); } .orange { color: var(--orange); } .red { color: var(--red); }
+.blue { color: var(--blue); } .amber { color: var(--amber); }
+.orange { color: var(--orange); } .red { color: var(--red); }
 svg { display: block; width: 100%; height: 13rem; margin-top: 0.75rem; touch-action: pan-y; }
 svg text { fill: var(--quiet); font-size: 0.75rem; }
 svg path { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }

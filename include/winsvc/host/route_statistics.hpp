@@ -4,7 +4,7 @@
 //   statistics.record(response, now);          // after each response, from any thread
 //   statistics.json(200);                      // [{"method":"GET","pattern":"/","n":3,"c":0,"e":1,...}]
 //
-// Requests that match no route are counted in one row, and messages that are no valid request in another one, so that
+// Requests that match no route are counted in one row, and messages that are not valid requests in another one, so that
 // clients cannot create rows. A request that succeeds takes two atomic additions, without a lock or an allocation.
 #pragma once
 
@@ -47,8 +47,8 @@ class route_statistics {
   /// Counts a response. `now`: milliseconds since 1970.
   void record(const http::access_record& response, std::chrono::milliseconds now) noexcept;
 
-  /// Returns a JSON array of the slowest routes by the 99th percentile, at most `max_routes`. The two rows that are no
-  /// route have an empty method, and follow the routes.
+  /// Returns a JSON array of the slowest routes by the 99th percentile, at most `max_routes`. The two rows that are not
+  /// routes have an empty method, and follow the routes.
   [[nodiscard]] std::string json(std::size_t max_routes) const;
   /// The newest response with a status of 500 or greater.
   [[nodiscard]] std::optional<failed_request> last_failure() const {
@@ -57,7 +57,7 @@ class route_statistics {
   }
 
  private:
-  static constexpr std::size_t row_count_without_route = 2;  ///< no route matched; no valid request
+  static constexpr std::size_t row_count_without_route = 2;  ///< no route matched; not a valid request
 
   // Memory order relaxed: the counters need not be consistent with each other.
   struct row_counters {
@@ -133,7 +133,7 @@ WINSVC_INLINE std::string route_statistics::row_json(const row& r) const {
     const auto& entry = routes_.entries()[r.index];
     o.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
   } else {
-    o.put_text("method", "").put_text("pattern", r.index == route_count ? "no route" : "no valid request");
+    o.put_text("method", "").put_text("pattern", r.index == route_count ? "no route" : "invalid request");
   }
   o.put("n", std::to_string(r.count)).put("c", std::to_string(counters_[r.index].client_errors.load(relaxed)));
   o.put("e", std::to_string(counters_[r.index].server_errors.load(relaxed)));
