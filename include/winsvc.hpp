@@ -42,7 +42,9 @@
 #include "winsvc/api/json_body.hpp"       // request bodies in JSON
 #include "winsvc/api/upload.hpp"          // upload: request bodies as files
 #include "winsvc/api/app_objects.hpp"     // objects that the app provides to handlers
-#include "winsvc/api/handler.hpp"         // argument and return types of handlers
+#include "winsvc/api/handler_arguments.hpp"  // body: the parameter types of handlers
+#include "winsvc/api/handler_result.hpp"  // the return types of handlers
+#include "winsvc/api/handler.hpp"         // handlers: conversion of arguments, the call
 #include "winsvc/api/parameter.hpp"       // query, header, form ...: sources of arguments
 #include "winsvc/api/websocket.hpp"       // websocket: sends and receives messages
 #include "winsvc/api/middleware.hpp"      // middleware, next_handler

@@ -18,356 +18,373 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    375  config/version.hpp                 The version of winsvc, defined only here.
-//    392  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    431  config/form.hpp                    The form in which winsvc is compiled.
-//    522  config/options.hpp                 The compile-time options of winsvc.
-//    584  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    635  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    666  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    741  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    798  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    859  os/win/windows_headers.hpp         Windows system headers.
-//    920  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1049  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1092  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1153  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1208  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1258  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1301  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1400  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1433  settings/setting_value.hpp         Types of settings and their text form.
-//   1625  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1770  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1833  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1891  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1954  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2180  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2551  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2673  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2758  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
-//   2795  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2867  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2912  route/url_value.hpp                url_value, with_query.
-//   2961  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3044  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3076  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3164  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3303  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3646  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3709  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3857  api/app_objects.hpp                Objects of the app by type.
-//   3924  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4403  api/parameter.hpp                  Parameters of a route.
-//   4700  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4883  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4962  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5034  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5106  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5252  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5291  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5390  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5411  api/file_options.hpp               Options of a static folder.
-//   5442  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5478  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5787  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5876  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5915  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6042  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6081  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6164  scm/control_event.hpp              Event data of a control.
-//   6237  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6412  settings/settings_file.hpp         Settings file (.ini).
-//   6479  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6700  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6851  api/tls_options.hpp                TLS options: client certificates.
-//   6892  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   6948  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7017  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7161  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7239  base/quote.hpp                     Windows command lines.
-//   7282  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7357  scm/spec.hpp                       Service specification.
-//   7463  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7544  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7892  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7938  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7977  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8046  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8059  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8110  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8197  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8238  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8306  wire/host_name.hpp                 Host names of requests.
-//   8340  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8381  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8500  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8631  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8658  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8729  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8771  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8823  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8855  addons/headers.hpp                 Middleware for response headers and body size.
+//    392  config/version.hpp                 The version of winsvc, defined only here.
+//    409  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    448  config/form.hpp                    The form in which winsvc is compiled.
+//    539  config/options.hpp                 The compile-time options of winsvc.
+//    601  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    652  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    683  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    758  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    815  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    876  os/win/windows_headers.hpp         Windows system headers.
+//    937  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1066  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1109  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1170  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1225  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1275  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1318  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1417  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1450  settings/setting_value.hpp         Types of settings and their text form.
+//   1642  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1787  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1850  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1908  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1971  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2197  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2568  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2690  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2775  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
+//   2812  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2884  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2929  route/url_value.hpp                url_value, with_query.
+//   2978  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3061  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3093  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3181  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3320  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3663  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3726  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3874  api/app_objects.hpp                Objects of the app by type.
+//   3941  api/handler_arguments.hpp          Arguments of a handler.
+//   4051  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
+//   4151  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4471  api/parameter.hpp                  Parameters of a route.
+//   4768  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4951  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   5030  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5102  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5174  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5320  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5359  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5458  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5479  api/file_options.hpp               Options of a static folder.
+//   5510  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5546  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5855  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5944  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5983  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6110  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6149  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6232  scm/control_event.hpp              Event data of a control.
+//   6305  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6480  settings/settings_file.hpp         Settings file (.ini).
+//   6547  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6768  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6919  api/tls_options.hpp                TLS options: client certificates.
+//   6960  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   7016  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7085  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7229  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7307  base/quote.hpp                     Windows command lines.
+//   7350  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7425  scm/spec.hpp                       Service specification.
+//   7531  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7612  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7960  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   8006  api/run.hpp                        Entry point: runs the verb on the command line.
+//   8045  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8114  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8127  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8178  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8265  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8306  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8374  wire/host_name.hpp                 Host names of requests.
+//   8408  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8449  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8568  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8699  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8726  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8797  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8839  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8891  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8923  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8888  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9109  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9198  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9243  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9302  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9318  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9415  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9461  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9503  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9585  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9659  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9777  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9810  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9861  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10103  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10139  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10181  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10274  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10304  route/url_value.hpp:bodies         url_value, with_query.
-//  10346  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10503  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10621  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10748  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10816  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10854  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10903  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10941  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10980  api/parameter.hpp:bodies           Parameters of a route.
-//  11038  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11066  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11138  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11204  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11232  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11256  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11398  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11535  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11622  base/quote.hpp:bodies              Windows command lines.
-//  11712  scm/spec.hpp:bodies                Service specification.
-//  11841  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11961  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12111  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12180  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12336  wire/host_name.hpp:bodies          Host names of requests.
-//  12387  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12425  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12499  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12756  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12784  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12836  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12929  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13050  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13110  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13151  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13196  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13348  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13488  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13621  settings/registry.hpp              Registry of the settings of an app.
-//  13932  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14089  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14286  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14668  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14774  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14882  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15256  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15471  wire/file_name.hpp                 Safe file names for uploads.
-//  15550  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15620  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15770  wire/representation.hpp            Representation of content in a response.
-//  15922  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16180  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16351  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16472  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16557  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16625  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16692  scm/account.hpp                    Account of a service.
-//  16831  scm/security.hpp                   Security descriptors in SDDL.
-//  17049  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17177  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17236  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17347  scm/event_record.hpp               Records of the Windows event log.
-//  17489  scm/saved_state.hpp                Saved state of a service.
-//  17610  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17883  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17923  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  18395  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18571  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18697  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  18864  os/socket.hpp                      TCP sockets with timeouts.
-//  19027  os/listen.hpp                      The listening sockets of a host.
-//  19153  os/posix/headers.hpp               POSIX system headers.
-//  19192  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19370  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19414  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19521  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19628  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19780  os/tcp.hpp                         TCP sockets on all platforms.
-//  20088  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20265  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20393  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20654  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20708  os/control_channel.hpp             Control channel of a running service.
-//  20779  os/thread.hpp                      Threads of the library.
-//  20825  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21027  os/connection_threads.hpp          Thread group with a maximum size.
-//  21117  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21337  os/console.hpp                     Console input and output.
-//  21438  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21594  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21733  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  21926  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  22001  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22048  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22220  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22303  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22353  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22404  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22507  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22548  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22735  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22757  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22792  os/exclusive_file.hpp              Exclusively created file.
-//  22875  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22978  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23018  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23062  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23102  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23166  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23455  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23507  os/input_file.hpp                  File that is open for reading at any position.
-//  23580  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23678  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  23810  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24056  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24257  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24437  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24662  os/win/dump_writer.hpp             Minidump by a second process.
-//  24886  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  24947  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25231  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25333  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25578  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25666  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25737  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  25824  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  25877  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  25973  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26111  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26205  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26442  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26483  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26598  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26725  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  26888  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27057  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27342  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27348  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27384  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27674  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27748  log/log_query.hpp                  Log query of the verb `logs`.
-//  27833  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28303  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28414  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28458  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28691  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29047  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29341  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29583  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29706  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  29869  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30349  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30686  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  30897  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31034  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31105  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31261  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31679  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31713  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  31773  http/problem.hpp                   Error responses of winsvc.
-//  31920  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32017  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32282  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32342  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32490  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32564  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  32774  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  32911  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  32942  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  33106  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33178  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33315  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33428  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  33722  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  33955  http/request_processor.hpp         Request processor: runs one request.
-//  34467  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34570  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  34726  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  34817  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35035  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35395  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35428  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35531  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  36239  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36316  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36396  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  37110  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37295  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  37651  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38348  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38367  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38550  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  38825  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  38943  host/route_statistics.hpp          Route statistics of the dashboard.
-//  39105  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  39356  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39422  host/health.hpp                    Liveness and readiness routes.
-//  39524  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  39692  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  39815  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39972  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  40086  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  40314  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40434  host/control_channel_server.hpp    Control channel server.
-//  40613  host/runtime.hpp                   Runtime of a service.
-//  41193  host/status.hpp                    Text and JSON of `status`.
-//  41354  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  41478  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  41591  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  42035  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  42220  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  42643  manage/wait.hpp                    Waits until a service reaches a state.
-//  42742  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  42941  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  43018  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  43417  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  43607  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  43759  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  43859  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  43922  manage/install.hpp                 `install` and `update` verbs.
-//  44360  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  44461  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  44645  diagnose/firewall.hpp              Check of the Windows firewall.
-//  44739  diagnose/finding.hpp               Findings of `doctor`.
-//  44831  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  44928  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  44958  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  45324  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  45486  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  45623  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  45734  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  46146  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  46425  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  46582  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  46673  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8956  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9177  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9266  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9311  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9370  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9386  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9483  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9529  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9571  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9653  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9727  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9845  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9878  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9929  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10171  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10207  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10249  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10342  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10372  route/url_value.hpp:bodies         url_value, with_query.
+//  10414  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10571  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10689  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10816  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10884  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10922  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10971  api/app_objects.hpp:bodies         Objects of the app by type.
+//  11009  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
+//  11043  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  11065  api/parameter.hpp:bodies           Parameters of a route.
+//  11123  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11151  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11223  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11289  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11317  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11341  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11483  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11620  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11707  base/quote.hpp:bodies              Windows command lines.
+//  11797  scm/spec.hpp:bodies                Service specification.
+//  11926  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  12046  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12196  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12265  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12421  wire/host_name.hpp:bodies          Host names of requests.
+//  12472  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12510  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12584  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12841  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12869  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12921  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  13014  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13135  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13195  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13236  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13281  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13433  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13573  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13706  settings/registry.hpp              Registry of the settings of an app.
+//  14017  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14174  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14371  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14753  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14859  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14967  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15341  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15556  wire/file_name.hpp                 Safe file names for uploads.
+//  15635  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15705  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15855  wire/representation.hpp            Representation of content in a response.
+//  16007  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16265  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16436  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16557  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16642  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16710  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16777  scm/account.hpp                    Account of a service.
+//  16916  scm/security.hpp                   Security descriptors in SDDL.
+//  17134  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17262  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17321  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17432  scm/event_record.hpp               Records of the Windows event log.
+//  17574  scm/saved_state.hpp                Saved state of a service.
+//  17695  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17968  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  18008  commandline/command.hpp            A parsed command line.
+//  18090  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
+//  18287  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
+//  18550  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18726  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18852  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19024  os/socket.hpp                      TCP sockets with timeouts.
+//  19187  os/listen.hpp                      The listening sockets of a host.
+//  19313  os/posix/headers.hpp               POSIX system headers.
+//  19352  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19530  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19574  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19681  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19788  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19940  os/tcp.hpp                         TCP sockets on all platforms.
+//  20248  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20425  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20553  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20814  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20868  os/control_channel.hpp             Control channel of a running service.
+//  20939  os/thread.hpp                      Threads of the library.
+//  20985  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21187  os/connection_threads.hpp          Thread group with a maximum size.
+//  21277  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21497  os/console.hpp                     Console input and output.
+//  21598  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21754  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21893  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  22086  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  22161  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22208  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22380  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22463  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22513  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22564  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22667  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22708  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22895  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22917  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22952  os/exclusive_file.hpp              Exclusively created file.
+//  23035  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23138  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23178  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23222  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23262  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23326  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23615  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23667  os/input_file.hpp                  File that is open for reading at any position.
+//  23740  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23838  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  23970  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24216  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24417  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24597  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24822  os/win/dump_writer.hpp             Minidump by a second process.
+//  25046  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  25107  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25391  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25493  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25738  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25826  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25897  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  25984  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  26037  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26133  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26271  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26365  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26602  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26643  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26758  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26885  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  27048  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27217  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27502  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27508  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27544  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27834  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27908  log/log_query.hpp                  Log query of the verb `logs`.
+//  27993  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
+//  28087  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
+//  28174  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28573  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28684  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28728  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28961  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29317  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29611  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29853  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  29976  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30139  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30619  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30956  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  31167  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31304  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31375  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31531  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31949  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  31983  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  32043  http/problem.hpp                   Error responses of winsvc.
+//  32190  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32287  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32552  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32612  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32760  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32834  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  33044  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  33181  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  33212  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  33376  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33448  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33585  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33698  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  33992  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  34225  http/request_processor.hpp         Request processor: runs one request.
+//  34737  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34840  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  34996  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  35087  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35305  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35665  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35698  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35801  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  36509  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36586  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36666  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  37380  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37565  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  37921  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38617  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38636  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38819  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  39094  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  39212  host/route_statistics.hpp          Route statistics of the dashboard.
+//  39374  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  39625  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  39691  host/health.hpp                    Liveness and readiness routes.
+//  39793  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  39961  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  40084  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40241  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  40380  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  40647  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40767  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  40873  host/stop_deadlines.hpp            Time limits of a stop.
+//  40937  host/run_options.hpp               Options and result of one run of a service.
+//  41001  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
+//  41109  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
+//  41222  host/control_channel_server.hpp    Control channel server.
+//  41401  host/runtime.hpp                   Runtime of a service.
+//  41828  host/status.hpp                    Text and JSON of `status`.
+//  41989  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  42113  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  42226  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
+//  42318  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
+//  42432  host/service_log.hpp               Service log: the log file of a service under the SCM.
+//  42535  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
+//  42646  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  42970  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  43155  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  43578  manage/wait.hpp                    Waits until a service reaches a state.
+//  43677  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  43876  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  43953  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  44352  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  44542  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  44693  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  44793  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  44856  manage/install.hpp                 `install` and `update` verbs.
+//  45294  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  45395  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  45579  diagnose/firewall.hpp              Check of the Windows firewall.
+//  45673  diagnose/finding.hpp               Findings of `doctor`.
+//  45765  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  45862  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  45892  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  46257  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  46419  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  46556  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  46667  diagnose/prove_machine.hpp         What the verb `prove` observes of the machine, other than its services.
+//  46756  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  47118  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  47397  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  47554  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  47645  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  46956  config/undef.hpp                   Undefines the internal macros.
+//  47928  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -3921,6 +3938,216 @@ class app_objects {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// api/handler_arguments.hpp
+// =====================================================================================================================
+
+// Arguments of a handler: `body<T>`, and what each parameter of a handler is, decided at compile time from its type.
+//
+//   [](const winsvc::request& req, int id, winsvc::body<todo> item) { ... }
+//   // kind_of<int>() == argument_kind::parameter, kind_of<body<todo>>() == argument_kind::body
+//
+// api/handler.hpp has the rules for their order and converts the values; api/parameter.hpp has the sources of values.
+
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Handler parameter: the body of the request, converted from JSON to T. Use it like a pointer, with `*` and `->`. The
+/// types of api/json_type.hpp are read strictly and checked; another type is converted by nlohmann's `from_json`.
+/// Requires <nlohmann/json.hpp>, or another parser for the types of api/json_type.hpp (api/json_library.hpp).
+template <class T>
+struct body {
+  T value;
+  T& operator*() noexcept { return value; }
+  const T& operator*() const noexcept { return value; }
+  T* operator->() noexcept { return &value; }
+  const T* operator->() const noexcept { return &value; }
+};
+
+namespace detail::api {
+
+template <class T>
+struct is_body : std::false_type {};
+template <class T>
+struct is_body<body<T>> : std::true_type {};
+
+enum class argument_kind { request, response, parameter, sourced, body, upload, object, unsupported };
+
+/// True for the arguments that have a value of the path or of a source.
+constexpr bool is_value_kind(argument_kind kind) noexcept {
+  return kind == argument_kind::parameter || kind == argument_kind::sourced;
+}
+
+template <class Argument>
+using plain_type = std::remove_cv_t<std::remove_reference_t<Argument>>;
+
+/// True for std::optional and std::vector of a text value, for uploaded files, and for enumerations without
+/// WINSVC_ENUM, whose names are options of the source.
+template <class T>
+inline constexpr bool is_sourced_value = std::is_same_v<T, uploaded_file> || std::is_enum_v<T>;
+template <class T>
+inline constexpr bool is_sourced_value<std::optional<T>> = is_text_value<T> || is_sourced_value<T>;
+template <class T>
+inline constexpr bool is_sourced_value<std::vector<T>> = is_text_value<T> || is_sourced_value<T>;
+
+template <class Argument>
+constexpr argument_kind kind_of() noexcept {
+  using plain = plain_type<Argument>;
+  constexpr bool mutable_reference =
+      std::is_lvalue_reference_v<Argument> && !std::is_const_v<std::remove_reference_t<Argument>>;
+  if constexpr (std::is_same_v<plain, winsvc::request>) {
+    return mutable_reference || !std::is_reference_v<Argument> ? argument_kind::unsupported : argument_kind::request;
+  } else if constexpr (std::is_same_v<plain, winsvc::response>) {
+    return mutable_reference ? argument_kind::response : argument_kind::unsupported;
+  } else if constexpr (is_body<plain>::value) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::body;
+  } else if constexpr (std::is_same_v<plain, winsvc::upload>) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::upload;
+  } else if constexpr (is_text_value<plain>) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::parameter;
+  } else if constexpr (is_sourced_value<plain>) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::sourced;
+  } else {
+    return mutable_reference && std::is_class_v<plain> ? argument_kind::object : argument_kind::unsupported;
+  }
+}
+
+/// True if the order is request, response, values, then one body or upload, each at most once except values. Objects
+/// may be anywhere.
+template <class... Arguments>
+constexpr bool check_argument_order() noexcept {
+  argument_kind last = argument_kind::request;
+  bool first = true, ok = true;
+  [[maybe_unused]] const auto check_next = [&](argument_kind kind) {
+    if (kind == argument_kind::object) return;
+    if (kind == argument_kind::sourced) kind = argument_kind::parameter;
+    if (!first && (kind < last || last >= argument_kind::body ||
+                   (kind == last && kind != argument_kind::parameter))) ok = false;
+    last = kind;
+    first = false;
+  };
+  (check_next(kind_of<Arguments>()), ...);
+  return ok;
+}
+
+/// The function that returns the schema of a type; null if the type has none.
+template <class T>
+[[nodiscard]] constexpr route::schema_function schema_of() noexcept {
+  if constexpr (is_json_value<T>) return &json_type<T>::schema;
+  else return nullptr;
+}
+template <class T>
+[[nodiscard]] constexpr route::schema_function schema_of(const body<T>*) noexcept { return schema_of<T>(); }
+[[nodiscard]] constexpr route::schema_function schema_of(const void*) noexcept { return nullptr; }
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/handler_result.hpp
+// =====================================================================================================================
+
+// Result of a handler: writes what a handler returns to the response, and states at compile time what kind of response
+// that is.
+//
+//   write_result(res, "text");                        // 200, text/plain
+//   write_result(res, std::optional<todo>());         // 404
+//   result_traits<winsvc::json>::kind                 // route::response_kind::json
+//
+// The functions access the response, so that a file with handlers does not include <httplib.h>.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+/// Sets the body to plain text. Keeps a status and a Content-Type that the handler has set on the response; default:
+/// 200 and text/plain.
+void write_text(response& res, std::string text);
+/// Sets the body to JSON text. Keeps a status and a Content-Type that the handler has set; default: 200 and
+/// application/json.
+void write_json(response& res, std::string text);
+/// Sets the body to HTML in UTF-8. Keeps a status that the handler has set on the response; default: 200.
+void write_html(response& res, std::string markup);
+/// Sets the status of the response.
+void set_status(response& res, int status);
+
+/// Writes the result of a handler to the response.
+template <class R>
+void write_result(response& res, R&& value) {
+  using plain = std::remove_cv_t<std::remove_reference_t<R>>;
+  if constexpr (std::is_same_v<plain, reply>) {
+    reply(std::forward<R>(value)).apply(res);
+  } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
+#if WINSVC_JSON
+    if constexpr (std::is_same_v<plain, winsvc::json>) write_json(res, text_of_json(value));
+    else
+#endif
+      write_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
+  } else if constexpr (std::is_convertible_v<R, std::string>) {
+    write_text(res, std::string(std::forward<R>(value)));
+  } else if constexpr (std::is_same_v<plain, std::string_view>) {
+    write_text(res, std::string(value));
+  } else if constexpr (std::is_same_v<plain, html>) {
+    write_html(res, html(std::forward<R>(value)).markup());
+  } else if constexpr (is_json_value<plain>) {
+    write_json(res, to_json_text(value));
+  } else {
+    static_assert(sizeof(plain) == 0,
+                  "winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or a "
+                  "vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
+                  "std::optional<T> or std::pair<int, T>, where T is one of these types");
+  }
+}
+template <class T>
+void write_result(response& res, std::optional<T>&& value) {
+  if (!value) winsvc::abort(404);
+  write_result(res, std::move(*value));
+}
+template <class T>
+void write_result(response& res, std::pair<int, T>&& value) {
+  write_result(res, std::move(value.second));
+  set_status(res, value.first);
+}
+
+/// True if write_result writes JSON for an R.
+template <class R>
+inline constexpr bool is_json =
+    is_nlohmann<R>::value || (is_json_value<R> && !std::is_convertible_v<R, std::string>);
+
+/// Properties of a response that follow from the return type of the handler.
+template <class R>
+struct result_traits {
+  using type = R;  ///< without optional and pair
+  static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
+  static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
+                               : is_json<R>                     ? route::response_kind::json
+                               : std::is_same_v<R, html>        ? route::response_kind::html
+                                                                : route::response_kind::text;
+};
+template <class T>
+struct result_traits<std::optional<T>> : result_traits<T> {
+  static constexpr bool optional = true;
+};
+template <class T>
+struct result_traits<std::pair<int, T>> : result_traits<T> {
+  static constexpr bool sets_status = true;
+};
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // api/handler.hpp
 // =====================================================================================================================
 
@@ -3956,18 +4183,6 @@ class app_objects {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-
-/// Handler parameter: the body of the request, converted from JSON to T. Use it like a pointer, with `*` and `->`. The
-/// types of api/json_type.hpp are read strictly and checked; another type is converted by nlohmann's `from_json`.
-/// Requires <nlohmann/json.hpp>, or another parser for the types of api/json_type.hpp (api/json_library.hpp).
-template <class T>
-struct body {
-  T value;
-  T& operator*() noexcept { return value; }
-  const T& operator*() const noexcept { return value; }
-  T* operator->() noexcept { return &value; }
-  const T* operator->() const noexcept { return &value; }
-};
 
 namespace detail::api {
 
@@ -4035,155 +4250,8 @@ struct handler_shape {
   std::size_t object_count = 0;
 };
 
-template <class T>
-struct is_body : std::false_type {};
-template <class T>
-struct is_body<body<T>> : std::true_type {};
-
-enum class argument_kind { request, response, parameter, sourced, body, upload, object, unsupported };
-
-/// True for the arguments that have a value of the path or of a source.
-constexpr bool is_value_kind(argument_kind kind) noexcept {
-  return kind == argument_kind::parameter || kind == argument_kind::sourced;
-}
-
-template <class Argument>
-using plain_type = std::remove_cv_t<std::remove_reference_t<Argument>>;
-
-/// True for std::optional and std::vector of a text value, for uploaded files, and for enumerations without
-/// WINSVC_ENUM, whose names are options of the source.
-template <class T>
-inline constexpr bool is_sourced_value = std::is_same_v<T, uploaded_file> || std::is_enum_v<T>;
-template <class T>
-inline constexpr bool is_sourced_value<std::optional<T>> = is_text_value<T> || is_sourced_value<T>;
-template <class T>
-inline constexpr bool is_sourced_value<std::vector<T>> = is_text_value<T> || is_sourced_value<T>;
-
-template <class Argument>
-constexpr argument_kind kind_of() noexcept {
-  using plain = plain_type<Argument>;
-  constexpr bool mutable_reference =
-      std::is_lvalue_reference_v<Argument> && !std::is_const_v<std::remove_reference_t<Argument>>;
-  if constexpr (std::is_same_v<plain, winsvc::request>) {
-    return mutable_reference || !std::is_reference_v<Argument> ? argument_kind::unsupported : argument_kind::request;
-  } else if constexpr (std::is_same_v<plain, winsvc::response>) {
-    return mutable_reference ? argument_kind::response : argument_kind::unsupported;
-  } else if constexpr (is_body<plain>::value) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::body;
-  } else if constexpr (std::is_same_v<plain, winsvc::upload>) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::upload;
-  } else if constexpr (is_text_value<plain>) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::parameter;
-  } else if constexpr (is_sourced_value<plain>) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::sourced;
-  } else {
-    return mutable_reference && std::is_class_v<plain> ? argument_kind::object : argument_kind::unsupported;
-  }
-}
-
-/// True if the order is request, response, values, then one body or upload, each at most once except values. Objects
-/// may be anywhere.
-template <class... Arguments>
-constexpr bool check_argument_order() noexcept {
-  argument_kind last = argument_kind::request;
-  bool first = true, ok = true;
-  [[maybe_unused]] const auto check_next = [&](argument_kind kind) {
-    if (kind == argument_kind::object) return;
-    if (kind == argument_kind::sourced) kind = argument_kind::parameter;
-    if (!first && (kind < last || last >= argument_kind::body ||
-                   (kind == last && kind != argument_kind::parameter))) ok = false;
-    last = kind;
-    first = false;
-  };
-  (check_next(kind_of<Arguments>()), ...);
-  return ok;
-}
-
-// Access to the response through functions, so that a file with handlers does not include <httplib.h>.
-
-/// Sets the body to plain text. Keeps a status and a Content-Type that the handler has set on the response; default:
-/// 200 and text/plain.
-void write_text(response& res, std::string text);
-/// Sets the body to JSON text. Keeps a status and a Content-Type that the handler has set; default: 200 and
-/// application/json.
-void write_json(response& res, std::string text);
-/// Sets the body to HTML in UTF-8. Keeps a status that the handler has set on the response; default: 200.
-void write_html(response& res, std::string markup);
-/// Sets the status of the response.
-void set_status(response& res, int status);
 /// The object of the app with this key. The check at start has found it.
 [[nodiscard]] void* object_of(const invocation& invocation, const void* key);
-
-/// Writes the result of a handler to the response.
-template <class R>
-void write_result(response& res, R&& value) {
-  using plain = std::remove_cv_t<std::remove_reference_t<R>>;
-  if constexpr (std::is_same_v<plain, reply>) {
-    reply(std::forward<R>(value)).apply(res);
-  } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
-#if WINSVC_JSON
-    if constexpr (std::is_same_v<plain, winsvc::json>) write_json(res, text_of_json(value));
-    else
-#endif
-      write_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
-  } else if constexpr (std::is_convertible_v<R, std::string>) {
-    write_text(res, std::string(std::forward<R>(value)));
-  } else if constexpr (std::is_same_v<plain, std::string_view>) {
-    write_text(res, std::string(value));
-  } else if constexpr (std::is_same_v<plain, html>) {
-    write_html(res, html(std::forward<R>(value)).markup());
-  } else if constexpr (is_json_value<plain>) {
-    write_json(res, to_json_text(value));
-  } else {
-    static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or a "
-                  "vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
-                  "std::optional<T> or std::pair<int, T>, where T is one of these types");
-  }
-}
-template <class T>
-void write_result(response& res, std::optional<T>&& value) {
-  if (!value) winsvc::abort(404);
-  write_result(res, std::move(*value));
-}
-template <class T>
-void write_result(response& res, std::pair<int, T>&& value) {
-  write_result(res, std::move(value.second));
-  set_status(res, value.first);
-}
-
-/// True if write_result writes JSON for an R.
-template <class R>
-inline constexpr bool is_json =
-    is_nlohmann<R>::value || (is_json_value<R> && !std::is_convertible_v<R, std::string>);
-
-/// Properties of a response that follow from the return type of the handler.
-template <class R>
-struct result_traits {
-  using type = R;  ///< without optional and pair
-  static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
-  static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
-                               : is_json<R>                     ? route::response_kind::json
-                               : std::is_same_v<R, html>        ? route::response_kind::html
-                                                                : route::response_kind::text;
-};
-template <class T>
-struct result_traits<std::optional<T>> : result_traits<T> {
-  static constexpr bool optional = true;
-};
-template <class T>
-struct result_traits<std::pair<int, T>> : result_traits<T> {
-  static constexpr bool sets_status = true;
-};
-/// The function that returns the schema of a type; null if the type has none.
-template <class T>
-[[nodiscard]] constexpr route::schema_function schema_of() noexcept {
-  if constexpr (is_json_value<T>) return &json_type<T>::schema;
-  else return nullptr;
-}
-template <class T>
-[[nodiscard]] constexpr route::schema_function schema_of(const body<T>*) noexcept { return schema_of<T>(); }
-[[nodiscard]] constexpr route::schema_function schema_of(const void*) noexcept { return nullptr; }
 
 /// The part of a handler that depends only on its signature. Lambdas with the same signature share it, because it
 /// causes most of the compile time of a route. The first `PathCount` values come from the path, the others from
@@ -10938,7 +11006,7 @@ WINSVC_INLINE void app_objects::put(const void* key, const std::string& type, st
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
-// api/handler.hpp:bodies
+// api/handler_result.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_API
@@ -10964,6 +11032,23 @@ WINSVC_INLINE void write_html(response& res, std::string markup) {
   reply::html(std::move(markup), status == -1 ? 200 : status).apply(res);
 }
 WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
+// api/handler.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
 WINSVC_INLINE void* object_of(const invocation& invocation, const void* key) {
   void* const object = invocation.objects ? invocation.objects->find(key) : nullptr;
   if (!object) throw setup_error("the app does not provide an object that the handler takes; call svc.provide(object)");
@@ -17615,7 +17700,7 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text
 //   info(verb::install).summary            // "create the service, or update an existing one"
 //   help_text("hello", verb::install)      // usage, description and options of a verb
 //
-// The parser (commandline/command.hpp), the help and the suggestions read these tables; there is no third list.
+// The parser (commandline/parse_command.hpp), the help and the suggestions read these tables; there is no third list.
 
 #include <cstdint>
 #include <string>
@@ -17923,24 +18008,17 @@ struct install_request {
 // commandline/command.hpp
 // =====================================================================================================================
 
-// Command-line parser: converts argv to a `command`, with the tables of commandline/verbs.hpp. It has no other effect.
+// A parsed command line: the verb and the options of each group of verbs, as values.
 //
-//   const auto command = parse_command({"install", "--port", "5001"});
+//   const auto command = parse_command({"install", "--port", "5001"});    // commandline/parse_command.hpp
 //   command->verb;               // verb::install
 //   *command->launch.port;       // 5001
-//
-// Verbs and options are not case-sensitive. `--opt value` and `--opt=value` are equal. Options may precede the verb, as
-// in pywin32. A usage error (exit code 2) suggests the nearest word. An empty command line is
-// `help` with `no_arguments` set: without a terminal, the program then tries to connect to the SCM first.
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -18004,16 +18082,38 @@ struct command {
   std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
 
-/// Parses `arguments`, which is argv without the name of the program, in UTF-8. The error is a usage error.
-[[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
+}  // namespace detail::commandline
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
-/// Returns the arguments for the elevated process. Arguments after `--` become `--argument=` options, so that the
-/// caller can append an option.
-[[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
+// =====================================================================================================================
+// commandline/option_values.hpp
+// =====================================================================================================================
 
-/// Returns the options that an earlier install wrote to an ImagePath with `image_path`; empty if another program wrote
-/// the ImagePath.
-[[nodiscard]] scm::launch_options launch_options_of(const std::string& image_path);
+// Values of options: parses the value of each option of the command line, checks it and stores it in the `command`. The
+// error of a value names the values that the option accepts.
+//
+//   apply_option(command, port, "5001");    // command.launch.port is 5001
+//   apply_option(command, port, "http");    // --port does not accept 'http'; a port is a number ...
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::commandline {
+
+/// Stores the value of an option. `value` is empty for an option without a value.
+result<void> apply_option(command& command, const option_info& o, std::string_view value);
+
+/// An error of the command line, as the failure of a result.
+[[nodiscard]] failure<error> usage_error(std::string message, std::string hint);
 
 }  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
@@ -18029,66 +18129,6 @@ namespace detail::commandline {
 
 WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
   return {base::usage_error(std::move(message), std::move(hint))};
-}
-
-/// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
-WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
-                                     std::string fallback) {
-  const auto best = base::closest_match(word, known);
-  return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
-}
-
-WINSVC_INLINE const verb_info* find_verb(std::string_view word) {
-  for (const auto& row : verb_table) {
-    const auto aliases = base::split(row.aliases, ' ');
-    const bool is_alias = std::any_of(aliases.begin(), aliases.end(), [word](std::string_view alias) {
-      return !alias.empty() && base::equal_nocase(alias, word);
-    });
-    if (is_alias || base::equal_nocase(row.word, word)) return &row;
-  }
-  return nullptr;
-}
-
-WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
-  for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
-    if (base::equal_nocase(word, spelling)) return true;
-  }
-  return false;
-}
-
-WINSVC_INLINE bool is_version_request(std::string_view word) noexcept {
-  return base::equal_nocase(word, "--version") || base::equal_nocase(word, "-v");
-}
-
-WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
-  if (is_help_request(word)) return &info(verb::help);
-  if (is_version_request(word)) return &info(verb::version);
-  if (const auto* found = find_verb(word)) return found;
-
-  std::vector<std::string_view> known;
-  for (const auto& row : verb_table) {
-    if (!row.summary.empty()) known.push_back(row.word);
-  }
-  return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
-}
-
-WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
-  std::vector<std::string_view> known;
-  for (const auto& o : option_table) {
-    const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
-    if (base::equal_nocase(o.word, word) || (!o.alias.empty() && base::equal_nocase(o.alias, word))) {
-      if (is_accepted) return &o;
-      return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
-                         "'help " + std::string(v.word) + "' lists its options");
-    }
-    if (is_accepted && !o.summary.empty()) known.push_back(o.word);
-  }
-  for (const auto& o : rejected_options) {
-    if (base::equal_nocase(o.word, word))
-      return usage_error(std::string(o.word) + " is not supported: " + std::string(o.message), std::string(o.hint));
-  }
-  return usage_error("unknown option '" + std::string(word) + "'",
-                     suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
 }
 
 /// Parses `A,B`. The items must not be empty; an empty text is an empty list.
@@ -18235,6 +18275,121 @@ WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, 
   if (parse_value(command, o.id, value)) return {};
   return usage_error(std::string(o.word) + " does not accept '" + std::string(base::truncate(value, 80)) + "'",
                      used_values(o));
+}
+
+}  // namespace detail::commandline
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_COMMANDLINE
+
+// =====================================================================================================================
+// commandline/parse_command.hpp
+// =====================================================================================================================
+
+// Command-line parser: converts argv to a `command`, with the tables of commandline/verbs.hpp. It has no other effect.
+//
+//   const auto command = parse_command({"install", "--port", "5001"});
+//   command->verb;               // verb::install
+//   *command->launch.port;       // 5001
+//
+// Verbs and options are not case-sensitive. `--opt value` and `--opt=value` are equal. Options may precede the verb, as
+// in pywin32. A usage error (exit code 2) suggests the nearest word. An empty command line is
+// `help` with `no_arguments` set: without a terminal, the program then tries to connect to the SCM first.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::commandline {
+
+/// Parses `arguments`, which is argv without the name of the program, in UTF-8. The error is a usage error.
+[[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
+
+/// Returns the arguments for the elevated process. Arguments after `--` become `--argument=` options, so that the
+/// caller can append an option.
+[[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
+
+/// Returns the options that an earlier install wrote to an ImagePath with `image_path`; empty if another program wrote
+/// the ImagePath.
+[[nodiscard]] scm::launch_options launch_options_of(const std::string& image_path);
+
+}  // namespace detail::commandline
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_COMMANDLINE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::commandline {
+
+/// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
+WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
+                                     std::string fallback) {
+  const auto best = base::closest_match(word, known);
+  return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
+}
+
+WINSVC_INLINE const verb_info* find_verb(std::string_view word) {
+  for (const auto& row : verb_table) {
+    const auto aliases = base::split(row.aliases, ' ');
+    const bool is_alias = std::any_of(aliases.begin(), aliases.end(), [word](std::string_view alias) {
+      return !alias.empty() && base::equal_nocase(alias, word);
+    });
+    if (is_alias || base::equal_nocase(row.word, word)) return &row;
+  }
+  return nullptr;
+}
+
+WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
+  for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
+    if (base::equal_nocase(word, spelling)) return true;
+  }
+  return false;
+}
+
+WINSVC_INLINE bool is_version_request(std::string_view word) noexcept {
+  return base::equal_nocase(word, "--version") || base::equal_nocase(word, "-v");
+}
+
+WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
+  if (is_help_request(word)) return &info(verb::help);
+  if (is_version_request(word)) return &info(verb::version);
+  if (const auto* found = find_verb(word)) return found;
+
+  std::vector<std::string_view> known;
+  for (const auto& row : verb_table) {
+    if (!row.summary.empty()) known.push_back(row.word);
+  }
+  return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
+}
+
+WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
+  std::vector<std::string_view> known;
+  for (const auto& o : option_table) {
+    const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
+    if (base::equal_nocase(o.word, word) || (!o.alias.empty() && base::equal_nocase(o.alias, word))) {
+      if (is_accepted) return &o;
+      return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
+                         "'help " + std::string(v.word) + "' lists its options");
+    }
+    if (is_accepted && !o.summary.empty()) known.push_back(o.word);
+  }
+  for (const auto& o : rejected_options) {
+    if (base::equal_nocase(o.word, word))
+      return usage_error(std::string(o.word) + " is not supported: " + std::string(o.message), std::string(o.hint));
+  }
+  return usage_error("unknown option '" + std::string(word) + "'",
+                     suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
 }
 
 /// Stores an argument that is not an option: the topic of help, the number of control, the level of level.
@@ -18805,6 +18960,8 @@ bool change_directory(const std::string& folder) noexcept;
 /// The system's message for a code, one line, without a final period. It depends on language and version: print it, but
 /// do not compare it.
 [[nodiscard]] std::string system_error_message(std::uint32_t code);
+/// The message with its code: `Access is denied. (5)`.
+[[nodiscard]] std::string system_error_text(std::uint32_t code);
 
 /// Converts a system code to an exit code of main. POSIX keeps only the low eight bits; if they are 0 and the code is
 /// not, the exit code is 1.
@@ -18846,6 +19003,9 @@ WINSVC_INLINE std::string user_name() {
 #else
   return environment_variable("USER").value_or(std::string());
 #endif
+}
+WINSVC_INLINE std::string system_error_text(std::uint32_t code) {
+  return system_error_message(code) + " (" + std::to_string(code) + ")";
 }
 WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if !WINSVC_OS_WINDOWS
@@ -27830,6 +27990,187 @@ WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view lin
 #endif  // WINSVC_BODIES_LOG
 
 // =====================================================================================================================
+// log/local_days.hpp
+// =====================================================================================================================
+
+// Local days: finds the first entry of each day, in the local time of the machine, for the daily rotation.
+//
+//   local_days days(&os::utc_offset);
+//   days.begins_with(entry.time)     // true: the entry is the first of a later day
+//
+// A clock that is set back, or that goes to and fro over midnight, begins no day again: each rotation deletes the
+// oldest file.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <ratio>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::log {
+
+/// Used by one thread.
+class local_days {
+ public:
+  using offset_function = std::function<std::chrono::minutes(clock::system_time)>;
+
+  /// `offset` returns the offset of local time from UTC at a time.
+  explicit local_days(offset_function offset) : offset_(std::move(offset)) {}
+
+  /// True for the first entry of a day that is later than the day of the entry before.
+  bool begins_with(clock::system_time time);
+  /// The offset of local time from UTC.
+  [[nodiscard]] std::chrono::minutes utc_offset(clock::system_time time);
+
+ private:
+  [[nodiscard]] std::int64_t day_of(clock::system_time time);
+
+  offset_function offset_;
+  std::int64_t offset_quarter_ = INT64_MIN;  // number of the quarter hour, since 1970, of cached_offset_
+  std::chrono::minutes cached_offset_{0};
+  std::int64_t current_day_ = INT64_MIN;     // day of the last entry
+  std::vector<std::int64_t> seen_days_;      // the last `max_seen_days`
+};
+
+}  // namespace detail::log
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_LOG
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::log {
+
+WINSVC_INLINE bool local_days::begins_with(clock::system_time time) {
+  constexpr std::size_t max_seen_days = 64;
+  const std::int64_t day = day_of(time);
+  if (day == current_day_) return false;
+  const bool is_later = day > std::exchange(current_day_, day);
+  if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
+  if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());
+  seen_days_.push_back(day);
+  return is_later;
+}
+
+/// Queries the system once per quarter hour, because the offset changes only then and the query takes as long as the
+/// rest of a line.
+WINSVC_INLINE std::chrono::minutes local_days::utc_offset(clock::system_time time) {
+  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
+  const std::int64_t quarter = std::chrono::floor<quarters>(time.time_since_epoch()).count();
+  if (quarter != offset_quarter_) {
+    cached_offset_ = offset_(time);
+    offset_quarter_ = quarter;
+  }
+  return cached_offset_;
+}
+
+WINSVC_INLINE std::int64_t local_days::day_of(clock::system_time time) {
+  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  return std::chrono::floor<days>(time.time_since_epoch() + utc_offset(time)).count();
+}
+
+}  // namespace detail::log
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_LOG
+
+// =====================================================================================================================
+// log/log_files.hpp
+// =====================================================================================================================
+
+// Log files: the names of the files of a log, and the numbers of the rotated files.
+//
+//   log_file_name("/data/logs/hello", 0)     // /data/logs/hello.log, the newest
+//   log_file_name("/data/logs/hello", 2)     // /data/logs/hello.2.log, an older one
+//
+// A full file is renamed in two steps, because another program may have a file open (on Windows): first to a name
+// without a number, then to number 1, after the older files got the next number. log/rotating_file_sink.hpp decides
+// when.
+
+#include <algorithm>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::log {
+
+/// Path of a service's log without `.log`.
+[[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
+
+/// Name of a log file; age 0 is the newest: `hello.log`, `hello.1.log`, ...
+[[nodiscard]] std::string log_file_name(const std::string& path, int age);
+
+/// Name of a rotated file that has no number yet, because another program has a numbered file open.
+[[nodiscard]] std::string pending_rotation_name(const std::string& path);
+
+/// Renames the pending rotation to number 1 and each older file to the next number, and deletes files from number
+/// `max_files` on. True also if nothing is pending. False if another program has a file open (on Windows); the pending
+/// rotation then waits for the next call.
+bool number_pending_rotation(const std::string& path, int max_files);
+
+/// Deletes the oldest numbered file, but not number 1. False if there is none, or if it cannot be deleted.
+bool delete_oldest_log_file(const std::string& path);
+
+}  // namespace detail::log
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_LOG
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::log {
+
+WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
+  return os::path_join(os::path_join(data_folder, "logs"), scm::folder_name(service_name));
+}
+WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
+  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
+WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
+
+/// Starts at the first free number, so that a retry after a partial attempt deletes nothing.
+WINSVC_INLINE bool number_pending_rotation(const std::string& path, int max_files) {
+  const std::string pending = pending_rotation_name(path);
+  const auto name = [&path](int age) { return log_file_name(path, age); };
+  if (!os::file_id_of(pending)) return true;
+  int free = 1;
+  while (free < max_files && os::file_id_of(name(free))) ++free;
+  if (free >= max_files) --free;
+  // Left from a run that kept more files.
+  for (int age = (std::max)(max_files, 1); os::remove_file(name(age)); ++age) {}
+  if (free < 1) return static_cast<bool>(os::remove_file(pending));  // only the current file is kept
+  if (free == max_files - 1 && os::file_id_of(name(free)) && !os::remove_file(name(free))) return false;
+  for (int age = free; age > 1; --age) {
+    if (!os::rename_file(name(age - 1), name(age))) return false;
+  }
+  return static_cast<bool>(os::rename_file(pending, name(1)));
+}
+
+WINSVC_INLINE bool delete_oldest_log_file(const std::string& path) {
+  int oldest = 1;
+  while (os::file_id_of(log_file_name(path, oldest + 1))) ++oldest;
+  return oldest != 1 && os::remove_file(log_file_name(path, oldest));
+}
+
+}  // namespace detail::log
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_LOG
+
+// =====================================================================================================================
 // log/rotating_file_sink.hpp
 // =====================================================================================================================
 
@@ -27866,25 +28207,14 @@ inline namespace WINSVC_ABI {
 
 namespace detail::log {
 
-/// Path of a service's log without `.log`.
-[[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
-
-/// Name of a log file; age 0 is the newest: `hello.log`, `hello.1.log`, ...
-[[nodiscard]] std::string log_file_name(const std::string& path, int age);
-
-/// Name of a rotated file that has no number yet, because another program has a numbered file open.
-[[nodiscard]] std::string pending_rotation_name(const std::string& path);
-
 /// Options until the app has run: nothing is rotated or deleted.
 [[nodiscard]] log_file_options startup_log_options(log_format format);
 
 class rotating_file_sink final : public log_sink {
  public:
-  using offset_of = std::function<std::chrono::minutes(clock::system_time)>;
-
   /// `path` is without `.log`.
   rotating_file_sink(std::string path, const log_file_options& options, const clock& time = clock::system(),
-                     offset_of offset = &os::utc_offset);
+                     local_days::offset_function offset = &os::utc_offset);
   explicit rotating_file_sink(std::string path) : rotating_file_sink(std::move(path), log_file_options{}) {}
 
   /// Sets the options for later lines. Safe to call from any thread.
@@ -27915,7 +28245,6 @@ class rotating_file_sink final : public log_sink {
 
  private:
   [[nodiscard]] std::string name(int age) const { return log_file_name(path_, age); }
-  [[nodiscard]] std::string pending_rotation_path() const { return pending_rotation_name(path_); }
   [[nodiscard]] std::uint64_t max_bytes() const noexcept {
     return options_.max_file_bytes != 0 ? options_.max_file_bytes : (std::numeric_limits<std::uint64_t>::max)();
   }
@@ -27926,18 +28255,15 @@ class rotating_file_sink final : public log_sink {
   bool open();
   os::sys_result<os::append_file> open_free_file();
   [[nodiscard]] std::optional<clock::system_time> time_of_last_line(const os::input_file& file) const;
-  bool starts_new_day(std::int64_t day);
   bool free_disk_space();
-  bool rotate_files();
+  bool number_pending() { return number_pending_rotation(path_, options_.max_files); }
   void rotate();
   void write_pending();
   std::size_t write_from(std::size_t first);
   void count_lost(std::uint64_t lines) noexcept;
   void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {}) const;
-  [[nodiscard]] std::string format_entry(const log_entry& entry) const;
-  [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
-  [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {});
+  [[nodiscard]] std::string format_entry(const log_entry& entry);
 
   const std::string requested_path_;
   std::string path_;  // requested_path_, or that of a free alternate log
@@ -27949,14 +28275,10 @@ class rotating_file_sink final : public log_sink {
   std::atomic<bool> has_pending_options_{false};
   std::function<void(std::uint32_t)> on_write_error_;
   const clock* time_;
-  offset_of offset_;
-  mutable std::int64_t offset_quarter_ = INT64_MIN;  // number of the quarter hour, since 1970, of cached_offset_
-  mutable std::chrono::minutes cached_offset_{0};
 
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::int64_t current_day_ = INT64_MIN;  // day of the last entry; a later day that was not seen starts a new file
-  std::vector<std::int64_t> seen_days_;   // the last `max_seen_days`: a clock that goes to and fro rotates once per day
+  local_days days_;
   int deleted_files_ = 0;                 // deleted because the disk was full; not yet reported
   bool partial_line_ = false;                    // the file ends in the middle of a line
   bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
@@ -27988,13 +28310,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::log {
 
-WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), scm::folder_name(service_name));
-}
-WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
-  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
-}
-WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
 WINSVC_INLINE log_file_options startup_log_options(log_format format) {
   log_file_options options;
   options.max_file_bytes = (std::numeric_limits<std::uint64_t>::max)();
@@ -28004,14 +28319,14 @@ WINSVC_INLINE log_file_options startup_log_options(log_format format) {
 }
 
 WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
-                                                     const clock& time, offset_of offset)
+                                                     const clock& time, local_days::offset_function offset)
     : requested_path_(std::move(path)),
       path_(requested_path_),
       options_(options),
       time_(&time),
-      offset_(std::move(offset)) {
+      days_(std::move(offset)) {
   open();
-  rotate_files();  // the previous run may have ended between two renames
+  number_pending();  // the previous run may have ended between two renames
   next_check_ = time_->now() + std::chrono::seconds(1);
 }
 
@@ -28025,7 +28340,7 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const log_entry& entry = first[taken];
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
-      const bool new_day = options_.daily && starts_new_day(day_of(entry.time));
+      const bool new_day = options_.daily && days_.begins_with(entry.time);
       if (file_.is_open() && size > 0 && (new_day || size + written.size() > rotate_at_bytes_)) {
         write_pending();
         if (last_error() == 0) rotate();
@@ -28045,18 +28360,6 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
     pending_text_.clear();
     entry_ends_.clear();
   }
-}
-
-/// True for the first entry of a day that is later than the one before. A clock that is set back, or that goes to and
-/// fro over midnight, does not rotate again: each rotation deletes the oldest file.
-WINSVC_INLINE bool rotating_file_sink::starts_new_day(std::int64_t day) {
-  constexpr std::size_t max_seen_days = 64;
-  if (day == current_day_) return false;
-  const bool is_later = day > std::exchange(current_day_, day);
-  if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
-  if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());
-  seen_days_.push_back(day);
-  return is_later;
 }
 
 WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
@@ -28104,8 +28407,8 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   if (!options_.daily) return true;
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
   const auto mark = log::parse_log_line(std::string_view(begin, received));
-  static_cast<void>(starts_new_day(day_of(mark ? mark->time : previous->modified())));
-  if (const auto last = time_of_last_line(*previous)) static_cast<void>(starts_new_day(day_of(*last)));
+  static_cast<void>(days_.begins_with(mark ? mark->time : previous->modified()));
+  if (const auto last = time_of_last_line(*previous)) static_cast<void>(days_.begins_with(*last));
   return true;
 }
 
@@ -28144,37 +28447,21 @@ WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file
 /// because another program may fill the disk. False if no file can be deleted.
 WINSVC_INLINE bool rotating_file_sink::free_disk_space() {
   if (!os::is_no_space_error(last_error()) || options_.max_files == startup_log_options({}).max_files) return false;
-  int oldest = 1;
-  while (os::file_id_of(name(oldest + 1))) ++oldest;
-  if (oldest == 1 || !os::remove_file(name(oldest))) return false;
+  if (!delete_oldest_log_file(path_)) return false;
   ++deleted_files_;
   return true;
-}
-
-/// Renames the rotated file to number 1 and each older file to the next number. Starts at the first free number, so
-/// that a retry after a partial attempt deletes nothing. False if another program has a file open (on Windows).
-WINSVC_INLINE bool rotating_file_sink::rotate_files() {
-  if (!os::file_id_of(pending_rotation_path())) return true;
-  int free = 1;
-  while (free < options_.max_files && os::file_id_of(name(free))) ++free;
-  if (free >= options_.max_files) --free;
-  // Left from a run that kept more files.
-  for (int age = (std::max)(options_.max_files, 1); os::remove_file(name(age)); ++age) {}
-  if (free < 1) return os::remove_file(pending_rotation_path());  // only the current file is kept
-  if (free == options_.max_files - 1 && os::file_id_of(name(free)) && !os::remove_file(name(free))) return false;
-  for (int age = free; age > 1; --age) {
-    if (!os::rename_file(name(age - 1), name(age))) return false;
-  }
-  return os::rename_file(pending_rotation_path(), name(1));
 }
 
 WINSVC_INLINE void rotating_file_sink::rotate() {
   file_.close();
   // Rename the current file first: if another program has it open, the older files keep their names and the current
   // file grows. It also grows if the previous rotated file has no number yet.
-  const bool moved = rotate_files() && os::rename_file(name(0), pending_rotation_path());
-  if (moved) rotate_files();
-  if (moved) blocked_rotations_ = 0, blocked_rotation_reported_ = false;
+  const bool moved = number_pending() && os::rename_file(name(0), pending_rotation_name(path_));
+  if (moved) number_pending();
+  if (moved) {
+    blocked_rotations_ = 0;
+    blocked_rotation_reported_ = false;
+  }
   if (!open() || moved) return;
   if (file_.size() == 0) {  // the file did not exist
     reopened_ = true;
@@ -28228,7 +28515,7 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   if (!unreported_lost_.empty()) {
     const std::string reason =
         "they could not be written: " + (lost_error_ != 0 ? os::system_error_message(lost_error_) : "out of memory");
-    const auto format = [this](clock::system_time time) { return local_time(time, utc_offset_at(time)); };
+    const auto format = [this](clock::system_time time) { return local_time(time, days_.utc_offset(time)); };
     head += notice_line(log_level::warn, unreported_lost_.text(reason, format), unreported_lost_.json_field());
   }
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
@@ -28267,30 +28554,13 @@ WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) no
 
 /// Formats a line of the sink itself with the time of the first pending entry.
 WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text,
-                                                           std::string json_fields) const {
+                                                           std::string json_fields) {
   return format_entry({first_pending_time_, level, std::move(text), std::move(json_fields)});
 }
 
-WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
-  const std::chrono::minutes offset = utc_offset_at(entry.time);
+WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) {
+  const std::chrono::minutes offset = days_.utc_offset(entry.time);
   return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
-}
-
-/// Queries the system once per quarter hour, because the offset changes only then and the query takes as long as the
-/// rest of a line.
-WINSVC_INLINE std::chrono::minutes rotating_file_sink::utc_offset_at(clock::system_time time) const {
-  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
-  const std::int64_t quarter = std::chrono::floor<quarters>(time.time_since_epoch()).count();
-  if (quarter != offset_quarter_) {
-    cached_offset_ = offset_(time);
-    offset_quarter_ = quarter;
-  }
-  return cached_offset_;
-}
-
-WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) const {
-  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
-  return std::chrono::floor<days>(time.time_since_epoch() + utc_offset_at(time)).count();
 }
 
 }  // namespace detail::log
@@ -38019,8 +38289,7 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
       // The client closed before it was accepted, or the process has no free descriptor. The listener tries again after
       // a delay; otherwise the service would be RUNNING and unreachable.
       warn_rate_limited(last_accept_error_warning_, [code = result.error()] {
-        return "cannot accept a connection: " + os::system_error_message(code) + " (" + std::to_string(code) +
-               "); trying again";
+        return "cannot accept a connection: " + os::system_error_text(code) + "; trying again";
       });
     } catch (const std::exception&) {  // out of memory: this client loses its connection
     }
@@ -39983,6 +40252,7 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -40040,6 +40310,11 @@ class settings_watcher {
   std::thread thread_;
 };
 
+/// Watches the settings file of a service. `reload` returns false if the reload must be repeated. A file that cannot be
+/// watched is a warning in the log.
+[[nodiscard]] std::unique_ptr<settings_watcher> watch_settings_file(service_definition& definition,
+                                                                    std::function<bool()> reload);
+
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -40076,6 +40351,25 @@ WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled
   }
 }
 
+WINSVC_INLINE std::unique_ptr<settings_watcher> watch_settings_file(service_definition& definition,
+                                                                    std::function<bool()> reload) {
+  const auto& sources = definition.settings.sources();
+  const std::string path = sources.path;
+  const auto warn = [&log = definition.log, path](const std::string& reason) {
+    log.warn("changes of " + path + " are not detected" + reason + "; use 'reload' to apply them");
+  };
+  settings_watcher::callbacks callbacks;
+  callbacks.reload = [&log = definition.log, path, reload = std::move(reload)] {
+    log.info(path + " has changed");
+    return reload();
+  };
+  callbacks.watch_lost = [warn] { warn(" any more"); };
+  auto watcher =
+      std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks), *definition.time);
+  if (const auto watching = watcher->start(); !watching) warn(": " + os::system_error_text(watching.error()));
+  return watcher;
+}
+
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -40095,6 +40389,7 @@ WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40133,6 +40428,44 @@ struct control_task {
   scm::control_action kind = scm::control_action::nothing;
   scm::control_event event;
   std::shared_ptr<pending_result> result;  ///< set for a custom control
+};
+
+/// The control tasks that wait for the thread of the service, in the order of the controls. Safe to use from any
+/// thread.
+class control_task_queue {
+ public:
+  void push(control_task task) {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+    wakeup_.notify_all();
+  }
+  /// Makes wait() evaluate its condition again.
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    wakeup_.notify_all();
+  }
+  /// Waits for a task and removes it; nullopt if `is_stopping()` is true. Call wake() after that has changed.
+  [[nodiscard]] std::optional<control_task> wait(const std::function<bool()>& is_stopping) {
+    std::unique_lock lock(mutex_);
+    wakeup_.wait(lock, [&] { return is_stopping() || !tasks_.empty(); });
+    if (is_stopping()) return std::nullopt;
+    std::optional<control_task> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    return task;
+  }
+  /// Removes all tasks. The control handlers that wait for a result receive `code`.
+  void refuse_all(std::uint32_t code) {
+    const std::lock_guard lock(mutex_);
+    for (auto& task : tasks_) {
+      if (task.result) task.result->set(code);
+    }
+    tasks_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wakeup_;
+  std::deque<control_task> tasks_;  // under mutex_
 };
 
 /// Runs control tasks on the thread of the service.
@@ -40431,6 +40764,461 @@ WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadl
 #endif  // WINSVC_BODIES_HOST
 
 // =====================================================================================================================
+// host/lifecycle_hooks.hpp
+// =====================================================================================================================
+
+// Lifecycle hooks: runs the start hooks of the app in their order, and at the stop its stop hooks and the cleanup
+// functions of the start hooks, in the reverse order.
+//
+//   lifecycle_hooks hooks(definition, reporter, runner, wait_hint);
+//   const auto started = hooks.start(stop.token(), arguments);   // error: a hook threw
+//   hooks.stop([&] { return limits.next_step(); });
+//
+// A hook that times out is reported by the hook runner's callback (host/hook_runner.hpp).
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+class lifecycle_hooks {
+ public:
+  using duration_function = std::function<std::chrono::milliseconds()>;
+
+  /// `wait_hint` returns the hint for the SCM in the current state.
+  lifecycle_hooks(service_definition& definition, status_reporter& reporter, hook_runner& runner,
+                  duration_function wait_hint)
+      : definition_(definition), status_reporter_(reporter), runner_(runner), wait_hint_(std::move(wait_hint)) {}
+
+  /// Runs the start hooks. Returns true if all have completed, and false if a stop was requested or a hook timed out.
+  /// The error names the hook that threw.
+  [[nodiscard]] result<bool> start(const stop_token& stop, const std::vector<std::string>& arguments);
+  /// Runs the stop hooks and cleanup functions of the hooks that were started. Ends at a hook that times out.
+  void stop(const duration_function& next_limit);
+  /// True if stop() has nothing to run.
+  [[nodiscard]] bool is_empty() const noexcept { return cleanups_.empty(); }
+
+ private:
+  void report_progress() { status_reporter_.apply(scm::lifecycle_event::progress, wait_hint_()); }
+
+  service_definition& definition_;
+  status_reporter& status_reporter_;
+  hook_runner& runner_;
+  duration_function wait_hint_;
+  std::vector<api::named_hook> cleanups_;  // run in reverse order
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE result<bool> lifecycle_hooks::start(const stop_token& stop, const std::vector<std::string>& arguments) {
+  runner_.set_start_context(wait_hint_, stop, arguments);
+  bool first = true;
+  for (auto& hook : definition_.hooks) {
+    if (stop.stop_requested()) return false;
+    if (hook.stop.run) cleanups_.push_back(hook.stop);
+    if (!hook.start) continue;
+    if (!std::exchange(first, false)) report_progress();  // the previous hook returned
+
+    api::cleanup_function cleanup;
+    const hook_result outcome = runner_.run_hook(hook, cleanup, definition_.start_limit);
+    if (outcome.outcome == hook_result::timed_out) return false;
+    if (outcome.outcome == hook_result::threw) {
+      const std::string message = hook.stop.description() + " threw: " + outcome.message;
+      if (!stop.stop_requested())
+        return failure{error{scm::win32_error::exception_in_service, "start", definition_.spec.name, message, {}}};
+      // If a stop was requested during start, an exception counts as cancellation.
+      definition_.log.warn("start canceled: " + message);
+      return false;
+    }
+    if (cleanup) cleanups_.push_back({hook.stop.name, hook.stop.location, std::move(cleanup)});
+  }
+  return true;
+}
+
+WINSVC_INLINE void lifecycle_hooks::stop(const duration_function& next_limit) {
+  runner_.set_progress_context("stopping", wait_hint_);
+  for (; !cleanups_.empty(); cleanups_.pop_back()) {
+    const api::named_hook& hook = cleanups_.back();
+    const hook_result outcome = runner_.run_hook("stop", hook, next_limit());
+    // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
+    if (outcome.outcome == hook_result::threw)
+      definition_.log.error("stopping: " + hook.description() + " threw: " + outcome.message);
+    if (outcome.outcome == hook_result::timed_out) return;
+    report_progress();
+  }
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// host/stop_deadlines.hpp
+// =====================================================================================================================
+
+// Time limits of a stop: one for each step (the drain, the workers, each hook) and one for the whole stop. They only
+// decrease, because a later stop request must not give a running stop more time.
+//
+//   stop_deadlines limits(*definition.time, 20s);
+//   limits.reduce(4s, 5s);          // SHUTDOWN: 4 s for each step, 5 s from now for all of them
+//   limits.next_step();             // 4 s, or less near the end
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// Safe to call from any thread: the control handler reduces the limits while the service's thread uses them.
+class stop_deadlines {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+  using time_point = clock::time_point;
+
+  stop_deadlines(const clock& time, milliseconds step_limit) : time_(time), step_limit_(step_limit) {}
+
+  /// Reduces the limit of each step to `step_limit`, and that of the whole stop to `total` from now.
+  void reduce(milliseconds step_limit, std::optional<milliseconds> total) {
+    const std::lock_guard lock(mutex_);
+    step_limit_ = (std::min)(step_limit_, step_limit);
+    if (total) end_ = (std::min)(end_, time_.now() + *total);
+  }
+
+  /// The limit of each step.
+  [[nodiscard]] milliseconds step_limit() const {
+    const std::lock_guard lock(mutex_);
+    return step_limit_;
+  }
+  /// The end of the whole stop; time_point::max without a limit.
+  [[nodiscard]] time_point end() const {
+    const std::lock_guard lock(mutex_);
+    return end_;
+  }
+  /// The time that a step may take that begins now: the limit of a step, at most the time until end().
+  [[nodiscard]] milliseconds next_step() const {
+    const std::lock_guard lock(mutex_);
+    const auto remaining = std::chrono::duration_cast<milliseconds>(end_ - time_.now());
+    return (std::min)(step_limit_, (std::max)(remaining, milliseconds(0)));
+  }
+  [[nodiscard]] bool is_expired() const { return time_.now() >= end(); }
+
+ private:
+  const clock& time_;
+  mutable std::mutex mutex_;
+  milliseconds step_limit_;                  // under mutex_
+  time_point end_ = (time_point::max)();     // under mutex_
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/run_options.hpp
+// =====================================================================================================================
+
+// Options and result of one run of a service: what a host passes to the runtime, and what the runtime returns.
+//
+//   run_options options;
+//   options.on_running = [](const os::endpoint& address) { ... };
+//   const run_result result = runtime(definition, reporter, std::move(options)).run();
+//   result.exit.code();          // for the SCM
+//   result.failure_text();       // empty after a complete stop
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// Options of a run, from the host.
+struct run_options {
+  std::vector<std::string> arguments;  ///< arguments of StartService
+  std::function<void(const os::endpoint&)> on_listening;  ///< called after bind, before RUNNING
+  std::function<void(const os::endpoint&)> on_running;    ///< called after RUNNING was reported
+  std::function<void(const http::access_record&)> on_response;
+  std::function<void(scm::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
+  /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot. Also
+  /// for a port that is in use (10048, 10013) although no program listens on it: connections of the previous run are
+  /// still open.
+  std::chrono::milliseconds bind_timeout{0};
+  std::function<os::sys_result<std::optional<os::port_listener>>(const os::endpoint&)> find_listener =
+      os::find_listener;
+  std::chrono::milliseconds bind_retry_delay{500};  ///< between two attempts
+  std::string control_channel;  ///< address of the control channel (os/control_channel.hpp); empty: no channel
+};
+
+/// Result of a run.
+struct run_result {
+  scm::exit_status exit;
+  std::optional<error> failure;      ///< set if the run failed
+  std::vector<error> more_failures;  ///< the other errors of the settings
+  /// Set after a requested stop in which a hook, handler or worker did not return in time.
+  std::optional<error> incomplete_stop;
+  std::string stop_reason;  ///< reason of the operator or of the app; empty: none
+  /// A hook, handler or worker did not return. The process must end without waiting for it; until then the runtime, the
+  /// service definition and the app's object must not be destroyed.
+  bool has_stuck_thread = false;
+
+  /// Text of the failure or of the incomplete stop, one line for each error; empty after a complete stop.
+  [[nodiscard]] std::string failure_text() const {
+    if (!failure) return incomplete_stop ? incomplete_stop->to_string() : std::string();
+    std::string out = failure->to_string();
+    for (const auto& other : more_failures) out += '\n' + other.to_string();
+    return out;
+  }
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/engine_setup.hpp
+// =====================================================================================================================
+
+// Engine setup: creates the engine of a service from its definition, and binds the listener. A bind is tried again
+// while the reason of its failure is temporary.
+//
+//   auto engine = make_engine(definition);                                   // error: a certificate is invalid
+//   const auto bound = bind_listener(**engine, definition, options, token, on_attempt);
+//   // bound: true; a stop was requested in the meantime: false; otherwise an error
+//
+// Source: "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE" in the Win32 documentation.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// Sets the folder for uploads, in the data folder, which has restricted access, and removes files of earlier runs. No
+/// effect for a service that accepts no uploads or has no data folder.
+void prepare_upload_folder(service_definition& definition);
+
+/// Creates the engine and loads its certificates. Logs a warning for each static folder that does not exist.
+[[nodiscard]] result<std::unique_ptr<server::engine>> make_engine(service_definition& definition);
+
+/// Binds the listener to the address of the definition. Returns false if a stop was requested before it succeeded. If
+/// the reason of a failure is temporary, the bind is tried again for `options.bind_timeout`. `on_attempt` is called
+/// before each pause between two attempts.
+[[nodiscard]] result<bool> bind_listener(server::engine& engine, service_definition& definition,
+                                         const run_options& options, const stop_token& stop,
+                                         const std::function<void()>& on_attempt);
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
+  if (!definition.router.accepts_uploads()) return;
+  const std::string folder = definition.resolve_data_folder();
+  if (folder.empty()) return;
+  definition.router.upload_folder = os::path_join(folder, "uploads");
+  http::remove_stale_uploads(definition.router.upload_folder);
+}
+
+WINSVC_INLINE result<std::unique_ptr<server::engine>> make_engine(service_definition& definition) {
+  auto engine = std::make_unique<server::engine>(definition.router, definition.limits, definition.log);
+  if (definition.tls) {
+    auto identity = server::tls_identity::load(*definition.tls);
+    if (!identity) return failure{identity.error()};
+    engine->tls(*identity);
+  }
+  for (const auto& folder : definition.router.static_folders) {
+    if (!os::real_folder(folder.folder))
+      definition.log.warn("files '" + folder.prefix + "' (" + folder.location.to_string() + "): the folder '" +
+                          folder.folder + "' does not exist; its paths return 404 until it exists");
+  }
+  // Last: an add-on keeps the reference, so no failure may destroy the engine after this.
+  for (const auto& notify : definition.on_engine_created) notify(*engine);
+  return engine;
+}
+
+/// Returns the reason why a bind may succeed later; empty if it will not. An exclusive bind fails while an accepted
+/// connection of an earlier listener is open.
+WINSVC_INLINE std::string temporary_bind_reason(std::uint32_t code, const service_definition& definition,
+                                                const run_options& options) {
+  if (options.bind_timeout.count() == 0) return {};
+  if (code == base::win32_error::address_not_available) return "the network may not be up yet";
+  if (code != base::win32_error::address_in_use && code != base::win32_error::access_to_address) return {};
+  const auto listener = options.find_listener({definition.host, definition.port});
+  if (!listener || *listener) return {};
+  return "no program listens on the port; connections of the previous run may still be open";
+}
+
+WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definition& definition,
+                                         const run_options& options, const stop_token& stop,
+                                         const std::function<void()>& on_attempt) {
+  const auto deadline = definition.time->now() + options.bind_timeout;
+  for (bool first = true;; first = false) {
+    const auto bound = engine.bind(definition.host, definition.port);
+    if (bound) return true;
+    const std::string reason = temporary_bind_reason(bound.error().code, definition, options);
+    if (reason.empty() || definition.time->now() >= deadline) return failure{bound.error()};
+    if (first) {
+      definition.log.warn(bound.error().to_string() + "; " + reason + "; trying again for up to " +
+                          base::duration_text(options.bind_timeout));
+    }
+    on_attempt();
+    if (stop.wait_for(options.bind_retry_delay)) return false;
+  }
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// host/drain.hpp
+// =====================================================================================================================
+
+// Drain of a service: completes the requests in flight, then joins the workers, within the time limits of the stop. The
+// rest is aborted, and each handler and worker that did not return is named.
+//
+//   drainer drain(definition, *engine, workers.get(), limits, report_progress);
+//   const auto drained = drain.run();     // on the service's thread
+//   drain.shorten();                      // from any thread, after limits.reduce()
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+class drainer {
+ public:
+  /// `workers` is null if the start failed before the workers. `on_progress` is called when connections close and
+  /// workers return.
+  drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& limits,
+          std::function<void()> on_progress)
+      : definition_(definition),
+        engine_(engine),
+        workers_(workers),
+        limits_(limits),
+        on_progress_(std::move(on_progress)) {}
+
+  /// Drains. Returns a sentence for each handler or worker that did not return; its thread continues, so the objects
+  /// that it uses must exist until the process ends.
+  [[nodiscard]] std::vector<std::string> run();
+  /// The limits were reduced: a drain and a join that are running end earlier. Safe to call from any thread.
+  void shorten();
+
+ private:
+  void drain_engine();
+  void join_workers();
+  /// The part of the limit that has passed: less than the limit if a second stop request has shortened it.
+  [[nodiscard]] std::string elapsed_text() const {
+    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(definition_.time->now() - start_time_);
+    return base::duration_text((std::min)(limit_, elapsed));
+  }
+
+  service_definition& definition_;
+  server::engine& engine_;
+  worker_pool* const workers_;
+  const stop_deadlines& limits_;
+  std::function<void()> on_progress_;
+  const clock::time_point start_time_ = definition_.time->now();
+  const std::chrono::milliseconds limit_ = limits_.next_step();
+  std::vector<std::string> incomplete_;
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE std::vector<std::string> drainer::run() {
+  drain_engine();
+  if (workers_) join_workers();
+  return std::move(incomplete_);
+}
+
+WINSVC_INLINE void drainer::shorten() {
+  const auto remaining = limits_.next_step();
+  engine_.shorten_drain(std::chrono::steady_clock::now() + remaining);
+  if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
+}
+
+WINSVC_INLINE void drainer::drain_engine() {
+  const auto drained = engine_.drain(limit_, on_progress_);
+  on_progress_();
+  if (drained.completed != 0 || drained.aborted != 0) {
+    std::string summary =
+        "drained " + std::to_string(drained.completed) + ", aborted " + std::to_string(drained.aborted);
+    for (const auto& request : drained.aborted_requests)
+      summary += (&request == &drained.aborted_requests.front() ? ": " : ", ") + request;
+    definition_.log.info(summary);
+  }
+  if (drained.stuck_threads == 0) return;
+  engine_.abandon_threads();
+  incomplete_.push_back(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
+                        elapsed_text());
+}
+
+/// A worker has until the deadline of the drain, and at least one second after the drain.
+WINSVC_INLINE void drainer::join_workers() {
+  const auto deadline = (std::min)(
+      (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
+  for (const auto& name : workers_->join(deadline, on_progress_))
+    incomplete_.push_back("worker '" + name + "' did not return within " + elapsed_text());
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
 // host/control_channel_server.hpp
 // =====================================================================================================================
 
@@ -40620,10 +41408,10 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
 //   STOP_PENDING -> /readyz 503 -> listener closed -> requests in flight complete -> workers joined ->
 //     stop hooks in reverse order -> return
 //
-// The host reports STOPPED as its last action. The thread that calls `run` does not run hooks: it waits for the hook
-// thread (host/hook_runner.hpp), so that a hook that hangs is named and abandoned.
+// `start`, `serve` and `stop` have these steps in this order. The host reports STOPPED as its last action. The thread
+// that calls `run` does not run hooks: it waits for the hook thread (host/hook_runner.hpp), so that a hook that hangs
+// is named and abandoned.
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -40641,44 +41429,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-/// Options of a run, from the host.
-struct run_options {
-  std::vector<std::string> arguments;  ///< arguments of StartService
-  std::function<void(const os::endpoint&)> on_listening;  ///< called after bind, before RUNNING
-  std::function<void(const os::endpoint&)> on_running;    ///< called after RUNNING was reported
-  std::function<void(const http::access_record&)> on_response;
-  std::function<void(scm::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
-  /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot. Also
-  /// for a port that is in use (10048, 10013) although no program listens on it: connections of the previous run are
-  /// still open.
-  std::chrono::milliseconds bind_timeout{0};
-  std::function<os::sys_result<std::optional<os::port_listener>>(const os::endpoint&)> find_listener =
-      os::find_listener;
-  std::chrono::milliseconds bind_retry_delay{500};  ///< between two attempts
-  std::string control_channel;  ///< address of the control channel (os/control_channel.hpp); empty: no channel
-};
-
-/// Result of a run.
-struct run_result {
-  scm::exit_status exit;
-  std::optional<error> failure;      ///< set if the run failed
-  std::vector<error> more_failures;  ///< the other errors of the settings
-  /// Set after a requested stop in which a hook, handler or worker did not return in time.
-  std::optional<error> incomplete_stop;
-  std::string stop_reason;  ///< reason of the operator or of the app; empty: none
-  /// A hook, handler or worker did not return. The process must end without waiting for it; until then the runtime, the
-  /// service definition and the app's object must not be destroyed.
-  bool has_stuck_thread = false;
-
-  /// Text of the failure or of the incomplete stop, one line for each error; empty after a complete stop.
-  [[nodiscard]] std::string failure_text() const {
-    if (!failure) return incomplete_stop ? incomplete_stop->to_string() : std::string();
-    std::string out = failure->to_string();
-    for (const auto& other : more_failures) out += '\n' + other.to_string();
-    return out;
-  }
-};
-
 /// Runs one service once.
 class runtime {
  public:
@@ -40689,7 +41439,8 @@ class runtime {
       : definition_(definition),
         status_reporter_(reporter),
         options_(std::move(options)),
-        stop_limit_(definition.stop_limit),
+        limits_(*definition.time, definition.stop_limit),
+        lifecycle_hooks_(definition, reporter, hooks_, [this] { return wait_hint(); }),
         hooks_(definition, reporter, [this](const std::string& operation, const std::string& hook, milliseconds limit) {
           on_hook_timeout(operation, hook, limit);
         }) {}
@@ -40732,19 +41483,25 @@ class runtime {
     const std::lock_guard lock(mutex_);
     if (given_reason_.empty()) given_reason_ = reason;
   }
+
   bool start();
   bool run_start_hooks();
-  bool bind();
-  [[nodiscard]] std::string temporary_bind_reason(std::uint32_t code) const;
+  bool open_listener();
   void open_channel();
+  bool report_running();
   void start_workers();
   void start_settings_watcher();
+
   void serve();
-  void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit);
+
+  void stop();
+  void log_stop_reason();
   void drain();
   void run_stop_hooks();
+  run_result make_result();
+
+  void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit);
   void record_incomplete_stop(std::string reason);
-  void join_workers(time_point start_time, milliseconds limit);
 
   // Under mutex_.
   void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total);
@@ -40754,40 +41511,33 @@ class runtime {
   /// A stop was requested, or the run has failed. The state of the service is the only record of it.
   [[nodiscard]] bool is_stopping() const noexcept { return current_phase() == run_phase::stopping; }
   [[nodiscard]] time_point now() const noexcept { return definition_.time->now(); }
-  /// The part of a limit that has passed: less than the limit if a second stop request has shortened it.
-  [[nodiscard]] milliseconds elapsed_of(milliseconds limit, time_point start_time) const {
-    return (std::min)(limit, std::chrono::duration_cast<milliseconds>(now() - start_time));
+  /// The wait hint for the SCM in the current state.
+  [[nodiscard]] milliseconds wait_hint() const {
+    return (is_stopping() ? limits_.step_limit() : definition_.start_limit) + control_task_runner::wait_hint_margin;
   }
-  [[nodiscard]] milliseconds start_hint() const {
-    return definition_.start_limit + control_task_runner::wait_hint_margin;
+  [[nodiscard]] milliseconds stop_hint() const {
+    return limits_.step_limit() + control_task_runner::wait_hint_margin;
   }
-  [[nodiscard]] milliseconds stop_hint() const { return stop_limit_.load() + control_task_runner::wait_hint_margin; }
-  [[nodiscard]] milliseconds time_until(time_point deadline) const {
-    const auto remaining = std::chrono::duration_cast<milliseconds>(deadline - now());
-    return (std::max)(remaining, milliseconds(0));
-  }
+  void report_progress() { status_reporter_.apply(scm::lifecycle_event::progress, wait_hint()); }
 
   service_definition& definition_;
   status_reporter& status_reporter_;
   run_options options_;
   stop_source stop_;
   std::mutex mutex_;
-  std::condition_variable wakeup_;
-  std::deque<control_task> tasks_;                               // under mutex_
-  bool draining_ = false;                                        // under mutex_: engine_ and workers_ do not change
+  control_task_queue tasks_;
   std::optional<error> failure_;                                 // under mutex_; the first one
   std::string stop_reason_;                                      // under mutex_
   std::string given_reason_;                                     // under mutex_; of the app or the operator
-  // Written under mutex_ and read without it. Relaxed would do: stop_ and the locks of the waits order the changes.
-  std::atomic<milliseconds> stop_limit_;
-  std::atomic<time_point> total_deadline_{(time_point::max)()};
+  stop_deadlines limits_;
   std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
   std::unique_ptr<settings_watcher> settings_watcher_;
-  std::vector<api::named_hook> cleanups_;  // run in reverse order
+  std::optional<drainer> drainer_;  // created under mutex_, when the drain begins
   std::vector<std::string> incomplete_stop_;
   bool has_stuck_thread_ = false;
+  lifecycle_hooks lifecycle_hooks_;
   hook_runner hooks_;  // last: its thread ends before the members that hooks use
 };
 
@@ -40818,8 +41568,7 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
                           limits.per_step, limits.total);
     } else {
       if (decision.action == scm::control_action::custom) result = std::make_shared<pending_result>();
-      tasks_.push_back({decision.action, event, result});
-      wakeup_.notify_all();
+      tasks_.push({decision.action, event, result});
     }
   }
   if (!result) {
@@ -40849,23 +41598,18 @@ WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, millise
                                                 std::optional<milliseconds> total) {
   stop_reason_ = reason;
   reduce_limits(limit, total);
-  wakeup_.notify_all();
+  tasks_.wake();
 }
 
-/// The limits of a stop only decrease. A drain and a join that are running end earlier then.
 WINSVC_INLINE void runtime::reduce_limits(milliseconds limit, std::optional<milliseconds> total) {
-  stop_limit_ = (std::min)(stop_limit_.load(), limit);
-  if (total) total_deadline_ = (std::min)(total_deadline_.load(), now() + *total);
-  if (!draining_) return;
-  const time_point deadline = now() + (std::min)(stop_limit_.load(), time_until(total_deadline_));
-  engine_->shorten_drain(std::chrono::steady_clock::now() + (deadline - now()));
-  if (workers_) workers_->shorten_deadline(deadline + std::chrono::seconds(1));
+  limits_.reduce(limit, total);
+  if (drainer_) drainer_->shorten();
 }
 
 /// Called without the lock: a hook may wait for the lock or for the stop token.
 WINSVC_INLINE void runtime::signal_stop() {
   if (!is_stopping()) return;
-  hooks_.shorten_deadline(stop_limit_, total_deadline_);
+  hooks_.shorten_deadline(limits_.step_limit(), limits_.end());
   stop_.request_stop();
 }
 
@@ -40875,6 +41619,13 @@ WINSVC_INLINE void runtime::fail(error error) {
     if (!failure_) failure_ = error;
   }
   definition_.log.error(error.to_string());
+}
+
+WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
+  const auto phase = current_phase();
+  if (phase != run_phase::serving && phase != run_phase::paused) return std::nullopt;
+  const auto seconds = engine_->statistics().seconds(now(), http::request_statistics::second_of(now()) - 2);
+  return live_counters{seconds.empty() ? 0 : seconds.back().count, engine_->in_flight(), engine_->connections()};
 }
 
 WINSVC_INLINE run_result runtime::run() {
@@ -40888,67 +41639,25 @@ WINSVC_INLINE run_result runtime::run() {
   } catch (...) {  // for example out of memory, or the system cannot create a thread
     fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, base::exception_message(), {}});
   }
-  // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
-  if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint()))
-    status_reporter_.apply(scm::lifecycle_event::progress, stop_hint());
-  if (engine_) drain();
-  run_stop_hooks();
-  if (control_channel_) control_channel_->close();
-  definition_.stopping.set({});
-
-  run_result result;
-  {
-    const std::lock_guard lock(mutex_);
-    result.failure = failure_;
-    result.stop_reason = given_reason_;
-  }
-  if (result.failure) result.exit = scm::failure_status(result.failure->code);
-  else if (!incomplete_stop_.empty())
-    result.incomplete_stop =
-        error{base::win32_error::timeout, "stop", definition_.spec.name, base::join(incomplete_stop_, "; "), {}};
-  result.has_stuck_thread = has_stuck_thread_;
-  definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
-  definition_.log.flush();
-  if (definition_.is_flush_overdue()) {  // the sink may never complete
-    result.has_stuck_thread = true;
-    if (!result.failure && !result.incomplete_stop)
-      result.incomplete_stop = error{base::win32_error::timeout,
-                                     "stop",
-                                     definition_.spec.name,
-                                     "a log sink did not write its last lines in time",
-                                     {}};
-  }
-  return result;
+  stop();
+  return make_result();
 }
 
-/// Sets the folder for uploads, in the data folder, which has restricted access, and removes files of earlier runs.
-WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
-  const std::string folder = definition.resolve_data_folder();
-  if (folder.empty()) return;
-  definition.router.upload_folder = os::path_join(folder, "uploads");
-  http::remove_stale_uploads(definition.router.upload_folder);
-}
+// -- start --
 
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
   if (wire::is_loopback_host(definition_.host))
     definition_.router.add_default_middleware(allowed_hosts(), addons::is_host_check);
-  if (definition_.router.accepts_uploads()) prepare_upload_folder(definition_);
+  prepare_upload_folder(definition_);
   definition_.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
-  status_reporter_.apply(scm::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
-  if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
-  open_channel();
-  if (options_.on_response) engine_->on_response(options_.on_response);
-  const os::endpoint address = engine_->address();
-  // Before RUNNING: a client may connect as soon as it sees RUNNING.
-  if (options_.on_listening) options_.on_listening(address);
+  report_progress();  // the app has run: its own limit counts now
 
-  // A stop was requested in the meantime; STOP_PENDING is published.
-  if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;
-  definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
-  if (options_.on_running) options_.on_running(address);
+  if (!run_start_hooks() || !open_listener()) return false;
+  open_channel();
+  if (!report_running()) return false;
   engine_->start();
   start_workers();
   start_settings_watcher();
@@ -40956,83 +41665,34 @@ WINSVC_INLINE bool runtime::start() {
 }
 
 WINSVC_INLINE bool runtime::run_start_hooks() {
-  hooks_.set_start_context([this] { return stop_.token().stop_requested() ? stop_hint() : start_hint(); },
-                           stop_.token(), options_.arguments);
-  bool first = true;
-  for (auto& hook : definition_.hooks) {
-    if (stop_.token().stop_requested()) return false;
-    if (hook.stop.run) cleanups_.push_back(hook.stop);
-    if (!hook.start) continue;
-    // The previous hook returned.
-    if (!std::exchange(first, false)) status_reporter_.apply(scm::lifecycle_event::progress, start_hint());
+  const auto started = lifecycle_hooks_.start(stop_.token(), options_.arguments);
+  if (!started) fail(started.error());
+  return started && *started && !stop_.token().stop_requested();
+}
 
-    api::cleanup_function cleanup;
-    const hook_result result = hooks_.run_hook(hook, cleanup, definition_.start_limit);
-    if (result.outcome == hook_result::timed_out) return false;
-    if (result.outcome == hook_result::threw) {
-      const std::string message = hook.stop.description() + " threw: " + result.message;
-      // If a stop was requested during start, an exception counts as cancellation.
-      if (stop_.token().stop_requested()) definition_.log.warn("start canceled: " + message);
-      else fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, message, {}});
-      return false;
-    }
-    if (cleanup) cleanups_.push_back({hook.stop.name, hook.stop.location, std::move(cleanup)});
+WINSVC_INLINE bool runtime::open_listener() {
+  auto engine = make_engine(definition_);
+  if (!engine) {
+    fail(engine.error());
+    return false;
   }
+  engine_ = *std::move(engine);
+  const auto bound =
+      bind_listener(*engine_, definition_, options_, stop_.token(), [this] { report_progress(); });
+  if (!bound) fail(bound.error());
+  return bound && *bound;
+}
+
+/// Reports RUNNING. False if a stop was requested in the meantime: STOP_PENDING is published then.
+WINSVC_INLINE bool runtime::report_running() {
+  if (options_.on_response) engine_->on_response(options_.on_response);
+  const os::endpoint address = engine_->address();
+  // Before RUNNING: a client may connect as soon as it sees RUNNING.
+  if (options_.on_listening) options_.on_listening(address);
+  if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;
+  definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
+  if (options_.on_running) options_.on_running(address);
   return true;
-}
-
-/// Returns the reason why a bind may succeed later; empty if it will not. "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE":
-/// an exclusive bind fails while an accepted connection of an earlier listener is open.
-WINSVC_INLINE std::string runtime::temporary_bind_reason(std::uint32_t code) const {
-  if (code == base::win32_error::address_not_available) return "the network may not be up yet";
-  if (code != base::win32_error::address_in_use && code != base::win32_error::access_to_address) return {};
-  const auto listener = options_.find_listener({definition_.host, definition_.port});
-  if (!listener || *listener) return {};
-  return "no program listens on the port; connections of the previous run may still be open";
-}
-
-/// Binds the listener. If the reason of a failure is temporary, the bind is tried again until the timeout; each attempt
-/// is a checkpoint.
-WINSVC_INLINE bool runtime::bind() {
-  engine_ = std::make_unique<server::engine>(definition_.router, definition_.limits, definition_.log);
-  for (const auto& notify : definition_.on_engine_created) notify(*engine_);
-  for (const auto& folder : definition_.router.static_folders) {
-    if (!os::real_folder(folder.folder))
-      definition_.log.warn("files '" + folder.prefix + "' (" + folder.location.to_string() + "): the folder '" +
-                           folder.folder + "' does not exist; its paths return 404 until it exists");
-  }
-  if (definition_.tls) {
-    auto identity = server::tls_identity::load(*definition_.tls);
-    if (!identity) {
-      fail(identity.error());
-      return false;
-    }
-    engine_->tls(*identity);
-  }
-  const auto deadline = now() + options_.bind_timeout;
-  for (bool first = true;; first = false) {
-    const auto bound = engine_->bind(definition_.host, definition_.port);
-    if (bound) return true;
-    const std::string reason =
-        options_.bind_timeout.count() != 0 ? temporary_bind_reason(bound.error().code) : std::string();
-    if (reason.empty() || now() >= deadline) {
-      fail(bound.error());
-      return false;
-    }
-    if (first) {
-      definition_.log.warn(bound.error().to_string() + "; " + reason + "; trying again for up to " +
-                           base::duration_text(options_.bind_timeout));
-    }
-    status_reporter_.apply(scm::lifecycle_event::progress, start_hint());
-    if (stop_.token().wait_for(options_.bind_retry_delay)) return false;
-  }
-}
-
-WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
-  const auto phase = current_phase();
-  if (phase != run_phase::serving && phase != run_phase::paused) return std::nullopt;
-  const auto seconds = engine_->statistics().seconds(now(), http::request_statistics::second_of(now()) - 2);
-  return live_counters{seconds.empty() ? 0 : seconds.back().count, engine_->in_flight(), engine_->connections()};
 }
 
 /// Opens the control channel. Without it the service runs, but 'status', 'logs' and 'level' cannot query it.
@@ -41042,8 +41702,7 @@ WINSVC_INLINE void runtime::open_channel() {
   if (options_.control_channel.empty()) return;
   if (const auto opened = control_channel_->open(options_.control_channel); !opened) {
     definition_.log.info("the control channel " + options_.control_channel + " cannot be opened: " +
-                   os::system_error_message(opened.error()) + " (" + std::to_string(opened.error()) +
-                   "); 'status' and 'logs' cannot query this run");
+                         os::system_error_text(opened.error()) + "; 'status' and 'logs' cannot query this run");
   }
 }
 
@@ -41057,45 +41716,95 @@ WINSVC_INLINE void runtime::start_workers() {
 
 WINSVC_INLINE void runtime::start_settings_watcher() {
   if (!definition_.reload_on_change) return;
-  const auto sources = definition_.settings.sources();
-  const std::string path = sources.path;
-  const auto warn = [this, path](const std::string& reason) {
-    definition_.log.warn("changes of " + path + " are not detected" + reason + "; use 'reload' to apply them");
-  };
-  settings_watcher::callbacks callbacks;
-  callbacks.reload = [this, path] {
-    definition_.log.info(path + " has changed");
+  settings_watcher_ = watch_settings_file(definition_, [this] {
     return control({static_cast<std::uint32_t>(scm::control::param_change), 0, 0, {}, {}}) == 0;
-  };
-  callbacks.watch_lost = [warn] { warn(" any more"); };
-  settings_watcher_ = std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks),
-                                                         *definition_.time);
-  if (const auto watching = settings_watcher_->start(); !watching)
-    warn(": " + os::system_error_message(watching.error()) + " (" + std::to_string(watching.error()) + ")");
+  });
 }
+
+// -- serve --
 
 /// Runs control tasks one after the other until a stop is requested.
 WINSVC_INLINE void runtime::serve() {
-  control_task_runner tasks(definition_, status_reporter_, hooks_, *engine_, options_.on_event,
-                            [this] { return stop_hint(); });
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    wakeup_.wait(lock, [this] { return is_stopping() || !tasks_.empty(); });
-    if (is_stopping()) return;
-    control_task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    lock.unlock();
-    tasks.run_task(task);
+  control_task_runner runner(definition_, status_reporter_, hooks_, *engine_, options_.on_event,
+                             [this] { return stop_hint(); });
+  while (auto task = tasks_.wait([this] { return is_stopping(); })) runner.run_task(*task);
+}
+
+// -- stop --
+
+WINSVC_INLINE void runtime::stop() {
+  // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
+  if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint())) report_progress();
+  if (engine_) {
+    settings_watcher_.reset();
+    log_stop_reason();
+    tasks_.refuse_all(base::win32_error::service_cannot_accept_control);  // none follows: the state is STOP_PENDING
+    drain();
+  }
+  run_stop_hooks();
+  if (control_channel_) control_channel_->close();
+  definition_.stopping.set({});
+}
+
+WINSVC_INLINE void runtime::log_stop_reason() {
+  const std::lock_guard lock(mutex_);
+  const std::string reason = control_channel_ && !failure_ ? control_channel_->recent_stop_reason() : std::string();
+  // The operator's reason is logged at any log level.
+  if (!reason.empty()) given_reason_ = reason;
+  if (!reason.empty()) definition_.log.warn("stopping: " + stop_reason_ + ": " + reason);
+  else if (!stop_reason_.empty()) definition_.log.info("stopping: " + stop_reason_);
+}
+
+WINSVC_INLINE void runtime::drain() {
+  if (workers_) workers_->request_stop();
+  {
+    const std::lock_guard lock(mutex_);
+    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); });
+  }
+  for (auto& sentence : drainer_->run()) {
+    has_stuck_thread_ = true;
+    record_incomplete_stop(std::move(sentence));
   }
 }
+
+WINSVC_INLINE void runtime::run_stop_hooks() {
+  if (!has_stuck_thread_) return lifecycle_hooks_.stop([this] { return limits_.next_step(); });
+  if (!lifecycle_hooks_.is_empty())  // they would destroy what a hook, handler or worker still uses
+    definition_.log.error("the stop hooks were not run: a hook, handler or worker did not return");
+}
+
+WINSVC_INLINE run_result runtime::make_result() {
+  run_result result;
+  {
+    const std::lock_guard lock(mutex_);
+    result.failure = failure_;
+    result.stop_reason = given_reason_;
+  }
+  const auto incomplete = [this](std::string reason) {
+    return error{base::win32_error::timeout, "stop", definition_.spec.name, std::move(reason), {}};
+  };
+  if (result.failure) result.exit = scm::failure_status(result.failure->code);
+  else if (!incomplete_stop_.empty()) result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
+  result.has_stuck_thread = has_stuck_thread_;
+  definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
+  definition_.log.flush();
+  if (definition_.is_flush_overdue()) {  // the sink may never complete
+    result.has_stuck_thread = true;
+    if (!result.failure && !result.incomplete_stop)
+      result.incomplete_stop = incomplete("a log sink did not write its last lines in time");
+  }
+  return result;
+}
+
+// -- failures --
 
 /// No other hook can run on the thread of a hook that hangs, so the service ends and reports the hook.
 WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) {
   has_stuck_thread_ = true;
   if (stop_.token().stop_requested()) {
-    const bool out_of_time = now() >= total_deadline_.load();
-    return record_incomplete_stop(hook + (out_of_time ? " did not finish before the shutdown time limit"
-                                                      : " made no progress for " + base::duration_text(stop_limit_)));
+    return record_incomplete_stop(hook + (limits_.is_expired()
+                                              ? " did not finish before the shutdown time limit"
+                                              : " made no progress for " + base::duration_text(limits_.step_limit())));
   }
   fail({base::win32_error::service_request_timeout, operation, definition_.spec.name,
         hook + " made no progress for " + base::duration_text(limit),
@@ -41107,80 +41816,6 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
 WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) {
   definition_.log.error("stopping: " + reason);
   incomplete_stop_.push_back(std::move(reason));
-}
-
-WINSVC_INLINE void runtime::drain() {
-  settings_watcher_.reset();
-  std::deque<control_task> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    const std::string reason = control_channel_ && !failure_ ? control_channel_->recent_stop_reason() : std::string();
-    // The operator's reason is logged at any log level.
-    if (!reason.empty()) given_reason_ = reason;
-    if (!reason.empty()) definition_.log.warn("stopping: " + stop_reason_ + ": " + reason);
-    else if (!stop_reason_.empty()) definition_.log.info("stopping: " + stop_reason_);
-    tasks.swap(tasks_);
-  }
-  for (auto& task : tasks) {
-    if (task.result) task.result->set(base::win32_error::service_cannot_accept_control);
-  }
-  if (workers_) workers_->request_stop();
-  const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
-  milliseconds limit{0};
-  {
-    const std::lock_guard lock(mutex_);
-    draining_ = true;
-    limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
-  }
-  const auto start_time = now();
-  const auto drained = engine_->drain(limit, progress);
-  progress();
-  if (drained.completed != 0 || drained.aborted != 0) {
-    std::string summary =
-        "drained " + std::to_string(drained.completed) + ", aborted " + std::to_string(drained.aborted);
-    for (const auto& request : drained.aborted_requests)
-      summary += (&request == &drained.aborted_requests.front() ? ": " : ", ") + request;
-    definition_.log.info(summary);
-  }
-  if (drained.stuck_threads != 0) {
-    has_stuck_thread_ = true;
-    engine_->abandon_threads();
-    record_incomplete_stop(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                           base::duration_text(elapsed_of(limit, start_time)));
-  }
-
-  if (workers_) join_workers(start_time, limit);
-}
-
-/// A worker has until the deadline of the drain, and at least one second after the drain.
-WINSVC_INLINE void runtime::join_workers(time_point start_time, milliseconds limit) {
-  const auto deadline =
-      (std::min)((std::max)(start_time + limit, now() + std::chrono::seconds(1)), total_deadline_.load());
-  const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
-  for (const auto& name : workers_->join(deadline, progress)) {
-    has_stuck_thread_ = true;
-    record_incomplete_stop("worker '" + name + "' did not return within " +
-                           base::duration_text(elapsed_of(limit, start_time)));
-  }
-}
-
-WINSVC_INLINE void runtime::run_stop_hooks() {
-  if (has_stuck_thread_) {  // they would destroy what a hook, handler or worker still uses
-    if (!cleanups_.empty())
-      definition_.log.error("the stop hooks were not run: a hook, handler or worker did not return");
-    return;
-  }
-  hooks_.set_progress_context("stopping", [this] { return stop_hint(); });
-  for (; !cleanups_.empty() && !has_stuck_thread_; cleanups_.pop_back()) {
-    const api::named_hook& hook = cleanups_.back();
-    const hook_result result =
-        hooks_.run_hook("stop", hook, (std::min)(stop_limit_.load(), time_until(total_deadline_)));
-    // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
-    if (result.outcome == hook_result::threw)
-      definition_.log.error("stopping: " + hook.description() + " threw: " + result.message);
-    if (result.outcome == hook_result::timed_out) return;
-    status_reporter_.apply(scm::lifecycle_event::progress, stop_hint());
-  }
 }
 
 }  // namespace detail::host
@@ -41588,6 +42223,426 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
 #endif  // WINSVC_BODIES_HOST
 
 // =====================================================================================================================
+// host/control_forwarder.hpp
+// =====================================================================================================================
+
+// Control forwarder: passes the controls of the SCM to the runtime while it exists. A stop that arrives before is not
+// lost: the runtime receives it when it is attached.
+//
+//   control_forwarder controls;                    // before the control handler is registered
+//   controls.attach(runtime);
+//   const scope_exit detach([&] { controls.detach(); });
+//
+//   state          | control other than stop     | stop              | attach                | detach
+//   no runtime     | code of START_PENDING       | remembered        | attached, gets it     | -
+//   attached       | runtime::control            | runtime::control  | -                     | no runtime, when no
+//                  |                             |                   |                       | control is running
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+class control_forwarder {
+ public:
+  /// Handles a control. Returns the code for the SCM. Safe to call from any thread.
+  std::uint32_t control(const scm::control_event& event);
+  /// From now on, `target` receives the controls, first a stop that arrived before.
+  void attach(runtime& target);
+  /// Waits until no control uses the runtime. No control uses it afterwards.
+  void detach();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable control_finished_;
+  int active_controls_ = 0;                     // under mutex_: controls that the runtime is handling
+  runtime* runtime_ = nullptr;                  // under mutex_
+  std::function<void(runtime&)> pending_stop_;  // under mutex_: a stop that arrived before the runtime existed
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event& event) {
+  runtime* running = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    running = runtime_;
+    if (!running) {  // the app has not run yet, or the service has ended
+      const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
+      if (decision.action == scm::control_action::stop)
+        pending_stop_ = [event](runtime& target) { static_cast<void>(target.control(event)); };
+      return decision.return_code;
+    }
+    ++active_controls_;
+  }
+  const std::uint32_t code = running->control(event);
+  const std::lock_guard lock(mutex_);
+  --active_controls_;
+  control_finished_.notify_all();
+  return code;
+}
+
+WINSVC_INLINE void control_forwarder::attach(runtime& target) {
+  const std::lock_guard lock(mutex_);
+  runtime_ = &target;
+  if (pending_stop_) pending_stop_(target);
+}
+
+WINSVC_INLINE void control_forwarder::detach() {
+  std::unique_lock lock(mutex_);
+  runtime_ = nullptr;
+  control_finished_.wait(lock, [this] { return active_controls_ == 0; });
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// host/state_file.hpp
+// =====================================================================================================================
+
+// State file: writes state.json in the data folder, which `start`, `status` and `why` read. It also has the failure of
+// the previous run, which may have ended without a message.
+//
+//   state_file file(clock::system());
+//   file.open(data_folder);                    // reads the previous run, starts the recording of activities
+//   file.write_running("http://127.0.0.1:8080");
+//   file.write_end(result.failure_text(), result.stop_reason);
+//
+// An error is ignored: the verbs only print less then. scm/saved_state.hpp has the content, os/activity.hpp the file
+// with the activities.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// One thread at a time may use it.
+class state_file {
+ public:
+  explicit state_file(const clock& time) : time_(time), started_at_(time.now()) {}
+
+  /// Sets the folder. An empty folder means that nothing is written.
+  void set_folder(std::string data_folder) { folder_ = std::move(data_folder); }
+  /// Reads the failure of the previous run, starts to record activities, and replaces the state of the previous run.
+  void open();
+
+  /// The service has reported or will report RUNNING on this address.
+  void write_running(std::string url);
+  /// The end of the run. `failure` is empty after a complete stop, which also ends the memory of the previous failure.
+  void write_end(const std::string& failure, const std::string& stop_reason);
+  /// The process is about to end: a crash, or an exit. Called on the thread that reports it.
+  void write_failure(const std::string& failure);
+
+ private:
+  void write(scm::saved_state saved);
+
+  const clock& time_;
+  const clock::time_point started_at_;
+  std::string folder_;
+  std::string previous_failure_;  // the last failure of an earlier run
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void state_file::open() {
+  if (folder_.empty()) return;
+  const std::string path = os::path_join(folder_, "activity");
+  const auto activities = os::read_activities(os::read_file(path).value_or(std::string()));
+  if (const auto content = os::read_file(os::path_join(folder_, "state.json"))) {
+    if (const auto saved = scm::parse_saved_state(*content))
+      previous_failure_ = scm::last_failure(*saved, base::join(activities, ", "));
+  }
+  static_cast<void>(os::open_activity_file(path));  // without it, a failure does not name what was running
+  scm::saved_state first;
+  first.running = true;
+  write(std::move(first));  // the state of an earlier run is not valid any more, except its failure
+}
+
+WINSVC_INLINE void state_file::write_running(std::string url) {
+  scm::saved_state saved;
+  saved.url = std::move(url);
+  saved.running = true;
+  const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(time_.now() - started_at_);
+  saved.since = iso_time(time_.system_now());
+  saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
+  write(std::move(saved));
+}
+
+WINSVC_INLINE void state_file::write_end(const std::string& failure, const std::string& stop_reason) {
+  scm::saved_state saved;
+  saved.failure = failure;
+  saved.stop_reason = stop_reason;
+  if (failure.empty()) previous_failure_.clear();
+  write(std::move(saved));
+}
+
+WINSVC_INLINE void state_file::write_failure(const std::string& failure) {
+  scm::saved_state saved;
+  saved.failure = failure;
+  write(std::move(saved));
+}
+
+WINSVC_INLINE void state_file::write(scm::saved_state saved) {
+  if (folder_.empty()) return;
+  saved.pid = os::process_id();
+  saved.previous_failure = previous_failure_;
+  if (!saved.failure.empty() || !saved.stop_reason.empty()) saved.written_at = iso_time(time_.system_now());
+  static_cast<void>(os::replace_file(os::path_join(folder_, "state.json"), scm::format_saved_state(saved)));
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// host/service_log.hpp
+// =====================================================================================================================
+
+// Service log: the log file of a service under the SCM. It is open before the app runs, so that the log has the app's
+// first lines and exceptions. The event log reports a file that cannot be written.
+//
+//   service_log log(report_degraded, time);
+//   log.open(definition, data_folder, name, initial_log_format(definition));
+//   log.folder();                        // where minidumps go
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+class service_log {
+ public:
+  /// `report` receives a sentence for the event log when the log begins to have a problem, on any thread.
+  service_log(std::function<void(const std::string&)> report, const clock& time)
+      : report_(std::move(report)), time_(time) {}
+
+  /// Opens the log in `data_folder` and adds it to the definition. `service_name` comes from the SCM: the app has not
+  /// run yet. Nothing is rotated or deleted before set_options().
+  void open(service_definition& definition, const std::string& data_folder, const std::string& service_name,
+            log_format format);
+  /// Reports that there is no file, for example because the data folder is unknown. `code` is the system's code.
+  void report_error(std::uint32_t code) const {
+    report_("the log file cannot be written: " + os::system_error_text(code));
+  }
+  /// Sets the app's options.
+  void set_options(const log_file_options& options) {
+    if (file_) file_->options(options);
+  }
+  /// The folder of the log; empty if there is none.
+  [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
+
+ private:
+  const std::function<void(const std::string&)> report_;
+  const clock& time_;
+  std::string folder_;
+  std::shared_ptr<log::rotating_file_sink> file_;
+  // Begin of the current failure. The log's thread writes it and `status` reads it; relaxed would do, because the value
+  // orders no other data.
+  std::atomic<clock::system_time> failed_at_{};
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void service_log::open(service_definition& definition, const std::string& data_folder,
+                                     const std::string& service_name, log_format format) {
+  std::uint32_t code = 0;
+  const std::string logs = os::path_join(data_folder, "logs");
+  if (const auto created = os::make_folders(logs); !created) code = created.error();
+  else folder_ = logs;
+  file_ = std::make_shared<log::rotating_file_sink>(log::log_path(data_folder, service_name),
+                                                    log::startup_log_options(format));
+  if (file_->is_alternate())
+    report_("another process writes to " + file_->requested_name() + "; this process writes to " +
+            file_->current_name());
+  file_->on_write_error([this](std::uint32_t error) {
+    failed_at_ = time_.system_now();
+    report_error(error);
+  });
+  if (file_->last_error() != 0) failed_at_ = time_.system_now();
+  definition.log_failure = [file = file_, since = &failed_at_]() -> std::optional<log_file_failure> {
+    const std::uint32_t error = file->last_error();
+    if (error == 0) return std::nullopt;
+    return log_file_failure{os::system_error_text(error), file->lost_count(), since->load()};
+  };
+  if (code == 0) code = file_->last_error();
+  log::async_sink::async_sink_options options;
+  options.utc_offset = &os::utc_offset;
+  auto queue = std::make_shared<log::async_sink>(std::move(options));
+  queue->add_sink(file_);
+  definition.log.add_sink(queue);
+  definition.async_sinks.push_back(std::move(queue));
+  if (code != 0) report_error(code);
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// host/crash_reporter.hpp
+// =====================================================================================================================
+
+// Crash reporter: reports a crash of the process, and an exit() of the app, in the state file, the event log and the
+// log, with the activities that were running.
+//
+//   const crash_reporter crashes(name, log, logs_folder, state, report_crash);   // while it exists
+//
+// os/crash.hpp handles the crash and writes the minidump; os/exit_watch.hpp detects the exit.
+
+#include <functional>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+class crash_reporter {
+ public:
+  /// `folder` receives the minidumps; empty: no dump is written. `report` writes a sentence to the event log. It may be
+  /// called on any thread, and in a process that has crashed.
+  crash_reporter(std::string name, logger& log, std::string folder, state_file& state,
+                 std::function<void(const std::string&)> report)
+      : name_(std::move(name)),
+        log_(log),
+        folder_(std::move(folder)),
+        state_(state),
+        report_(std::move(report)),
+        handler_(handler_options()),
+        exit_watch_([this](int code) { on_exit(code); }) {}
+  crash_reporter(const crash_reporter&) = delete;
+  crash_reporter& operator=(const crash_reporter&) = delete;
+
+ private:
+  os::crash_handler::crash_handler_options handler_options();
+  void on_crash(const os::crash_report& report);
+  void on_dump(const os::crash_report& report);
+  void on_exit(int code);
+
+  const std::string name_;
+  logger& log_;
+  const std::string folder_;
+  state_file& state_;
+  const std::function<void(const std::string&)> report_;
+  std::string sentence_;  // used by the report thread only
+  const os::crash_handler handler_;
+  const os::exit_watch exit_watch_;
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE os::crash_handler::crash_handler_options crash_reporter::handler_options() {
+  os::crash_handler::crash_handler_options options;
+  options.folder = folder_;
+  options.name = scm::folder_name(name_);
+  options.on_crash = [this](const os::crash_report& report) { on_crash(report); };
+  options.on_dump = [this](const os::crash_report& report) { on_dump(report); };
+  return options;
+}
+
+/// Reports in the event log, the state file and the log, in this order: the thread that crashed may hold any lock, so
+/// each step may block.
+WINSVC_INLINE void crash_reporter::on_crash(const os::crash_report& report) {
+  const std::string running = os::running_activities();
+  sentence_ = "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
+  report_(name_ + ' ' + sentence_);
+  state_.write_failure(sentence_);
+  log_.error(sentence_);
+  log_.flush();
+}
+
+/// Adds the path of the minidump, or the reason of a failed dump, to the state file and the log.
+WINSVC_INLINE void crash_reporter::on_dump(const os::crash_report& report) {
+  const bool is_written = !report.dump.empty();
+  const std::string reason = os::system_error_text(report.dump_error);
+  state_.write_failure(sentence_ + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
+  if (is_written) log_.info("wrote the minidump " + report.dump);
+  else log_.error("the minidump cannot be written to '" + folder_ + "': " + reason);
+  log_.flush();
+}
+
+/// Code of the app ended the process. The state file is first, because the process may have little time.
+WINSVC_INLINE void crash_reporter::on_exit(int code) {
+  const std::string running = os::running_activities();
+  const std::string sentence = "the process called exit(" + std::to_string(code) + ")" +
+                               (running.empty() ? std::string() : " while running " + running) +
+                               "; use svc.stop() or svc.fail() to end the service";
+  state_.write_failure(sentence);
+  report_(name_ + ": " + sentence);
+  log_.error(sentence);
+  log_.flush();
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
 // host/service_host.hpp
 // =====================================================================================================================
 
@@ -41598,11 +42653,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
 // Source: "Writing a Service Program's main Function" and "Service State Transitions" in the Win32 documentation. The
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 
-#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <cstdlib>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -41648,22 +42699,31 @@ class service_host {
   /// Wait hint until the app has run and its start limit is known.
   static constexpr std::chrono::milliseconds start_hint{30'000};
 
+  /// The objects of a run, which a thread that does not return may use until the process ends. They are destroyed in
+  /// the reverse order.
+  struct run_objects {
+    std::unique_ptr<service_definition> definition;
+    std::unique_ptr<crash_reporter> crashes;  // null in tests
+    std::shared_ptr<void> app;
+    std::unique_ptr<service> svc;  // handlers and hooks may have captured it by reference
+    std::unique_ptr<runtime> running;
+  };
+
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
-  void open_log(service_definition& definition, log_format format);
-  void report_log_error(std::uint32_t code);
-  void on_crash(logger& log, const os::crash_report& report);
-  void on_dump(logger& log, const os::crash_report& report);
-  void write_state_file(scm::saved_state saved);
-  void write_failure(const std::string& failure) {
-    scm::saved_state saved;
-    saved.failure = failure;
-    write_state_file(std::move(saved));
-  }
-  void open_activities();
-  void on_exit(logger& log, int code);
+  run_result serve(run_objects& objects, const std::vector<std::string>& arguments);
+
   void apply_environment();
-  std::uint32_t control(const scm::control_event& event);
+  void make_definition(run_objects& objects);
+  void open_log(service_definition& definition);
+  std::vector<error> run_app(run_objects& objects);
+  void attach_log_sinks(service_definition& definition);
+  std::vector<error> settings_errors(service_definition& definition) const;
+  void apply_launch_options(service_definition& definition);
+  run_options make_run_options(const service_definition& definition, const std::vector<std::string>& arguments);
+
+  run_result report_start_failure(service_definition& definition, std::vector<error> errors);
+  void report_end();
   void report_event(scm::service_event event, std::string_view text) {
     dependencies_.report_event(name_, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
   }
@@ -41671,22 +42731,14 @@ class service_host {
   api::app_factory app_;
   scm::launch_options launch_options_;
   service_host_dependencies dependencies_;
-  const clock::time_point started_at_ = dependencies_.time->now();
   std::string name_;
-  std::string previous_failure_;  // the last failure of an earlier run
-  std::string state_file_;        // empty: no state is saved
-  std::string data_folder_;
-  std::string log_folder_;  // empty: no dump is written
-  std::string crash_sentence_;  // used by the report thread only
-  std::shared_ptr<log::rotating_file_sink> log_file_;
-  std::atomic<clock::system_time> log_failed_at_{};  // begin of the current failure; a value that orders nothing else
+  std::string data_folder_;  // empty: there is none
+  state_file state_{*dependencies_.time};
+  service_log log_{[this](const std::string& sentence) { report_event(scm::service_event::degraded, sentence); },
+                   *dependencies_.time};
   status_reporter report_{
       [this](const scm::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
-  std::mutex mutex_;
-  std::condition_variable control_finished_;
-  int active_controls_ = 0;                     // under mutex_: controls that the runtime is handling
-  runtime* runtime_ = nullptr;                  // under mutex_
-  std::function<void(runtime&)> pending_stop_;  // under mutex_: a stop that arrived before the runtime existed
+  control_forwarder controls_;
   run_result result_;
 };
 
@@ -41730,8 +42782,8 @@ WINSVC_INLINE int service_host::run() {
 WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
   const os::reserved_stack stack;  // of the thread that the dispatcher created
   name_ = arguments.empty() ? std::string() : arguments[0];
-  const auto code =
-      dependencies_.dispatcher.register_handler(name_, [this](const scm::control_event& e) { return control(e); });
+  const auto code = dependencies_.dispatcher.register_handler(
+      name_, [this](const scm::control_event& event) { return controls_.control(event); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
     report_event(scm::service_event::failed, base::error_with_explanation(code, "register the control handler of",
                                                                              name_, os::system_error_message(code))
@@ -41746,19 +42798,8 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   } catch (...) {
     result_.failure = error{scm::win32_error::exception_in_service, "run", name_, base::exception_message(), {}};
   }
-  if (result_.failure) {
-    result_.exit = scm::failure_status(result_.failure->code);
-    report_event(scm::service_event::failed, result_.failure_text());
-  } else if (result_.incomplete_stop) {
-    report_event(scm::service_event::stop_incomplete, result_.failure_text());
-  } else {
-    report_event(scm::service_event::stopped, name_ + " stopped");
-  }
-  scm::saved_state last;
-  last.failure = result_.failure_text();
-  last.stop_reason = result_.stop_reason;
-  if (last.failure.empty()) previous_failure_.clear();  // this run ended well
-  write_state_file(std::move(last));
+  if (result_.failure) result_.exit = scm::failure_status(result_.failure->code);
+  report_end();
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
   if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
@@ -41767,110 +42808,50 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   }
 }
 
-/// Saves the state for `start` and `status`. An error is ignored: `start` only prints less then.
-WINSVC_INLINE void service_host::write_state_file(scm::saved_state saved) {
-  if (state_file_.empty()) return;
-  saved.pid = os::process_id();
-  saved.previous_failure = previous_failure_;
-  if (!saved.failure.empty() || !saved.stop_reason.empty())
-    saved.written_at = iso_time(dependencies_.time->system_now());
-  if (!saved.url.empty()) {
-    const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(dependencies_.time->now() - started_at_);
-    saved.since = iso_time(dependencies_.time->system_now());
-    saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
+/// Reports the end of the run in the event log and the state file. Afterwards, only STOPPED is reported.
+WINSVC_INLINE void service_host::report_end() {
+  const std::string failure = result_.failure_text();
+  if (result_.failure) report_event(scm::service_event::failed, failure);
+  else if (result_.incomplete_stop) report_event(scm::service_event::stop_incomplete, failure);
+  else report_event(scm::service_event::stopped, name_ + " stopped");
+  state_.write_end(failure, result_.stop_reason);
+}
+
+WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
+  run_objects objects;
+  const scope_exit close_activities([] { os::close_activity_file(); });
+  run_result result = serve(objects, arguments);
+  if (result.has_stuck_thread) keep_alive_until_exit(std::make_shared<run_objects>(std::move(objects)));
+  return result;
+}
+
+/// The start of a run, in its order. The runtime has the rest: serve, drain, stop.
+WINSVC_INLINE run_result service_host::serve(run_objects& objects, const std::vector<std::string>& arguments) {
+  apply_environment();
+  os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
+  make_definition(objects);
+  service_definition& definition = *objects.definition;
+  open_log(definition);  // before the app, so that its log lines and exceptions are kept
+  if (dependencies_.handle_crashes) {
+    objects.crashes = std::make_unique<crash_reporter>(
+        name_, definition.log, log_.folder(), state_,
+        [this](const std::string& sentence) { report_event(scm::service_event::crashed, sentence); });
   }
-  static_cast<void>(os::replace_file(state_file_, scm::format_saved_state(saved)));
-}
+  state_.open();
 
-/// Opens the log in the data folder of the service. The name comes from the SCM, because the app has not run yet.
-WINSVC_INLINE void service_host::open_log(service_definition& definition, log_format format) {
-  if (!dependencies_.data_folder) return;
-  std::uint32_t code = 0;
-  if (const auto folder = dependencies_.data_folder(name_)) {
-    data_folder_ = *folder;
-    const std::string logs = os::path_join(*folder, "logs");
-    if (const auto created = os::make_folders(logs); !created) code = created.error();
-    else log_folder_ = logs;
-    state_file_ = os::path_join(*folder, "state.json");
-    log_file_ =
-        std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
-    if (log_file_->is_alternate())
-      report_event(scm::service_event::degraded, "another process writes to " + log_file_->requested_name() +
-                                                     "; this process writes to " + log_file_->current_name());
-    log_file_->on_write_error([this](std::uint32_t error) {
-      log_failed_at_ = dependencies_.time->system_now();
-      report_log_error(error);
-    });
-    if (log_file_->last_error() != 0) log_failed_at_ = dependencies_.time->system_now();
-    definition.log_failure = [file = log_file_, since = &log_failed_at_]() -> std::optional<log_file_failure> {
-      const std::uint32_t error = file->last_error();
-      if (error == 0) return std::nullopt;
-      return log_file_failure{os::system_error_message(error) + " (" + std::to_string(error) + ")", file->lost_count(),
-                         since->load()};
-    };
-    if (code == 0) code = log_file_->last_error();
-    log::async_sink::async_sink_options options;
-    options.utc_offset = &os::utc_offset;
-    auto queue = std::make_shared<log::async_sink>(std::move(options));
-    queue->add_sink(log_file_);
-    definition.log.add_sink(queue);
-    definition.async_sinks.push_back(std::move(queue));
-  } else {
-    code = folder.error();
+  std::vector<error> errors = run_app(objects);
+  if (errors.empty()) {
+    log_.set_options(definition.log_file);
+    attach_log_sinks(definition);
+    errors = settings_errors(definition);
   }
-  if (code != 0) report_log_error(code);
-}
+  if (!errors.empty()) return report_start_failure(definition, std::move(errors));
+  apply_launch_options(definition);
 
-/// Reports to the event log that the log file cannot be written.
-WINSVC_INLINE void service_host::report_log_error(std::uint32_t code) {
-  report_event(scm::service_event::degraded,
-               "the log file cannot be written: " + os::system_error_message(code) + " (" + std::to_string(code) + ")");
-}
-
-/// Reports a crash in the event log, the state file and the log, in this order: the thread may hold any lock, so each
-/// step may block.
-WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& report) {
-  const std::string running = os::running_activities();
-  crash_sentence_ = "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
-  report_event(scm::service_event::crashed, name_ + ' ' + crash_sentence_);
-  write_failure(crash_sentence_);
-  log.error(crash_sentence_);
-  log.flush();
-}
-
-/// Adds the path of the minidump, or the reason of a failed dump, to the state file and the log.
-WINSVC_INLINE void service_host::on_dump(logger& log, const os::crash_report& report) {
-  const bool is_written = !report.dump.empty();
-  const std::string reason =
-      os::system_error_message(report.dump_error) + " (" + std::to_string(report.dump_error) + ")";
-  write_failure(crash_sentence_ + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
-  if (is_written) log.info("wrote the minidump " + report.dump);
-  else log.error("the minidump cannot be written to '" + log_folder_ + "': " + reason);
-  log.flush();
-}
-
-/// Reads the failure of the previous run, which may have ended without a message, and starts recording activities.
-WINSVC_INLINE void service_host::open_activities() {
-  if (state_file_.empty()) return;
-  const std::string path = os::path_join(data_folder_, "activity");
-  const auto activities = os::read_activities(os::read_file(path).value_or(std::string()));
-  if (const auto content = os::read_file(state_file_)) {
-    if (const auto saved = scm::parse_saved_state(*content))
-      previous_failure_ = scm::last_failure(*saved, base::join(activities, ", "));
-  }
-  static_cast<void>(os::open_activity_file(path));  // without it, a failure does not name what was running
-}
-
-/// Reports that code of the app ended the process, in the state file first.
-WINSVC_INLINE void service_host::on_exit(logger& log, int code) {
-  const std::string running = os::running_activities();
-  const std::string sentence = "the process called exit(" + std::to_string(code) + ")" +
-                               (running.empty() ? std::string() : " while running " + running) +
-                               "; use svc.stop() or svc.fail() to end the service";
-  write_failure(sentence);
-  report_event(scm::service_event::crashed, name_ + ": " + sentence);
-  log.error(sentence);
-  log.flush();
+  objects.running = std::make_unique<runtime>(definition, report_, make_run_options(definition, arguments));
+  const scope_exit detach([this] { controls_.detach(); });
+  controls_.attach(*objects.running);
+  return objects.running->run();
 }
 
 /// Sets the variables of `install --env`. Windows sets them before the start; Wine does not.
@@ -41885,99 +42866,78 @@ WINSVC_INLINE void service_host::apply_environment() {
   }
 }
 
-WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
-  apply_environment();
-  os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
+WINSVC_INLINE void service_host::make_definition(run_objects& objects) {
+  objects.definition = std::make_unique<service_definition>();
+  objects.definition->time = dependencies_.time;
+  objects.definition->spec.name = name_;
+  objects.definition->instance = launch_options_.instance;
+  load_setting_sources(*objects.definition, launch_options_, os::executable_path());
+  objects.svc = std::make_unique<service>(*objects.definition);
+}
 
-  auto definition = std::make_unique<service_definition>();
-  definition->time = dependencies_.time;
-  definition->spec.name = name_;
-  definition->instance = launch_options_.instance;
-  load_setting_sources(*definition, launch_options_, os::executable_path());
-  // Before the app, so that its log lines and exceptions are kept.
-  open_log(*definition, initial_log_format(*definition));
-  definition->log.add_sink(definition->recent_entries);
-  definition->data_folder = data_folder_;
-  std::shared_ptr<os::crash_handler> crash_handler;
-  if (dependencies_.handle_crashes) {
-    os::crash_handler::crash_handler_options options;
-    options.folder = log_folder_;
-    options.name = scm::folder_name(name_);
-    options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
-    options.on_dump = [this, &log = definition->log](const os::crash_report& report) { on_dump(log, report); };
-    crash_handler = std::make_shared<os::crash_handler>(std::move(options));
+/// Opens the log in the data folder of the service. The name comes from the SCM, because the app has not run yet.
+WINSVC_INLINE void service_host::open_log(service_definition& definition) {
+  os::sys_result<std::string> folder = std::string();
+  if (dependencies_.data_folder) folder = dependencies_.data_folder(name_);
+  if (!folder) log_.report_error(folder.error());
+  if (folder && !folder->empty()) {
+    data_folder_ = *folder;
+    state_.set_folder(data_folder_);
+    log_.open(definition, data_folder_, name_, initial_log_format(definition));
   }
-  open_activities();
-  const scope_exit close_activities([] { os::close_activity_file(); });
-  scm::saved_state first;
-  first.running = true;
-  write_state_file(first);  // the state of an earlier run is not valid any more, except its failure
-  std::shared_ptr<os::exit_watch> exit_watch;
-  if (dependencies_.handle_crashes)
-    exit_watch = std::make_shared<os::exit_watch>([this, &log = definition->log](int code) { on_exit(log, code); });
+  definition.log.add_sink(definition.recent_entries);
+  definition.data_folder = data_folder_;
+}
 
-  std::shared_ptr<void> app;
-  auto svc = std::make_unique<service>(*definition);  // handlers and hooks may have captured it by reference
-  // A thread that still runs user code needs these objects until the process ends.
-  const auto keep_objects = [&] {
-    keep_alive_until_exit(std::move(svc));
-    keep_alive_until_exit(std::move(definition));
-    keep_alive_until_exit(std::move(app));
-    keep_alive_until_exit(std::move(crash_handler));
-    keep_alive_until_exit(std::move(exit_watch));
-  };
-  const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
-    run_result result;
-    result.failure = std::move(error);
-    result.more_failures = std::move(others);
-    const std::string text = result.failure_text();
-    for (const auto line : base::split(text, '\n')) definition->log.error(std::string(line));
-    definition->log.flush();
-    result.has_stuck_thread = definition->is_flush_overdue();
-    if (result.has_stuck_thread) keep_objects();
-    return result;
-  };
+WINSVC_INLINE std::vector<error> service_host::run_app(run_objects& objects) {
   try {
     const os::activity running("the app function");
-    app = app_(*svc);
-    declare_builtin_settings(*definition);
+    objects.app = app_(*objects.svc);
+    declare_builtin_settings(*objects.definition);
+    return {};
   } catch (...) {
-    return fail({scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}});
+    return {error{scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}}};
   }
-  if (log_file_) log_file_->options(definition->log_file);
-  if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
+}
+
+WINSVC_INLINE void service_host::attach_log_sinks(service_definition& definition) {
+  if (definition.event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
     const auto report = [notify = dependencies_.report_event, name = name_](scm::service_event event,
                                                                             std::string_view text) {
       notify(name, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
     };
-    definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
+    definition.log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition.event_log_level, report));
   }
-  definition->attach_log_sinks();
-  if (auto errors = definition->settings.errors(); !errors.empty()) {
-    for (auto& error : errors) {
-      if (error.origin != winsvc::error::source::command_line) continue;
-      error.origin = winsvc::error::source::system;  // the installed command line, which is data here
-      error.code = base::win32_error::invalid_data;
-      error.hint += (error.hint.empty() ? "" : "; ") +
-                    std::string("use 'update --unset NAME' to remove it from the installed service");
-    }
-    winsvc::error first_error = std::move(errors.front());
-    errors.erase(errors.begin());
-    return fail(std::move(first_error), std::move(errors));
-  }
-  definition->spec.name = name_;
-  if (launch_options_.priority && !os::set_process_priority(*launch_options_.priority))
-    definition->log.warn("the priority " + std::string(name(*launch_options_.priority)) + " cannot be set");
-  if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;
+  definition.attach_log_sinks();
+}
 
+/// The errors of the settings. Those of the installed command line are errors of the system: it is data here.
+WINSVC_INLINE std::vector<error> service_host::settings_errors(service_definition& definition) const {
+  std::vector<error> errors = definition.settings.errors();
+  for (auto& error : errors) {
+    if (error.origin != winsvc::error::source::command_line) continue;
+    error.origin = winsvc::error::source::system;
+    error.code = base::win32_error::invalid_data;
+    error.hint += (error.hint.empty() ? "" : "; ") +
+                  std::string("use 'update --unset NAME' to remove it from the installed service");
+  }
+  return errors;
+}
+
+WINSVC_INLINE void service_host::apply_launch_options(service_definition& definition) {
+  definition.spec.name = name_;  // the app has set its own; the SCM knows the service by this name
+  if (launch_options_.priority && !os::set_process_priority(*launch_options_.priority))
+    definition.log.warn("the priority " + std::string(name(*launch_options_.priority)) + " cannot be set");
+  if (launch_options_.preshutdown) definition.spec.preshutdown = launch_options_.preshutdown;
+}
+
+WINSVC_INLINE run_options service_host::make_run_options(const service_definition& definition,
+                                                         const std::vector<std::string>& arguments) {
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
-  options.bind_timeout = definition->bind_timeout;
+  options.bind_timeout = definition.bind_timeout;
   options.on_listening = [this](const os::endpoint& address) {
-    scm::saved_state listening;
-    listening.url = address.url();
-    listening.running = true;
-    write_state_file(std::move(listening));
+    state_.write_running(address.url());
     if (dependencies_.on_listening) dependencies_.on_listening(address);
   };
   options.on_running = [this](const os::endpoint& address) {
@@ -41985,44 +42945,19 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   };
   options.control_channel = os::control_channel_address(name_, data_folder_);
   options.on_event = [this](scm::service_event event, const std::string& text) { report_event(event, text); };
-
-  auto service_runtime = std::make_unique<runtime>(*definition, report_, std::move(options));
-  const scope_exit clear_runtime([this] {  // no control uses the runtime after this scope
-    std::unique_lock lock(mutex_);
-    runtime_ = nullptr;
-    control_finished_.wait(lock, [this] { return active_controls_ == 0; });
-  });
-  {
-    const std::lock_guard lock(mutex_);
-    runtime_ = service_runtime.get();
-    if (pending_stop_) pending_stop_(*runtime_);
-  }
-  const run_result result = service_runtime->run();
-  if (result.has_stuck_thread) {
-    keep_alive_until_exit(std::move(service_runtime));
-    keep_objects();
-  }
-  return result;
+  return options;
 }
 
-WINSVC_INLINE std::uint32_t service_host::control(const scm::control_event& event) {
-  runtime* running = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    running = runtime_;
-    if (!running) {  // the app has not run yet, or the service has ended
-      const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
-      if (decision.action == scm::control_action::stop)
-        pending_stop_ = [event](runtime& target) { static_cast<void>(target.control(event)); };
-      return decision.return_code;
-    }
-    ++active_controls_;
-  }
-  const std::uint32_t code = running->control(event);
-  const std::lock_guard lock(mutex_);
-  --active_controls_;
-  control_finished_.notify_all();
-  return code;
+WINSVC_INLINE run_result service_host::report_start_failure(service_definition& definition, std::vector<error> errors) {
+  run_result result;
+  result.failure = std::move(errors.front());
+  errors.erase(errors.begin());
+  result.more_failures = std::move(errors);
+  const std::string text = result.failure_text();
+  for (const auto line : base::split(text, '\n')) definition.log.error(std::string(line));
+  definition.log.flush();
+  result.has_stuck_thread = definition.is_flush_overdue();
+  return result;
 }
 
 }  // namespace detail::host
@@ -43670,10 +44605,6 @@ WINSVC_INLINE void query_folder_access(verb_context& context, manage::installati
   installed.can_modify_data_folder = has(context.defaults().data_folder, scm::modify_ace(*sid), true);
 }
 
-WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
-  return os::system_error_message(code) + " (" + std::to_string(code) + ")";
-}
-
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
 WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, const std::string& folder,
                                const std::string& sid) {
@@ -43682,16 +44613,18 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
   if (!security && !(is_data && is_not_found(security.error()))) {
-    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
-                 "; grant " + user + ' ' + access + " access manually");
+    context.warn_of_system("the permissions of '" + folder +
+                           "' cannot be read: " + os::system_error_text(security.error()) + "; grant " + user + ' ' +
+                           access + " access manually");
     return false;
   }
   const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
                            : security ? scm::data_folder_security(*security, sid)
                                       : scm::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
-    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
-                 "; grant it to " + user + " manually");
+    context.warn_of_system(access + " access to '" + folder +
+                           "' cannot be granted: " + os::system_error_text(done.error()) + "; grant it to " + user +
+                           " manually");
     return false;
   }
   return true;
@@ -43723,10 +44656,11 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_pl
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn_of_system("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
-                 context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
-                 (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
-                 " manually");
+    context.warn_of_system("the service SID cannot be read: " + os::system_error_text(sid.error()) +
+                           "; grant 'NT SERVICE\\" + context.name() + '\'' +
+                           (program ? " read access to '" + defaults.program_folder + '\'' : "") +
+                           (program && data ? " and" : "") +
+                           (data ? " modify access to '" + defaults.data_folder + '\'' : "") + " manually");
   }
   const auto open = [&](manage::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
@@ -43744,8 +44678,8 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
   const std::string before = scm::without_owner(*security), after = scm::remove_aces_of(before, sid);
   if (after == before) return;
   if (const auto done = context.scm().change_folder_security(folder, after); !done) {
-    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
-                 "; remove it manually");
+    context.warn("the access of " + sid + " to '" + folder +
+                 "' cannot be removed: " + os::system_error_text(done.error()) + "; remove it manually");
   }
 }
 
@@ -45117,8 +46051,7 @@ WINSVC_INLINE void diagnostics::check_log() {
   const auto files = os::list_files(path);
   if (files || os::is_missing(files.error()) || files.error() == base::win32_error::access_denied) return;
   add(diagnose::severity::problem, "log",
-      "the folder of the log cannot be read: " + path + ": " + os::system_error_message(files.error()) + " (" +
-          std::to_string(files.error()) + ")",
+      "the folder of the log cannot be read: " + path + ": " + os::system_error_text(files.error()),
       "remove the file or the restriction");
 }
 
@@ -45731,6 +46664,95 @@ WINSVC_INLINE api::app_factory prove_app() {
 #endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
+// diagnose/prove_machine.hpp
+// =====================================================================================================================
+
+// What the verb `prove` observes of the machine, other than its services: responses, ports, the event log, minidumps.
+//
+//   prove_machine machine;
+//   machine.get(8080, "/").status       // 200
+//
+// Tests replace its functions.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+/// A response to a request of `prove`; status 0 if there is no complete response.
+struct prove_response {
+  int status = 0;
+  std::string body;
+  std::string error;
+};
+
+struct prove_machine {
+  std::function<prove_response(std::uint16_t port, const std::string& path)> get;
+  std::function<bool(std::uint16_t port)> can_listen;
+  std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
+  std::function<std::size_t(const std::string& folder)> count_dumps;
+  std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
+  prove_machine();
+};
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_DIAGNOSE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+/// Sends one GET on a new connection to this machine and reads until the service closes it.
+WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& path) {
+  constexpr std::chrono::milliseconds limit{15'000};
+  auto socket = os::tcp_socket::connect({"127.0.0.1", port, false}, limit);
+  if (!socket) return {0, {}, "connect: error " + std::to_string(socket.error())};
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+  if (socket->send(request.data(), request.size(), limit) != os::transfer::done) return {0, {}, "the send failed"};
+  std::string text;
+  for (;;) {
+    char buffer[4096];
+    std::size_t received = 0;
+    const auto state = socket->receive(buffer, sizeof buffer, received, limit);
+    text.append(buffer, received);
+    if (state == os::transfer::done) continue;
+    if (state != os::transfer::closed) return {0, text, "the connection failed"};
+    break;
+  }
+  const auto head_end = text.find("\r\n\r\n");
+  if (head_end == std::string::npos || text.compare(0, 9, "HTTP/1.1 ") != 0) return {0, text, "no complete response"};
+  return {(text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'), text.substr(head_end + 4), {}};
+}
+
+WINSVC_INLINE prove_machine::prove_machine()
+    : get(get_once),
+      can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
+      count_dumps([](const std::string& folder) {
+        std::size_t dumps = 0;
+        if (const auto files = os::list_files(folder)) {
+          for (const auto& file : *files) dumps += file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
+        }
+        return dumps;
+      }) {}
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_DIAGNOSE
+
+// =====================================================================================================================
 // diagnose/prove.hpp
 // =====================================================================================================================
 
@@ -45755,23 +46777,6 @@ WINSVC_INLINE api::app_factory prove_app() {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::diagnose {
-
-/// A response to a request of `prove`; status 0 if there is no complete response.
-struct prove_response {
-  int status = 0;
-  std::string body;
-  std::string error;
-};
-
-/// The parts of the machine that `prove` observes, other than its services. Tests replace them.
-struct prove_machine {
-  std::function<prove_response(std::uint16_t port, const std::string& path)> get;
-  std::function<bool(std::uint16_t port)> can_listen;
-  std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
-  std::function<std::size_t(const std::string& folder)> count_dumps;
-  std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
-  prove_machine();
-};
 
 class prover {
  public:
@@ -45836,39 +46841,6 @@ class prover {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::diagnose {
-
-/// Sends one GET on a new connection to this machine and reads until the service closes it.
-WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& path) {
-  constexpr std::chrono::milliseconds limit{15'000};
-  auto socket = os::tcp_socket::connect({"127.0.0.1", port, false}, limit);
-  if (!socket) return {0, {}, "connect: error " + std::to_string(socket.error())};
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
-  if (socket->send(request.data(), request.size(), limit) != os::transfer::done) return {0, {}, "the send failed"};
-  std::string text;
-  for (;;) {
-    char buffer[4096];
-    std::size_t received = 0;
-    const auto state = socket->receive(buffer, sizeof buffer, received, limit);
-    text.append(buffer, received);
-    if (state == os::transfer::done) continue;
-    if (state != os::transfer::closed) return {0, text, "the connection failed"};
-    break;
-  }
-  const auto head_end = text.find("\r\n\r\n");
-  if (head_end == std::string::npos || text.compare(0, 9, "HTTP/1.1 ") != 0) return {0, text, "no complete response"};
-  return {(text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'), text.substr(head_end + 4), {}};
-}
-
-WINSVC_INLINE prove_machine::prove_machine()
-    : get(get_once),
-      can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
-      count_dumps([](const std::string& folder) {
-        std::size_t dumps = 0;
-        if (const auto files = os::list_files(folder)) {
-          for (const auto& file : *files) dumps += file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
-        }
-        return dumps;
-      }) {}
 
 WINSVC_INLINE void prover::prove(const char* topic, std::string claim, const std::function<outcome()>& look) {
   const auto begin = context_.time().now();

@@ -87,7 +87,9 @@
 
 // The command line: tables of verbs and options, the parser (pure).
 #include "winsvc/commandline/verbs.hpp"    // the tables of verbs and options
-#include "winsvc/commandline/command.hpp"  // parse_command: from argv to a command
+#include "winsvc/commandline/command.hpp"  // command: a parsed command line
+#include "winsvc/commandline/option_values.hpp"  // apply_option: parses the value of an option
+#include "winsvc/commandline/parse_command.hpp"  // parse_command: from argv to a command
 
 // The operating system: one seam, which tests replace.
 #include "winsvc/os/native.hpp"  // the seam and its Windows or POSIX bodies
@@ -97,6 +99,8 @@
 #include "winsvc/log/async_sink.hpp"          // async_sink: a queue in front of other sinks
 #include "winsvc/log/ring_sink.hpp"           // ring_sink: the newest log entries in memory
 #include "winsvc/log/log_query.hpp"           // log_query: selects log entries
+#include "winsvc/log/local_days.hpp"          // local_days: the first entry of each day
+#include "winsvc/log/log_files.hpp"           // names and numbers of the log files
 #include "winsvc/log/rotating_file_sink.hpp"  // rotating_file_sink: the log file
 #include "winsvc/log/console_sink.hpp"        // console_sink: the log in a terminal
 #include "winsvc/log/event_log_sink.hpp"      // event_log_sink: the log in the event log
@@ -177,11 +181,20 @@
 #include "winsvc/host/settings_watcher.hpp"        // settings_watcher: reloads a changed file
 #include "winsvc/host/control_tasks.hpp"           // control_task_runner: pause, continue, reload, events
 #include "winsvc/host/worker_pool.hpp"             // worker_pool: the worker threads of the app
+#include "winsvc/host/lifecycle_hooks.hpp"         // lifecycle_hooks: the order of start and stop hooks
+#include "winsvc/host/stop_deadlines.hpp"          // stop_deadlines: time limits of a stop
+#include "winsvc/host/run_options.hpp"             // run_options, run_result
+#include "winsvc/host/engine_setup.hpp"            // make_engine, bind_listener
+#include "winsvc/host/drain.hpp"                   // drainer: completes requests, joins workers
 #include "winsvc/host/control_channel_server.hpp"  // control_channel_server: requests of an operator
 #include "winsvc/host/runtime.hpp"                 // runtime: start, serve, drain, stop
 #include "winsvc/host/status.hpp"                  // the output of status
 #include "winsvc/host/console_keys.hpp"            // console_keys: the keys of debug
 #include "winsvc/host/console_host.hpp"            // debug: the service in a terminal
+#include "winsvc/host/control_forwarder.hpp"       // control_forwarder: controls of the SCM to the runtime
+#include "winsvc/host/state_file.hpp"              // state_file: writes state.json
+#include "winsvc/host/service_log.hpp"             // service_log: the log file under the SCM
+#include "winsvc/host/crash_reporter.hpp"          // crash_reporter: crashes and exits in log and state file
 #include "winsvc/host/service_host.hpp"            // service_host: the service under the SCM
 #include "winsvc/host/embedded_host.hpp"           // the bodies of winsvc::host
 
@@ -208,6 +221,7 @@
 #include "winsvc/diagnose/post_mortem.hpp"   // post_mortem: the data of why
 #include "winsvc/diagnose/proof.hpp"         // proof: one result of prove
 #include "winsvc/diagnose/prove_app.hpp"     // prove_app: the app of the throw-away service
+#include "winsvc/diagnose/prove_machine.hpp" // prove_machine: what prove observes
 #include "winsvc/diagnose/prove.hpp"         // prover: the checks of prove
 
 // From the command line to the verb.

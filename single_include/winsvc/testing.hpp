@@ -14,15 +14,16 @@
 //
 // Contents, lower floors first. A section uses only sections above it.
 //
-//     30  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations, also in the separate form ...
-//     44  testing/client.hpp                client: sends requests to an app in memory, without a socket.
-//    315  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    359  testing/status_rules.hpp          find_status_violations.
-//    473  testing/control_rules.hpp         find_control_violations.
-//    578  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    855  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1132  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1627  testing.hpp                       Test support for your services, on any platform.
+//     31  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations, also in the separate form ...
+//     45  testing/client.hpp                client: sends requests to an app in memory, without a socket.
+//    316  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    360  testing/status_rules.hpp          find_status_violations.
+//    474  testing/control_rules.hpp         find_control_violations.
+//    579  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    856  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1133  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1235  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1660  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -1129,6 +1130,108 @@ class simulated_scm {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// testing/service_entry.hpp
+// =====================================================================================================================
+
+// service_entry: one installed service of the simulated SCM (testing/service_database.hpp), with Windows' defaults.
+//
+//   winsvc::testing::service_entry& e = scm.services["hello"];
+//   CHECK(e.config.startup == winsvc::startup::automatic);
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+namespace testing {
+
+/// An installed service.
+struct service_entry {
+  detail::os::service_config config;
+  std::optional<std::string> password;  ///< the last password that was set; nullopt: NULL
+  std::map<std::uint32_t, detail::scm::config_level> levels;
+  std::vector<std::string> environment;
+  std::vector<std::string> dependents;  ///< running services that depend on it; until they stop, STOP fails (1051)
+  std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
+  std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< result of the service by control; default 0
+  detail::os::service_process_status process;
+  std::deque<detail::os::service_process_status> next;  ///< each query_status removes the first
+  bool marked_for_delete = false;
+  int handles = 0;  ///< open handles; add 1 to simulate an open Services window
+};
+
+namespace database {
+
+/// The number as 0x...
+inline std::string hex(std::uint32_t v) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (; v != 0 || out.empty(); v >>= 4) out.insert(out.begin(), digits[v & 15]);
+  return "0x" + out;
+}
+
+/// The words separated by blanks; "none" without words.
+inline std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : detail::base::join(l, " "); }
+
+/// The change as text, without a password.
+inline std::string text_of(const detail::os::service_config_change& s) {
+  std::string out;
+  const auto put = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+  if (s.startup) put("startup " + std::string(name(*s.startup)));
+  if (s.binary) put("binary " + *s.binary);
+  if (s.display_name) put("display name " + *s.display_name);
+  if (s.account) put("account " + *s.account);
+  if (s.account || s.password)
+    put(!s.password ? "password NULL" : s.password->empty() ? "password \"\"" : "password given");
+  if (s.dependencies) put("depends on " + list(*s.dependencies));
+  return out;
+}
+
+/// Changes what ChangeServiceConfigW changes.
+inline void apply(service_entry& e, const detail::os::service_config_change& s) {
+  // CreateServiceW and ChangeServiceConfigW cannot set delayed start; it is level 3 of ChangeServiceConfig2W.
+  if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
+  if (s.binary) e.config.binary = *s.binary;
+  if (s.display_name) e.config.display_name = *s.display_name;
+  if (s.account) {
+    e.config.account = *s.account;
+    e.password = s.password;
+  }
+  if (s.dependencies) e.config.dependencies = *s.dependencies;
+}
+
+/// The value of a level, or the default of Windows if it was not set.
+inline std::optional<detail::scm::config_level> level_of(const service_entry& e, std::uint32_t level) {
+  if (const auto found = e.levels.find(level); found != e.levels.end()) return found->second;
+  switch (level) {
+    case detail::scm::config_level_id::description:
+      return detail::scm::description_text{};
+    case detail::scm::config_level_id::failure_actions:
+      return detail::scm::recovery_plan{{}, std::chrono::seconds(0)};
+    case detail::scm::config_level_id::delayed_start:
+      return detail::scm::delayed_start{};
+    case detail::scm::config_level_id::failure_flag:
+      return detail::scm::failure_flag{};
+    case detail::scm::config_level_id::sid_type:
+      return detail::scm::sid_type{};
+    case detail::scm::config_level_id::required_privileges:
+      return detail::scm::required_privileges{};
+    case detail::scm::config_level_id::preshutdown:
+      return detail::scm::preshutdown_timeout{std::chrono::minutes(3)};
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace database
+}  // namespace testing
+}  // namespace winsvc
+
+// =====================================================================================================================
 // testing/service_database.hpp
 // =====================================================================================================================
 
@@ -1159,20 +1262,7 @@ namespace testing {
 /// Not synchronized: one thread uses it.
 class service_database final : public detail::os::service_manager {
  public:
-  /// An installed service.
-  struct entry {
-    detail::os::service_config config;
-    std::optional<std::string> password;  ///< the last password that was set; nullopt: NULL
-    std::map<std::uint32_t, detail::scm::config_level> levels;
-    std::vector<std::string> environment;
-    std::vector<std::string> dependents;  ///< running services that depend on it; until they stop, STOP fails (1051)
-    std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
-    std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< result of the service by control; default 0
-    detail::os::service_process_status process;
-    std::deque<detail::os::service_process_status> next;  ///< each query_status removes the first
-    bool marked_for_delete = false;
-    int handles = 0;  ///< open handles; add 1 to simulate an open Services window
-  };
+  using entry = service_entry;
 
   std::map<std::string, entry> services;
   std::set<std::string> event_sources;
@@ -1296,78 +1386,20 @@ class service_database final : public detail::os::service_manager {
     }
     return false;
   }
-  static void apply(entry& e, const detail::os::service_config_change& s);
-  /// The value of a level, or the default of Windows if it was not set.
-  static std::optional<detail::scm::config_level> level_of(const entry& e, std::uint32_t level);
-  static std::string text_of(const detail::os::service_config_change& s);
-  static std::string hex(std::uint32_t v);
-  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : detail::base::join(l, " "); }
-
   std::list<handle> open_;  // a list, because a handle is the address of its element
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string service_database::hex(std::uint32_t v) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (; v != 0 || out.empty(); v >>= 4) out.insert(out.begin(), digits[v & 15]);
-  return "0x" + out;
-}
-
-inline std::string service_database::text_of(const detail::os::service_config_change& s) {
-  std::string out;
-  const auto put = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
-  if (s.startup) put("startup " + std::string(name(*s.startup)));
-  if (s.binary) put("binary " + *s.binary);
-  if (s.display_name) put("display name " + *s.display_name);
-  if (s.account) put("account " + *s.account);
-  if (s.account || s.password)
-    put(!s.password ? "password NULL" : s.password->empty() ? "password \"\"" : "password given");
-  if (s.dependencies) put("depends on " + list(*s.dependencies));
-  return out;
-}
-
-inline void service_database::apply(entry& e, const detail::os::service_config_change& s) {
-  // CreateServiceW and ChangeServiceConfigW cannot set delayed start; it is level 3 of ChangeServiceConfig2W.
-  if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
-  if (s.binary) e.config.binary = *s.binary;
-  if (s.display_name) e.config.display_name = *s.display_name;
-  if (s.account) e.config.account = *s.account, e.password = s.password;
-  if (s.dependencies) e.config.dependencies = *s.dependencies;
-}
-
-inline std::optional<detail::scm::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
-  if (const auto found = e.levels.find(level); found != e.levels.end()) return found->second;
-  switch (level) {
-    case detail::scm::config_level_id::description:
-      return detail::scm::description_text{};
-    case detail::scm::config_level_id::failure_actions:
-      return detail::scm::recovery_plan{{}, std::chrono::seconds(0)};
-    case detail::scm::config_level_id::delayed_start:
-      return detail::scm::delayed_start{};
-    case detail::scm::config_level_id::failure_flag:
-      return detail::scm::failure_flag{};
-    case detail::scm::config_level_id::sid_type:
-      return detail::scm::sid_type{};
-    case detail::scm::config_level_id::required_privileges:
-      return detail::scm::required_privileges{};
-    case detail::scm::config_level_id::preshutdown:
-      return detail::scm::preshutdown_timeout{std::chrono::minutes(3)};
-    default:
-      return std::nullopt;
-  }
-}
-
 inline std::string service_database::snapshot() const {
   std::string out;
   for (const auto& [name, e] : services) {
     out += name + ": " + std::string(winsvc::name(e.config.startup)) + ", " + e.config.binary + ", " +
-           e.config.display_name + ", " + e.config.account + ", depends on " + list(e.config.dependencies) +
-           ", environment " + list(e.environment) + ", " + e.security + ", " +
+           e.config.display_name + ", " + e.config.account + ", depends on " + database::list(e.config.dependencies) +
+           ", environment " + database::list(e.environment) + ", " + e.security + ", " +
            std::string(detail::scm::name(e.process.status.current)) +
            (e.marked_for_delete ? ", marked for delete" : "") + '\n';
-    for (std::uint32_t number = 1; const auto level = level_of(e, number); ++number)
+    for (std::uint32_t number = 1; const auto level = database::level_of(e, number); ++number)
       out += "  " + std::to_string(number) + ": " + detail::scm::format_config_level(*level) + '\n';
   }
   for (const auto& source : event_sources) out += "event source " + source + '\n';
@@ -1378,14 +1410,14 @@ inline std::string service_database::snapshot() const {
 
 inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::open_manager(
     std::uint32_t rights) {
-  if (const auto code = record_call("open_manager", hex(rights))) return detail::os::sys_failure(code);
+  if (const auto code = record_call("open_manager", database::hex(rights))) return detail::os::sys_failure(code);
   return add_handle(nullptr, rights);
 }
 
 inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::create_service(
     raw_handle manager, const std::string& name, std::uint32_t rights, const detail::os::service_config_change& s) {
   if (const auto code =
-          record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
+          record_call("create_service", name + ", " + database::hex(rights) + ", " + database::text_of(s), manager,
                       detail::os::access_rights::manager_connect | detail::os::access_rights::manager_create)) {
     return detail::os::sys_failure(code);
   }
@@ -1393,14 +1425,15 @@ inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_d
     return detail::os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
   if (is_display_name_taken(s, nullptr)) return detail::os::sys_failure(1078);
   entry& e = add(name, {});
-  apply(e, s);
+  database::apply(e, s);
   return add_handle(&e, rights);
 }
 
 inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::open_service(
     raw_handle manager, const std::string& name, std::uint32_t rights) {
   if (const auto code =
-          record_call("open_service", name + ", " + hex(rights), manager, detail::os::access_rights::manager_connect)) {
+          record_call("open_service", name + ", " + database::hex(rights), manager,
+                      detail::os::access_rights::manager_connect)) {
     return detail::os::sys_failure(code);
   }
   const auto found = services.find(name);
@@ -1410,11 +1443,11 @@ inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_d
 
 inline detail::os::sys_result<void> service_database::change_config(raw_handle h,
                                                                     const detail::os::service_config_change& s) {
-  if (const auto code = record_call("change_config", text_of(s), h, detail::os::access_rights::change_config))
+  if (const auto code = record_call("change_config", database::text_of(s), h, detail::os::access_rights::change_config))
     return detail::os::sys_failure(code);
   if (service_of(h).marked_for_delete) return detail::os::sys_failure(1072);
   if (is_display_name_taken(s, &service_of(h))) return detail::os::sys_failure(1078);
-  apply(service_of(h), s);
+  database::apply(service_of(h), s);
   return {};
 }
 
@@ -1440,7 +1473,7 @@ inline detail::os::sys_result<detail::scm::config_level> service_database::query
     return detail::os::sys_failure(code);
   if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
     return detail::os::sys_failure(failure->second);
-  const auto value = level_of(service_of(h), level);
+  const auto value = database::level_of(service_of(h), level);
   if (!value) return detail::os::sys_failure(detail::base::win32_error::invalid_level);
   return *value;
 }
@@ -1579,7 +1612,7 @@ inline detail::os::sys_result<std::vector<std::string>> service_database::query_
 
 inline detail::os::sys_result<void> service_database::change_environment(const std::string& name,
                                                                  const std::vector<std::string>& items) {
-  if (const auto code = record_call("change_environment", name + ", " + list(items)))
+  if (const auto code = record_call("change_environment", name + ", " + database::list(items)))
     return detail::os::sys_failure(code);
   const auto found = services.find(name);
   if (found == services.end()) return detail::os::sys_failure(2);

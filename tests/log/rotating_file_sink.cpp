@@ -1,4 +1,4 @@
-// Rotating file sink: rotation by size and by day, the number of files, and changes by other programs.
+// Rotating file sink: rotation by size, the number of files, write errors, and changes by other programs.
 #include "winsvc/log/rotating_file_sink.hpp"
 
 #include <doctest/doctest.h>
@@ -20,84 +20,9 @@
   #include <unistd.h>
 #endif
 
-using winsvc::log_format;
-using winsvc::log_level;
-using winsvc::detail::log::log_file_name;
-using winsvc::detail::log::rotating_file_sink;
-using winsvc::log_file_options;
-using namespace std::chrono_literals;
-namespace fs = std::filesystem;
+#include "log_folder.hpp"
 
-namespace {
-
-struct folder {
-  fs::path path;
-  folder() : path(fs::temp_directory_path() / ("winsvc-file-log-" + std::to_string(winsvc::detail::os::process_id()))) {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  std::string operator/(const char* name) const { return (path / name).string(); }
-  std::string read(const char* name) const { return winsvc::detail::os::read_file(*this / name).value_or("(none)"); }
-  int files() const {
-    int count = 0;
-    for ([[maybe_unused]] const auto& file : fs::directory_iterator(path)) ++count;
-    return count;
-  }
-};
-
-class manual_clock final : public winsvc::clock {
- public:
-  [[nodiscard]] time_point now() const noexcept override { return now_; }
-  void sleep(duration d) override { now_ += d; }
-
- private:
-  time_point now_{1h};
-};
-
-constexpr std::chrono::minutes utc(winsvc::clock::system_time) { return 0min; }
-
-/// Options with rotation by day.
-log_file_options daily(log_format format = log_format::text) {
-  log_file_options options;
-  options.daily = true;
-  options.format = format;
-  return options;
-}
-
-/// A log with a manual clock and UTC times.
-struct test_log {
-  manual_clock time;
-  rotating_file_sink sink;
-  explicit test_log(std::string path, const log_file_options& options = {})
-      : sink(std::move(path), options, time, &utc) {}
-  void write(const winsvc::log_entry& entry) { sink.write(entry); }
-};
-
-winsvc::clock::system_time time_at(std::chrono::seconds since_1970) {
-  return winsvc::clock::system_time(std::chrono::duration_cast<winsvc::clock::system_time::duration>(since_1970));
-}
-winsvc::log_entry entry(std::string text, std::chrono::seconds time = 0s) {
-  return {time_at(time), log_level::info, std::move(text)};
-}
-/// Formats a line of the file: 36 characters of time and level, the text, and a line end.
-std::string line(const std::string& text) { return "1970-01-01T00:00:00.000+00:00 INFO  " + text + '\n'; }
-/// Formats a notice of the sink itself.
-std::string notice(const std::string& text, const std::string& level = "WARN ") {
-  return "1970-01-01T00:00:00.000+00:00 " + level + ' ' + text + '\n';
-}
-const std::string at_0 = "at 1970-01-01T00:00:00.000+00:00";
-/// Formats the notice of lost lines.
-std::string lost_notice(const std::string& lines, std::uint32_t code) {
-  return notice(lines + ": they could not be written: " + winsvc::detail::os::system_error_message(code));
-}
-const std::string reopened =
-    notice("the log file was moved or deleted by another program; this is a new file", "INFO ");
-
-}  // namespace
+using namespace log_test;
 
 TEST_CASE("lines are appended, also to a file of an earlier run") {
   folder f;
@@ -227,112 +152,6 @@ TEST_CASE("in JSON format each line is an object") {
         R"({"time":"1970-01-01T00:00:00.000+00:00","level":"error","text":"two\nlines","status":500})" "\n");
 }
 
-TEST_CASE("the first line of a new day rotates the file") {
-  folder f;
-  test_log log(f / "hello", daily());
-
-  log.sink.write_batch({entry("late", 24h - 1s), entry("early", 24h), entry("noon", 36h)});
-  log.write(entry("day after", 72h));
-
-  CHECK(f.read("hello.2.log") == "1970-01-01T23:59:59.000+00:00 INFO  late\n");
-  CHECK(f.read("hello.1.log") ==
-        "1970-01-02T00:00:00.000+00:00 INFO  early\n1970-01-02T12:00:00.000+00:00 INFO  noon\n");
-  CHECK(f.read("hello.log") == "1970-01-04T00:00:00.000+00:00 INFO  day after\n");
-}
-
-TEST_CASE("a day begins at local midnight, also when daylight saving time ends") {
-  folder f;
-  const manual_clock time;
-  const auto local_offset = [](winsvc::clock::system_time moment) { return moment < time_at(20h) ? 120min : 60min; };
-  rotating_file_sink log(f / "hello", daily(), time, local_offset);
-
-  log.write_batch({entry("before", 19h), entry("after", 22h), entry("midnight", 23h)});
-
-  CHECK(f.read("hello.1.log") ==
-        "1970-01-01T21:00:00.000+02:00 INFO  before\n1970-01-01T23:00:00.000+01:00 INFO  after\n");
-  CHECK(f.read("hello.log") == "1970-01-02T00:00:00.000+01:00 INFO  midnight\n");
-}
-
-TEST_CASE("a file of an earlier run has the day of its first line, in either format") {
-  for (const auto format : {log_format::text, log_format::json}) {
-    folder f;
-    test_log(f / "hello", daily(format)).write(entry("yesterday"));
-    test_log(f / "hello", daily(format)).write(entry("today", 24h));
-    test_log(f / "hello", daily(format)).write(entry("today too", 25h));
-
-    CHECK(f.files() == 2);
-    CHECK(f.read("hello.1.log").find("yesterday") != std::string::npos);
-    CHECK(f.read("hello.log").find("today too") != std::string::npos);
-  }
-}
-
-TEST_CASE("a file whose first line has no time has the day of its last change") {
-  folder f;
-  std::ofstream(f / "hello.log", std::ios::binary) << "by hand\n";
-
-  const auto today = std::chrono::duration_cast<std::chrono::seconds>(
-      winsvc::clock::system().system_now().time_since_epoch());
-  test_log log(f / "hello", daily());
-  log.write(entry("tomorrow", today + 24h));
-
-  CHECK(f.read("hello.1.log") == "by hand\n");
-  CHECK(f.read("hello.log").find("tomorrow") != std::string::npos);
-}
-
-TEST_CASE("a clock that goes to and fro over midnight deletes no older day") {
-  // Two time sources that disagree, by seconds or by two days, and a machine that starts with a wrong clock.
-  struct { const char* name; std::chrono::seconds first, second; int rotations;
-  } const cases[] = {
-      {"over midnight", 4 * 24h - 1s, 4 * 24h, 1},
-      {"by two days", 4 * 24h - 1s, 6 * 24h, 1},
-      {"back to 1970", 4 * 24h - 1s, 0s, 0},
-  };
-  for (const auto& c : cases) {
-    CAPTURE(c.name);
-    folder f;
-    {
-      test_log log(f / "hello", daily());
-      for (int day = 0; day < 4; ++day) log.write(entry("day " + std::to_string(day), day * 24h + 12h));
-      for (int i = 0; i < 10; ++i) {
-        log.write(entry("first", c.first));
-        log.write(entry("second", c.second));
-      }
-    }
-    for (int run = 0; run < 5; ++run) {  // each start of the machine repeats it
-      test_log log(f / "hello", daily());
-      log.write(entry("second", c.second));
-      log.write(entry("first", c.first));
-    }
-
-    CHECK(f.files() == 4 + c.rotations);
-    CHECK(f.read(c.rotations == 0 ? "hello.3.log" : "hello.4.log").find("day 0") != std::string::npos);
-  }
-}
-
-TEST_CASE("after a clock that was a year ahead, each new day rotates again") {
-  folder f;
-  test_log log(f / "hello", daily());
-
-  log.write(entry("wrong", 365 * 24h));
-  for (int day = 1; day <= 3; ++day) log.write(entry("day " + std::to_string(day), day * 24h));
-
-  CHECK(f.files() == 3);
-  CHECK(f.read("hello.log").find("day 3") != std::string::npos);
-  CHECK(f.read("hello.2.log").find("wrong") != std::string::npos);
-}
-
-TEST_CASE("a file of an earlier run has the day of its last line, also if it begins on another day") {
-  folder f;
-  std::ofstream(f / "hello.log", std::ios::binary)
-      << entry("first", 12h).line(0min) << '\n' << entry("last", 36h).line(0min) << "\n    continued\npart";
-
-  test_log log(f / "hello", daily());
-  log.write(entry("same day", 40h));
-  CHECK(f.files() == 1);
-  log.write(entry("next day", 50h));
-  CHECK(f.files() == 2);
-}
-
 TEST_CASE("a second process on a log writes to another file, and its first line and is_alternate report it") {
   folder f;
   test_log first(f / "hello");
@@ -388,40 +207,6 @@ TEST_CASE("if nine processes have a log, the lines of the next one are lost and 
   last.write(entry("found"));
   CHECK(last.sink.last_error() == 0);
   CHECK(f.read("hello-9.log").find("found") != std::string::npos);
-}
-
-TEST_CASE("without the daily option a new day does not rotate the file") {
-  folder f;
-  test_log log(f / "hello");
-
-  log.write(entry("one"));
-  log.write(entry("two", 48h));
-
-  CHECK(f.files() == 1);
-}
-
-TEST_CASE("surplus numbered files are deleted, and a pending rotation of an earlier run is completed") {
-  folder f;
-  for (const char* name :
-       {"hello.aside.log", "hello.1.log", "hello.2.log", "hello.3.log", "hello.4.log", "hello.x.log"})
-    std::ofstream(f / name, std::ios::binary) << name;
-
-  test_log log(f / "hello", {90, 3});
-
-  CHECK(f.read("hello.1.log") == "hello.aside.log");
-  CHECK(f.read("hello.2.log") == "hello.1.log");
-  CHECK(f.files() == 4);  // includes the new file, and a file of another program
-}
-
-TEST_CASE("if a number is free, the older files keep their numbers") {
-  folder f;
-  for (const char* name : {"hello.1.log", "hello.3.log"}) std::ofstream(f / name, std::ios::binary) << name;
-  test_log log(f / "hello", {90, 4});
-  for (const char* text : {"one", "two", "three"}) log.write(entry(text));
-
-  CHECK(f.read("hello.1.log") == line("one") + line("two"));
-  CHECK(f.read("hello.2.log") == "hello.1.log");
-  CHECK(f.read("hello.3.log") == "hello.3.log");
 }
 
 TEST_CASE("a partial line of an earlier run is ended before the next line") {

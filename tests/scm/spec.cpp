@@ -1,5 +1,5 @@
 // Service specification: names, start types and the ImagePath.
-#include "winsvc/commandline/command.hpp"
+#include "winsvc/commandline/parse_command.hpp"
 #include "winsvc/scm/spec.hpp"
 
 #include <doctest/doctest.h>

@@ -32,27 +32,16 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/app_objects.hpp"
 #include "winsvc/api/faults.hpp"
+#include "winsvc/api/handler_arguments.hpp"
+#include "winsvc/api/handler_result.hpp"
 #include "winsvc/api/json_body.hpp"
 #include "winsvc/api/json_type.hpp"
-#include "winsvc/api/reply.hpp"
 #include "winsvc/api/text_value.hpp"
 #include "winsvc/api/upload.hpp"
 #include "winsvc/route/metadata.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-
-/// Handler parameter: the body of the request, converted from JSON to T. Use it like a pointer, with `*` and `->`. The
-/// types of api/json_type.hpp are read strictly and checked; another type is converted by nlohmann's `from_json`.
-/// Requires <nlohmann/json.hpp>, or another parser for the types of api/json_type.hpp (api/json_library.hpp).
-template <class T>
-struct body {
-  T value;
-  T& operator*() noexcept { return value; }
-  const T& operator*() const noexcept { return value; }
-  T* operator->() noexcept { return &value; }
-  const T* operator->() const noexcept { return &value; }
-};
 
 namespace detail::api {
 
@@ -120,155 +109,8 @@ struct handler_shape {
   std::size_t object_count = 0;
 };
 
-template <class T>
-struct is_body : std::false_type {};
-template <class T>
-struct is_body<body<T>> : std::true_type {};
-
-enum class argument_kind { request, response, parameter, sourced, body, upload, object, unsupported };
-
-/// True for the arguments that have a value of the path or of a source.
-constexpr bool is_value_kind(argument_kind kind) noexcept {
-  return kind == argument_kind::parameter || kind == argument_kind::sourced;
-}
-
-template <class Argument>
-using plain_type = std::remove_cv_t<std::remove_reference_t<Argument>>;
-
-/// True for std::optional and std::vector of a text value, for uploaded files, and for enumerations without
-/// WINSVC_ENUM, whose names are options of the source.
-template <class T>
-inline constexpr bool is_sourced_value = std::is_same_v<T, uploaded_file> || std::is_enum_v<T>;
-template <class T>
-inline constexpr bool is_sourced_value<std::optional<T>> = is_text_value<T> || is_sourced_value<T>;
-template <class T>
-inline constexpr bool is_sourced_value<std::vector<T>> = is_text_value<T> || is_sourced_value<T>;
-
-template <class Argument>
-constexpr argument_kind kind_of() noexcept {
-  using plain = plain_type<Argument>;
-  constexpr bool mutable_reference =
-      std::is_lvalue_reference_v<Argument> && !std::is_const_v<std::remove_reference_t<Argument>>;
-  if constexpr (std::is_same_v<plain, winsvc::request>) {
-    return mutable_reference || !std::is_reference_v<Argument> ? argument_kind::unsupported : argument_kind::request;
-  } else if constexpr (std::is_same_v<plain, winsvc::response>) {
-    return mutable_reference ? argument_kind::response : argument_kind::unsupported;
-  } else if constexpr (is_body<plain>::value) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::body;
-  } else if constexpr (std::is_same_v<plain, winsvc::upload>) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::upload;
-  } else if constexpr (is_text_value<plain>) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::parameter;
-  } else if constexpr (is_sourced_value<plain>) {
-    return mutable_reference ? argument_kind::unsupported : argument_kind::sourced;
-  } else {
-    return mutable_reference && std::is_class_v<plain> ? argument_kind::object : argument_kind::unsupported;
-  }
-}
-
-/// True if the order is request, response, values, then one body or upload, each at most once except values. Objects
-/// may be anywhere.
-template <class... Arguments>
-constexpr bool check_argument_order() noexcept {
-  argument_kind last = argument_kind::request;
-  bool first = true, ok = true;
-  [[maybe_unused]] const auto check_next = [&](argument_kind kind) {
-    if (kind == argument_kind::object) return;
-    if (kind == argument_kind::sourced) kind = argument_kind::parameter;
-    if (!first && (kind < last || last >= argument_kind::body ||
-                   (kind == last && kind != argument_kind::parameter))) ok = false;
-    last = kind;
-    first = false;
-  };
-  (check_next(kind_of<Arguments>()), ...);
-  return ok;
-}
-
-// Access to the response through functions, so that a file with handlers does not include <httplib.h>.
-
-/// Sets the body to plain text. Keeps a status and a Content-Type that the handler has set on the response; default:
-/// 200 and text/plain.
-void write_text(response& res, std::string text);
-/// Sets the body to JSON text. Keeps a status and a Content-Type that the handler has set; default: 200 and
-/// application/json.
-void write_json(response& res, std::string text);
-/// Sets the body to HTML in UTF-8. Keeps a status that the handler has set on the response; default: 200.
-void write_html(response& res, std::string markup);
-/// Sets the status of the response.
-void set_status(response& res, int status);
 /// The object of the app with this key. The check at start has found it.
 [[nodiscard]] void* object_of(const invocation& invocation, const void* key);
-
-/// Writes the result of a handler to the response.
-template <class R>
-void write_result(response& res, R&& value) {
-  using plain = std::remove_cv_t<std::remove_reference_t<R>>;
-  if constexpr (std::is_same_v<plain, reply>) {
-    reply(std::forward<R>(value)).apply(res);
-  } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
-#if WINSVC_JSON
-    if constexpr (std::is_same_v<plain, winsvc::json>) write_json(res, text_of_json(value));
-    else
-#endif
-      write_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
-  } else if constexpr (std::is_convertible_v<R, std::string>) {
-    write_text(res, std::string(std::forward<R>(value)));
-  } else if constexpr (std::is_same_v<plain, std::string_view>) {
-    write_text(res, std::string(value));
-  } else if constexpr (std::is_same_v<plain, html>) {
-    write_html(res, html(std::forward<R>(value)).markup());
-  } else if constexpr (is_json_value<plain>) {
-    write_json(res, to_json_text(value));
-  } else {
-    static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or a "
-                  "vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
-                  "std::optional<T> or std::pair<int, T>, where T is one of these types");
-  }
-}
-template <class T>
-void write_result(response& res, std::optional<T>&& value) {
-  if (!value) winsvc::abort(404);
-  write_result(res, std::move(*value));
-}
-template <class T>
-void write_result(response& res, std::pair<int, T>&& value) {
-  write_result(res, std::move(value.second));
-  set_status(res, value.first);
-}
-
-/// True if write_result writes JSON for an R.
-template <class R>
-inline constexpr bool is_json =
-    is_nlohmann<R>::value || (is_json_value<R> && !std::is_convertible_v<R, std::string>);
-
-/// Properties of a response that follow from the return type of the handler.
-template <class R>
-struct result_traits {
-  using type = R;  ///< without optional and pair
-  static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
-  static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
-                               : is_json<R>                     ? route::response_kind::json
-                               : std::is_same_v<R, html>        ? route::response_kind::html
-                                                                : route::response_kind::text;
-};
-template <class T>
-struct result_traits<std::optional<T>> : result_traits<T> {
-  static constexpr bool optional = true;
-};
-template <class T>
-struct result_traits<std::pair<int, T>> : result_traits<T> {
-  static constexpr bool sets_status = true;
-};
-/// The function that returns the schema of a type; null if the type has none.
-template <class T>
-[[nodiscard]] constexpr route::schema_function schema_of() noexcept {
-  if constexpr (is_json_value<T>) return &json_type<T>::schema;
-  else return nullptr;
-}
-template <class T>
-[[nodiscard]] constexpr route::schema_function schema_of(const body<T>*) noexcept { return schema_of<T>(); }
-[[nodiscard]] constexpr route::schema_function schema_of(const void*) noexcept { return nullptr; }
 
 /// The part of a handler that depends only on its signature. Lambdas with the same signature share it, because it
 /// causes most of the compile time of a route. The first `PathCount` values come from the path, the others from
@@ -492,23 +334,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
 
-/// Sets the body. A status and a Content-Type that the handler has set stay.
-WINSVC_INLINE void write_body(response& res, std::string text, const char* type) {
-  if (res.status == -1) res.status = 200;
-  if (!find_header(res, "Content-Type")) replace_header(res, "Content-Type", type);
-  res.body = std::move(text);
-}
-WINSVC_INLINE void write_text(response& res, std::string text) {
-  write_body(res, std::move(text), "text/plain; charset=utf-8");
-}
-WINSVC_INLINE void write_json(response& res, std::string text) {
-  write_body(res, std::move(text), "application/json");
-}
-WINSVC_INLINE void write_html(response& res, std::string markup) {
-  const int status = res.status;
-  reply::html(std::move(markup), status == -1 ? 200 : status).apply(res);
-}
-WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
 WINSVC_INLINE void* object_of(const invocation& invocation, const void* key) {
   void* const object = invocation.objects ? invocation.objects->find(key) : nullptr;
   if (!object) throw setup_error("the app does not provide an object that the handler takes; call svc.provide(object)");

@@ -13,7 +13,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/builtin_settings.hpp"
-#include "winsvc/commandline/command.hpp"
+#include "winsvc/commandline/parse_command.hpp"
 #include "winsvc/settings/registry.hpp"
 #include "winsvc/commandline/verbs.hpp"
 #include "winsvc/os/native.hpp"

@@ -24,7 +24,7 @@
 #include "winsvc/host/console_host.hpp"
 #include "winsvc/host/builtin_settings.hpp"
 #include "winsvc/host/service_host.hpp"
-#include "winsvc/commandline/command.hpp"
+#include "winsvc/commandline/parse_command.hpp"
 #include "winsvc/cli/config.hpp"
 #include "winsvc/cli/prove.hpp"
 #include "winsvc/log/log_reader.hpp"

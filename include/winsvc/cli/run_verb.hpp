@@ -21,7 +21,7 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/status.hpp"
-#include "winsvc/commandline/command.hpp"
+#include "winsvc/commandline/parse_command.hpp"
 #include "winsvc/scm/saved_state.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/diagnose/live_query.hpp"

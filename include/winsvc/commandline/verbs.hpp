@@ -3,7 +3,7 @@
 //   info(verb::install).summary            // "create the service, or update an existing one"
 //   help_text("hello", verb::install)      // usage, description and options of a verb
 //
-// The parser (commandline/command.hpp), the help and the suggestions read these tables; there is no third list.
+// The parser (commandline/parse_command.hpp), the help and the suggestions read these tables; there is no third list.
 #pragma once
 
 #include <cstdint>

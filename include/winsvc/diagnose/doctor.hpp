@@ -177,8 +177,7 @@ WINSVC_INLINE void diagnostics::check_log() {
   const auto files = os::list_files(path);
   if (files || os::is_missing(files.error()) || files.error() == base::win32_error::access_denied) return;
   add(diagnose::severity::problem, "log",
-      "the folder of the log cannot be read: " + path + ": " + os::system_error_message(files.error()) + " (" +
-          std::to_string(files.error()) + ")",
+      "the folder of the log cannot be read: " + path + ": " + os::system_error_text(files.error()),
       "remove the file or the restriction");
 }
 

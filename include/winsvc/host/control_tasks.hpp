@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -56,6 +57,44 @@ struct control_task {
   scm::control_action kind = scm::control_action::nothing;
   scm::control_event event;
   std::shared_ptr<pending_result> result;  ///< set for a custom control
+};
+
+/// The control tasks that wait for the thread of the service, in the order of the controls. Safe to use from any
+/// thread.
+class control_task_queue {
+ public:
+  void push(control_task task) {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+    wakeup_.notify_all();
+  }
+  /// Makes wait() evaluate its condition again.
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    wakeup_.notify_all();
+  }
+  /// Waits for a task and removes it; nullopt if `is_stopping()` is true. Call wake() after that has changed.
+  [[nodiscard]] std::optional<control_task> wait(const std::function<bool()>& is_stopping) {
+    std::unique_lock lock(mutex_);
+    wakeup_.wait(lock, [&] { return is_stopping() || !tasks_.empty(); });
+    if (is_stopping()) return std::nullopt;
+    std::optional<control_task> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    return task;
+  }
+  /// Removes all tasks. The control handlers that wait for a result receive `code`.
+  void refuse_all(std::uint32_t code) {
+    const std::lock_guard lock(mutex_);
+    for (auto& task : tasks_) {
+      if (task.result) task.result->set(code);
+    }
+    tasks_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wakeup_;
+  std::deque<control_task> tasks_;  // under mutex_
 };
 
 /// Runs control tasks on the thread of the service.

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -17,6 +18,7 @@
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {
@@ -71,6 +73,11 @@ class settings_watcher {
   std::thread thread_;
 };
 
+/// Watches the settings file of a service. `reload` returns false if the reload must be repeated. A file that cannot be
+/// watched is a warning in the log.
+[[nodiscard]] std::unique_ptr<settings_watcher> watch_settings_file(service_definition& definition,
+                                                                    std::function<bool()> reload);
+
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -105,6 +112,25 @@ WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled
     if (event != watch_event::change) return event;
     if (time_.now() >= deadline) return watch_event::timed_out;
   }
+}
+
+WINSVC_INLINE std::unique_ptr<settings_watcher> watch_settings_file(service_definition& definition,
+                                                                    std::function<bool()> reload) {
+  const auto& sources = definition.settings.sources();
+  const std::string path = sources.path;
+  const auto warn = [&log = definition.log, path](const std::string& reason) {
+    log.warn("changes of " + path + " are not detected" + reason + "; use 'reload' to apply them");
+  };
+  settings_watcher::callbacks callbacks;
+  callbacks.reload = [&log = definition.log, path, reload = std::move(reload)] {
+    log.info(path + " has changed");
+    return reload();
+  };
+  callbacks.watch_lost = [warn] { warn(" any more"); };
+  auto watcher =
+      std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks), *definition.time);
+  if (const auto watching = watcher->start(); !watching) warn(": " + os::system_error_text(watching.error()));
+  return watcher;
 }
 
 }  // namespace detail::host

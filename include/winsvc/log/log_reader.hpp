@@ -24,7 +24,7 @@
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/log/rotating_file_sink.hpp"
+#include "winsvc/log/log_files.hpp"
 #include "winsvc/log/log_query.hpp"
 #include "winsvc/os/native.hpp"
 

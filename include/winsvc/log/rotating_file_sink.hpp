@@ -31,8 +31,9 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/lost_lines.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/log/local_days.hpp"
+#include "winsvc/log/log_files.hpp"
 #include "winsvc/log/log_query.hpp"
-#include "winsvc/scm/spec.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {
@@ -40,25 +41,14 @@ inline namespace WINSVC_ABI {
 
 namespace detail::log {
 
-/// Path of a service's log without `.log`.
-[[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
-
-/// Name of a log file; age 0 is the newest: `hello.log`, `hello.1.log`, ...
-[[nodiscard]] std::string log_file_name(const std::string& path, int age);
-
-/// Name of a rotated file that has no number yet, because another program has a numbered file open.
-[[nodiscard]] std::string pending_rotation_name(const std::string& path);
-
 /// Options until the app has run: nothing is rotated or deleted.
 [[nodiscard]] log_file_options startup_log_options(log_format format);
 
 class rotating_file_sink final : public log_sink {
  public:
-  using offset_of = std::function<std::chrono::minutes(clock::system_time)>;
-
   /// `path` is without `.log`.
   rotating_file_sink(std::string path, const log_file_options& options, const clock& time = clock::system(),
-                     offset_of offset = &os::utc_offset);
+                     local_days::offset_function offset = &os::utc_offset);
   explicit rotating_file_sink(std::string path) : rotating_file_sink(std::move(path), log_file_options{}) {}
 
   /// Sets the options for later lines. Safe to call from any thread.
@@ -89,7 +79,6 @@ class rotating_file_sink final : public log_sink {
 
  private:
   [[nodiscard]] std::string name(int age) const { return log_file_name(path_, age); }
-  [[nodiscard]] std::string pending_rotation_path() const { return pending_rotation_name(path_); }
   [[nodiscard]] std::uint64_t max_bytes() const noexcept {
     return options_.max_file_bytes != 0 ? options_.max_file_bytes : (std::numeric_limits<std::uint64_t>::max)();
   }
@@ -100,18 +89,15 @@ class rotating_file_sink final : public log_sink {
   bool open();
   os::sys_result<os::append_file> open_free_file();
   [[nodiscard]] std::optional<clock::system_time> time_of_last_line(const os::input_file& file) const;
-  bool starts_new_day(std::int64_t day);
   bool free_disk_space();
-  bool rotate_files();
+  bool number_pending() { return number_pending_rotation(path_, options_.max_files); }
   void rotate();
   void write_pending();
   std::size_t write_from(std::size_t first);
   void count_lost(std::uint64_t lines) noexcept;
   void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {}) const;
-  [[nodiscard]] std::string format_entry(const log_entry& entry) const;
-  [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
-  [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {});
+  [[nodiscard]] std::string format_entry(const log_entry& entry);
 
   const std::string requested_path_;
   std::string path_;  // requested_path_, or that of a free alternate log
@@ -123,14 +109,10 @@ class rotating_file_sink final : public log_sink {
   std::atomic<bool> has_pending_options_{false};
   std::function<void(std::uint32_t)> on_write_error_;
   const clock* time_;
-  offset_of offset_;
-  mutable std::int64_t offset_quarter_ = INT64_MIN;  // number of the quarter hour, since 1970, of cached_offset_
-  mutable std::chrono::minutes cached_offset_{0};
 
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::int64_t current_day_ = INT64_MIN;  // day of the last entry; a later day that was not seen starts a new file
-  std::vector<std::int64_t> seen_days_;   // the last `max_seen_days`: a clock that goes to and fro rotates once per day
+  local_days days_;
   int deleted_files_ = 0;                 // deleted because the disk was full; not yet reported
   bool partial_line_ = false;                    // the file ends in the middle of a line
   bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
@@ -162,13 +144,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::log {
 
-WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), scm::folder_name(service_name));
-}
-WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
-  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
-}
-WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
 WINSVC_INLINE log_file_options startup_log_options(log_format format) {
   log_file_options options;
   options.max_file_bytes = (std::numeric_limits<std::uint64_t>::max)();
@@ -178,14 +153,14 @@ WINSVC_INLINE log_file_options startup_log_options(log_format format) {
 }
 
 WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
-                                                     const clock& time, offset_of offset)
+                                                     const clock& time, local_days::offset_function offset)
     : requested_path_(std::move(path)),
       path_(requested_path_),
       options_(options),
       time_(&time),
-      offset_(std::move(offset)) {
+      days_(std::move(offset)) {
   open();
-  rotate_files();  // the previous run may have ended between two renames
+  number_pending();  // the previous run may have ended between two renames
   next_check_ = time_->now() + std::chrono::seconds(1);
 }
 
@@ -199,7 +174,7 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const log_entry& entry = first[taken];
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
-      const bool new_day = options_.daily && starts_new_day(day_of(entry.time));
+      const bool new_day = options_.daily && days_.begins_with(entry.time);
       if (file_.is_open() && size > 0 && (new_day || size + written.size() > rotate_at_bytes_)) {
         write_pending();
         if (last_error() == 0) rotate();
@@ -219,18 +194,6 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
     pending_text_.clear();
     entry_ends_.clear();
   }
-}
-
-/// True for the first entry of a day that is later than the one before. A clock that is set back, or that goes to and
-/// fro over midnight, does not rotate again: each rotation deletes the oldest file.
-WINSVC_INLINE bool rotating_file_sink::starts_new_day(std::int64_t day) {
-  constexpr std::size_t max_seen_days = 64;
-  if (day == current_day_) return false;
-  const bool is_later = day > std::exchange(current_day_, day);
-  if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
-  if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());
-  seen_days_.push_back(day);
-  return is_later;
 }
 
 WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
@@ -278,8 +241,8 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   if (!options_.daily) return true;
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
   const auto mark = log::parse_log_line(std::string_view(begin, received));
-  static_cast<void>(starts_new_day(day_of(mark ? mark->time : previous->modified())));
-  if (const auto last = time_of_last_line(*previous)) static_cast<void>(starts_new_day(day_of(*last)));
+  static_cast<void>(days_.begins_with(mark ? mark->time : previous->modified()));
+  if (const auto last = time_of_last_line(*previous)) static_cast<void>(days_.begins_with(*last));
   return true;
 }
 
@@ -318,37 +281,21 @@ WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file
 /// because another program may fill the disk. False if no file can be deleted.
 WINSVC_INLINE bool rotating_file_sink::free_disk_space() {
   if (!os::is_no_space_error(last_error()) || options_.max_files == startup_log_options({}).max_files) return false;
-  int oldest = 1;
-  while (os::file_id_of(name(oldest + 1))) ++oldest;
-  if (oldest == 1 || !os::remove_file(name(oldest))) return false;
+  if (!delete_oldest_log_file(path_)) return false;
   ++deleted_files_;
   return true;
-}
-
-/// Renames the rotated file to number 1 and each older file to the next number. Starts at the first free number, so
-/// that a retry after a partial attempt deletes nothing. False if another program has a file open (on Windows).
-WINSVC_INLINE bool rotating_file_sink::rotate_files() {
-  if (!os::file_id_of(pending_rotation_path())) return true;
-  int free = 1;
-  while (free < options_.max_files && os::file_id_of(name(free))) ++free;
-  if (free >= options_.max_files) --free;
-  // Left from a run that kept more files.
-  for (int age = (std::max)(options_.max_files, 1); os::remove_file(name(age)); ++age) {}
-  if (free < 1) return os::remove_file(pending_rotation_path());  // only the current file is kept
-  if (free == options_.max_files - 1 && os::file_id_of(name(free)) && !os::remove_file(name(free))) return false;
-  for (int age = free; age > 1; --age) {
-    if (!os::rename_file(name(age - 1), name(age))) return false;
-  }
-  return os::rename_file(pending_rotation_path(), name(1));
 }
 
 WINSVC_INLINE void rotating_file_sink::rotate() {
   file_.close();
   // Rename the current file first: if another program has it open, the older files keep their names and the current
   // file grows. It also grows if the previous rotated file has no number yet.
-  const bool moved = rotate_files() && os::rename_file(name(0), pending_rotation_path());
-  if (moved) rotate_files();
-  if (moved) blocked_rotations_ = 0, blocked_rotation_reported_ = false;
+  const bool moved = number_pending() && os::rename_file(name(0), pending_rotation_name(path_));
+  if (moved) number_pending();
+  if (moved) {
+    blocked_rotations_ = 0;
+    blocked_rotation_reported_ = false;
+  }
   if (!open() || moved) return;
   if (file_.size() == 0) {  // the file did not exist
     reopened_ = true;
@@ -402,7 +349,7 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   if (!unreported_lost_.empty()) {
     const std::string reason =
         "they could not be written: " + (lost_error_ != 0 ? os::system_error_message(lost_error_) : "out of memory");
-    const auto format = [this](clock::system_time time) { return local_time(time, utc_offset_at(time)); };
+    const auto format = [this](clock::system_time time) { return local_time(time, days_.utc_offset(time)); };
     head += notice_line(log_level::warn, unreported_lost_.text(reason, format), unreported_lost_.json_field());
   }
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
@@ -441,30 +388,13 @@ WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) no
 
 /// Formats a line of the sink itself with the time of the first pending entry.
 WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text,
-                                                           std::string json_fields) const {
+                                                           std::string json_fields) {
   return format_entry({first_pending_time_, level, std::move(text), std::move(json_fields)});
 }
 
-WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
-  const std::chrono::minutes offset = utc_offset_at(entry.time);
+WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) {
+  const std::chrono::minutes offset = days_.utc_offset(entry.time);
   return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
-}
-
-/// Queries the system once per quarter hour, because the offset changes only then and the query takes as long as the
-/// rest of a line.
-WINSVC_INLINE std::chrono::minutes rotating_file_sink::utc_offset_at(clock::system_time time) const {
-  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
-  const std::int64_t quarter = std::chrono::floor<quarters>(time.time_since_epoch()).count();
-  if (quarter != offset_quarter_) {
-    cached_offset_ = offset_(time);
-    offset_quarter_ = quarter;
-  }
-  return cached_offset_;
-}
-
-WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) const {
-  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
-  return std::chrono::floor<days>(time.time_since_epoch() + utc_offset_at(time)).count();
 }
 
 }  // namespace detail::log

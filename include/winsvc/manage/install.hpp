@@ -20,7 +20,7 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/commandline/command.hpp"
+#include "winsvc/commandline/parse_command.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/manage/verb_context.hpp"

@@ -22,7 +22,7 @@
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
-#include "winsvc/commandline/command.hpp"
+#include "winsvc/commandline/parse_command.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/scm/account.hpp"
 #include "winsvc/scm/config_levels.hpp"

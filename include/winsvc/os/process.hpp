@@ -113,6 +113,8 @@ bool change_directory(const std::string& folder) noexcept;
 /// The system's message for a code, one line, without a final period. It depends on language and version: print it, but
 /// do not compare it.
 [[nodiscard]] std::string system_error_message(std::uint32_t code);
+/// The message with its code: `Access is denied. (5)`.
+[[nodiscard]] std::string system_error_text(std::uint32_t code);
 
 /// Converts a system code to an exit code of main. POSIX keeps only the low eight bits; if they are 0 and the code is
 /// not, the exit code is 1.
@@ -154,6 +156,9 @@ WINSVC_INLINE std::string user_name() {
 #else
   return environment_variable("USER").value_or(std::string());
 #endif
+}
+WINSVC_INLINE std::string system_error_text(std::uint32_t code) {
+  return system_error_message(code) + " (" + std::to_string(code) + ")";
 }
 WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if !WINSVC_OS_WINDOWS

@@ -380,8 +380,7 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
       // The client closed before it was accepted, or the process has no free descriptor. The listener tries again after
       // a delay; otherwise the service would be RUNNING and unreachable.
       warn_rate_limited(last_accept_error_warning_, [code = result.error()] {
-        return "cannot accept a connection: " + os::system_error_message(code) + " (" + std::to_string(code) +
-               "); trying again";
+        return "cannot accept a connection: " + os::system_error_text(code) + "; trying again";
       });
     } catch (const std::exception&) {  // out of memory: this client loses its connection
     }

@@ -1,5 +1,5 @@
 // Command-line parser.
-#include "winsvc/commandline/command.hpp"
+#include "winsvc/commandline/parse_command.hpp"
 
 #include <doctest/doctest.h>
 
@@ -244,52 +244,6 @@ TEST_CASE("an unknown word suggests the nearest known word, or the help") {
   CHECK(error_text({"help", "--jsn"}) == "unknown option '--jsn'; 'help help' lists the options");
 }
 
-TEST_CASE("an invalid value of an option is rejected with a hint for valid values") {
-  struct row { words arguments; const char* hint; };
-  const row rows[] = {
-      {{"install", "--port", "-1"}, "a port is a number from 0 to 65535"},
-      {{"install", "--port", "65536"}, "a port is a number from 0 to 65535"},
-      {{"install", "--port", "99999999999999999999"}, "a port is a number from 0 to 65535"},
-      {{"install", "--port", ""}, "a port is a number from 0 to 65535"},
-      {{"install", "--port=http"}, "a port is a number from 0 to 65535"},
-      {{"install", "--port", "--host"}, "a port is a number from 0 to 65535"},
-      {{"debug", "--host="}, "write an address"},
-      {{"install", "--startup", "boot"}, "auto|delayed|manual|disabled"},
-      {{"start", "--wait", "soon"}, "write a time in seconds"},
-      {{"start", "--wait=-1"}, "write a time in seconds"},
-      {{"install", "--display-name", std::string(257, 'x')}, "shorten it"},
-      {{"install", "--username", ""}, "DOMAIN\\name"},
-      {{"install", "--depends", "a,,b"}, "separated by commas"},
-      {{"install", "--depends", "a,+"}, "separated by commas"},
-      {{"install", "--recovery", "shutdown/5s"}, "restart/5s,run/1m,none"},
-      {{"install", "--recovery", "restart/50d"}, "restart/5s,run/1m,none"},
-      {{"install", "--recovery-reset", "500ms"}, "whole seconds"},
-      {{"install", "--preshutdown", "25h"}, "up to a day"},
-      {{"install", "--env", "=x"}, "NAME=VALUE"},
-      {{"install", "--env", "NAME"}, "NAME=VALUE"},
-      {{"install", "--allow-control", ""}, "a user or a group"},
-      {{"start", "--instance", ""}, "such as blue"},
-      {{"start", "--instance", "a b"}, "such as blue"},
-      {{"start", "--instance", "a$b"}, "such as blue"},
-      {{"start", "--elevated", ""}, "write --elevated PIPE"},
-  };
-  for (const auto& r : rows) {
-    CAPTURE(detail::base::join(r.arguments, " "));
-    const auto result = parse_command(r.arguments);
-    REQUIRE_FALSE(result);
-    CHECK(contains(result.error().hint, r.hint));
-  }
-  CHECK(error_text({"install", "--port", "-1"}) == "--port does not accept '-1'; a port is a number from 0 to 65535");
-  CHECK(*parse_command({"install", "--port", "0"})->launch.port == 0);
-  CHECK(*parse_command({"install", "--port", "65535"})->launch.port == 65535);
-}
-
-TEST_CASE("a usage error has no system code") {
-  CHECK(error_text({"install", "--display-name", std::string(257, 'x')}) ==
-        "--display-name: it is longer than 256 characters; shorten it");
-  CHECK(parse_command({"install", "--display-name", std::string(256, 'x')}));
-}
-
 TEST_CASE("a missing value, an extra value and an unexpected argument are reported") {
   CHECK(error_text({"install", "--port"}) == "--port needs a value; write --port N");
   CHECK(error_text({"stop", "--no-wait=1"}) == "--no-wait does not accept a value; write it without '='");
@@ -302,26 +256,6 @@ TEST_CASE("a missing value, an extra value and an unexpected argument are report
         "'install' does not accept the argument '-'; options begin with --; 'help install' lists them");
   CHECK(error_text({"help", "install", "remove"}) ==
         "'help' does not accept the argument 'remove'; options begin with --; 'help help' lists them");
-}
-
-TEST_CASE("the wait time is given in seconds or with a unit") {
-  CHECK(parse_command({"start", "--wait", "5"})->control.wait == 5s);
-  CHECK(parse_command({"start", "--wait=2m"})->control.wait == 2min);
-  CHECK(parse_command({"remove", "--wait", "0"})->control.wait == 0s);
-}
-
-TEST_CASE("a list of services is separated by commas, and an empty text is an empty list") {
-  CHECK(parse_command({"install", "--depends", " a , +b ,c"})->install.request.depends_on == words{"a", "+b", "c"});
-  CHECK(parse_command({"install", "--depends", ""})->install.request.depends_on == words{});
-  CHECK_FALSE(parse_command({"install"})->install.request.depends_on);
-}
-
-TEST_CASE("all values of a repeatable option are kept, in their order") {
-  const auto result = parse_command({"install", "--env", "A=1", "--env=B=", "--env", "A=2", "--allow-control", "x",
-                                  "--allow-control=y"});
-  REQUIRE(result);
-  CHECK(result->install.request.environment == words{"A=1", "B=", "A=2"});
-  CHECK(result->install.request.allow_control == words{"x", "y"});
 }
 
 TEST_CASE("all arguments after -- are for the start hooks, even if they look like options") {

@@ -1,0 +1,117 @@
+// Drain of a service: completes the requests in flight, then joins the workers, within the time limits of the stop. The
+// rest is aborted, and each handler and worker that did not return is named.
+//
+//   drainer drain(definition, *engine, workers.get(), limits, report_progress);
+//   const auto drained = drain.run();     // on the service's thread
+//   drain.shorten();                      // from any thread, after limits.reduce()
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/definition.hpp"
+#include "winsvc/host/stop_deadlines.hpp"
+#include "winsvc/host/worker_pool.hpp"
+#include "winsvc/server/engine.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+class drainer {
+ public:
+  /// `workers` is null if the start failed before the workers. `on_progress` is called when connections close and
+  /// workers return.
+  drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& limits,
+          std::function<void()> on_progress)
+      : definition_(definition),
+        engine_(engine),
+        workers_(workers),
+        limits_(limits),
+        on_progress_(std::move(on_progress)) {}
+
+  /// Drains. Returns a sentence for each handler or worker that did not return; its thread continues, so the objects
+  /// that it uses must exist until the process ends.
+  [[nodiscard]] std::vector<std::string> run();
+  /// The limits were reduced: a drain and a join that are running end earlier. Safe to call from any thread.
+  void shorten();
+
+ private:
+  void drain_engine();
+  void join_workers();
+  /// The part of the limit that has passed: less than the limit if a second stop request has shortened it.
+  [[nodiscard]] std::string elapsed_text() const {
+    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(definition_.time->now() - start_time_);
+    return base::duration_text((std::min)(limit_, elapsed));
+  }
+
+  service_definition& definition_;
+  server::engine& engine_;
+  worker_pool* const workers_;
+  const stop_deadlines& limits_;
+  std::function<void()> on_progress_;
+  const clock::time_point start_time_ = definition_.time->now();
+  const std::chrono::milliseconds limit_ = limits_.next_step();
+  std::vector<std::string> incomplete_;
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE std::vector<std::string> drainer::run() {
+  drain_engine();
+  if (workers_) join_workers();
+  return std::move(incomplete_);
+}
+
+WINSVC_INLINE void drainer::shorten() {
+  const auto remaining = limits_.next_step();
+  engine_.shorten_drain(std::chrono::steady_clock::now() + remaining);
+  if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
+}
+
+WINSVC_INLINE void drainer::drain_engine() {
+  const auto drained = engine_.drain(limit_, on_progress_);
+  on_progress_();
+  if (drained.completed != 0 || drained.aborted != 0) {
+    std::string summary =
+        "drained " + std::to_string(drained.completed) + ", aborted " + std::to_string(drained.aborted);
+    for (const auto& request : drained.aborted_requests)
+      summary += (&request == &drained.aborted_requests.front() ? ": " : ", ") + request;
+    definition_.log.info(summary);
+  }
+  if (drained.stuck_threads == 0) return;
+  engine_.abandon_threads();
+  incomplete_.push_back(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
+                        elapsed_text());
+}
+
+/// A worker has until the deadline of the drain, and at least one second after the drain.
+WINSVC_INLINE void drainer::join_workers() {
+  const auto deadline = (std::min)(
+      (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
+  for (const auto& name : workers_->join(deadline, on_progress_))
+    incomplete_.push_back("worker '" + name + "' did not return within " + elapsed_text());
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
