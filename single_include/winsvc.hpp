@@ -81,310 +81,310 @@
 //   6305  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
 //   6480  settings/settings_file.hpp         Settings file (.ini).
 //   6547  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6768  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6919  api/tls_options.hpp                TLS options: client certificates.
-//   6960  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   7016  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7085  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7229  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7307  base/quote.hpp                     Windows command lines.
-//   7350  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7425  scm/spec.hpp                       Service specification.
-//   7531  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7612  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7960  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   8006  api/run.hpp                        Entry point: runs the verb on the command line.
-//   8045  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8114  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8127  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8178  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8265  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8306  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8374  wire/host_name.hpp                 Host names of requests.
-//   8408  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8449  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8568  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8699  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8726  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8797  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8839  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8891  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8923  addons/headers.hpp                 Middleware for response headers and body size.
+//   6770  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6921  api/tls_options.hpp                TLS options: client certificates.
+//   6962  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   7018  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7087  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7231  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7309  base/quote.hpp                     Windows command lines.
+//   7352  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7427  scm/spec.hpp                       Service specification.
+//   7533  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7614  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7964  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   8010  api/run.hpp                        Entry point: runs the verb on the command line.
+//   8049  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8118  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8131  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8182  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8269  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8310  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8378  wire/host_name.hpp                 Host names of requests.
+//   8412  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8453  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8572  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8703  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8730  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8801  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8843  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8895  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8927  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8956  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9177  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9266  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9311  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9370  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9386  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9483  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9529  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9571  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9653  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9727  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9845  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9878  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9929  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10171  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10207  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10249  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10342  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10372  route/url_value.hpp:bodies         url_value, with_query.
-//  10414  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10571  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10689  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10816  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10884  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10922  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10971  api/app_objects.hpp:bodies         Objects of the app by type.
-//  11009  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
-//  11043  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  11065  api/parameter.hpp:bodies           Parameters of a route.
-//  11123  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11151  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11223  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11289  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11317  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11341  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11483  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11620  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11707  base/quote.hpp:bodies              Windows command lines.
-//  11797  scm/spec.hpp:bodies                Service specification.
-//  11926  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  12046  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12196  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12265  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12421  wire/host_name.hpp:bodies          Host names of requests.
-//  12472  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12510  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12584  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12841  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12869  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12921  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  13014  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13135  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13195  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13236  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13281  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13433  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13573  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13706  settings/registry.hpp              Registry of the settings of an app.
-//  14017  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14174  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14371  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14753  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14859  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14967  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15341  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15556  wire/file_name.hpp                 Safe file names for uploads.
-//  15635  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15705  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15855  wire/representation.hpp            Representation of content in a response.
-//  16007  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16265  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16436  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16557  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16642  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16710  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16777  scm/account.hpp                    Account of a service.
-//  16916  scm/security.hpp                   Security descriptors in SDDL.
-//  17134  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17262  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17321  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17432  scm/event_record.hpp               Records of the Windows event log.
-//  17574  scm/saved_state.hpp                Saved state of a service.
-//  17695  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17968  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  18008  commandline/command.hpp            A parsed command line.
-//  18090  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
-//  18287  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
-//  18550  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18726  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18852  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19024  os/socket.hpp                      TCP sockets with timeouts.
-//  19187  os/listen.hpp                      The listening sockets of a host.
-//  19313  os/posix/headers.hpp               POSIX system headers.
-//  19352  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19530  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19574  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19681  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19788  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19940  os/tcp.hpp                         TCP sockets on all platforms.
-//  20248  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20425  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20553  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20814  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20868  os/control_channel.hpp             Control channel of a running service.
-//  20939  os/thread.hpp                      Threads of the library.
-//  20985  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21187  os/connection_threads.hpp          Thread group with a maximum size.
-//  21277  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21497  os/console.hpp                     Console input and output.
-//  21598  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21754  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21893  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  22086  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  22161  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22208  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22380  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22463  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22513  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22564  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22667  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22708  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22895  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22917  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22952  os/exclusive_file.hpp              Exclusively created file.
-//  23035  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23138  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23178  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23222  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23262  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23326  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23615  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23667  os/input_file.hpp                  File that is open for reading at any position.
-//  23740  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23838  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  23970  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24216  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24417  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24597  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24822  os/win/dump_writer.hpp             Minidump by a second process.
-//  25046  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  25107  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25391  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25493  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25738  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25826  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25897  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  25984  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  26037  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  26133  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26271  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26365  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26602  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26643  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26758  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26885  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  27048  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27217  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27502  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27508  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27544  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27834  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27908  log/log_query.hpp                  Log query of the verb `logs`.
-//  27993  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
-//  28087  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
-//  28174  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28573  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28684  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28728  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  28961  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29317  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29611  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29853  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  29976  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30139  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30619  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  30956  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  31167  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31304  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31375  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31531  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  31949  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  31983  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  32043  http/problem.hpp                   Error responses of winsvc.
-//  32190  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32287  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32552  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32612  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32760  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32834  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  33044  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  33181  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  33212  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  33376  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33448  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33585  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33698  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  33992  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  34225  http/request_processor.hpp         Request processor: runs one request.
-//  34737  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34840  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  34996  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  35087  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35305  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35665  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35698  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35801  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  36509  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36586  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36666  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  37380  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37565  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  37921  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38617  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38636  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38819  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  39094  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  39212  host/route_statistics.hpp          Route statistics of the dashboard.
-//  39374  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  39625  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39691  host/health.hpp                    Liveness and readiness routes.
-//  39793  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  39961  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  40084  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40241  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  40380  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  40647  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40767  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  40873  host/stop_deadlines.hpp            Time limits of a stop.
-//  40937  host/run_options.hpp               Options and result of one run of a service.
-//  41001  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
-//  41109  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
-//  41222  host/control_channel_server.hpp    Control channel server.
-//  41401  host/runtime.hpp                   Runtime of a service.
-//  41828  host/status.hpp                    Text and JSON of `status`.
-//  41989  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  42113  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  42226  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
-//  42318  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
-//  42432  host/service_log.hpp               Service log: the log file of a service under the SCM.
-//  42535  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
-//  42646  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  42970  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  43155  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  43578  manage/wait.hpp                    Waits until a service reaches a state.
-//  43677  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  43876  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  43953  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  44352  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  44542  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  44693  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  44793  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  44856  manage/install.hpp                 `install` and `update` verbs.
-//  45294  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  45395  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  45579  diagnose/firewall.hpp              Check of the Windows firewall.
-//  45673  diagnose/finding.hpp               Findings of `doctor`.
-//  45765  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  45862  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  45892  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  46257  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  46419  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  46556  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  46667  diagnose/prove_machine.hpp         What the verb `prove` observes of the machine, other than its services.
-//  46756  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  47118  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  47397  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  47554  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  47645  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8960  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9181  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9270  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9315  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9374  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9390  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9487  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9533  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9575  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9657  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9731  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9849  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9882  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9933  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10175  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10211  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10253  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10346  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10376  route/url_value.hpp:bodies         url_value, with_query.
+//  10418  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10575  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10693  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10820  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10888  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10926  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10975  api/app_objects.hpp:bodies         Objects of the app by type.
+//  11013  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
+//  11047  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  11069  api/parameter.hpp:bodies           Parameters of a route.
+//  11127  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11155  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11227  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11293  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11321  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11345  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11487  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11624  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11711  base/quote.hpp:bodies              Windows command lines.
+//  11801  scm/spec.hpp:bodies                Service specification.
+//  11930  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  12050  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12200  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12269  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12425  wire/host_name.hpp:bodies          Host names of requests.
+//  12476  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12514  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12588  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12845  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12873  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12925  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  13018  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13139  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13199  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13240  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13285  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13437  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13578  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13711  settings/registry.hpp              Registry of the settings of an app.
+//  14022  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14179  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14376  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14758  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14864  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14972  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15346  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15561  wire/file_name.hpp                 Safe file names for uploads.
+//  15640  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15710  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15860  wire/representation.hpp            Representation of content in a response.
+//  16012  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16270  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16441  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16574  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16659  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16727  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16794  scm/account.hpp                    Account of a service.
+//  16933  scm/security.hpp                   Security descriptors in SDDL.
+//  17151  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17279  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17338  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17449  scm/event_record.hpp               Records of the Windows event log.
+//  17591  scm/saved_state.hpp                Saved state of a service.
+//  17712  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17985  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  18025  commandline/command.hpp            A parsed command line.
+//  18107  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
+//  18304  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
+//  18567  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18743  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18869  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19042  os/socket.hpp                      TCP sockets with timeouts.
+//  19205  os/listen.hpp                      The listening sockets of a host.
+//  19331  os/posix/headers.hpp               POSIX system headers.
+//  19370  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19548  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19592  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19699  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19806  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19958  os/tcp.hpp                         TCP sockets on all platforms.
+//  20266  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20443  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20571  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20834  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20888  os/control_channel.hpp             Control channel of a running service.
+//  20959  os/thread.hpp                      Threads of the library.
+//  21005  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21207  os/connection_threads.hpp          Thread group with a maximum size.
+//  21297  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21517  os/console.hpp                     Console input and output.
+//  21618  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21774  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21913  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  22110  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  22185  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22234  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22406  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22489  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22539  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22590  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22693  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22734  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  22921  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  22943  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  22978  os/exclusive_file.hpp              Exclusively created file.
+//  23061  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23164  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23204  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23254  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23294  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23358  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23647  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23699  os/input_file.hpp                  File that is open for reading at any position.
+//  23772  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23870  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24002  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24248  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24449  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24629  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24854  os/win/dump_writer.hpp             Minidump by a second process.
+//  25078  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  25139  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25427  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25529  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25774  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25862  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  25933  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  26020  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  26073  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26169  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26307  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26401  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26638  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26679  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26794  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  26921  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  27084  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27253  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27538  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27544  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27580  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27870  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  27944  log/log_query.hpp                  Log query of the verb `logs`.
+//  28029  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
+//  28123  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
+//  28210  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28609  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28720  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28764  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  28997  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29353  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29647  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29889  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30012  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30175  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30655  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  30993  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  31206  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31344  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31415  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31571  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  31993  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  32027  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  32087  http/problem.hpp                   Error responses of winsvc.
+//  32234  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32331  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32596  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32656  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32804  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32878  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  33088  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  33225  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  33256  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  33420  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33492  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33629  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33742  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  34036  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  34269  http/request_processor.hpp         Request processor: runs one request.
+//  34781  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34884  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  35040  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  35131  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35349  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35713  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35746  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35849  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  36557  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36634  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36714  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  37428  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37613  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  37969  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38665  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38684  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38867  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  39130  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  39248  host/route_statistics.hpp          Route statistics of the dashboard.
+//  39410  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  39661  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  39727  host/health.hpp                    Liveness and readiness routes.
+//  39829  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  39997  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  40120  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40277  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  40416  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  40683  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40803  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  40909  host/stop_deadlines.hpp            Time limits of a stop.
+//  40973  host/run_options.hpp               Options and result of one run of a service.
+//  41037  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
+//  41145  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
+//  41258  host/control_channel_server.hpp    Control channel server.
+//  41438  host/runtime.hpp                   Runtime of a service.
+//  41865  host/status.hpp                    Text and JSON of `status`.
+//  42026  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  42150  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  42263  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
+//  42355  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
+//  42469  host/service_log.hpp               Service log: the log file of a service under the SCM.
+//  42572  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
+//  42683  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  43007  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  43192  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  43615  manage/wait.hpp                    Waits until a service reaches a state.
+//  43714  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  43913  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  43990  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  44389  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  44579  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  44731  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  44831  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  44894  manage/install.hpp                 `install` and `update` verbs.
+//  45332  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  45433  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  45617  diagnose/firewall.hpp              Check of the Windows firewall.
+//  45711  diagnose/finding.hpp               Findings of `doctor`.
+//  45803  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  45900  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  45930  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  46296  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  46458  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  46595  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  46706  diagnose/prove_machine.hpp         What the verb `prove` observes of the machine, other than its services.
+//  46795  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  47157  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  47436  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  47593  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  47684  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  47928  config/undef.hpp                   Undefines the internal macros.
+//  47967  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -6687,6 +6687,8 @@ class typed_setting final : public setting_base {
 
   T default_, staged_;
   mutable std::mutex mutex_;
+  // Atomic: a handler reads a number without a lock, while a reload stores it. It orders no other data: relaxed would
+  // do. Other types are under mutex_.
   std::conditional_t<is_lock_free, std::atomic<T>, T> value_;
 };
 
@@ -7950,6 +7952,8 @@ class service : public detail::api::route_registrar<service> {
   void add_control(detail::api::control_hook h);
   void set_tls(detail::api::tls_files files);
   void check_not_frozen(std::string_view function_name) const;
+  /// The definition, for a registration call. Throws setup_error after the start.
+  [[nodiscard]] detail::host::service_definition& open_definition(std::string_view function_name) const;
   detail::host::service_definition& definition_;
 };
 
@@ -13461,16 +13465,17 @@ inline constexpr int not_installed = 4;  // status
 
 /// System error codes that the program tests for.
 namespace win32_error {
-inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
-                               io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
+inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, invalid_data = 13,
+                               not_supported = 50, call_not_implemented = 120, invalid_level = 124, io_pending = 997,
+                               dependent_services_running = 1051, invalid_service_control = 1052,
                                service_request_timeout = 1053, service_already_running = 1056,
                                invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, process_aborted = 1067,
-                               service_marked_for_delete = 1072,
-                               service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
-                               address_not_available = 10049, family_not_supported = 10047;
+                               service_marked_for_delete = 1072, service_exists = 1073, duplicate_service_name = 1078,
+                               cancelled = 1223, none_mapped = 1332, timeout = 1460, invalid_tag = 1733,
+                               access_to_address = 10013, family_not_supported = 10047, address_in_use = 10048,
+                               address_not_available = 10049;
 }  // namespace win32_error
 
 /// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
@@ -16444,6 +16449,18 @@ WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h
 //   report(*machine.apply(lifecycle_event::ready));          // RUNNING
 //   machine.apply(lifecycle_event::ready);                   // nullopt: not legal in RUNNING, report nothing
 //
+//          start            ready          pause            paused
+//   none --------> START_PENDING ---> RUNNING ---> PAUSE_PENDING ---> PAUSED
+//                                      ^   ^           |               |   ^
+//                                      |   +-----------+               |   |
+//                                      |    hook_failed         resume |   | hook_failed
+//                                      |                               v   |
+//                                      +--------------------- CONTINUE_PENDING
+//                                             resumed
+//
+//   each of these, except none --- stop ---> STOP_PENDING --- finished ---> STOPPED
+//   START_PENDING --- finished ---> STOPPED (the start failed); each pending state --- progress ---> the same state
+//
 // It has no thread, no clock and no handle, and is not thread-safe: the host calls it under one lock and reports each
 // status in this order. STOPPED is returned once, and no status after it, because Windows may terminate the process as
 // soon as the SCM has received STOPPED.
@@ -18189,11 +18206,11 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       if (equals == value.npos || !settings::is_setting_name(value.substr(0, equals))) return false;
       // Host and port also have an option of their own name. They are stored in one place, so that the last value wins.
       const std::string name = settings::setting_name(value.substr(0, equals));
-      if (name == "host") return command.launch.host = value.substr(equals + 1), true;
       std::uint64_t port = 0;
-      if (name == "port" && base::parse_number(value.substr(equals + 1), 65'535, port))
-        return command.launch.port = static_cast<std::uint16_t>(port), true;
-      command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+      if (name == "host") command.launch.host = value.substr(equals + 1);
+      else if (name == "port" && base::parse_number(value.substr(equals + 1), 65'535, port))
+        command.launch.port = static_cast<std::uint16_t>(port);
+      else command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
       return true;
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);
@@ -18923,7 +18940,8 @@ class thread_clock {
   static constexpr std::chrono::milliseconds resolution{WINSVC_OS_WINDOWS ? 16 : 1};
 
  private:
-  // A HANDLE or a clockid_t; empty: not attached. Release: stored by attach(), loaded by the thread that reads.
+  // native_ is a HANDLE or a clockid_t, valid if attached_ is true. attach() stores attached_ with release, and the
+  // reader loads it with acquire, so that it sees native_.
   std::atomic<std::intptr_t> native_{0};
   std::atomic<bool> attached_{false};
 };
@@ -20447,7 +20465,7 @@ class epoll_poller {
     tcp_socket::native_handle socket = -1;
     std::atomic<void*> user_data{nullptr};  // atomic: `wait` may read it for a late event
     poll_for armed = poll_for::nothing;     // the event mask in the kernel
-    std::atomic<bool> hung_up{false};
+    std::atomic<bool> hung_up{false};  // set by the waiting thread for the owner; relaxed would do, as it is a hint
   };
 
   epoll_poller() noexcept
@@ -20586,15 +20604,17 @@ class iocp_poller {
   };
   struct registration {
     tcp_socket::native_handle socket = -1;
+    // The owner of the socket starts operations, and the thread that waits completes them, so all are atomic. Default
+    // order: `pending` is decremented last, so that a thread that finds 0 may free the registration.
     std::atomic<void*> user_data{nullptr};
-    std::atomic<int> pending{0};  // number of operations that have not completed
-    std::atomic<bool> receiving{false}, sending{false};
-    std::atomic<std::size_t> sent{0};
+    std::atomic<int> pending{0};                         // number of operations that have not completed
+    std::atomic<bool> receiving{false}, sending{false};  // an exchange starts each operation only once
+    std::atomic<std::size_t> sent{0};                    // bytes of completed sends that were not taken yet
     operation receive, send, accept;
     std::string send_buffer;     // a copy of the bytes to send: the caller's buffer may not live until completion
     tcp_socket accepted_socket;  // the socket that AcceptEx connects
-    std::atomic<bool> accepting{false};
-    int family = AF_INET;        // of a listener
+    std::atomic<bool> accepting{false};  // an exchange selects the thread that takes accepted_socket
+    int family = AF_INET;                // of a listener
     char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
   };
 
@@ -20659,8 +20679,8 @@ class iocp_poller {
   void on_completion(operation& operation, std::size_t bytes) noexcept;
 
   HANDLE port_ = nullptr;
-  std::atomic<int> pending_{0};
-  std::atomic<bool> stopping_{false};
+  std::atomic<int> pending_{0};         // operations of all registrations, for wait_for_pending(); orders no other data
+  std::atomic<bool> stopping_{false};   // set before the packet of wake(), loaded after it
   LPFN_ACCEPTEX accept_ex_ = nullptr;
 };
 
@@ -21941,8 +21961,12 @@ struct crash_handler::state {
   std::exception_ptr uncaught;  // of std::terminate; the report thread reads its message
   int signal = 0;
   const void* address = nullptr;
+  // Default order. `claimed`: an exchange selects the first crashing thread. `finished`: the first thread has ended the
+  // report. The others poll it, because a signal handler may not wait on a condition variable.
   std::atomic<bool> claimed{false}, finished{false};
 
+  /// The handler of the process. Atomic, because a signal may interrupt any thread while it is set or cleared. Default
+  /// order: the thread that loads it sees the complete state.
   static std::atomic<state*>& current() noexcept {
     static std::atomic<state*> instance{nullptr};
     return instance;
@@ -22192,9 +22216,11 @@ namespace detail::os {
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
                                                      const std::function<void(std::string_view)>&) {
-  return sys_failure(50);  // ERROR_NOT_SUPPORTED
+  return sys_failure(base::win32_error::not_supported);
 }
-WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) {
+  return sys_failure(base::win32_error::not_supported);
+}
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -23202,9 +23228,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return sys_failure(50); }
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
+  return sys_failure(base::win32_error::not_supported);
+}
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
+  return sys_failure(base::win32_error::not_supported);
+}
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() {
+  return sys_failure(base::win32_error::not_supported);
+}
 WINSVC_INLINE bool is_on_network(const std::string&) { return false; }
 WINSVC_INLINE bool is_emulated() { return false; }
 WINSVC_INLINE std::string wine_version() { return {}; }
@@ -25141,7 +25173,7 @@ struct crash_handler::state {
   std::optional<dump_writer> dump;  // nullopt: no dump requested
   unique_handle crash_event, reported, dumped, finished_reports;
   std::thread report_thread, dump_thread;
-  std::atomic<DWORD> report_thread_id{0}, dump_thread_id{0};
+  std::atomic<DWORD> report_thread_id{0}, dump_thread_id{0};  // each stored by its thread, loaded by a crashing thread
   reserved_stack stack;  // of the thread that creates the handler
   no_message_boxes error_mode;
   LPTOP_LEVEL_EXCEPTION_FILTER previous_filter = nullptr;
@@ -25155,8 +25187,12 @@ struct crash_handler::state {
 
   crash_cause cause;      // written by the crashing thread before it sets crash_event
   DWORD dump_error = 0;   // written by the dump thread before it sets dumped
+  // Default order. `claimed`: an exchange selects the first crashing thread. `stopping` is set before crash_event and
+  // loaded after it.
   std::atomic<bool> claimed{false}, stopping{false};
 
+  /// The handler of the process. Atomic, because any thread may crash while it is set or cleared. Default order: the
+  /// thread that loads it sees the complete state.
   static std::atomic<state*>& current() noexcept {
     static std::atomic<state*> instance{nullptr};
     return instance;
@@ -28272,7 +28308,7 @@ class rotating_file_sink final : public log_sink {
   log_file_options options_;
   std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
-  std::atomic<bool> has_pending_options_{false};
+  std::atomic<bool> has_pending_options_{false};  // a hint, so that a write without new options takes no lock
   std::function<void(std::uint32_t)> on_write_error_;
   const clock* time_;
 
@@ -30927,7 +30963,8 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   metadata.accepts_json = shape.accepts_body;
   metadata.accepts_upload = shape.receiver != nullptr;
-  metadata.body_schema = shape.body_schema, metadata.response_schema = shape.response_schema;
+  metadata.body_schema = shape.body_schema;
+  metadata.response_schema = shape.response_schema;
   metadata.response = shape.response_kind;
   metadata.returns_optional = shape.returns_optional;
   metadata.values = std::move(handler.parameters);
@@ -31022,6 +31059,8 @@ class request_statistics {
 
  private:
   static constexpr std::size_t shard_count = 4, seconds_per_minute = 60;
+  // All atomics here are relaxed: a response that is counted while a second ends may belong to either second, and the
+  // counters of a second need not be consistent with each other. mutex_ orders the completed seconds.
   struct alignas(64) shard {  // for some of the threads, so that two threads seldom write one cache line
     std::array<std::atomic<std::uint32_t>, bucket_count> buckets{};
     std::atomic<std::uint32_t> client_errors{0}, server_errors{0};
@@ -31224,8 +31263,9 @@ struct active_request {
 enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_bytes };
 
 /// Shared by all connections of one engine. `draining` has the default order: a drain sets it before it claims the
-/// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are
-/// independent of each other.
+/// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are switches
+/// and counters that order no other data: relaxed would do. A counter with a limit may exceed it for a moment, by one
+/// request of each thread.
 struct engine_state {
   explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
 
@@ -31234,10 +31274,10 @@ struct engine_state {
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
-  std::atomic<std::uint64_t> response_count{0};
+  std::atomic<std::uint64_t> response_count{0};  ///< responses that were sent since the start
   std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
   std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
-  std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};
+  std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};  ///< of all connections
   http::request_statistics statistics;
   /// Called after each response, on the thread that sent it. Filled before the first connection.
   std::vector<std::function<void(const access_record&)>> on_response;
@@ -31714,10 +31754,12 @@ class exchange_stream final : public httplib::Stream {
   time_t duration() const { return 0; }
   socket_t socket() const { return INVALID_SOCKET; }
   void get_remote_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.peer().host, port = transport_.peer().port;
+    ip = transport_.peer().host;
+    port = transport_.peer().port;
   }
   void get_local_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.local().host, port = transport_.local().port;
+    ip = transport_.local().host;
+    port = transport_.local().port;
   }
 
   ssize_t read(char* buffer, size_t capacity) {
@@ -31864,6 +31906,8 @@ class exchange_stream final : public httplib::Stream {
   bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
+  // Who sends the response: the handler, or the thread that ends the handler's time. A compare-exchange from `none`
+  // selects one of them.
   std::atomic<response_owner> response_owner_{response_owner::none};
 };
 
@@ -35583,9 +35627,13 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   try {
     websocket ws(session);
     handler(ws);
-    if (exchange.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stop_reason_text;
+    if (exchange.draining.load()) {
+      code = wire::close_code::going_away;
+      reason = websocket_session::stop_reason_text;
+    }
   } catch (const abort_error& e) {
-    code = wire::close_code::policy, reason = e.what();
+    code = wire::close_code::policy;
+    reason = e.what();
   } catch (...) {
     fail(base::exception_message());
   }
@@ -38861,8 +38909,7 @@ WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h)
 }
 
 WINSVC_INLINE void service::add_object(const void* key, const std::string& type, std::shared_ptr<void> object) {
-  check_not_frozen("provide");
-  definition_.router.objects.put(key, type, std::move(object));
+  open_definition("provide").router.objects.put(key, type, std::move(object));
 }
 
 WINSVC_INLINE service& service::templates(std::shared_ptr<template_engine> engine, source_location location) {
@@ -38880,6 +38927,11 @@ WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) con
     throw setup_error(std::string(function_name) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }
+}
+
+WINSVC_INLINE detail::host::service_definition& service::open_definition(std::string_view function_name) const {
+  check_not_frozen(function_name);
+  return definition_;
 }
 
 WINSVC_INLINE void service::set_tls(detail::api::tls_files files) {
@@ -38910,18 +38962,15 @@ WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_ba
   definition_.settings.declare(std::move(setting));
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
-  check_not_frozen("log_to_event_log");
-  definition_.event_log_level = min_level;
+  open_definition("log_to_event_log").event_log_level = min_level;
   return *this;
 }
 WINSVC_INLINE service& service::reload_on_change() {
-  check_not_frozen("reload_on_change");
-  definition_.reload_on_change = true;
+  open_definition("reload_on_change").reload_on_change = true;
   return *this;
 }
 WINSVC_INLINE service& service::log_to(std::shared_ptr<log_sink> sink) {
-  check_not_frozen("log_to");
-  definition_.log_sinks.push_back(std::move(sink));
+  open_definition("log_to").log_sinks.push_back(std::move(sink));
   return *this;
 }
 WINSVC_INLINE service& service::name(std::string text) {
@@ -38941,23 +38990,19 @@ WINSVC_INLINE service& service::display_name(std::string text) {
   return *this;
 }
 WINSVC_INLINE service& service::description(std::string text) {
-  check_not_frozen("description");
-  definition_.spec.description = std::move(text);
+  open_definition("description").spec.description = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::version(std::string text) {
-  check_not_frozen("version");
-  definition_.version = std::move(text);
+  open_definition("version").version = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::startup(winsvc::startup type) {
-  check_not_frozen("startup");
-  definition_.spec.startup = type;
+  open_definition("startup").spec.startup = type;
   return *this;
 }
 WINSVC_INLINE service& service::listen(std::string host, std::uint16_t port) {
-  check_not_frozen("listen");
-  definition_.host = std::move(host);
+  open_definition("listen").host = std::move(host);
   definition_.port = port;
   return *this;
 }
@@ -38965,13 +39010,11 @@ WINSVC_INLINE std::chrono::milliseconds clamp_to_one_day(std::chrono::millisecon
   return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
 }
 WINSVC_INLINE service& service::start_limit(std::chrono::milliseconds limit) {
-  check_not_frozen("start_limit");
-  definition_.start_limit = clamp_to_one_day(limit);
+  open_definition("start_limit").start_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
-  check_not_frozen("stop_limit");
-  definition_.stop_limit = clamp_to_one_day(limit);
+  open_definition("stop_limit").stop_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::account(std::string text) {
@@ -38982,8 +39025,7 @@ WINSVC_INLINE service& service::account(std::string text) {
   return *this;
 }
 WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
-  check_not_frozen("depends_on");
-  definition_.spec.depends_on = std::move(services);
+  open_definition("depends_on").spec.depends_on = std::move(services);
   return *this;
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
@@ -39014,24 +39056,20 @@ WINSVC_INLINE bool service::fail(std::uint32_t code, std::string_view reason) {
   return definition_.stopping.call(std::string(reason), failure);
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
-  check_not_frozen("preshutdown");
-  definition_.spec.preshutdown = clamp_to_one_day(limit);
+  open_definition("preshutdown").spec.preshutdown = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::privileges(std::vector<std::string> names) {
-  check_not_frozen("privileges");
-  definition_.spec.privileges = std::move(names);
+  open_definition("privileges").spec.privileges = std::move(names);
   return *this;
 }
 WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f,
                                                   source_location location) {
-  check_not_frozen("on_session_change");
-  definition_.session_hooks.push_back({location, std::move(f)});
+  open_definition("on_session_change").session_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)> f, source_location location) {
-  check_not_frozen("on_power");
-  definition_.power_hooks.push_back({location, std::move(f)});
+  open_definition("on_power").power_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
@@ -39056,8 +39094,7 @@ WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop
   return *this;
 }
 WINSVC_INLINE service& service::trailing_slash(winsvc::trailing_slash rule) {
-  check_not_frozen("trailing_slash");
-  definition_.router.final_slash = rule;
+  open_definition("trailing_slash").router.final_slash = rule;
   return *this;
 }
 WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
@@ -39068,8 +39105,7 @@ WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler 
   return *this;
 }
 WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
-  check_not_frozen("ready");
-  definition_.ready_checks.push_back({std::move(name), std::move(is_ready)});
+  open_definition("ready").ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source_location location) {
@@ -41293,6 +41329,7 @@ class control_channel_server {
   mutable std::mutex mutex_;
   std::string stop_reason_;                            // under mutex_
   std::optional<clock::time_point> stop_reason_time_;  // under mutex_
+  // Number of open log followers; each connection has its own thread. It orders no other data: relaxed would do.
   std::atomic<int> followers_{0};
   std::unique_ptr<os::control_channel> channel_;
 };
@@ -44605,6 +44642,10 @@ WINSVC_INLINE void query_folder_access(verb_context& context, manage::installati
   installed.can_modify_data_folder = has(context.defaults().data_folder, scm::modify_ace(*sid), true);
 }
 
+WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
+  return os::system_error_message(code) + " (" + std::to_string(code) + ")";
+}
+
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
 WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, const std::string& folder,
                                const std::string& sid) {
@@ -44613,18 +44654,16 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
   if (!security && !(is_data && is_not_found(security.error()))) {
-    context.warn_of_system("the permissions of '" + folder +
-                           "' cannot be read: " + os::system_error_text(security.error()) + "; grant " + user + ' ' +
-                           access + " access manually");
+    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
+                 "; grant " + user + ' ' + access + " access manually");
     return false;
   }
   const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
                            : security ? scm::data_folder_security(*security, sid)
                                       : scm::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
-    context.warn_of_system(access + " access to '" + folder +
-                           "' cannot be granted: " + os::system_error_text(done.error()) + "; grant it to " + user +
-                           " manually");
+    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
+                 "; grant it to " + user + " manually");
     return false;
   }
   return true;
@@ -44656,11 +44695,10 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_pl
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn_of_system("the service SID cannot be read: " + os::system_error_text(sid.error()) +
-                           "; grant 'NT SERVICE\\" + context.name() + '\'' +
-                           (program ? " read access to '" + defaults.program_folder + '\'' : "") +
-                           (program && data ? " and" : "") +
-                           (data ? " modify access to '" + defaults.data_folder + '\'' : "") + " manually");
+    context.warn_of_system("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
+                 context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
+                 (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
+                 " manually");
   }
   const auto open = [&](manage::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
@@ -44678,8 +44716,8 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
   const std::string before = scm::without_owner(*security), after = scm::remove_aces_of(before, sid);
   if (after == before) return;
   if (const auto done = context.scm().change_folder_security(folder, after); !done) {
-    context.warn("the access of " + sid + " to '" + folder +
-                 "' cannot be removed: " + os::system_error_text(done.error()) + "; remove it manually");
+    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
+                 "; remove it manually");
   }
 }
 
@@ -46227,7 +46265,8 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
                              ? base::split_command_line(
                                    scm::quoted_binary(*service->installation->binary, defaults.executable))
                              : std::vector<std::string>();
-  const auto program = arguments.empty() ? os::sys_failure(2) : os::input_file::open(arguments[0]);
+  const auto program = arguments.empty() ? os::sys_failure(base::win32_error::file_not_found)
+                                         : os::input_file::open(arguments[0]);
   if (program || !os::is_missing(program.error())) {
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);

@@ -356,6 +356,8 @@ class service : public detail::api::route_registrar<service> {
   void add_control(detail::api::control_hook h);
   void set_tls(detail::api::tls_files files);
   void check_not_frozen(std::string_view function_name) const;
+  /// The definition, for a registration call. Throws setup_error after the start.
+  [[nodiscard]] detail::host::service_definition& open_definition(std::string_view function_name) const;
   detail::host::service_definition& definition_;
 };
 

@@ -30,16 +30,17 @@ inline constexpr int not_installed = 4;  // status
 
 /// System error codes that the program tests for.
 namespace win32_error {
-inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
-                               io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
+inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, invalid_data = 13,
+                               not_supported = 50, call_not_implemented = 120, invalid_level = 124, io_pending = 997,
+                               dependent_services_running = 1051, invalid_service_control = 1052,
                                service_request_timeout = 1053, service_already_running = 1056,
                                invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, process_aborted = 1067,
-                               service_marked_for_delete = 1072,
-                               service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
-                               address_not_available = 10049, family_not_supported = 10047;
+                               service_marked_for_delete = 1072, service_exists = 1073, duplicate_service_name = 1078,
+                               cancelled = 1223, none_mapped = 1332, timeout = 1460, invalid_tag = 1733,
+                               access_to_address = 10013, family_not_supported = 10047, address_in_use = 10048,
+                               address_not_available = 10049;
 }  // namespace win32_error
 
 /// One row of the table. Message and hint are parts of a sentence; the hint may be empty.

@@ -108,11 +108,11 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       if (equals == value.npos || !settings::is_setting_name(value.substr(0, equals))) return false;
       // Host and port also have an option of their own name. They are stored in one place, so that the last value wins.
       const std::string name = settings::setting_name(value.substr(0, equals));
-      if (name == "host") return command.launch.host = value.substr(equals + 1), true;
       std::uint64_t port = 0;
-      if (name == "port" && base::parse_number(value.substr(equals + 1), 65'535, port))
-        return command.launch.port = static_cast<std::uint16_t>(port), true;
-      command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+      if (name == "host") command.launch.host = value.substr(equals + 1);
+      else if (name == "port" && base::parse_number(value.substr(equals + 1), 65'535, port))
+        command.launch.port = static_cast<std::uint16_t>(port);
+      else command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
       return true;
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);

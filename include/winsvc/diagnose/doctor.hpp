@@ -353,7 +353,8 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
                              ? base::split_command_line(
                                    scm::quoted_binary(*service->installation->binary, defaults.executable))
                              : std::vector<std::string>();
-  const auto program = arguments.empty() ? os::sys_failure(2) : os::input_file::open(arguments[0]);
+  const auto program = arguments.empty() ? os::sys_failure(base::win32_error::file_not_found)
+                                         : os::input_file::open(arguments[0]);
   if (program || !os::is_missing(program.error())) {
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);

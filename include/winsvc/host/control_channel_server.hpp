@@ -78,6 +78,7 @@ class control_channel_server {
   mutable std::mutex mutex_;
   std::string stop_reason_;                            // under mutex_
   std::optional<clock::time_point> stop_reason_time_;  // under mutex_
+  // Number of open log followers; each connection has its own thread. It orders no other data: relaxed would do.
   std::atomic<int> followers_{0};
   std::unique_ptr<os::control_channel> channel_;
 };

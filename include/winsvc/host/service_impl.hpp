@@ -48,8 +48,7 @@ WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h)
 }
 
 WINSVC_INLINE void service::add_object(const void* key, const std::string& type, std::shared_ptr<void> object) {
-  check_not_frozen("provide");
-  definition_.router.objects.put(key, type, std::move(object));
+  open_definition("provide").router.objects.put(key, type, std::move(object));
 }
 
 WINSVC_INLINE service& service::templates(std::shared_ptr<template_engine> engine, source_location location) {
@@ -67,6 +66,11 @@ WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) con
     throw setup_error(std::string(function_name) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }
+}
+
+WINSVC_INLINE detail::host::service_definition& service::open_definition(std::string_view function_name) const {
+  check_not_frozen(function_name);
+  return definition_;
 }
 
 WINSVC_INLINE void service::set_tls(detail::api::tls_files files) {
@@ -97,18 +101,15 @@ WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_ba
   definition_.settings.declare(std::move(setting));
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
-  check_not_frozen("log_to_event_log");
-  definition_.event_log_level = min_level;
+  open_definition("log_to_event_log").event_log_level = min_level;
   return *this;
 }
 WINSVC_INLINE service& service::reload_on_change() {
-  check_not_frozen("reload_on_change");
-  definition_.reload_on_change = true;
+  open_definition("reload_on_change").reload_on_change = true;
   return *this;
 }
 WINSVC_INLINE service& service::log_to(std::shared_ptr<log_sink> sink) {
-  check_not_frozen("log_to");
-  definition_.log_sinks.push_back(std::move(sink));
+  open_definition("log_to").log_sinks.push_back(std::move(sink));
   return *this;
 }
 WINSVC_INLINE service& service::name(std::string text) {
@@ -128,23 +129,19 @@ WINSVC_INLINE service& service::display_name(std::string text) {
   return *this;
 }
 WINSVC_INLINE service& service::description(std::string text) {
-  check_not_frozen("description");
-  definition_.spec.description = std::move(text);
+  open_definition("description").spec.description = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::version(std::string text) {
-  check_not_frozen("version");
-  definition_.version = std::move(text);
+  open_definition("version").version = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::startup(winsvc::startup type) {
-  check_not_frozen("startup");
-  definition_.spec.startup = type;
+  open_definition("startup").spec.startup = type;
   return *this;
 }
 WINSVC_INLINE service& service::listen(std::string host, std::uint16_t port) {
-  check_not_frozen("listen");
-  definition_.host = std::move(host);
+  open_definition("listen").host = std::move(host);
   definition_.port = port;
   return *this;
 }
@@ -152,13 +149,11 @@ WINSVC_INLINE std::chrono::milliseconds clamp_to_one_day(std::chrono::millisecon
   return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
 }
 WINSVC_INLINE service& service::start_limit(std::chrono::milliseconds limit) {
-  check_not_frozen("start_limit");
-  definition_.start_limit = clamp_to_one_day(limit);
+  open_definition("start_limit").start_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
-  check_not_frozen("stop_limit");
-  definition_.stop_limit = clamp_to_one_day(limit);
+  open_definition("stop_limit").stop_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::account(std::string text) {
@@ -169,8 +164,7 @@ WINSVC_INLINE service& service::account(std::string text) {
   return *this;
 }
 WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
-  check_not_frozen("depends_on");
-  definition_.spec.depends_on = std::move(services);
+  open_definition("depends_on").spec.depends_on = std::move(services);
   return *this;
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
@@ -201,24 +195,20 @@ WINSVC_INLINE bool service::fail(std::uint32_t code, std::string_view reason) {
   return definition_.stopping.call(std::string(reason), failure);
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
-  check_not_frozen("preshutdown");
-  definition_.spec.preshutdown = clamp_to_one_day(limit);
+  open_definition("preshutdown").spec.preshutdown = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::privileges(std::vector<std::string> names) {
-  check_not_frozen("privileges");
-  definition_.spec.privileges = std::move(names);
+  open_definition("privileges").spec.privileges = std::move(names);
   return *this;
 }
 WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f,
                                                   source_location location) {
-  check_not_frozen("on_session_change");
-  definition_.session_hooks.push_back({location, std::move(f)});
+  open_definition("on_session_change").session_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)> f, source_location location) {
-  check_not_frozen("on_power");
-  definition_.power_hooks.push_back({location, std::move(f)});
+  open_definition("on_power").power_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
@@ -243,8 +233,7 @@ WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop
   return *this;
 }
 WINSVC_INLINE service& service::trailing_slash(winsvc::trailing_slash rule) {
-  check_not_frozen("trailing_slash");
-  definition_.router.final_slash = rule;
+  open_definition("trailing_slash").router.final_slash = rule;
   return *this;
 }
 WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
@@ -255,8 +244,7 @@ WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler 
   return *this;
 }
 WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
-  check_not_frozen("ready");
-  definition_.ready_checks.push_back({std::move(name), std::move(is_ready)});
+  open_definition("ready").ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source_location location) {

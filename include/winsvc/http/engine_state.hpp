@@ -63,8 +63,9 @@ struct active_request {
 enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_bytes };
 
 /// Shared by all connections of one engine. `draining` has the default order: a drain sets it before it claims the
-/// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are
-/// independent of each other.
+/// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are switches
+/// and counters that order no other data: relaxed would do. A counter with a limit may exceed it for a moment, by one
+/// request of each thread.
 struct engine_state {
   explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
 
@@ -73,10 +74,10 @@ struct engine_state {
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
-  std::atomic<std::uint64_t> response_count{0};
+  std::atomic<std::uint64_t> response_count{0};  ///< responses that were sent since the start
   std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
   std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
-  std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};
+  std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};  ///< of all connections
   http::request_statistics statistics;
   /// Called after each response, on the thread that sent it. Filled before the first connection.
   std::vector<std::function<void(const access_record&)>> on_response;

@@ -192,10 +192,12 @@ class exchange_stream final : public httplib::Stream {
   time_t duration() const { return 0; }
   socket_t socket() const { return INVALID_SOCKET; }
   void get_remote_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.peer().host, port = transport_.peer().port;
+    ip = transport_.peer().host;
+    port = transport_.peer().port;
   }
   void get_local_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.local().host, port = transport_.local().port;
+    ip = transport_.local().host;
+    port = transport_.local().port;
   }
 
   ssize_t read(char* buffer, size_t capacity) {
@@ -342,6 +344,8 @@ class exchange_stream final : public httplib::Stream {
   bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
+  // Who sends the response: the handler, or the thread that ends the handler's time. A compare-exchange from `none`
+  // selects one of them.
   std::atomic<response_owner> response_owner_{response_owner::none};
 };
 

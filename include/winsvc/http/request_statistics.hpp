@@ -67,6 +67,8 @@ class request_statistics {
 
  private:
   static constexpr std::size_t shard_count = 4, seconds_per_minute = 60;
+  // All atomics here are relaxed: a response that is counted while a second ends may belong to either second, and the
+  // counters of a second need not be consistent with each other. mutex_ orders the completed seconds.
   struct alignas(64) shard {  // for some of the threads, so that two threads seldom write one cache line
     std::array<std::atomic<std::uint32_t>, bucket_count> buckets{};
     std::atomic<std::uint32_t> client_errors{0}, server_errors{0};

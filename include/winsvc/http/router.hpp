@@ -317,7 +317,8 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   metadata.accepts_json = shape.accepts_body;
   metadata.accepts_upload = shape.receiver != nullptr;
-  metadata.body_schema = shape.body_schema, metadata.response_schema = shape.response_schema;
+  metadata.body_schema = shape.body_schema;
+  metadata.response_schema = shape.response_schema;
   metadata.response = shape.response_kind;
   metadata.returns_optional = shape.returns_optional;
   metadata.values = std::move(handler.parameters);

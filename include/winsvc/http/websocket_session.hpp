@@ -287,9 +287,13 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   try {
     websocket ws(session);
     handler(ws);
-    if (exchange.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stop_reason_text;
+    if (exchange.draining.load()) {
+      code = wire::close_code::going_away;
+      reason = websocket_session::stop_reason_text;
+    }
   } catch (const abort_error& e) {
-    code = wire::close_code::policy, reason = e.what();
+    code = wire::close_code::policy;
+    reason = e.what();
   } catch (...) {
     fail(base::exception_message());
   }

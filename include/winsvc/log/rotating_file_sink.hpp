@@ -106,7 +106,7 @@ class rotating_file_sink final : public log_sink {
   log_file_options options_;
   std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
-  std::atomic<bool> has_pending_options_{false};
+  std::atomic<bool> has_pending_options_{false};  // a hint, so that a write without new options takes no lock
   std::function<void(std::uint32_t)> on_write_error_;
   const clock* time_;
 

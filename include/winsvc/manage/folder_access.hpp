@@ -73,6 +73,10 @@ WINSVC_INLINE void query_folder_access(verb_context& context, manage::installati
   installed.can_modify_data_folder = has(context.defaults().data_folder, scm::modify_ace(*sid), true);
 }
 
+WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
+  return os::system_error_message(code) + " (" + std::to_string(code) + ")";
+}
+
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
 WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, const std::string& folder,
                                const std::string& sid) {
@@ -81,18 +85,16 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
   if (!security && !(is_data && is_not_found(security.error()))) {
-    context.warn_of_system("the permissions of '" + folder +
-                           "' cannot be read: " + os::system_error_text(security.error()) + "; grant " + user + ' ' +
-                           access + " access manually");
+    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
+                 "; grant " + user + ' ' + access + " access manually");
     return false;
   }
   const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
                            : security ? scm::data_folder_security(*security, sid)
                                       : scm::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
-    context.warn_of_system(access + " access to '" + folder +
-                           "' cannot be granted: " + os::system_error_text(done.error()) + "; grant it to " + user +
-                           " manually");
+    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
+                 "; grant it to " + user + " manually");
     return false;
   }
   return true;
@@ -124,11 +126,10 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_pl
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn_of_system("the service SID cannot be read: " + os::system_error_text(sid.error()) +
-                           "; grant 'NT SERVICE\\" + context.name() + '\'' +
-                           (program ? " read access to '" + defaults.program_folder + '\'' : "") +
-                           (program && data ? " and" : "") +
-                           (data ? " modify access to '" + defaults.data_folder + '\'' : "") + " manually");
+    context.warn_of_system("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
+                 context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
+                 (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
+                 " manually");
   }
   const auto open = [&](manage::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
@@ -146,8 +147,8 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
   const std::string before = scm::without_owner(*security), after = scm::remove_aces_of(before, sid);
   if (after == before) return;
   if (const auto done = context.scm().change_folder_security(folder, after); !done) {
-    context.warn("the access of " + sid + " to '" + folder +
-                 "' cannot be removed: " + os::system_error_text(done.error()) + "; remove it manually");
+    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
+                 "; remove it manually");
   }
 }
 

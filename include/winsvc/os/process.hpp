@@ -76,7 +76,8 @@ class thread_clock {
   static constexpr std::chrono::milliseconds resolution{WINSVC_OS_WINDOWS ? 16 : 1};
 
  private:
-  // A HANDLE or a clockid_t; empty: not attached. Release: stored by attach(), loaded by the thread that reads.
+  // native_ is a HANDLE or a clockid_t, valid if attached_ is true. attach() stores attached_ with release, and the
+  // reader loads it with acquire, so that it sees native_.
   std::atomic<std::intptr_t> native_{0};
   std::atomic<bool> attached_{false};
 };

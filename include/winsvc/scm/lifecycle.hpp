@@ -6,6 +6,18 @@
 //   report(*machine.apply(lifecycle_event::ready));          // RUNNING
 //   machine.apply(lifecycle_event::ready);                   // nullopt: not legal in RUNNING, report nothing
 //
+//          start            ready          pause            paused
+//   none --------> START_PENDING ---> RUNNING ---> PAUSE_PENDING ---> PAUSED
+//                                      ^   ^           |               |   ^
+//                                      |   +-----------+               |   |
+//                                      |    hook_failed         resume |   | hook_failed
+//                                      |                               v   |
+//                                      +--------------------- CONTINUE_PENDING
+//                                             resumed
+//
+//   each of these, except none --- stop ---> STOP_PENDING --- finished ---> STOPPED
+//   START_PENDING --- finished ---> STOPPED (the start failed); each pending state --- progress ---> the same state
+//
 // It has no thread, no clock and no handle, and is not thread-safe: the host calls it under one lock and reports each
 // status in this order. STOPPED is returned once, and no status after it, because Windows may terminate the process as
 // soon as the SCM has received STOPPED.

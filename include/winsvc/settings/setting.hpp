@@ -146,6 +146,8 @@ class typed_setting final : public setting_base {
 
   T default_, staged_;
   mutable std::mutex mutex_;
+  // Atomic: a handler reads a number without a lock, while a reload stores it. It orders no other data: relaxed would
+  // do. Other types are under mutex_.
   std::conditional_t<is_lock_free, std::atomic<T>, T> value_;
 };
 

@@ -125,7 +125,7 @@ class service_database final : public detail::os::service_manager {
   std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h,
                             std::uint32_t rights) {
     if (const auto code = record_call(function, arguments)) return code;
-    if ((static_cast<handle*>(h)->rights & rights) != rights) return detail::base::win32_error::access_denied;
+    if ((static_cast<handle*>(h)->rights & rights) != rights) return database::code::access_denied;
     return 0;
   }
   raw_handle add_handle(entry* e, std::uint32_t rights) {
@@ -189,8 +189,9 @@ inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_d
     return detail::os::sys_failure(code);
   }
   if (const auto found = services.find(name); found != services.end())
-    return detail::os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
-  if (is_display_name_taken(s, nullptr)) return detail::os::sys_failure(1078);
+    return detail::os::sys_failure(found->second.marked_for_delete ? database::code::service_marked_for_delete
+                                                                   : database::code::service_exists);
+  if (is_display_name_taken(s, nullptr)) return detail::os::sys_failure(database::code::duplicate_service_name);
   entry& e = add(name, {});
   database::apply(e, s);
   return add_handle(&e, rights);
@@ -204,7 +205,7 @@ inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_d
     return detail::os::sys_failure(code);
   }
   const auto found = services.find(name);
-  if (found == services.end()) return detail::os::sys_failure(1060);
+  if (found == services.end()) return detail::os::sys_failure(database::code::service_does_not_exist);
   return add_handle(&found->second, rights);
 }
 
@@ -212,8 +213,8 @@ inline detail::os::sys_result<void> service_database::change_config(raw_handle h
                                                                     const detail::os::service_config_change& s) {
   if (const auto code = record_call("change_config", database::text_of(s), h, detail::os::access_rights::change_config))
     return detail::os::sys_failure(code);
-  if (service_of(h).marked_for_delete) return detail::os::sys_failure(1072);
-  if (is_display_name_taken(s, &service_of(h))) return detail::os::sys_failure(1078);
+  if (service_of(h).marked_for_delete) return detail::os::sys_failure(database::code::service_marked_for_delete);
+  if (is_display_name_taken(s, &service_of(h))) return detail::os::sys_failure(database::code::duplicate_service_name);
   database::apply(service_of(h), s);
   return {};
 }
@@ -241,7 +242,7 @@ inline detail::os::sys_result<detail::scm::config_level> service_database::query
   if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
     return detail::os::sys_failure(failure->second);
   const auto value = database::level_of(service_of(h), level);
-  if (!value) return detail::os::sys_failure(detail::base::win32_error::invalid_level);
+  if (!value) return detail::os::sys_failure(database::code::invalid_level);
   return *value;
 }
 
@@ -274,8 +275,9 @@ inline detail::os::sys_result<void> service_database::start_service(raw_handle h
           record_call("start_service", detail::base::join(arguments, " "), h, detail::os::access_rights::start))
     return detail::os::sys_failure(code);
   entry& e = service_of(h);
-  if (e.process.status.current != detail::scm::state::stopped) return detail::os::sys_failure(1056);
-  if (e.config.startup == startup::disabled) return detail::os::sys_failure(1058);
+  if (e.process.status.current != detail::scm::state::stopped)
+    return detail::os::sys_failure(database::code::service_already_running);
+  if (e.config.startup == startup::disabled) return detail::os::sys_failure(database::code::service_disabled);
   e.process = at(detail::scm::state::start_pending);
   e.next = after_start;
   return {};
@@ -286,13 +288,15 @@ inline detail::os::sys_result<void> service_database::control_service(raw_handle
     return detail::os::sys_failure(code);
   entry& e = service_of(h);
   const auto sent = static_cast<detail::scm::control>(control);
-  if (e.process.status.current == detail::scm::state::stopped) return detail::os::sys_failure(1062);
-  if (detail::scm::is_pending(e.process.status.current)) return detail::os::sys_failure(1061);
+  if (e.process.status.current == detail::scm::state::stopped)
+    return detail::os::sys_failure(database::code::service_not_active);
+  if (detail::scm::is_pending(e.process.status.current))
+    return detail::os::sys_failure(database::code::service_cannot_accept_control);
   if (sent == detail::scm::control::stop) {
     for (const auto& name : e.dependents) {
       const auto other = services.find(name);
       if (other != services.end() && other->second.process.status.current != detail::scm::state::stopped)
-        return detail::os::sys_failure(1051);
+        return detail::os::sys_failure(database::code::dependent_services_running);
     }
   }
   if (const auto reply = e.replies_to_controls.find(control);
@@ -327,7 +331,7 @@ inline detail::os::sys_result<void> service_database::change_security(raw_handle
 inline detail::os::sys_result<void> service_database::delete_service(raw_handle h) {
   if (const auto code = record_call("delete_service", "", h, detail::os::access_rights::remove))
     return detail::os::sys_failure(code);
-  if (service_of(h).marked_for_delete) return detail::os::sys_failure(1072);
+  if (service_of(h).marked_for_delete) return detail::os::sys_failure(database::code::service_marked_for_delete);
   service_of(h).marked_for_delete = true;
   return {};
 }
@@ -373,7 +377,7 @@ inline detail::os::sys_result<void> service_database::remove_event_source(const 
 inline detail::os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
   if (const auto code = record_call("query_environment", name)) return detail::os::sys_failure(code);
   const auto found = services.find(name);
-  if (found == services.end()) return detail::os::sys_failure(2);
+  if (found == services.end()) return detail::os::sys_failure(database::code::file_not_found);
   return found->second.environment;
 }
 
@@ -382,7 +386,7 @@ inline detail::os::sys_result<void> service_database::change_environment(const s
   if (const auto code = record_call("change_environment", name + ", " + database::list(items)))
     return detail::os::sys_failure(code);
   const auto found = services.find(name);
-  if (found == services.end()) return detail::os::sys_failure(2);
+  if (found == services.end()) return detail::os::sys_failure(database::code::file_not_found);
   found->second.environment = items;
   return {};
 }
@@ -393,7 +397,7 @@ inline detail::os::sys_result<std::string> service_database::account_sid(const s
   const auto slash = account.find('\\');
   if (detail::base::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
     return "S-1-5-80-" + account.substr(slash + 1);
-  return detail::os::sys_failure(1332);
+  return detail::os::sys_failure(database::code::none_mapped);
 }
 
 inline detail::os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
@@ -409,7 +413,7 @@ inline detail::os::sys_result<bool> service_database::query_logon_right(const st
 inline detail::os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
   if (const auto code = record_call("query_folder_security", path)) return detail::os::sys_failure(code);
   const auto found = folders.find(path);
-  if (found == folders.end()) return detail::os::sys_failure(2);
+  if (found == folders.end()) return detail::os::sys_failure(database::code::file_not_found);
   return found->second;
 }
 

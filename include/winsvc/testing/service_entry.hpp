@@ -34,6 +34,8 @@ struct service_entry {
 
 namespace database {
 
+namespace code = detail::base::win32_error;
+
 /// The number as 0x...
 inline std::string hex(std::uint32_t v) {
   constexpr char digits[] = "0123456789abcdef";

@@ -52,8 +52,12 @@ struct crash_handler::state {
   std::exception_ptr uncaught;  // of std::terminate; the report thread reads its message
   int signal = 0;
   const void* address = nullptr;
+  // Default order. `claimed`: an exchange selects the first crashing thread. `finished`: the first thread has ended the
+  // report. The others poll it, because a signal handler may not wait on a condition variable.
   std::atomic<bool> claimed{false}, finished{false};
 
+  /// The handler of the process. Atomic, because a signal may interrupt any thread while it is set or cleared. Default
+  /// order: the thread that loads it sees the complete state.
   static std::atomic<state*>& current() noexcept {
     static std::atomic<state*> instance{nullptr};
     return instance;

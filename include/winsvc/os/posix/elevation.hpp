@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/elevation.hpp"
 
@@ -33,9 +34,11 @@ namespace detail::os {
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
                                                      const std::function<void(std::string_view)>&) {
-  return sys_failure(50);  // ERROR_NOT_SUPPORTED
+  return sys_failure(base::win32_error::not_supported);
 }
-WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) {
+  return sys_failure(base::win32_error::not_supported);
+}
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI

@@ -25,7 +25,7 @@ class epoll_poller {
     tcp_socket::native_handle socket = -1;
     std::atomic<void*> user_data{nullptr};  // atomic: `wait` may read it for a late event
     poll_for armed = poll_for::nothing;     // the event mask in the kernel
-    std::atomic<bool> hung_up{false};
+    std::atomic<bool> hung_up{false};  // set by the waiting thread for the owner; relaxed would do, as it is a hint
   };
 
   epoll_poller() noexcept

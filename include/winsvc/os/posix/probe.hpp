@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/compiler.hpp"
 #include "winsvc/os/probe.hpp"
@@ -27,9 +28,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return sys_failure(50); }
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
+  return sys_failure(base::win32_error::not_supported);
+}
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
+  return sys_failure(base::win32_error::not_supported);
+}
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() {
+  return sys_failure(base::win32_error::not_supported);
+}
 WINSVC_INLINE bool is_on_network(const std::string&) { return false; }
 WINSVC_INLINE bool is_emulated() { return false; }
 WINSVC_INLINE std::string wine_version() { return {}; }

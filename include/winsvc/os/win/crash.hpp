@@ -44,7 +44,7 @@ struct crash_handler::state {
   std::optional<dump_writer> dump;  // nullopt: no dump requested
   unique_handle crash_event, reported, dumped, finished_reports;
   std::thread report_thread, dump_thread;
-  std::atomic<DWORD> report_thread_id{0}, dump_thread_id{0};
+  std::atomic<DWORD> report_thread_id{0}, dump_thread_id{0};  // each stored by its thread, loaded by a crashing thread
   reserved_stack stack;  // of the thread that creates the handler
   no_message_boxes error_mode;
   LPTOP_LEVEL_EXCEPTION_FILTER previous_filter = nullptr;
@@ -58,8 +58,12 @@ struct crash_handler::state {
 
   crash_cause cause;      // written by the crashing thread before it sets crash_event
   DWORD dump_error = 0;   // written by the dump thread before it sets dumped
+  // Default order. `claimed`: an exchange selects the first crashing thread. `stopping` is set before crash_event and
+  // loaded after it.
   std::atomic<bool> claimed{false}, stopping{false};
 
+  /// The handler of the process. Atomic, because any thread may crash while it is set or cleared. Default order: the
+  /// thread that loads it sees the complete state.
   static std::atomic<state*>& current() noexcept {
     static std::atomic<state*> instance{nullptr};
     return instance;

@@ -37,15 +37,17 @@ class iocp_poller {
   };
   struct registration {
     tcp_socket::native_handle socket = -1;
+    // The owner of the socket starts operations, and the thread that waits completes them, so all are atomic. Default
+    // order: `pending` is decremented last, so that a thread that finds 0 may free the registration.
     std::atomic<void*> user_data{nullptr};
-    std::atomic<int> pending{0};  // number of operations that have not completed
-    std::atomic<bool> receiving{false}, sending{false};
-    std::atomic<std::size_t> sent{0};
+    std::atomic<int> pending{0};                         // number of operations that have not completed
+    std::atomic<bool> receiving{false}, sending{false};  // an exchange starts each operation only once
+    std::atomic<std::size_t> sent{0};                    // bytes of completed sends that were not taken yet
     operation receive, send, accept;
     std::string send_buffer;     // a copy of the bytes to send: the caller's buffer may not live until completion
     tcp_socket accepted_socket;  // the socket that AcceptEx connects
-    std::atomic<bool> accepting{false};
-    int family = AF_INET;        // of a listener
+    std::atomic<bool> accepting{false};  // an exchange selects the thread that takes accepted_socket
+    int family = AF_INET;                // of a listener
     char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
   };
 
@@ -110,8 +112,8 @@ class iocp_poller {
   void on_completion(operation& operation, std::size_t bytes) noexcept;
 
   HANDLE port_ = nullptr;
-  std::atomic<int> pending_{0};
-  std::atomic<bool> stopping_{false};
+  std::atomic<int> pending_{0};         // operations of all registrations, for wait_for_pending(); orders no other data
+  std::atomic<bool> stopping_{false};   // set before the packet of wake(), loaded after it
   LPFN_ACCEPTEX accept_ex_ = nullptr;
 };
 
