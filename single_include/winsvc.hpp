@@ -375,7 +375,7 @@
 //  46296  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
 //  46458  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
 //  46595  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  46706  diagnose/prove_machine.hpp         What the verb `prove` observes of the machine, other than its services.
+//  46706  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
 //  46795  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
 //  47157  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
 //  47436  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
@@ -26335,9 +26335,9 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   return key->to_string_list();
 }
 
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> newest_events(const wchar_t* log_name) {
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> newest_events(const wchar_t* event_log_name) {
   constexpr std::size_t max_records = 4000;  // some days on a busy computer
-  const HANDLE log = ::OpenEventLogW(nullptr, log_name);
+  const HANDLE log = ::OpenEventLogW(nullptr, event_log_name);
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
   std::vector<scm::event_record> records;
@@ -28153,7 +28153,7 @@ namespace detail::log {
 /// rotation then waits for the next call.
 bool number_pending_rotation(const std::string& path, int max_files);
 
-/// Deletes the oldest numbered file, but not number 1. False if there is none, or if it cannot be deleted.
+/// Deletes the oldest numbered file, but not number 1. False if no other file exists, or if it cannot be deleted.
 bool delete_oldest_log_file(const std::string& path);
 
 }  // namespace detail::log
@@ -28174,7 +28174,7 @@ WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::st
 WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
 }
-WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
+WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".pending.log"; }
 
 /// Starts at the first free number, so that a retry after a partial attempt deletes nothing.
 WINSVC_INLINE bool number_pending_rotation(const std::string& path, int max_files) {
@@ -31906,8 +31906,8 @@ class exchange_stream final : public httplib::Stream {
   bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
-  // Who sends the response: the handler, or the thread that ends the handler's time. A compare-exchange from `none`
-  // selects one of them.
+  // The sender of the response: the handler, or the thread that ends the handler's time. A compare-exchange from
+  // `none` selects one of them.
   std::atomic<response_owner> response_owner_{response_owner::none};
 };
 
@@ -42506,7 +42506,7 @@ class service_log {
   void set_options(const log_file_options& options) {
     if (file_) file_->options(options);
   }
-  /// The folder of the log; empty if there is none.
+  /// The folder of the log; empty before open(), and if it cannot be created.
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
 
  private:
@@ -42769,7 +42769,7 @@ class service_host {
   scm::launch_options launch_options_;
   service_host_dependencies dependencies_;
   std::string name_;
-  std::string data_folder_;  // empty: there is none
+  std::string data_folder_;  // empty: the service has no data folder
   state_file state_{*dependencies_.time};
   service_log log_{[this](const std::string& sentence) { report_event(scm::service_event::degraded, sentence); },
                    *dependencies_.time};
@@ -46706,7 +46706,7 @@ WINSVC_INLINE api::app_factory prove_app() {
 // diagnose/prove_machine.hpp
 // =====================================================================================================================
 
-// What the verb `prove` observes of the machine, other than its services: responses, ports, the event log, minidumps.
+// Observations of the verb `prove` on the machine, other than its services: responses, ports, events, minidumps.
 //
 //   prove_machine machine;
 //   machine.get(8080, "/").status       // 200

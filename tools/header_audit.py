@@ -1,6 +1,6 @@
 """Checks the structure of the headers in include/, for `tools/amalgamate --audit`.
 
-The rules: floors, include cycles, unreachable headers, form of includes, wrapper headers, macros, names that macros of
+The rules: floors, includes of add-ons, include cycles, unreachable headers, form of includes, wrapper headers, macros, names that macros of
 other projects replace, ASCII, leading comments, and the separate form (config/form.hpp).
 """
 
@@ -20,6 +20,19 @@ FLOORS = {
 }
 
 WIDTH = 120
+
+# An add-on includes only these folders, which is what an app can use, and the headers below, each for a reason.
+ADDON_FOLDERS = ("addons", "api", "base", "config")
+ADDON_EXCEPTIONS = {
+    "addons/allowed_hosts.hpp": {"wire/host_name.hpp": "the syntax of Host"},
+    "addons/cors.hpp": {"wire/grammar.hpp": "the syntax of an origin"},
+    "addons/metrics.hpp": {"route/table.hpp": "the routes of the counters", "os/process.hpp": "memory and CPU time"},
+    "addons/openapi.hpp": {"route/table.hpp": "the routes of the document"},
+    "addons/proxies.hpp": {"wire/forwarded.hpp": "the fields of a proxy", "wire/grammar.hpp": "the syntax of an ID",
+                           "wire/ip.hpp": "address ranges"},
+    "addons/rate_limit.hpp": {"wire/ip.hpp": "the network of an IPv6 address"},
+    "addons/same_origin.hpp": {"wire/websocket.hpp": "the comparison of origins, as for WebSockets"},
+}
 
 # The only exception, in one direction: a request head contains a method and a path.
 SAME_FLOOR = {("wire", "route")}
@@ -134,6 +147,28 @@ def audit_floors(headers):
                 position = "on the same floor" if other_floor == floor else "on a higher floor"
                 yield (f"include/{name}:{number}: {folder} (floor {floor}) includes {target}, which is {position} "
                        f"(floor {other_floor})")
+
+
+def audit_addons(headers):
+    """An add-on uses what api/ offers, as an app does."""
+    used = set()
+    for name, header in headers.items():
+        if floor_and_folder(name)[1] != "addons":
+            continue
+        exceptions = ADDON_EXCEPTIONS.get(short_name(name), {})
+        for number, target in header.project_includes():
+            if floor_and_folder(target)[1] in ADDON_FOLDERS:
+                continue
+            if short_name(target) in exceptions:
+                used.add((short_name(name), short_name(target)))
+            else:
+                yield (f"include/{name}:{number}: an add-on includes {target}: use api/, or add it to ADDON_EXCEPTIONS "
+                       "in tools/header_audit.py with its reason")
+    if any(floor_and_folder(name)[1] == "addons" for name in headers):
+        for name, targets in ADDON_EXCEPTIONS.items():
+            for target in targets:
+                if f"winsvc/{name}" in headers and (name, target) not in used:
+                    yield f"tools/header_audit.py: {name} does not include {target}: remove it from ADDON_EXCEPTIONS"
 
 
 def audit_umbrella(headers):
@@ -354,9 +389,9 @@ def audit_retired_words(headers):
                 yield f"include/{name}:{number}: '{match.group()}' is a retired word: docs/glossary.md has the new one"
 
 
-AUDITS = (audit_floors, audit_forms, audit_umbrella, audit_cycles, audit_unreachable, audit_include_form,
-          audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments, audit_namespaces, audit_width,
-          audit_retired_words)
+AUDITS = (audit_floors, audit_addons, audit_forms, audit_umbrella, audit_cycles, audit_unreachable, audit_include_form,
+          audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments,
+          audit_namespaces, audit_width, audit_retired_words)
 
 
 def audit(headers):

@@ -187,7 +187,7 @@ TEST_CASE("log files of an earlier run are not deleted before the app has set ma
   std::filesystem::create_directories(data.path + "/logs");
   for (int age = 0; age < 12; ++age)
     std::ofstream(data.path + "/logs/simulated" + (age == 0 ? "" : "." + std::to_string(age)) + ".log") << "old\n";
-  std::ofstream(data.path + "/logs/simulated.aside.log") << "aside\n";
+  std::ofstream(data.path + "/logs/simulated.pending.log") << "pending\n";
   std::ofstream(data.path + "/hello.ini") << "nothing = known\n";
   auto app = [](service& svc) {
     svc.log_file().max_files = 20;

@@ -42,11 +42,11 @@ TEST_CASE("without a pending rotation, no file is renamed") {
 
 TEST_CASE("the pending rotation gets number 1, and each older file the next number") {
   folder f;
-  write_files(f, {"hello.aside.log", "hello.1.log", "hello.2.log"});
+  write_files(f, {"hello.pending.log", "hello.1.log", "hello.2.log"});
 
   CHECK(number_pending_rotation(f / "hello", 5));
 
-  CHECK(f.read("hello.1.log") == "hello.aside.log");
+  CHECK(f.read("hello.1.log") == "hello.pending.log");
   CHECK(f.read("hello.2.log") == "hello.1.log");
   CHECK(f.read("hello.3.log") == "hello.2.log");
   CHECK(f.files() == 3);
@@ -54,7 +54,7 @@ TEST_CASE("the pending rotation gets number 1, and each older file the next numb
 
 TEST_CASE("if only the current file is kept, the pending rotation is deleted") {
   folder f;
-  write_files(f, {"hello.aside.log"});
+  write_files(f, {"hello.pending.log"});
 
   CHECK(number_pending_rotation(f / "hello", 1));
   CHECK(f.files() == 0);
@@ -74,12 +74,12 @@ TEST_CASE("the oldest file is deleted first, and number 1 is kept") {
 TEST_CASE("surplus numbered files are deleted, and a pending rotation of an earlier run is completed") {
   folder f;
   for (const char* name :
-       {"hello.aside.log", "hello.1.log", "hello.2.log", "hello.3.log", "hello.4.log", "hello.x.log"})
+       {"hello.pending.log", "hello.1.log", "hello.2.log", "hello.3.log", "hello.4.log", "hello.x.log"})
     std::ofstream(f / name, std::ios::binary) << name;
 
   test_log log(f / "hello", {90, 3});
 
-  CHECK(f.read("hello.1.log") == "hello.aside.log");
+  CHECK(f.read("hello.1.log") == "hello.pending.log");
   CHECK(f.read("hello.2.log") == "hello.1.log");
   CHECK(f.files() == 4);  // includes the new file, and a file of another program
 }

@@ -217,7 +217,7 @@ TEST_CASE("a follower waits for a file, and continues after it was deleted or tr
 TEST_CASE("a pending rotation is shown between the newest file and the numbered files") {
   const folder f;
   f.append("hello.1.log", line(1s, "one"));
-  f.append("hello.aside.log", line(2s, "two"));
+  f.append("hello.pending.log", line(2s, "two"));
   f.append("hello.log", line(3s, "three"));
   CHECK(printed(f) == line(1s, "one") + line(2s, "two") + line(3s, "three"));
 }

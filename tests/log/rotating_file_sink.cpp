@@ -289,7 +289,7 @@ TEST_CASE("while another program has an older file open, no file is overwritten"
     const std::string name = "hello" + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
     if (fs::exists(f / name.c_str())) text += f.read(name.c_str());
   }
-  CHECK_FALSE(fs::exists(f / "hello.aside.log"));
+  CHECK_FALSE(fs::exists(f / "hello.pending.log"));
   const std::string warning = notice(
       "the log file cannot be rotated: another program has it or an older log file open, "
       "or its folder is not writable; it grows until it can be rotated");
@@ -485,7 +485,7 @@ TEST_CASE("a file that cannot be rotated grows, and the log reports it once") {
   options.max_files = 2;
   test_log log(f / "hello", options);
   for (int i = 0; i < 60; ++i) log.write(entry("line"));
-  const std::string text = f.read("hello.log") + f.read("hello.aside.log");
+  const std::string text = f.read("hello.log") + f.read("hello.pending.log");
   const auto first = text.find("the log file cannot be rotated");
   REQUIRE(first != std::string::npos);
   CHECK(text.find("the log file cannot be rotated", first + 1) == std::string::npos);
@@ -503,7 +503,7 @@ TEST_CASE("without a size limit no file is rotated") {
 TEST_CASE("until the app has run, no file is deleted") {
   folder f;
   for (int age = 1; age < 9; ++age) std::ofstream(f / ("hello." + std::to_string(age) + ".log").c_str()) << "old\n";
-  std::ofstream(f / "hello.aside.log") << "aside\n";
+  std::ofstream(f / "hello.pending.log") << "pending\n";
   test_log log(f / "hello", winsvc::detail::log::startup_log_options(log_format::text));
   for (int i = 0; i < 100; ++i) log.write(entry("line"));
   CHECK(f.files() == 10);

@@ -583,8 +583,8 @@ TEST_CASE("if the program has moved, the folder access moves too") {
 
 TEST_CASE("an unknown user is an error before any change") {
   bench b;
-  CHECK(sentence(b.install(options_of({"--allow-control", "nobody"}))) ==
-        "find the account 'nobody': there is no account with that name (1332); check the name, with its domain");
+  CHECK(sentence(b.install(options_of({"--allow-control", "unknown"}))) ==
+        "find the account 'unknown': there is no account with that name (1332); check the name, with its domain");
   CHECK(b.scm.calls.size() == 1);
 }
 

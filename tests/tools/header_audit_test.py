@@ -25,6 +25,17 @@ class Audit(TreeTest):
         self.include_in_umbrella("winsvc/route/table.hpp")
         self.assert_violation("include/winsvc/route/table.hpp:4", "on the same floor")
 
+    def test_an_add_on_that_includes_more_than_the_api_is_reported(self):
+        self.files["winsvc/route/table.hpp"] = "// Routes.\n#pragma once\n"
+        self.files["winsvc/addons/pages.hpp"] = "// Pages.\n#pragma once\n\n#include \"winsvc/route/table.hpp\"\n"
+        self.include_in_umbrella_after_api("winsvc/addons/pages.hpp")
+        self.assert_violation("include/winsvc/addons/pages.hpp:4", "an add-on includes winsvc/route/table.hpp")
+
+    def test_an_exception_of_an_add_on_that_is_not_needed_is_reported(self):
+        self.files["winsvc/addons/openapi.hpp"] = "// Documents.\n#pragma once\n"
+        self.include_in_umbrella_after_api("winsvc/addons/openapi.hpp")
+        self.assert_violation("ADDON_EXCEPTIONS", "addons/openapi.hpp does not include route/table.hpp")
+
     def test_a_folder_without_a_floor_is_reported(self):
         self.files["winsvc/attic/box.hpp"] = "// A box.\n#pragma once\n"
         self.include_in_umbrella("winsvc/attic/box.hpp")

@@ -170,6 +170,10 @@ class TreeTest(unittest.TestCase):
         following = '#include "winsvc/api/main.hpp"'
         self.change("winsvc.hpp", following, f'#include "{name}"\n{following}')
 
+    def include_in_umbrella_after_api(self, name):
+        last = '#include "winsvc/api/main.hpp"'
+        self.change("winsvc.hpp", last, f'{last}\n#include "{name}"')
+
     def assert_violation(self, *texts):
         result = self.run_amalgamate("--audit")
         self.assertEqual(result.returncode, 1, "the audit found no violation")

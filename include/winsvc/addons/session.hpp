@@ -35,8 +35,6 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/wire/cookie.hpp"
-#include "winsvc/wire/fields.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -1,4 +1,4 @@
-// What the verb `prove` observes of the machine, other than its services: responses, ports, the event log, minidumps.
+// Observations of the verb `prove` on the machine, other than its services: responses, ports, events, minidumps.
 //
 //   prove_machine machine;
 //   machine.get(8080, "/").status       // 200

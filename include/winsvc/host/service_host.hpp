@@ -99,7 +99,7 @@ class service_host {
   scm::launch_options launch_options_;
   service_host_dependencies dependencies_;
   std::string name_;
-  std::string data_folder_;  // empty: there is none
+  std::string data_folder_;  // empty: the service has no data folder
   state_file state_{*dependencies_.time};
   service_log log_{[this](const std::string& sentence) { report_event(scm::service_event::degraded, sentence); },
                    *dependencies_.time};

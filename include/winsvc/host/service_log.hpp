@@ -43,7 +43,7 @@ class service_log {
   void set_options(const log_file_options& options) {
     if (file_) file_->options(options);
   }
-  /// The folder of the log; empty if there is none.
+  /// The folder of the log; empty before open(), and if it cannot be created.
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
 
  private:

@@ -344,8 +344,8 @@ class exchange_stream final : public httplib::Stream {
   bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
-  // Who sends the response: the handler, or the thread that ends the handler's time. A compare-exchange from `none`
-  // selects one of them.
+  // The sender of the response: the handler, or the thread that ends the handler's time. A compare-exchange from
+  // `none` selects one of them.
   std::atomic<response_owner> response_owner_{response_owner::none};
 };
 

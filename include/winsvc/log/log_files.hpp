@@ -33,7 +33,7 @@ namespace detail::log {
 /// rotation then waits for the next call.
 bool number_pending_rotation(const std::string& path, int max_files);
 
-/// Deletes the oldest numbered file, but not number 1. False if there is none, or if it cannot be deleted.
+/// Deletes the oldest numbered file, but not number 1. False if no other file exists, or if it cannot be deleted.
 bool delete_oldest_log_file(const std::string& path);
 
 }  // namespace detail::log
@@ -54,7 +54,7 @@ WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::st
 WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
 }
-WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
+WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".pending.log"; }
 
 /// Starts at the first free number, so that a retry after a partial attempt deletes nothing.
 WINSVC_INLINE bool number_pending_rotation(const std::string& path, int max_files) {

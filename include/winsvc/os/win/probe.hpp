@@ -35,9 +35,9 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   return key->to_string_list();
 }
 
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> newest_events(const wchar_t* log_name) {
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> newest_events(const wchar_t* event_log_name) {
   constexpr std::size_t max_records = 4000;  // some days on a busy computer
-  const HANDLE log = ::OpenEventLogW(nullptr, log_name);
+  const HANDLE log = ::OpenEventLogW(nullptr, event_log_name);
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
   std::vector<scm::event_record> records;

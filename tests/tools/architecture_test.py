@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Tests that the pages of docs/ name files that exist, and that docs/architecture.md names functions that they have.
+
+  python3 tests/tools/architecture_test.py
+"""
+
+import pathlib
+import re
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HEADERS = ROOT / "include" / "winsvc"
+PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
+# docs/api.md is generated, and tools/amalgamate --check compares it with the headers.
+PAGES += [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "api.md"]
+# Names of files that stand for any file.
+PATTERNS = ("api/x.hpp", "http/x_impl.hpp")
+
+PATH = re.compile(r"`([\w./-]+/[\w.-]+\.(?:hpp|cpp|py|txt|cmake|ini))`")
+IDENTIFIER = re.compile(r"`([a-z_]+(?:::[a-z_]+)*)(?:\(\))?`")
+# Identifiers in architecture.md that are not in a header.
+OTHER_NAMES = ("main", "run-service", "readme")
+
+
+def exists(path):
+    return any((folder / path).exists() for folder in (ROOT, HEADERS, HEADERS.parent, ROOT / "docs"))
+
+
+def items(page):
+    """The list items with their inner lists, the table rows and the paragraphs of a page."""
+    return re.split(r"\n(?=(?:[-*|]|\d+\.)\s)|\n\n", page)
+
+
+def last_part(identifier):
+    return identifier.split("::")[-1]
+
+
+class pages(unittest.TestCase):
+    def test_each_file_that_a_page_names_exists(self):
+        count = 0
+        for page in PAGES:
+            for path in PATH.findall(page.read_text(encoding="utf-8")):
+                count += 1
+                if path not in PATTERNS and not re.search(r"\b(?:FOLDER|NAME)\b", path):
+                    self.assertTrue(exists(path), f"{page.relative_to(ROOT)}: there is no file {path}")
+        self.assertGreater(count, 100)
+
+
+class architecture(unittest.TestCase):
+    maxDiff = None
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    headers = {path.relative_to(HEADERS).as_posix(): path.read_text(encoding="utf-8") for path in HEADERS.rglob("*.hpp")}
+
+    def test_each_function_is_in_a_file_of_its_item(self):
+        count, missing = 0, []
+        whole = "\n".join(self.headers.values())
+        for item in items(self.page):
+            named = [self.headers[path] for path in PATH.findall(item) if path in self.headers]
+            text = "\n".join(named) if named else whole
+            for identifier in IDENTIFIER.findall(item):
+                count += 1
+                if identifier not in OTHER_NAMES and not re.search(rf"\b{last_part(identifier)}\b", text):
+                    missing.append(f"{identifier}, in the item: {item.strip()}")
+        self.assertEqual(missing, [])
+        self.assertGreater(count, 60)
+
+    def test_each_walk_has_numbered_steps_that_name_files(self):
+        walks = re.split(r"\n## ", self.page)
+        walks = [walk for walk in walks if walk.startswith("Walk ")]
+        self.assertEqual(len(walks), 5)
+        for walk in walks:
+            steps = re.findall(r"^\d+\. .*(?:\n(?!\d+\. |\n).*)*", walk, re.MULTILINE)
+            self.assertGreaterEqual(len(steps), 5, walk.split("\n")[0])
+            self.assertTrue(PATH.search("".join(steps)), walk.split("\n")[0])
+
+    def test_each_folder_has_a_floor_in_the_drawing(self):
+        drawing = self.page.split("```")[1]
+        for folder in sorted({path.split("/")[0] for path in self.headers if "/" in path} - {"testing"}):
+            self.assertRegex(drawing, rf"\b{folder}\b")
+
+
+if __name__ == "__main__":
+    unittest.main()
