@@ -187,7 +187,7 @@ TEST_CASE("a follower receives only entries that match") {
 TEST_CASE("a follower continues after rotations and misses no file") {
   const folder f;
   std::string text;
-  const winsvc::detail::log::rotating_file_sink::offset_of utc = [](winsvc::clock::system_time) { return 60min; };
+  const winsvc::detail::log::local_days::offset_function utc = [](winsvc::clock::system_time) { return 60min; };
   winsvc::detail::log::rotating_file_sink log(f / "hello", {100, 6}, winsvc::clock::system(), utc);
   const auto write = [&](int count) {
     for (static int i = 0; count > 0; --count, ++i) {
