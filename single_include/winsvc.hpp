@@ -375,16 +375,16 @@
 //  46296  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
 //  46458  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
 //  46595  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  46706  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  46795  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  47157  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  47436  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  47593  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  47684  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  46715  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
+//  46804  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  47216  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  47497  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  47654  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  47747  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  47967  config/undef.hpp                   Undefines the internal macros.
+//  48030  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -46625,6 +46625,9 @@ inline constexpr std::string_view prove_instance_prefix = "winsvc-prove-";
 /// The ways in which the service crashes on `/crash/WAY`.
 inline constexpr std::string_view crash_ways[] = {"access-violation", "abort", "exception-in-thread", "stack-overflow"};
 
+/// The start hook throws an exception with the text `prove_failure` if the service is started with this argument.
+inline constexpr std::string_view prove_argument_fail = "fail", prove_failure = "failed on request of prove";
+
 /// Returns the app of the throw-away service.
 [[nodiscard]] api::app_factory prove_app();
 
@@ -46666,7 +46669,13 @@ WINSVC_INLINE api::app_factory prove_app() {
     const auto fails = std::make_shared<std::atomic<bool>>(false);  // sequentially consistent: simple, and rarely used
     const auto control_received = std::make_shared<std::atomic<int>>(0);
     svc.description("Throw-away service of the verb prove").display_name(svc.instance());
+    svc.on_start([](start_context& start) {
+      for (const auto& argument : start.arguments()) {
+        if (argument == prove_argument_fail) throw std::runtime_error(std::string(prove_failure));
+      }
+    });
     svc.get("/", [] { return "hello"; });
+    svc.get("/folder", [] { return os::absolute_path("."); });
     svc.get("/slow", [] {
       std::this_thread::sleep_for(800ms);
       return "complete";
@@ -46689,7 +46698,7 @@ WINSVC_INLINE api::app_factory prove_app() {
     svc.on_control(200, [control_received] { control_received->fetch_add(1); });
     svc.worker("fail on request", [fails](stop_token stop) {
       while (!stop.wait_for(50ms)) {
-        if (*fails) throw std::runtime_error("failed on request of prove");
+        if (*fails) throw std::runtime_error(std::string(prove_failure));
       }
     });
     return nullptr;
@@ -46845,18 +46854,25 @@ class prover {
   void prove_failures();
   void prove_removal();
 
-  outcome level(std::uint32_t number, const char* expected);
+  outcome level(std::uint32_t number, const std::string& expected);
   outcome folder_is_closed();
   outcome event_is_readable();
   outcome drain();
   outcome restarts();
+  outcome fails_to_start();
+  outcome stops_with_code();
   outcome crash(std::string_view way);
   outcome recovers(const char* path, std::chrono::seconds limit);
 
   result<os::service_handle> open(std::uint32_t rights) { return context_.open("prove", rights); }
   os::service_process_status query();
   bool wait_for(scm::state state, std::chrono::seconds limit);
+  /// Waits until recovery has started the service again. Wine does not run recovery actions.
+  void wait_for_recovery() {
+    if (!has_wine()) wait_for(scm::state::running, std::chrono::seconds(20));
+  }
   result<void> start();
+  result<void> start_unless_running();
   result<void> stop();
   [[nodiscard]] bool has_wine() const noexcept { return !machine_.wine.empty(); }
 
@@ -46914,17 +46930,23 @@ WINSVC_INLINE bool prover::wait_for(scm::state state, std::chrono::seconds limit
   const auto deadline = context_.time().now() + limit;
   while (query().status.current != state) {
     if (context_.time().now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    context_.time().sleep(std::chrono::milliseconds(50));
   }
   return true;
 }
 
 WINSVC_INLINE result<void> prover::start() { return manage::service_controller(context_).start(options_); }
+/// A process that has ended does not count, although Wine 8 shows its service as running.
+WINSVC_INLINE result<void> prover::start_unless_running() {
+  const auto now = query();
+  if (now.status.current == scm::state::running && !context_.scm().exit_code_of(now.pid)) return {};
+  return start();
+}
 WINSVC_INLINE result<void> prover::stop() { return manage::service_controller(context_).stop(options_); }
 
 // -- installation --
 
-WINSVC_INLINE prover::outcome prover::level(std::uint32_t number, const char* expected) {
+WINSVC_INLINE prover::outcome prover::level(std::uint32_t number, const std::string& expected) {
   const auto service = open(os::access_rights::query_config);
   if (!service) return no(service.error().to_string());
   const auto found = context_.scm().query_level(service->get(), number);
@@ -46972,11 +46994,20 @@ WINSVC_INLINE void prover::prove_installation() {
     const bool is_unchanged = query().status.current == before.status.current;
     return yes_if(done && is_unchanged, done ? "accepted" : done.error().to_string());
   });
+  prove("recovery", "the recovery actions are stored", [this] {
+    const auto plan = context_.spec().recovery.value_or(scm::default_recovery());
+    return level(scm::config_level_id::failure_actions, scm::format_config_level(plan));
+  });
   prove("recovery", "an exit code other than 0 is a failure", [this] { return level(4, "yes"); });
   prove("rights", "the service has its own SID", [this] { return level(5, "unrestricted"); });
   prove("rights", "the process keeps one privilege", [this] { return level(6, "SeChangeNotifyPrivilege"); });
   prove("shutdown", "Windows waits for the service before it shuts down", [this] { return level(7, "30s"); });
   prove("rights", "other users cannot write to the data folder", [this] { return folder_is_closed(); });
+  prove("events", "the event source is registered", [this] {
+    const auto source = context_.scm().query_event_source(context_.name());
+    if (!source) return no("query the event source: error " + std::to_string(source.error()));
+    return yes_if(*source, *source ? "EventLog\\Application\\" + context_.name() : "there is no such source");
+  });
 }
 
 // -- a running service --
@@ -47000,6 +47031,10 @@ WINSVC_INLINE void prover::prove_service() {
     return yes_if(response.status == 200 && response.body == "hello",
                  response.error.empty() ? "status " + std::to_string(response.status) : response.error);
   });
+  prove("start", "the current directory is the folder of the program", [this] {
+    const std::string folder = machine_.get(port_, "/folder").body;
+    return yes_if(base::equal_nocase(folder, context_.defaults().program_folder), folder);
+  });
   prove("port", "no second program can bind the port", [this] {
     const bool bound = machine_.can_listen(port_);
     return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was refused");
@@ -47013,7 +47048,7 @@ WINSVC_INLINE void prover::prove_service() {
     std::string received;
     for (int attempt = 0; attempt < 40 && received != "1"; ++attempt) {
       received = machine_.get(port_, "/control").body;
-      if (received != "1") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      if (received != "1") context_.time().sleep(std::chrono::milliseconds(50));
     }
     return yes_if(received == "1", "received " + received + " time(s)");
   });
@@ -47086,11 +47121,31 @@ WINSVC_INLINE void prover::prove_stop() {
 
 // -- failures --
 
+/// A start hook that throws: the verb must return its reason, and the service must stop with an exit code.
+WINSVC_INLINE prover::outcome prover::fails_to_start() {
+  auto options = options_;
+  options.arguments = {std::string(prove_argument_fail)};
+  const auto done = manage::service_controller(context_).start(options);
+  if (done) return no("the start succeeded");
+  const std::string message = done.error().to_string();
+  const auto exit = query().status.exit;  // before recovery starts the service again, 2 s after its failure
+  wait_for_recovery();
+  if (!exit.failed()) return no("exit code 0: " + message);
+  return yes_if(message.find(prove_failure) != message.npos, message);
+}
+
+WINSVC_INLINE prover::outcome prover::stops_with_code() {
+  if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
+  machine_.get(port_, "/fail");
+  if (!wait_for(scm::state::stopped, std::chrono::seconds(20))) return no("it did not stop within 20 s");
+  const auto exit = query().status.exit;
+  wait_for_recovery();
+  return yes_if(exit.failed(), "exit code " + std::to_string(exit.code()));
+}
+
 WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::seconds limit) {
   if (has_wine()) return hidden("Wine does not run recovery actions");
-  if (query().status.current != scm::state::running) {
-    if (const auto done = start(); !done) return no(done.error().to_string());
-  }
+  if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   machine_.get(port_, path);
   const auto deadline = context_.time().now() + limit;
@@ -47098,51 +47153,55 @@ WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::se
     const auto now = query();
     if (now.pid != 0 && now.pid != before && now.status.current == scm::state::running)
       return yes("process " + std::to_string(before) + " was replaced by " + std::to_string(now.pid));
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    context_.time().sleep(std::chrono::milliseconds(100));
   }
   return no("it was not started again within " + std::to_string(limit.count()) + " s");
 }
 
 WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
-  if (has_wine() && machine_.wine.compare(0, 2, "8.") == 0)
-    return hidden("Wine 8 does not notice that the process of a service has ended");
   if (has_wine() && way == "stack-overflow") return hidden("Wine ends only the thread whose stack overflows");
-  if (query().status.current != scm::state::running) {
-    if (const auto done = start(); !done) return no(done.error().to_string());
-  }
+  if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   const std::string logs = os::path_join(data_folder_, "logs");
   const std::size_t dumps = machine_.count_dumps(logs);
+  static_cast<void>(context_.scm().exit_code_of(before));  // opens the process, which Wine 8 keeps as running
   machine_.get(port_, "/crash/" + std::string(way));
+  const auto has_ended = [&] { return query().pid != before || context_.scm().exit_code_of(before); };
   const auto deadline = context_.time().now() + std::chrono::seconds(30);
-  while (query().pid == before && context_.time().now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  if (query().pid == before) return no("the process did not end within 30 s");
+  while (!has_ended() && context_.time().now() < deadline) context_.time().sleep(std::chrono::milliseconds(100));
+  if (!has_ended()) return no("the process did not end within 30 s");
   // Three dumps are kept, so their number does not rise forever.
   const std::size_t found = machine_.count_dumps(logs);
-  wait_for(scm::state::running, std::chrono::seconds(has_wine() ? 0 : 20));
-  return yes_if(found > dumps || found == 3, std::to_string(found) + " minidump(s) after it, " + std::to_string(dumps) +
-                                                " before");
+  wait_for_recovery();
+  const auto saved = context_.state();  // recovery may have started the next run, which keeps the reason
+  const std::string reason = !saved ? "" : saved->failure.empty() ? saved->previous_failure : saved->failure;
+  const bool has_reason = reason.find("crashed: ") != reason.npos;
+  const std::string text =
+      std::to_string(found) + " minidump(s) after it, " + std::to_string(dumps) + " before; the saved reason: ";
+  return yes_if((found > dumps || found == 3) && has_reason, text + (has_reason ? reason : "none"));
 }
 
 WINSVC_INLINE void prover::prove_failures() {
+  prove("start", "a start that fails returns its reason and an exit code", [this] { return fails_to_start(); });
+  prove("failure", "a service that fails stops with an exit code other than 0", [this] { return stops_with_code(); });
   prove("recovery", "a killed service is started again", [this] { return recovers("/end", std::chrono::seconds(30)); });
   prove("recovery", "a service that fails with an exit code is started again",
         [this] { return recovers("/fail", std::chrono::seconds(40)); });
   for (const auto way : crash_ways) {
-    prove("crash", "a crash writes a minidump and ends the process: " + std::string(way),
+    prove("crash", "a crash writes a minidump and its reason, and ends the process: " + std::string(way),
           [this, way] { return crash(way); });
   }
 }
 
 WINSVC_INLINE void prover::prove_removal() {
-  prove("remove", "remove leaves no service, no event source and no open port", [this] {
+  prove("remove", "remove leaves no service, no event source, no state file and no open port", [this] {
     if (const auto done = manage::remove(context_, options_); !done) return no(done.error().to_string());
     const auto service = open(os::access_rights::query_status);
     if (service || service.error().code != base::win32_error::service_does_not_exist)
       return no("the service still exists");
     const auto source = context_.scm().query_event_source(context_.name());
     if (source && *source) return no("the event source still exists");
+    if (os::read_file(os::path_join(data_folder_, "state.json"))) return no("the state file still exists");
     return yes_if(machine_.can_listen(port_), "the service is gone, and its port is free");
   });
 }
@@ -47276,6 +47335,16 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
   }
 }
 
+/// Lets the verbs read and write the files of the data folder. An empty text deletes the file.
+WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
+  dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
+  dependencies.write_data = [folder](const std::string& file, const std::string& text) {
+    const std::string path = os::path_join(folder, file);
+    if (text.empty()) os::remove_file(path);
+    else static_cast<void>(os::replace_file(path, text));
+  };
+}
+
 /// Runs the verb again in an elevated process. `denied` is the error that caused it.
 WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::command& command,
                           const std::vector<std::string>& arguments, const program_dependencies& dependencies,
@@ -47366,15 +47435,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   parts.ask = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
-  parts.read_data = [&folder](const std::string& file) {
-    return folder ? os::read_file(os::path_join(*folder, file)) : std::nullopt;
-  };
-  parts.write_data = [&folder](const std::string& file, const std::string& text) {
-    const std::string path = folder ? os::path_join(*folder, file) : std::string();
-    if (path.empty()) return;
-    if (text.empty()) os::remove_file(path);
-    else static_cast<void>(os::replace_file(path, text));
-  };
+  if (folder) use_data_folder(parts, *folder);
   parts.is_wine = dependencies.machine.is_wine();
   manage::verb_context context(spec, std::move(parts));
 
@@ -47600,6 +47661,7 @@ WINSVC_INLINE int show_settings(host::service_definition& definition, const comm
 // The service is an instance of the program, so `remove --instance NAME` removes it if `prove` was killed.
 
 #include <string>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -47646,7 +47708,9 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   defaults.program_folder = os::folder_of(dependencies.executable);
   defaults.data_folder = *folder;
   defaults.preshutdown = std::chrono::seconds(25);
-  manage::verb_context context(spec, {*dependencies.scm, dependencies.time, {}, state, defaults});
+  manage::verb_context::verb_dependencies parts{*dependencies.scm, dependencies.time, {}, state, defaults};
+  use_data_folder(parts, *folder);
+  manage::verb_context context(spec, std::move(parts));
   if (const auto manager = context.open_manager("prove with", os::access_rights::manager_create); !manager)
     return dependencies.print_error(manager.error());
 
@@ -47660,7 +47724,6 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   if (const auto logs = os::path_join(*folder, "logs"); const auto files = os::list_files(logs)) {
     for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
   }
-  os::remove_file(os::path_join(*folder, "state.json"));
 
   dependencies.out(command.report.json ? diagnose::proof_json(report) : diagnose::proof_text(report));
   if (command.report.file) {

@@ -30,6 +30,9 @@ from kit import (BUILD, CLANG, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, h
                  wine_prefix)
 
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
+# The stage chroot runs the blocks of this page.
+RUN_BY_CHROOT = ("docs/getting-started.md",)
+LINUX_LIBRARIES = ("-lssl", "-lspdlog", "-lctemplate", "-lsqlite3")   # Debian has no package of these for mingw
 KNOWN_COMMANDS = {
     "app.exe", "cd", "cmake", "ctest", "curl", "git", "hello", "hello.exe", "./hello", "./hello.exe", "meson", "ninja",
     "sc.exe", "rest", "rest.exe", "./rest", "./tested_service_test", "tools/amalgamate", "tools/demo", "tools/deps", "tools/test", "wine",
@@ -114,8 +117,7 @@ def examples(tally, names):
     lines = [(name, line) for name, path in all_examples() for line in compile_lines(head_of(path))]
     for name, path in all_examples():
         of_it = [line for other, line in lines if other == name]
-        # The distribution has no package of these for mingw.
-        only_here = any(library in line for line in of_it for library in ("-lssl", "-lspdlog", "-lctemplate"))
+        only_here = any(library in line for line in of_it for library in LINUX_LIBRARIES)
         for compiler in (GXX,) if only_here else (GXX, MINGW):
             if not any(line.split()[0] == compiler for line in of_it):
                 tally.check(f"{name}: its head has a line for {compiler}", False, "no line begins with `//   " + compiler)
@@ -172,6 +174,7 @@ def readme(tally, _):
         check_page(tally, page)
     events_of_the_table(tally)
     tests_of_the_facts(tally)
+    lines_of_prove(tally)
 
 
 def tests_of_the_facts(tally):
@@ -192,6 +195,16 @@ def tests_of_the_facts(tally):
     tally.check("the facts name tests", len(named) > 40, f"{len(named)}")
     missing = [name for name in named if name not in there]
     tally.check("every test that the facts name is there", not missing, "\n".join(missing))
+
+
+def lines_of_prove(tally):
+    """docs/witness/README.md names the lines of `prove`, for the statements of README.md about Windows."""
+    source = (ROOT / "include/winsvc/diagnose/prove.hpp").read_text(encoding="utf-8")
+    claims = {claim.strip() for claim in re.findall(r'prove\("\w+", "([^"]+)"', source)}
+    page = (ROOT / "docs" / "witness" / "README.md").read_text(encoding="utf-8")
+    named = {line.strip() for line in re.findall(r"^\| .* \| (.*) \|$", page, re.MULTILINE)} - {"line of the report"}
+    tally.check("each line of prove that docs/witness names is there", claims and named <= claims, f"{named - claims}")
+    tally.check("docs/witness names each line of prove", claims <= named, f"{claims - named}")
 
 
 def events_of_the_table(tally):
@@ -225,12 +238,13 @@ def check_page(tally, path):
     text = path.read_text(encoding="utf-8")
     page = path.relative_to(ROOT).as_posix()
     for number, language, body in blocks(text):
-        if language in ("sh", "bash", "console"):
+        if language in ("sh", "bash", "console") and page not in RUN_BY_CHROOT:
             wrong = unknown_commands(body)
             tally.check(f"{page}:{number}: its commands are known", not wrong, "\n".join(wrong))
 
     of_examples = {line for _, example in all_examples() for line in compile_lines(head_of(example))}
-    for line in compile_lines("\n".join(body for _, language, body in blocks(text) if language != "cpp")):
+    pasted = [body for _, language, body in blocks(text) if language != "cpp" and page not in RUN_BY_CHROOT]
+    for line in compile_lines("\n".join(pasted)):
         tally.check(f"an example's own line: {line[:60]} ...", line in of_examples, line)
 
     prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)   # code holds lambdas: [](int)

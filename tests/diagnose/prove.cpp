@@ -24,6 +24,9 @@ struct prove_test {
   std::string name = "hello$winsvc-prove-1";
   prove_machine machine;
   std::function<void()> after_install;
+  std::size_t dumps = 0;
+  std::string start_failure = winsvc::detail::diagnose::prove_failure.data();  // of the start that must fail
+  std::uint32_t start_exit_code = 1064;
 
   prove_test() {
     b.spec.name = name;
@@ -33,8 +36,22 @@ struct prove_test {
     b.scm.after_stop = {database::at(state::stopped)};
     b.scm.after_pause = {database::at(state::paused)};
     b.scm.after_continue = {database::at(state::running)};
-    machine.wine = "8.0";  // recovery and crashes need a real process
+    machine.wine = "8.0";  // recovery needs a real process
+    b.defaults.program_folder = "C:\\apps";
+    machine.count_dumps = [this](const std::string&) { return dumps; };
     machine.get = [this](std::uint16_t, const std::string& path) -> winsvc::detail::diagnose::prove_response {
+      if (path == "/folder") return {200, "C:\\apps", {}};
+      if (path == "/fail") {
+        b.scm.services.at(name).process = winsvc::testing::service_database::at(state::stopped, 0, 0, {1066, 1064});
+        return {200, "failing", {}};
+      }
+      if (path.compare(0, 7, "/crash/") == 0) {
+        ++dumps;
+        b.scm.ended_processes[42] = 0xC0000005;
+        b.saved = winsvc::detail::scm::saved_state{};
+        b.saved->failure = "crashed: " + path.substr(7);
+        return {0, {}, "the connection failed"};
+      }
       if (path == "/slow") return {200, "complete", {}};  // in flight when the stop begins
       if (current() == state::paused) return {503, {}, {}};
       if (current() != state::running) return {0, {}, "connection refused"};
@@ -48,13 +65,25 @@ struct prove_test {
   }
   std::vector<proof> run() {
     return b.run([this](winsvc::detail::manage::verb_context& context) {
-      bool installed = false;
       return winsvc::detail::diagnose::prover(context, "C:\\ProgramData\\hello", 5001, machine)
-          .run([&](const proof&) {
-            if (!installed && after_install) after_install();
-            installed = true;
+          .run([&](const proof& seen) {
+            if (seen.topic == "install" && after_install) after_install();
+            prepare_next_start(seen.claim);
           });
     });
+  }
+  /// After the claims about a stop, one start fails.
+  void prepare_next_start(const std::string& claim) {
+    using database = winsvc::testing::service_database;
+    const bool fails = claim == "STOPPED means that nothing accepts connections";
+    const winsvc::detail::scm::exit_status exit{start_exit_code == 0 ? 0U : 1066U, start_exit_code};
+    b.scm.after_start = {fails ? database::at(state::stopped, 0, 0, exit) : database::at(state::running)};
+    b.saved_by_start.reset();
+    if (!fails) return;
+    b.saved_by_start = winsvc::detail::scm::saved_state{};
+    b.saved_by_start->pid = 43;
+    b.saved_by_start->failure = start_failure;
+    b.scm.calls.clear();  // the state appears with the next call of start_service
   }
   /// The claims that do not hold, each with what was seen.
   std::string failures() {
@@ -67,8 +96,8 @@ struct prove_test {
 };
 
 struct fault {
-  const char* name;
-  const char* claim;  // the claim that does not hold
+  std::string name;
+  std::string claim;  // the claim that does not hold
   std::function<void(prove_test&)> plant;
 };
 
@@ -89,7 +118,7 @@ TEST_CASE("each claim of a correct service holds, or has a reason why it cannot 
 
   const auto proofs = p.run();
 
-  CHECK(proofs.size() == 24);
+  CHECK(proofs.size() == 29);
   for (const auto& seen : proofs) {
     CAPTURE(seen.claim);
     CAPTURE(seen.observed);
@@ -118,6 +147,40 @@ TEST_CASE("each planted fault is found, and the service is removed nevertheless"
       {"an unquoted path", "the account is a virtual account, and the path is quoted",
        [](prove_test& p) {
          p.after_install = [&p] { p.b.scm.services.at(p.name).config.binary = "C:\\apps\\hello.exe run-service"; };
+       }},
+      {"a missing event source", "the event source is registered",
+       [](prove_test& p) { p.after_install = [&p] { p.b.scm.event_sources.clear(); }; }},
+      {"missing recovery actions", "the recovery actions are stored",
+       [](prove_test& p) {
+         p.machine.wine.clear();
+         p.after_install = [&p] { p.b.scm.services.at(p.name).levels[2] = winsvc::detail::scm::recovery_plan{}; };
+       }},
+      {"the system folder as current directory", "the current directory is the folder of the program",
+       respond("/folder", {200, "C:\\windows\\system32", {}})},
+      {"a failed start without its reason", "a start that fails returns its reason and an exit code",
+       [](prove_test& p) { p.start_failure = "something failed"; }},
+      {"a failed start with exit code 0", "a start that fails returns its reason and an exit code",
+       [](prove_test& p) { p.start_exit_code = 0; }},
+      {"a failure with exit code 0", "a service that fails stops with an exit code other than 0",
+       [](prove_test& p) {
+         const auto get = p.machine.get;
+         p.machine.get = [get, &p](std::uint16_t port, const std::string& path) {
+           const auto response = get(port, path);
+           if (path == "/fail")
+             p.b.scm.services.at(p.name).process = winsvc::testing::service_database::at(state::stopped);
+           return response;
+         };
+       }},
+      {"a crash without a minidump", "a crash writes a minidump and its reason, and ends the process: abort",
+       [](prove_test& p) { p.machine.count_dumps = [](const std::string&) { return std::size_t{0}; }; }},
+      {"a crash without its reason", "a crash writes a minidump and its reason, and ends the process: abort",
+       [](prove_test& p) {
+         const auto get = p.machine.get;
+         p.machine.get = [get, &p](std::uint16_t port, const std::string& path) {
+           const auto response = get(port, path);
+           if (path.compare(0, 7, "/crash/") == 0) p.b.saved->failure.clear();
+           return response;
+         };
        }},
   };
   for (const auto& fault : faults) {

@@ -4,7 +4,8 @@ import json
 
 import wine
 
-SEEN = ("install", "shutdown", "start", "port", "controls", "pause", "restart", "drain", "remove")
+SEEN = ("install", "shutdown", "start", "port", "controls", "pause", "restart", "drain", "events", "failure", "crash",
+        "remove")
 
 
 class Prove(wine.ServiceTest):
@@ -13,6 +14,7 @@ class Prove(wine.ServiceTest):
         report = service.exe.parent / "report.html"
 
         result = service.run("prove", "--json", "--report", "Z:" + str(report).replace("/", "\\"))
+        self.trace_position = self.machine.trace_size()     # after the crashes of its service
 
         self.assertEqual(result.code, 0, result)
         proofs = json.loads(result.out)
@@ -31,6 +33,7 @@ class Prove(wine.ServiceTest):
         service = self.service("throws_proven")             # its start hook throws
 
         result = service.run("prove", "--json")
+        self.trace_position = self.machine.trace_size()
 
         self.assertEqual(json.loads(result.out)["no"], 0, result.out)
         self.assertEqual(service.log(), "")

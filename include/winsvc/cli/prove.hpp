@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/cli/run_verb.hpp"
@@ -60,7 +61,9 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   defaults.program_folder = os::folder_of(dependencies.executable);
   defaults.data_folder = *folder;
   defaults.preshutdown = std::chrono::seconds(25);
-  manage::verb_context context(spec, {*dependencies.scm, dependencies.time, {}, state, defaults});
+  manage::verb_context::verb_dependencies parts{*dependencies.scm, dependencies.time, {}, state, defaults};
+  use_data_folder(parts, *folder);
+  manage::verb_context context(spec, std::move(parts));
   if (const auto manager = context.open_manager("prove with", os::access_rights::manager_create); !manager)
     return dependencies.print_error(manager.error());
 
@@ -74,7 +77,6 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   if (const auto logs = os::path_join(*folder, "logs"); const auto files = os::list_files(logs)) {
     for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
   }
-  os::remove_file(os::path_join(*folder, "state.json"));
 
   dependencies.out(command.report.json ? diagnose::proof_json(report) : diagnose::proof_text(report));
   if (command.report.file) {

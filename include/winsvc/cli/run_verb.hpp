@@ -138,6 +138,16 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
   }
 }
 
+/// Lets the verbs read and write the files of the data folder. An empty text deletes the file.
+WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
+  dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
+  dependencies.write_data = [folder](const std::string& file, const std::string& text) {
+    const std::string path = os::path_join(folder, file);
+    if (text.empty()) os::remove_file(path);
+    else static_cast<void>(os::replace_file(path, text));
+  };
+}
+
 /// Runs the verb again in an elevated process. `denied` is the error that caused it.
 WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::command& command,
                           const std::vector<std::string>& arguments, const program_dependencies& dependencies,
@@ -228,15 +238,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   parts.ask = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
-  parts.read_data = [&folder](const std::string& file) {
-    return folder ? os::read_file(os::path_join(*folder, file)) : std::nullopt;
-  };
-  parts.write_data = [&folder](const std::string& file, const std::string& text) {
-    const std::string path = folder ? os::path_join(*folder, file) : std::string();
-    if (path.empty()) return;
-    if (text.empty()) os::remove_file(path);
-    else static_cast<void>(os::replace_file(path, text));
-  };
+  if (folder) use_data_folder(parts, *folder);
   parts.is_wine = dependencies.machine.is_wine();
   manage::verb_context context(spec, std::move(parts));
 

@@ -34,6 +34,9 @@ inline constexpr std::string_view prove_instance_prefix = "winsvc-prove-";
 /// The ways in which the service crashes on `/crash/WAY`.
 inline constexpr std::string_view crash_ways[] = {"access-violation", "abort", "exception-in-thread", "stack-overflow"};
 
+/// The start hook throws an exception with the text `prove_failure` if the service is started with this argument.
+inline constexpr std::string_view prove_argument_fail = "fail", prove_failure = "failed on request of prove";
+
 /// Returns the app of the throw-away service.
 [[nodiscard]] api::app_factory prove_app();
 
@@ -75,7 +78,13 @@ WINSVC_INLINE api::app_factory prove_app() {
     const auto fails = std::make_shared<std::atomic<bool>>(false);  // sequentially consistent: simple, and rarely used
     const auto control_received = std::make_shared<std::atomic<int>>(0);
     svc.description("Throw-away service of the verb prove").display_name(svc.instance());
+    svc.on_start([](start_context& start) {
+      for (const auto& argument : start.arguments()) {
+        if (argument == prove_argument_fail) throw std::runtime_error(std::string(prove_failure));
+      }
+    });
     svc.get("/", [] { return "hello"; });
+    svc.get("/folder", [] { return os::absolute_path("."); });
     svc.get("/slow", [] {
       std::this_thread::sleep_for(800ms);
       return "complete";
@@ -98,7 +107,7 @@ WINSVC_INLINE api::app_factory prove_app() {
     svc.on_control(200, [control_received] { control_received->fetch_add(1); });
     svc.worker("fail on request", [fails](stop_token stop) {
       while (!stop.wait_for(50ms)) {
-        if (*fails) throw std::runtime_error("failed on request of prove");
+        if (*fails) throw std::runtime_error(std::string(prove_failure));
       }
     });
     return nullptr;
