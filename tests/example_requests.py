@@ -29,6 +29,7 @@ from kit import BUILD, ROOT, Limit, eventually, load
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 import chromium  # noqa: E402
+from generated_client.run import client_errors, is_installed as generator_is_installed  # noqa: E402
 
 
 def free_port():
@@ -482,7 +483,8 @@ def items(port):
     errors = "".join(f"{name}: {status} {text}\n" for name, (status, text), wanted, part in steps
                      if status != wanted or part not in text)
     document = client.open("/openapi.json")[1]
-    return errors + (validation_errors(document) if VALIDATOR.exists() else "")
+    errors += validation_errors(document) if VALIDATOR.exists() else ""
+    return errors + (client_errors(document, port) if generator_is_installed() else "")
 
 
 def larger(port):
@@ -518,6 +520,26 @@ def pages(port):
     return f"POST / without a name: {status} {text}\n" if status != 422 else ""
 
 
+def notes(port):
+    client = Browser(port)
+    steps = [
+        ("create", client.open("/notes", '{"title":"tea","text":"two minutes"}'), 201,
+         '{"id":1,"title":"tea","text":"two minutes"}'),
+        ("a quote", client.open("/notes", '{"title":"it\'s; DROP TABLE notes"}'), 201, '"id":2'),
+        ("no title", client.open("/notes", '{"title":""}'), 422, "/title must have at least 1 character"),
+        ("read", client.open("/notes/2"), 200, '{"id":2,"title":"it\'s; DROP TABLE notes","text":""}'),
+        ("update", client.open("/notes/1", '{"title":"tea","text":"three minutes"}', method="PUT"), 200, "three"),
+        ("find", client.open("/notes?q=tea"), 200, '[{"id":1,"title":"tea","text":"three minutes"}]'),
+        ("delete", client.open("/notes/1", method="DELETE"), 204, ""),
+        ("delete again", client.open("/notes/1", method="DELETE"), 404, ""),
+        ("update nothing", client.open("/notes/1", '{"title":"x"}', method="PUT"), 404, ""),
+        ("all", client.open("/notes"), 200, '[{"id":2,'),
+        ("ready", client.open("/readyz"), 200, ""),
+    ]
+    return "".join(f"{name}: {status} {text}\n" for name, (status, text), wanted, part in steps
+                   if status != wanted or part not in text)
+
+
 EXAMPLES = {"auth": auth, "events": events, "files": files, "flaskr": flaskr, "forwarded": forwarded, "items": items,
-            "larger": larger, "openapi": openapi, "operated": operated, "pages": pages, "tls": tls, "upload": upload,
-            "views": views, "websocket": websocket}
+            "larger": larger, "notes": notes, "openapi": openapi, "operated": operated, "pages": pages, "tls": tls,
+            "upload": upload, "views": views, "websocket": websocket}
