@@ -7,5 +7,7 @@ void App(winsvc::service& svc) {
   svc.listen("127.0.0.1", 5080);
 
   auto greeting = svc.setting("greeting", "hello", "the first word of the response");
-  svc.get("/greet/{name}", [greeting](std::string name) { return *greeting + " " + name + "\n"; });
+  svc.get("/greet/{name}", [greeting](std::string name) {
+    return *greeting + " " + name + "\n";
+  });
 }

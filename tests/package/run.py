@@ -396,6 +396,10 @@ def starter():
     step("ctest", "--test-dir", folder / "build", "--output-on-failure")
     must_say(step(folder / "build" / "greeter", "version"), "greeter 1.0.0,", version())
     step(sys.executable, ROOT / "tests" / "package" / "haproxy.py", folder / "build" / "greeter")
+    with_symbols = [CLANG, "-std=c++17", "-g", "-fstandalone-debug", "-DWINSVC_SEPARATE=1", f"-I{ROOT / 'include'}",
+                    *LIBRARY_FLAGS.split(), "greeter.cpp", "main.cpp"]
+    step(*with_symbols, *folder.glob("build/**/libwinsvc_compiled.a"), "-o", "debugged", "-pthread", cwd=folder / "copy")
+    step(sys.executable, ROOT / "tests" / "package" / "debugger.py", folder / "copy" / "debugged")
 
 
 def our_meson_with_mingw():
