@@ -126,6 +126,39 @@ TEST_CASE("the route metadata is in the operation") {
   CHECK(o["responses"].size() == 4);
 }
 
+TEST_CASE("headers of a response are described") {
+  const auto o = operation([](service& svc) {
+    svc.post("/users", [] { return reply(201); })
+        .returns(201, "Created").returns_header("Location", "URL of the user").returns_header("X-Cost", "");
+  });
+
+  CHECK(o["responses"]["201"]["headers"]["Location"] ==
+        json{{"description", "URL of the user"}, {"schema", {{"type", "string"}}}});
+  CHECK(o["responses"]["201"]["headers"]["X-Cost"] == json{{"schema", {{"type", "string"}}}});
+  for (const char* name : {"", "a b", "a:b"}) {
+    CAPTURE(name);
+    auto wrong = [&](service& svc) { svc.get("/", text).returns(200, "").returns_header(name, ""); };
+    CHECK_THROWS_AS(client{wrong}, winsvc::setup_error);
+  }
+  auto early = [](service& svc) { svc.get("/", text).returns_header("Location", ""); };
+  CHECK_THROWS_AS(client{early}, winsvc::setup_error);
+}
+
+TEST_CASE("the server of the document has the path prefix of a trusted proxy") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::trusted_proxies({"127.0.0.1"}));
+    svc.openapi();
+  };
+  client c(app);
+  const auto url = [&](const winsvc::testing::headers& fields) {
+    return json::parse(c.get("/openapi.json", fields).body)["servers"][0]["url"].get<std::string>();
+  };
+  CHECK(url({}) == "/");
+  CHECK(url({{"X-Forwarded-Prefix", "/app"}}) == "/app/");
+  CHECK(url({{"X-Forwarded-Prefix", "/other/app/"}}) == "/other/app/");
+  CHECK(url({}) == "/");
+}
+
 TEST_CASE("the document lists the tags of all operations, each once") {
   const auto d = document([](service& svc) {
     svc.get("/a", text).tag("x").tag("y");

@@ -221,6 +221,18 @@ TEST_CASE("the test client exchanges messages without a socket") {
   CHECK(c.websocket("/page", {"hello"}).messages.empty());
 }
 
+TEST_CASE("behind a trusted proxy, the origin is compared with the host that the proxy names") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::trusted_proxies({"127.0.0.1"}));
+    svc.websocket("/echo", [](websocket& ws) { while (const auto message = ws.receive()) ws.send(*message); });
+  };
+  client c(app);
+  const std::pair<std::string, std::string> forwarded{"X-Forwarded-Host", "shop.example"};
+  CHECK(c.websocket("/echo", {"a"}, {{"Origin", "https://shop.example"}, forwarded}).status == 101);
+  CHECK(c.websocket("/echo", {"a"}, {{"Origin", "https://evil.example"}, forwarded}).status == 403);
+  CHECK(c.websocket("/echo", {"a"}, {{"Origin", "https://shop.example"}}).status == 403);
+}
+
 TEST_CASE("a handler has path parameters, the request, its context and the subprotocol") {
   struct user { std::string name; };
   winsvc::websocket_options options;

@@ -68,7 +68,7 @@ handshake check(const std::string& fields, const std::vector<std::string>& proto
   buffer = line + "\r\nHost: server.example.com\r\n" + fields + "\r\n";
   const auto result = parse_head(buffer, limits());
   REQUIRE(result.kind == head_parse_result::complete);
-  return check_handshake(result.value, protocols, origins);
+  return check_handshake(result.value, result.value.host, protocols, origins);
 }
 
 const std::string handshake_fields =

@@ -32,6 +32,7 @@ namespace detail::addons {
 
 struct api_info {
   std::string title, version, description;
+  std::string path_prefix;  ///< of the proxy that the reader came through, as in /app; empty: none
 };
 
 /// Returns the document as JSON in UTF-8 (OpenAPI Specification 3.1, JSON Schema 2020-12). Equal routes give equal
@@ -221,6 +222,16 @@ WINSVC_INLINE std::string request_body_of(const operation& o, route::schema_set&
   return body.put("content", content_of(b, b.media_type)).text();
 }
 
+WINSVC_INLINE std::string response_headers_of(const route::body_metadata& response) {
+  base::json_object_writer headers;
+  for (const auto& [name, description] : response.headers) {
+    base::json_object_writer header;
+    header.put_text_if_set("description", description);
+    headers.put(name, header.put("schema", R"({"type":"string"})").text());
+  }
+  return headers.text();
+}
+
 WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, bool is_secured,
                                        route::schema_set& schemas) {
   using route::response_kind;
@@ -237,6 +248,7 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, bo
     if (is_success && b.schema.empty() && metadata.response_schema) b.schema = metadata.response_schema(schemas);
     base::json_object_writer r;
     r.put_text("description", b.description.empty() ? "Success" : b.description);
+    if (!b.headers.empty()) r.put("headers", response_headers_of(b));
     const bool empty = status == "204" || status == "304" || status[0] == '1';
     if (const auto type = media_type(b); !empty && !type.empty()) r.put("content", content_of(b, type));
     responses.emplace(status, r.text());
@@ -342,7 +354,8 @@ WINSVC_INLINE std::string openapi_document(
     security_schemes.put(scheme, base::json_object_writer().put_text("type", "http").put_text("scheme", scheme).text());
   if (!schemes.empty()) components.put("securitySchemes", security_schemes.text());
   out.put_text("openapi", "3.1.0").put("info", info_object.text());
-  out.put("servers", R"([{"url":"/"}])");
+  const std::string server = base::json_object_writer().put_text("url", info.path_prefix + '/').text();
+  out.put("servers", '[' + server + ']');
   if (!tags.empty()) {
     out.put("tags",
             base::json_array(tags, [](auto& tag) { return base::json_object_writer().put_text("name", tag).text(); }));

@@ -107,6 +107,9 @@ class route_builder {
   /// are documented without it. Default of `media_type`: the type that follows from the return type of the handler.
   route_builder returns(int status, const std::string& description,
                         const std::string& media_type = std::string()) const;
+  /// Documents a header of the response that the last call of `returns` describes, as in
+  /// `.returns(201, "Created").returns_header("Location", "URL of the new item")`.
+  route_builder returns_header(const std::string& name, const std::string& description) const;
   /// Sets the JSON Schema (2020-12) of a body, as JSON text. Call it directly after `takes` or `returns`. C++17 has no
   /// reflection, so the schema cannot be derived from a type.
   route_builder schema_text(std::string_view text) const;

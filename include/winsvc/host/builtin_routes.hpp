@@ -33,16 +33,20 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
     std::once_flag generated;
     std::string text;
   };
-  // Generated at the first request, because the app may set the version and add routes after this call.
-  get(path, [&definition = definition_, cache = std::make_shared<document>()] {
-    std::call_once(cache->generated, [&] {
-      const auto& spec = definition.spec;
-      const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
-                               spec.description.value_or(std::string())};
-      cache->text = detail::addons::openapi_document(
-          definition.router.routes(), info,
-          [&definition](std::size_t id) { return definition.router.security_of(id); });
+  const auto generate = [&definition = definition_](const std::string& path_prefix) {
+    const auto& spec = definition.spec;
+    const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
+                                        spec.description.value_or(std::string()), path_prefix};
+    return detail::addons::openapi_document(definition.router.routes(), info, [&definition](std::size_t id) {
+      return definition.router.security_of(id);
     });
+  };
+  // Generated at the first request, because the app may set the version and add routes after this call; for a reader
+  // behind a proxy with a path prefix at each request, because the document names the prefix.
+  get(path, [generate, cache = std::make_shared<document>()](const request& req) {
+    if (const auto& prefix = context(req).path_prefix(); !prefix.empty())
+      return reply::with(generate(prefix), "application/json");
+    std::call_once(cache->generated, [&] { cache->text = generate({}); });
     return reply::with(cache->text, "application/json");
   }, location).hidden();
 

@@ -113,6 +113,20 @@ WINSVC_INLINE route_builder route_builder::example_text(std::string_view text) c
   return set("example", change, current_body_status_);
 }
 
+WINSVC_INLINE route_builder route_builder::returns_header(const std::string& name,
+                                                          const std::string& description) const {
+  if (!detail::wire::is_token(name))
+    throw setup_error("route " + router_->entry(first_).text() + ": returns_header: '" + name +
+                      "' is not a valid name of a header");
+  const auto change = [&](detail::route::route_metadata& metadata) {
+    if (current_body_status_ == no_body || current_body_status_ == request_body)
+      throw setup_error("route " + router_->entry(first_).text() +
+                        ": returns_header: call it directly after returns()");
+    current_body(metadata, "returns_header").headers.emplace_back(name, description);
+  };
+  return set("returns_header", change, current_body_status_);
+}
+
 WINSVC_INLINE route_builder route_builder::on(detail::route::method method) const {
   std::string existing;
   for (std::size_t id = first_; id < last_; ++id) {

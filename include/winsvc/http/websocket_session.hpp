@@ -312,7 +312,9 @@ namespace detail::api {
 WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const websocket_options& options,
                                     std::function<void(websocket&)> handler) {
   http::exchange& exchange = *http::current_exchange();
-  const auto requested = wire::check_handshake(exchange.head, options.protocols, options.origins);
+  const std::string& proxy_host = exchange.host;  // that of a trusted proxy; empty without one
+  const std::string_view host = proxy_host.empty() ? exchange.head.host : std::string_view(proxy_host);
+  const auto requested = wire::check_handshake(exchange.head, host, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
     api::replace_header(invocation.res, "Upgrade", "websocket");
     api::replace_header(invocation.res, "Sec-WebSocket-Version", "13");

@@ -66,6 +66,7 @@ struct body_metadata {
   std::string description;
   std::string media_type;       ///< empty: derived from the handler's type
   std::string schema, example;  ///< JSON; empty: none
+  std::vector<std::pair<std::string, std::string>> headers{};  ///< of a response: name, description
 };
 
 /// The kind of response that follows from the handler's return type.

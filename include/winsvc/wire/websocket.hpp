@@ -1,6 +1,6 @@
 // WebSocket protocol (RFC 6455) without I/O: handshake check, frame decoder, frame encoder.
 //
-//   const auto result = wire::check_handshake(head, {"chat.v2"}, {});       // 101, or the status of the rejection
+//   const auto result = wire::check_handshake(head, head.host, {"chat.v2"}, {});   // 101, or the rejection
 //   wire::frame_decoder frames(1024 * 1024);
 //   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.move_message()); ... }
 //   send(wire::frame(wire::opcode::text, "hello"));
@@ -116,8 +116,10 @@ struct handshake {
 
 /// Checks the request head of a handshake. `protocols`: subprotocols of the server in order of preference; the first
 /// that the client offers is selected, and a request without a match is accepted. `origins`: other sites whose pages
-/// may connect; see origin_is_allowed.
-[[nodiscard]] handshake check_handshake(const head& head, const std::vector<std::string>& protocols,
+/// may connect; see origin_is_allowed. `host`: host and port that the client used; behind a trusted proxy, not those
+/// of the head.
+[[nodiscard]] handshake check_handshake(const head& head, std::string_view host,
+                                        const std::vector<std::string>& protocols,
                                         const std::vector<std::string>& origins);
 
 /// True if a page of `origin` may connect. A browser lets each page connect to each server and adds the user's cookies:
@@ -327,7 +329,8 @@ WINSVC_INLINE std::size_t count_fields(const head& head, std::string_view name) 
   return count;
 }
 
-WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std::string>& protocols,
+WINSVC_INLINE handshake check_handshake(const head& head, std::string_view host,
+                                        const std::vector<std::string>& protocols,
                                         const std::vector<std::string>& origins) {
   const auto rejected = [](int status, std::string_view reason) {
     handshake result;
@@ -351,7 +354,7 @@ WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std:
     return rejected(400, "Sec-WebSocket-Key is not 16 bytes in base64");
 
   if (const auto origin = head.find("Origin");
-      count_fields(head, "Origin") > 1 || (origin && !origin_is_allowed(*origin, head.host, origins)))
+      count_fields(head, "Origin") > 1 || (origin && !origin_is_allowed(*origin, host, origins)))
     return rejected(403, "pages of this origin are not allowed to connect");
 
   for (const auto& protocol : protocols) {
