@@ -280,111 +280,111 @@
 //  28217  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
 //  28616  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
 //  28727  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28771  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  29004  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29373  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29667  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29909  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30032  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30195  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30675  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  31013  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  31226  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31364  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31435  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31591  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  32013  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  32047  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  32107  http/problem.hpp                   Error responses of winsvc.
-//  32254  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32351  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32616  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32676  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32838  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32912  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  33122  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  33259  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  33290  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  33454  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33526  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33663  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33776  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  34070  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  34303  http/request_processor.hpp         Request processor: runs one request.
-//  34815  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34918  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  35074  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  35165  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35383  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35749  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35782  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35885  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  36593  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36670  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36750  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  37464  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37649  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  38005  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38701  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38720  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38903  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  39166  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  39288  host/route_statistics.hpp          Route statistics of the dashboard.
-//  39450  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  39701  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39767  host/health.hpp                    Liveness and readiness routes.
-//  39869  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  40037  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  40160  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40317  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  40456  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  40723  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40843  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  40949  host/stop_deadlines.hpp            Time limits of a stop.
-//  41013  host/run_options.hpp               Options and result of one run of a service.
-//  41077  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
-//  41185  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
-//  41298  host/control_channel_server.hpp    Control channel server.
-//  41478  host/runtime.hpp                   Runtime of a service.
-//  41905  host/status.hpp                    Text and JSON of `status`.
-//  42066  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  42190  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  42303  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
-//  42395  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
-//  42509  host/service_log.hpp               Service log: the log file of a service under the SCM.
-//  42612  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
-//  42723  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  43047  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  43232  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  43655  manage/wait.hpp                    Waits until a service reaches a state.
-//  43754  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  43953  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  44030  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  44429  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  44619  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  44771  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  44871  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  44934  manage/install.hpp                 `install` and `update` verbs.
-//  45372  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  45473  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  45657  diagnose/firewall.hpp              Check of the Windows firewall.
-//  45751  diagnose/finding.hpp               Findings of `doctor`.
-//  45843  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  45940  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  45970  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  46336  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  46498  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  46635  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  46755  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  46844  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  47256  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  47537  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  47694  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  47787  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  28773  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  29006  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29375  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29669  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29911  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30034  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30197  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30677  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  31015  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  31228  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31366  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31437  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31593  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  32015  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  32049  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  32109  http/problem.hpp                   Error responses of winsvc.
+//  32256  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32353  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32618  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32678  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32840  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32914  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  33124  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  33261  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  33292  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  33456  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33528  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33665  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33778  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  34072  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  34305  http/request_processor.hpp         Request processor: runs one request.
+//  34817  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34920  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  35076  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  35167  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35385  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35751  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35784  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35887  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  36595  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36672  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36752  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  37466  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37651  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  38007  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38703  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38722  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38909  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  39174  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  39298  host/route_statistics.hpp          Route statistics of the dashboard.
+//  39460  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  39713  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  39783  host/health.hpp                    Liveness and readiness routes.
+//  39885  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  40053  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  40179  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40340  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  40479  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  40749  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40874  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  40980  host/stop_deadlines.hpp            Time limits of a stop.
+//  41044  host/run_options.hpp               Options and result of one run of a service.
+//  41108  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
+//  41216  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
+//  41329  host/control_channel_server.hpp    Control channel server.
+//  41509  host/runtime.hpp                   Runtime of a service.
+//  41936  host/status.hpp                    Text and JSON of `status`.
+//  42099  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  42223  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  42338  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
+//  42430  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
+//  42544  host/service_log.hpp               Service log: the log file of a service under the SCM.
+//  42647  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
+//  42758  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  43086  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  43276  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  43699  manage/wait.hpp                    Waits until a service reaches a state.
+//  43798  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  43997  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  44074  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  44473  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  44663  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  44815  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  44915  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  44978  manage/install.hpp                 `install` and `update` verbs.
+//  45416  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  45517  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  45701  diagnose/firewall.hpp              Check of the Windows firewall.
+//  45795  diagnose/finding.hpp               Findings of `doctor`.
+//  45887  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  45984  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  46014  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  46380  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  46542  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  46679  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  46799  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
+//  46888  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  47300  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  47581  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  47738  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  47831  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  48070  config/undef.hpp                   Undefines the internal macros.
+//  48114  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -21382,13 +21382,13 @@ WINSVC_INLINE sys_result<tcp_socket> connect_unix(const std::string& path) {
   return s;
 }
 WINSVC_INLINE bool read_request(tcp_socket& client, std::string& line) {
-  const auto deadline = std::chrono::steady_clock::now() + control_channel::io_timeout;
+  const auto deadline = clock::system().now() + control_channel::io_timeout;
   char buffer[512];
   for (;;) {
     const auto end = line.find('\n');
     if (end != line.npos) return line.resize(end), true;
     const auto remaining =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
     std::size_t received = 0;
     if (line.size() > control_channel::max_request_bytes || remaining.count() <= 0) return false;
     if (client.receive(buffer, sizeof buffer, received, remaining) != transfer::done) return false;
@@ -21493,9 +21493,9 @@ WINSVC_INLINE std::string control_channel_address(const std::string&, const std:
 WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, const std::string& request,
                                                     std::uint32_t,
                                                     const std::function<bool(std::string_view)>& on_chunk) {
-  const auto deadline = std::chrono::steady_clock::now() + control_channel::io_timeout;
+  const auto deadline = clock::system().now() + control_channel::io_timeout;
   auto s = connect_unix(address);
-  while (!s && s.error() == EAGAIN && std::chrono::steady_clock::now() < deadline) {
+  while (!s && s.error() == EAGAIN && clock::system().now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     s = connect_unix(address);
   }
@@ -24128,10 +24128,10 @@ WINSVC_INLINE void control_channel::implementation::serve_connection(overlapped_
   try {
     std::string request;
     char buffer[512];
-    const auto deadline = std::chrono::steady_clock::now() + control_channel::io_timeout;
+    const auto deadline = clock::system().now() + control_channel::io_timeout;
     while (request.find('\n') == request.npos && request.size() <= max_request_bytes) {
       const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now()).count();
       if (remaining <= 0) break;
       bool timed_out = false;
       const auto received = client.read(buffer, sizeof buffer, static_cast<DWORD>(remaining), timed_out);
@@ -28730,6 +28730,8 @@ WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chron
 // Event log sink: writes log lines to the Windows event log if the app requests it with
 // `svc.log_to_event_log(log_level::warn)`. The events of the lifecycle (scm/events.hpp) have separate IDs and are
 // always reported.
+//
+//   definition.log_sinks.push_back(std::make_shared<log::event_log_sink>(log_level::warn, report_event));
 
 #include <exception>
 #include <functional>
@@ -38722,6 +38724,10 @@ WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(tr
 
 // Service definition: the names, settings, routes, hooks and limits of a service, as a value. `service`
 // (api/service.hpp) fills it; the runtime and the verbs read it.
+//
+//   service_definition definition;
+//   service svc(definition);
+//   App(svc);                             // definition has what App registered
 
 #include <algorithm>
 #include <chrono>
@@ -38904,6 +38910,8 @@ struct service_definition {
 // =====================================================================================================================
 
 // Bodies of `service` (api/service.hpp): each call checks its arguments and stores them in the service definition.
+//
+//   svc.name("hello").listen("127.0.0.1", 5001);      // definition.spec.name, definition.host, definition.port
 
 #include <algorithm>
 #include <chrono>
@@ -39167,6 +39175,8 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 // =====================================================================================================================
 
 // Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` (api/service.hpp).
+//
+//   svc.openapi("/openapi.json").metrics("/metrics").access_log();
 
 #include <memory>
 #include <mutex>
@@ -39452,6 +39462,8 @@ WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
 
 // Dashboard, `svc.dashboard`: routes of the page (addons/dashboard_page.hpp) and the data that it requests.
 //
+//   svc.dashboard("/_service");
+//
 // Without a custom guard, only requests from this computer are accepted. A check of the client's address is not
 // sufficient: the name of another site can resolve to 127.0.0.1 (DNS rebinding), and a page of that site then sends
 // requests from a browser on this computer. Therefore the Host of the request must also be a local address or name.
@@ -39703,6 +39715,10 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 
 // Status reporter: applies lifecycle events and publishes the resulting states in order. One lock covers the decision
 // and the publication, so that no late state overtakes STOP_PENDING or follows STOPPED.
+//
+//   status_reporter reporter([&](const scm::service_status& status) { dispatcher.set_status(status); });
+//   reporter.apply(scm::lifecycle_event::start, 30s);           // START_PENDING
+//   reporter.handle_control(control, 25s);                       // the decision and the new state, in one step
 
 #include <atomic>
 #include <chrono>
@@ -40039,6 +40055,9 @@ WINSVC_INLINE hook_thread::~hook_thread() {
 
 // Hook runner: runs the app's hooks on the hook thread and waits for them, with time limits, progress reports and one
 // callback for a hook that times out.
+//
+//   const hook_result result = runner.run_hook("pause", hook, 20s);
+//   if (result.outcome == hook_result::timed_out) return;      // the callback has reported it
 
 #include <chrono>
 #include <functional>
@@ -40162,6 +40181,10 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const api::hook& lifecycle_hook,
 
 // Built-in settings (`host`, `port`, `bind_timeout`, `log_level`, `log_format`), the sources of all settings, and the
 // reload.
+//
+//   load_setting_sources(definition, launch_options, executable);   // before the app
+//   declare_builtin_settings(definition);                            // after the app
+//   reload_settings(definition);                                     // all new values are applied, or none
 //
 // Sources, in order of precedence: the command line (install stores it in the ImagePath), the environment
 // (HELLO_GREETING), the settings file (`hello.ini` next to the executable, or --config), the default.
@@ -40459,6 +40482,9 @@ WINSVC_INLINE std::unique_ptr<settings_watcher> watch_settings_file(service_defi
 // Control tasks: the work that a control other than stop causes (pause, continue, reload, events, custom controls). The
 // control handler queues a task; the thread of the service runs the tasks one after the other.
 //
+//   queue.push({scm::control_action::pause, event, nullptr});                   // control handler
+//   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // thread of the service
+//
 // A hook that throws here is logged, and the service continues. A hook that times out ends the service
 // (host/runtime.hpp, on_hook_timeout).
 
@@ -40725,6 +40751,11 @@ WINSVC_INLINE void control_task_runner::report_completed(scm::service_event even
 
 // Worker pool: runs each worker of the app on its own thread. A stop is requested when the drain begins; the threads
 // are joined before the stop hooks.
+//
+//   worker_pool workers(on_failure, clock);
+//   workers.start(worker);
+//   workers.request_stop();
+//   for (const auto& name : workers.join(deadline, on_joined)) report_stuck(name);
 
 #include <algorithm>
 #include <condition_variable>
@@ -41260,7 +41291,7 @@ WINSVC_INLINE std::vector<std::string> drainer::run() {
 
 WINSVC_INLINE void drainer::shorten() {
   const auto remaining = limits_.next_step();
-  engine_.shorten_drain(std::chrono::steady_clock::now() + remaining);
+  engine_.shorten_drain(clock::system().now() + remaining);
   if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
 }
 
@@ -41907,6 +41938,8 @@ WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) {
 
 // Text and JSON of `status`: formats the state in the SCM, the saved state and the live status of a service. Has no
 // side effects; manage/start_stop.hpp collects the data.
+//
+//   print(as_json ? status_json(report) : status_text(report));
 
 #include <algorithm>
 #include <chrono>
@@ -42192,6 +42225,8 @@ WINSVC_INLINE void console_keys::update_status_line() {
 
 // Console host: `debug` runs the service in a terminal, with the same runtime and the same order as under the SCM.
 // Ctrl-C stops it, the terminal shows the log and each response.
+//
+//   return run_in_console(definition, std::move(app));    // until Ctrl-C; the exit code of the process
 
 #include <algorithm>
 #include <memory>
@@ -42727,6 +42762,10 @@ WINSVC_INLINE void crash_reporter::on_exit(int code) {
 // first, registers the control handler and reports START_PENDING, then runs the app and the runtime, and reports
 // STOPPED last.
 //
+//   os::native_dispatcher dispatcher;
+//   service_host host(app, launch_options, {dispatcher});
+//   return host.run();                    // until STOPPED; the exit code of the process
+//
 // Source: "Writing a Service Program's main Function" and "Service State Transitions" in the Win32 documentation. The
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 
@@ -43049,6 +43088,11 @@ WINSVC_INLINE run_result service_host::report_start_failure(service_definition& 
 
 // Embedded host: bodies of winsvc::host (api/host.hpp). One thread runs the app and the runtime; the object has the
 // state that the threads of the program read.
+//
+//   winsvc::host host(App);
+//   host.start();
+//   ... the main loop of the program ...
+//   host.stop();
 //
 // States: new -> started -> serving -> ended, or from started to ended. `stop` before `serving` is stored and requested
 // as soon as the runtime exists.
@@ -45911,11 +45955,11 @@ WINSVC_INLINE std::optional<std::string> query_service(const std::string& channe
                                                        std::uint32_t pid) {
   std::string response;
   constexpr std::size_t max_bytes = 1024 * 1024;
-  const auto deadline = std::chrono::steady_clock::now() + os::control_channel::io_timeout;
+  const auto deadline = clock::system().now() + os::control_channel::io_timeout;
   bool in_time = true;
   const auto done = os::send_channel_request(channel, request, pid, [&](std::string_view chunk) {
     response += chunk;
-    in_time = response.size() < max_bytes && std::chrono::steady_clock::now() < deadline;
+    in_time = response.size() < max_bytes && clock::system().now() < deadline;
     return in_time;
   });
   if (!done || !in_time || response.empty() || response.back() != '\n') return std::nullopt;

@@ -376,6 +376,19 @@ def audit_width(headers):
                 yield f"include/{name}:{number}: {len(line)} columns; a line has at most {WIDTH}"
 
 
+CLOCK = "winsvc/base/clock.hpp"
+
+
+def audit_clock(headers):
+    """Everything that waits takes its time from a clock, which tests replace."""
+    for name, header in headers.items():
+        if name == CLOCK:
+            continue
+        for number, line in enumerate(code_lines(header.lines), start=1):
+            if re.search(r"\b(?:steady|system|high_resolution)_clock::now\(", line):
+                yield f"include/{name}:{number}: a time that no test can replace: use a clock ({CLOCK})"
+
+
 # Words that docs/glossary.md retires, as identifiers or in comments.
 RETIRED = re.compile(r"\b\w*?(?:crew|clerk|seat|visitor|inquir(?:y|ies)|employer|culprit|blueprint|sieve)\w*\b|"
                      r"\b(?:desk|duty|duties|parting|pulse|anew|whoever|beside)\b", re.IGNORECASE)
@@ -391,7 +404,7 @@ def audit_retired_words(headers):
 
 AUDITS = (audit_floors, audit_addons, audit_forms, audit_umbrella, audit_cycles, audit_unreachable, audit_include_form,
           audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments,
-          audit_namespaces, audit_width, audit_retired_words)
+          audit_namespaces, audit_width, audit_clock, audit_retired_words)
 
 
 def audit(headers):

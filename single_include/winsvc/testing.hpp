@@ -17,13 +17,13 @@
 //     31  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations, also in the separate form ...
 //     45  testing/client.hpp                client: sends requests to an app in memory, without a socket.
 //    316  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    360  testing/status_rules.hpp          find_status_violations.
-//    474  testing/control_rules.hpp         find_control_violations.
-//    579  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    856  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1133  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
-//   1237  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1666  testing.hpp                       Test support for your services, on any platform.
+//    363  testing/status_rules.hpp          find_status_violations.
+//    479  testing/control_rules.hpp         find_control_violations.
+//    586  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    867  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1144  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1248  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1677  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -318,6 +318,9 @@ class client {
 
 // manual_clock: a clock that the test advances. `sleep` advances it and returns at once, so a test waits no time and
 // measures exact times. A wait with a deadline ends when another thread has advanced the clock to the deadline.
+//
+//   winsvc::testing::manual_clock time;
+//   time.advance(20s);
 
 #include <chrono>
 #include <condition_variable>
@@ -361,6 +364,8 @@ class manual_clock final : public clock {
 // =====================================================================================================================
 
 // find_status_violations: checks the recorded statuses of a service against the rules of the SCM. A pure function.
+//
+//   for (const auto& text : find_status_violations(statuses)) FAIL(text);
 
 #include <chrono>
 #include <string>
@@ -476,6 +481,8 @@ inline constexpr std::chrono::minutes max_wait_hint{5};
 
 // find_control_violations: checks the reaction of a service to its controls against the rules of the SCM. A pure
 // function.
+//
+//   for (const auto& text : find_control_violations(statuses, controls, end)) FAIL(text);
 
 #include <algorithm>
 #include <chrono>
@@ -581,6 +588,10 @@ inline constexpr std::chrono::seconds shutdown_time{5};
 
 // recording_dispatcher: the dispatcher of simulated_scm. It calls the service, records its statuses and controls, and
 // detects the violations that the recorded statuses alone do not show.
+//
+//   winsvc::testing::simulated_scm scm;       // has one
+//   scm.start(App);
+//   scm.violations();
 
 #include <algorithm>
 #include <chrono>

@@ -25,6 +25,11 @@ class Audit(TreeTest):
         self.include_in_umbrella("winsvc/route/table.hpp")
         self.assert_violation("include/winsvc/route/table.hpp:4", "on the same floor")
 
+    def test_a_time_that_does_not_come_from_a_clock_is_reported(self):
+        self.change("winsvc/settings/spec.hpp", 'constexpr const char* spec()',
+                    "const auto start = std::chrono::steady_clock::now();\nconstexpr const char* spec()")
+        self.assert_violation("include/winsvc/settings/spec.hpp:8", "use a clock")
+
     def test_an_add_on_that_includes_more_than_the_api_is_reported(self):
         self.files["winsvc/route/table.hpp"] = "// Routes.\n#pragma once\n"
         self.files["winsvc/addons/pages.hpp"] = "// Pages.\n#pragma once\n\n#include \"winsvc/route/table.hpp\"\n"

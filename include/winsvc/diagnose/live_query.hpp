@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/flat_json.hpp"
@@ -73,11 +74,11 @@ WINSVC_INLINE std::optional<std::string> query_service(const std::string& channe
                                                        std::uint32_t pid) {
   std::string response;
   constexpr std::size_t max_bytes = 1024 * 1024;
-  const auto deadline = std::chrono::steady_clock::now() + os::control_channel::io_timeout;
+  const auto deadline = clock::system().now() + os::control_channel::io_timeout;
   bool in_time = true;
   const auto done = os::send_channel_request(channel, request, pid, [&](std::string_view chunk) {
     response += chunk;
-    in_time = response.size() < max_bytes && std::chrono::steady_clock::now() < deadline;
+    in_time = response.size() < max_bytes && clock::system().now() < deadline;
     return in_time;
   });
   if (!done || !in_time || response.empty() || response.back() != '\n') return std::nullopt;

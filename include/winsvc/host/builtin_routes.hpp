@@ -1,4 +1,6 @@
 // Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` (api/service.hpp).
+//
+//   svc.openapi("/openapi.json").metrics("/metrics").access_log();
 #pragma once
 
 #include <memory>

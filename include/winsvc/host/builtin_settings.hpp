@@ -1,6 +1,10 @@
 // Built-in settings (`host`, `port`, `bind_timeout`, `log_level`, `log_format`), the sources of all settings, and the
 // reload.
 //
+//   load_setting_sources(definition, launch_options, executable);   // before the app
+//   declare_builtin_settings(definition);                            // after the app
+//   reload_settings(definition);                                     // all new values are applied, or none
+//
 // Sources, in order of precedence: the command line (install stores it in the ImagePath), the environment
 // (HELLO_GREETING), the settings file (`hello.ini` next to the executable, or --config), the default.
 #pragma once

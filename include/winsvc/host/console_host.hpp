@@ -1,5 +1,7 @@
 // Console host: `debug` runs the service in a terminal, with the same runtime and the same order as under the SCM.
 // Ctrl-C stops it, the terminal shows the log and each response.
+//
+//   return run_in_console(definition, std::move(app));    // until Ctrl-C; the exit code of the process
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,9 @@
 // Control tasks: the work that a control other than stop causes (pause, continue, reload, events, custom controls). The
 // control handler queues a task; the thread of the service runs the tasks one after the other.
 //
+//   queue.push({scm::control_action::pause, event, nullptr});                   // control handler
+//   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // thread of the service
+//
 // A hook that throws here is logged, and the service continues. A hook that times out ends the service
 // (host/runtime.hpp, on_hook_timeout).
 #pragma once

@@ -1,5 +1,7 @@
 // Dashboard, `svc.dashboard`: routes of the page (addons/dashboard_page.hpp) and the data that it requests.
 //
+//   svc.dashboard("/_service");
+//
 // Without a custom guard, only requests from this computer are accepted. A check of the client's address is not
 // sufficient: the name of another site can resolve to 127.0.0.1 (DNS rebinding), and a page of that site then sends
 // requests from a browser on this computer. Therefore the Host of the request must also be a local address or name.

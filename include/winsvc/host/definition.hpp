@@ -1,5 +1,9 @@
 // Service definition: the names, settings, routes, hooks and limits of a service, as a value. `service`
 // (api/service.hpp) fills it; the runtime and the verbs read it.
+//
+//   service_definition definition;
+//   service svc(definition);
+//   App(svc);                             // definition has what App registered
 #pragma once
 
 #include <algorithm>

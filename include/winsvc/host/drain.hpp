@@ -82,7 +82,7 @@ WINSVC_INLINE std::vector<std::string> drainer::run() {
 
 WINSVC_INLINE void drainer::shorten() {
   const auto remaining = limits_.next_step();
-  engine_.shorten_drain(std::chrono::steady_clock::now() + remaining);
+  engine_.shorten_drain(clock::system().now() + remaining);
   if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
 }
 

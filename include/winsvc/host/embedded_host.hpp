@@ -1,6 +1,11 @@
 // Embedded host: bodies of winsvc::host (api/host.hpp). One thread runs the app and the runtime; the object has the
 // state that the threads of the program read.
 //
+//   winsvc::host host(App);
+//   host.start();
+//   ... the main loop of the program ...
+//   host.stop();
+//
 // States: new -> started -> serving -> ended, or from started to ended. `stop` before `serving` is stored and requested
 // as soon as the runtime exists.
 #pragma once

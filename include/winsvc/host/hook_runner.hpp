@@ -1,5 +1,8 @@
 // Hook runner: runs the app's hooks on the hook thread and waits for them, with time limits, progress reports and one
 // callback for a hook that times out.
+//
+//   const hook_result result = runner.run_hook("pause", hook, 20s);
+//   if (result.outcome == hook_result::timed_out) return;      // the callback has reported it
 #pragma once
 
 #include <chrono>

@@ -2,6 +2,10 @@
 // first, registers the control handler and reports START_PENDING, then runs the app and the runtime, and reports
 // STOPPED last.
 //
+//   os::native_dispatcher dispatcher;
+//   service_host host(app, launch_options, {dispatcher});
+//   return host.run();                    // until STOPPED; the exit code of the process
+//
 // Source: "Writing a Service Program's main Function" and "Service State Transitions" in the Win32 documentation. The
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 #pragma once

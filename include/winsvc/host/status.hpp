@@ -1,5 +1,7 @@
 // Text and JSON of `status`: formats the state in the SCM, the saved state and the live status of a service. Has no
 // side effects; manage/start_stop.hpp collects the data.
+//
+//   print(as_json ? status_json(report) : status_text(report));
 #pragma once
 
 #include <algorithm>

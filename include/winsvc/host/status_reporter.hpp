@@ -1,5 +1,9 @@
 // Status reporter: applies lifecycle events and publishes the resulting states in order. One lock covers the decision
 // and the publication, so that no late state overtakes STOP_PENDING or follows STOPPED.
+//
+//   status_reporter reporter([&](const scm::service_status& status) { dispatcher.set_status(status); });
+//   reporter.apply(scm::lifecycle_event::start, 30s);           // START_PENDING
+//   reporter.handle_control(control, 25s);                       // the decision and the new state, in one step
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,10 @@
 // Worker pool: runs each worker of the app on its own thread. A stop is requested when the drain begins; the threads
 // are joined before the stop hooks.
+//
+//   worker_pool workers(on_failure, clock);
+//   workers.start(worker);
+//   workers.request_stop();
+//   for (const auto& name : workers.join(deadline, on_joined)) report_stuck(name);
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,8 @@
 // Event log sink: writes log lines to the Windows event log if the app requests it with
 // `svc.log_to_event_log(log_level::warn)`. The events of the lifecycle (scm/events.hpp) have separate IDs and are
 // always reported.
+//
+//   definition.log_sinks.push_back(std::make_shared<log::event_log_sink>(log_level::warn, report_event));
 #pragma once
 
 #include <exception>

@@ -1,5 +1,8 @@
 // manual_clock: a clock that the test advances. `sleep` advances it and returns at once, so a test waits no time and
 // measures exact times. A wait with a deadline ends when another thread has advanced the clock to the deadline.
+//
+//   winsvc::testing::manual_clock time;
+//   time.advance(20s);
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,9 @@
 // recording_dispatcher: the dispatcher of simulated_scm. It calls the service, records its statuses and controls, and
 // detects the violations that the recorded statuses alone do not show.
+//
+//   winsvc::testing::simulated_scm scm;       // has one
+//   scm.start(App);
+//   scm.violations();
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // find_status_violations: checks the recorded statuses of a service against the rules of the SCM. A pure function.
+//
+//   for (const auto& text : find_status_violations(statuses)) FAIL(text);
 #pragma once
 
 #include <chrono>

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/control_channel.hpp"
 #include "winsvc/os/thread.hpp"
@@ -85,13 +86,13 @@ WINSVC_INLINE sys_result<tcp_socket> connect_unix(const std::string& path) {
   return s;
 }
 WINSVC_INLINE bool read_request(tcp_socket& client, std::string& line) {
-  const auto deadline = std::chrono::steady_clock::now() + control_channel::io_timeout;
+  const auto deadline = clock::system().now() + control_channel::io_timeout;
   char buffer[512];
   for (;;) {
     const auto end = line.find('\n');
     if (end != line.npos) return line.resize(end), true;
     const auto remaining =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
     std::size_t received = 0;
     if (line.size() > control_channel::max_request_bytes || remaining.count() <= 0) return false;
     if (client.receive(buffer, sizeof buffer, received, remaining) != transfer::done) return false;
@@ -196,9 +197,9 @@ WINSVC_INLINE std::string control_channel_address(const std::string&, const std:
 WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, const std::string& request,
                                                     std::uint32_t,
                                                     const std::function<bool(std::string_view)>& on_chunk) {
-  const auto deadline = std::chrono::steady_clock::now() + control_channel::io_timeout;
+  const auto deadline = clock::system().now() + control_channel::io_timeout;
   auto s = connect_unix(address);
-  while (!s && s.error() == EAGAIN && std::chrono::steady_clock::now() < deadline) {
+  while (!s && s.error() == EAGAIN && clock::system().now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     s = connect_unix(address);
   }

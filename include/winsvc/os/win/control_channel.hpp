@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/control_channel.hpp"
 #include "winsvc/os/thread.hpp"
@@ -126,10 +127,10 @@ WINSVC_INLINE void control_channel::implementation::serve_connection(overlapped_
   try {
     std::string request;
     char buffer[512];
-    const auto deadline = std::chrono::steady_clock::now() + control_channel::io_timeout;
+    const auto deadline = clock::system().now() + control_channel::io_timeout;
     while (request.find('\n') == request.npos && request.size() <= max_request_bytes) {
       const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now()).count();
       if (remaining <= 0) break;
       bool timed_out = false;
       const auto received = client.read(buffer, sizeof buffer, static_cast<DWORD>(remaining), timed_out);
