@@ -222,6 +222,7 @@
 #include "winsvc/diagnose/proof.hpp"         // proof: one result of prove
 #include "winsvc/diagnose/prove_app.hpp"     // prove_app: the app of the throw-away service
 #include "winsvc/diagnose/prove_machine.hpp" // prove_machine: what prove observes
+#include "winsvc/diagnose/prove_session.hpp" // prove_session: the throw-away service, the results
 #include "winsvc/diagnose/prove.hpp"         // prover: the checks of prove
 
 // From the command line to the verb.

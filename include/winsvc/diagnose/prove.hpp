@@ -23,6 +23,7 @@
 #include "winsvc/diagnose/proof.hpp"
 #include "winsvc/diagnose/prove_app.hpp"
 #include "winsvc/diagnose/prove_machine.hpp"
+#include "winsvc/diagnose/prove_session.hpp"
 #include "winsvc/diagnose/finding.hpp"
 #include "winsvc/diagnose/live_query.hpp"
 #include "winsvc/manage/install.hpp"
@@ -36,28 +37,16 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::diagnose {
 
-class prover {
+class prover : private prove_session {
  public:
   /// `context` is that of the throw-away service; `data_folder` is its data folder; `port` is a free port.
   prover(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_machine machine = {})
-      : context_(context), data_folder_(std::move(data_folder)), port_(port), machine_(std::move(machine)) {}
+      : prove_session(context, std::move(data_folder), port, std::move(machine)) {}
 
   /// Checks each claim. `on_proof` is called after each one.
   std::vector<proof> run(const std::function<void(const proof&)>& on_proof = {});
 
  private:
-  /// The result of a check. `text` is the observation, or the reason if nothing can be seen.
-  struct outcome {
-    diagnose::verdict verdict = diagnose::verdict::no;
-    std::string text;
-  };
-  static outcome yes(std::string text) { return {verdict::yes, std::move(text)}; }
-  static outcome no(std::string text) { return {verdict::no, std::move(text)}; }
-  static outcome hidden(std::string reason) { return {verdict::not_observable, std::move(reason)}; }
-  /// `yes` if the condition holds, otherwise `no`, with the same text.
-  static outcome yes_if(bool holds, std::string text) { return holds ? yes(std::move(text)) : no(std::move(text)); }
-
-  void prove(const char* topic, std::string claim, const std::function<outcome()>& look);
   void prove_installation();
   void prove_service();
   void prove_stop();
@@ -73,26 +62,6 @@ class prover {
   outcome stops_with_code();
   outcome crash(std::string_view way);
   outcome recovers(const char* path, std::chrono::seconds limit);
-
-  result<os::service_handle> open(std::uint32_t rights) { return context_.open("prove", rights); }
-  os::service_process_status query();
-  bool wait_for(scm::state state, std::chrono::seconds limit);
-  /// Waits until recovery has started the service again. Wine does not run recovery actions.
-  void wait_for_recovery() {
-    if (!has_wine()) wait_for(scm::state::running, std::chrono::seconds(20));
-  }
-  result<void> start();
-  result<void> start_unless_running();
-  result<void> stop();
-  [[nodiscard]] bool has_wine() const noexcept { return !machine_.wine.empty(); }
-
-  manage::verb_context& context_;
-  std::string data_folder_;
-  std::uint16_t port_;
-  prove_machine machine_;
-  commandline::control_options options_;
-  std::vector<proof> proofs_;
-  std::function<void(const proof&)> on_proof_;
 };
 
 }  // namespace detail::diagnose
@@ -107,16 +76,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::diagnose {
 
-WINSVC_INLINE void prover::prove(const char* topic, std::string claim, const std::function<outcome()>& look) {
-  const auto begin = context_.time().now();
-  const outcome seen = look();
-  proof p{topic, std::move(claim), seen.verdict, {}, {}, 0};
-  (seen.verdict == verdict::not_observable ? p.reason : p.observed) = seen.text;
-  p.milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(context_.time().now() - begin).count();
-  proofs_.push_back(p);
-  if (on_proof_) on_proof_(proofs_.back());
-}
-
 WINSVC_INLINE std::vector<proof> prover::run(const std::function<void(const proof&)>& on_proof) {
   on_proof_ = on_proof;
   prove_installation();
@@ -128,31 +87,6 @@ WINSVC_INLINE std::vector<proof> prover::run(const std::function<void(const proo
   }
   return std::move(proofs_);
 }
-
-WINSVC_INLINE os::service_process_status prover::query() {
-  const auto service = open(os::access_rights::query_status);
-  if (!service) return {};
-  const auto status = context_.scm().query_status(service->get());
-  return status ? *status : os::service_process_status{};
-}
-
-WINSVC_INLINE bool prover::wait_for(scm::state state, std::chrono::seconds limit) {
-  const auto deadline = context_.time().now() + limit;
-  while (query().status.current != state) {
-    if (context_.time().now() > deadline) return false;
-    context_.time().sleep(std::chrono::milliseconds(50));
-  }
-  return true;
-}
-
-WINSVC_INLINE result<void> prover::start() { return manage::service_controller(context_).start(options_); }
-/// A process that has ended does not count, although Wine 8 shows its service as running.
-WINSVC_INLINE result<void> prover::start_unless_running() {
-  const auto now = query();
-  if (now.status.current == scm::state::running && !context_.scm().exit_code_of(now.pid)) return {};
-  return start();
-}
-WINSVC_INLINE result<void> prover::stop() { return manage::service_controller(context_).stop(options_); }
 
 // -- installation --
 
