@@ -60,6 +60,7 @@
 #include "winsvc/api/cookies.hpp"         // cookies of a request and a response
 #include "winsvc/api/hooks.hpp"           // start, stop and control hooks
 #include "winsvc/api/setting.hpp"         // setting: a typed value that an operator may change
+#include "winsvc/api/settings_format.hpp" // settings_format: another format of the settings file
 #include "winsvc/api/tls_options.hpp"     // options of HTTPS
 #include "winsvc/api/service.hpp"         // service: the object that App receives
 #include "winsvc/api/app.hpp"             // the accepted forms of App

@@ -18,374 +18,375 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    393  config/version.hpp                 The version of winsvc, defined only here.
-//    410  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    449  config/form.hpp                    The form in which winsvc is compiled.
-//    540  config/options.hpp                 The compile-time options of winsvc.
-//    602  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    653  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    684  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    759  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    816  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    877  os/win/windows_headers.hpp         Windows system headers.
-//    938  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1067  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1110  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1171  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1226  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1276  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1319  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1419  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1452  settings/setting_value.hpp         Types of settings and their text form.
-//   1644  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1789  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1852  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1910  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1973  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2199  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2570  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2692  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2777  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
-//   2814  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2886  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2931  route/url_value.hpp                url_value, with_query.
-//   2980  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3063  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3095  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3183  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3322  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3665  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3728  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3876  api/app_objects.hpp                Objects of the app by type.
-//   3943  api/handler_arguments.hpp          Arguments of a handler.
-//   4053  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
-//   4153  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4473  api/parameter.hpp                  Parameters of a route.
-//   4770  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4953  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   5032  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5104  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5176  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5325  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5364  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5463  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5484  api/file_options.hpp               Options of a static folder.
-//   5515  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5551  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5860  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5949  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5988  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6115  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6154  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6237  scm/control_event.hpp              Event data of a control.
-//   6310  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6485  settings/settings_file.hpp         Settings file (.ini).
-//   6552  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6775  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6926  api/tls_options.hpp                TLS options: client certificates.
-//   6967  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   7023  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7092  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7236  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7314  base/quote.hpp                     Windows command lines.
-//   7357  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7432  scm/spec.hpp                       Service specification.
-//   7538  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7619  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7969  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   8015  api/run.hpp                        Entry point: runs the verb on the command line.
-//   8054  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8123  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8136  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8187  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8274  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8315  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8383  wire/host_name.hpp                 Host names of requests.
-//   8417  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8458  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8577  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8710  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8737  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8808  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8850  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8902  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8934  addons/headers.hpp                 Middleware for response headers and body size.
+//    394  config/version.hpp                 The version of winsvc, defined only here.
+//    411  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    450  config/form.hpp                    The form in which winsvc is compiled.
+//    541  config/options.hpp                 The compile-time options of winsvc.
+//    603  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    654  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    685  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    760  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    817  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    878  os/win/windows_headers.hpp         Windows system headers.
+//    939  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1068  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1111  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1172  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1227  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1277  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1320  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1420  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1453  settings/setting_value.hpp         Types of settings and their text form.
+//   1645  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1790  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1853  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1911  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1974  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2200  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2571  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2693  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2778  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
+//   2815  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2887  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2932  route/url_value.hpp                url_value, with_query.
+//   2981  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3064  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3096  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3184  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3323  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3666  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3729  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3877  api/app_objects.hpp                Objects of the app by type.
+//   3944  api/handler_arguments.hpp          Arguments of a handler.
+//   4054  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
+//   4154  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4474  api/parameter.hpp                  Parameters of a route.
+//   4771  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4954  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   5033  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5105  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5177  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5326  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5365  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5464  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5485  api/file_options.hpp               Options of a static folder.
+//   5516  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5552  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5861  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5950  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5989  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6116  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6155  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6238  scm/control_event.hpp              Event data of a control.
+//   6311  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6486  settings/settings_file.hpp         Settings file (.ini).
+//   6561  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6785  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6936  api/settings_format.hpp            settings_format: another format of the settings file, for ...
+//   6972  api/tls_options.hpp                TLS options: client certificates.
+//   7013  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   7069  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7138  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7282  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7360  base/quote.hpp                     Windows command lines.
+//   7403  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7478  scm/spec.hpp                       Service specification.
+//   7584  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7665  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   8019  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   8065  api/run.hpp                        Entry point: runs the verb on the command line.
+//   8104  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8173  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8186  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8237  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8324  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8365  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8433  wire/host_name.hpp                 Host names of requests.
+//   8467  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8508  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8627  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8760  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8787  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8858  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8900  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8952  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8984  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8967  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9188  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9277  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9322  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9381  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9397  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9494  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9540  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9582  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9664  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9738  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9856  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9889  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9940  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10182  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10218  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10260  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10353  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10383  route/url_value.hpp:bodies         url_value, with_query.
-//  10425  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10582  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10700  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10827  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10895  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10933  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10982  api/app_objects.hpp:bodies         Objects of the app by type.
-//  11020  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
-//  11054  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  11076  api/parameter.hpp:bodies           Parameters of a route.
-//  11134  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11162  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11234  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11300  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11328  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11352  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11494  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11631  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11718  base/quote.hpp:bodies              Windows command lines.
-//  11808  scm/spec.hpp:bodies                Service specification.
-//  11937  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  12057  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12207  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12276  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12432  wire/host_name.hpp:bodies          Host names of requests.
-//  12483  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12521  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12595  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12853  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12881  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12933  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  13026  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13147  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13207  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13248  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13293  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13445  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13586  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13719  settings/registry.hpp              Registry of the settings of an app.
-//  14030  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14187  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14384  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14766  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14872  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14980  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15354  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15569  wire/file_name.hpp                 Safe file names for uploads.
-//  15648  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15718  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15868  wire/representation.hpp            Representation of content in a response.
-//  16020  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16278  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16449  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16582  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16667  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16735  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16802  scm/account.hpp                    Account of a service.
-//  16941  scm/security.hpp                   Security descriptors in SDDL.
-//  17159  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17287  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17346  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17457  scm/event_record.hpp               Records of the Windows event log.
-//  17599  scm/saved_state.hpp                Saved state of a service.
-//  17720  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17993  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  18033  commandline/command.hpp            A parsed command line.
-//  18115  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
-//  18312  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
-//  18575  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18751  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18877  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19050  os/socket.hpp                      TCP sockets with timeouts.
-//  19213  os/listen.hpp                      The listening sockets of a host.
-//  19339  os/posix/headers.hpp               POSIX system headers.
-//  19378  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19556  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19600  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19707  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19814  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  19966  os/tcp.hpp                         TCP sockets on all platforms.
-//  20274  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20451  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20579  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20842  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20896  os/control_channel.hpp             Control channel of a running service.
-//  20967  os/thread.hpp                      Threads of the library.
-//  21013  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21215  os/connection_threads.hpp          Thread group with a maximum size.
-//  21305  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21525  os/console.hpp                     Console input and output.
-//  21626  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21782  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21921  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  22118  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  22193  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22242  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22414  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22497  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22547  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22598  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22701  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22742  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  22929  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  22951  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  22986  os/exclusive_file.hpp              Exclusively created file.
-//  23069  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23172  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23212  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23262  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23302  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23366  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23655  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23707  os/input_file.hpp                  File that is open for reading at any position.
-//  23780  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23878  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24010  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24256  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24457  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24637  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24862  os/win/dump_writer.hpp             Minidump by a second process.
-//  25086  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  25147  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25435  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25537  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25782  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25870  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  25941  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  26028  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  26081  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  26177  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26315  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26409  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26646  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26687  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26802  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  26929  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  27092  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27261  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27546  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27552  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27588  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27878  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  27952  log/log_query.hpp                  Log query of the verb `logs`.
-//  28037  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
-//  28131  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
-//  28218  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28617  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28728  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28774  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  29007  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29376  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29670  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29912  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30035  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30198  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30678  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  31016  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  31229  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31367  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31438  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31594  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  32016  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  32050  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  32110  http/problem.hpp                   Error responses of winsvc.
-//  32257  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32354  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32619  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32679  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32841  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32915  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  33125  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  33262  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  33293  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  33457  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33529  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33666  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33779  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  34073  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  34306  http/request_processor.hpp         Request processor: runs one request.
-//  34818  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34921  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  35077  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  35168  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35386  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35752  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35785  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35888  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  36596  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36673  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36753  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  37467  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37652  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  38008  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38704  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38723  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38910  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  39175  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  39299  host/route_statistics.hpp          Route statistics of the dashboard.
-//  39461  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  39714  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  39784  host/health.hpp                    Liveness and readiness routes.
-//  39886  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  40054  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  40180  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40341  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  40480  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  40750  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40875  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  40981  host/stop_deadlines.hpp            Time limits of a stop.
-//  41045  host/run_options.hpp               Options and result of one run of a service.
-//  41109  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
-//  41217  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
-//  41330  host/control_channel_server.hpp    Control channel server.
-//  41510  host/runtime.hpp                   Runtime of a service.
-//  41937  host/status.hpp                    Text and JSON of `status`.
-//  42100  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  42224  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  42339  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
-//  42431  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
-//  42545  host/service_log.hpp               Service log: the log file of a service under the SCM.
-//  42648  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
-//  42759  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  43087  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  43277  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  43700  manage/wait.hpp                    Waits until a service reaches a state.
-//  43799  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  43998  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  44075  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  44474  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  44664  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  44816  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  44916  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  44979  manage/install.hpp                 `install` and `update` verbs.
-//  45417  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  45518  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  45702  diagnose/firewall.hpp              Check of the Windows firewall.
-//  45796  diagnose/finding.hpp               Findings of `doctor`.
-//  45888  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  45985  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  46015  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  46381  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  46543  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  46680  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  46800  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  46889  diagnose/prove_session.hpp         Session of the verb `prove`.
-//  47003  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  47348  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  47629  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  47786  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  47879  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   9017  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9238  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9327  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9372  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9431  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9447  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9544  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9590  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9632  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9714  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9788  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9906  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9939  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9990  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10232  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10268  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10310  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10403  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10433  route/url_value.hpp:bodies         url_value, with_query.
+//  10475  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10632  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10750  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10877  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10945  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10983  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  11032  api/app_objects.hpp:bodies         Objects of the app by type.
+//  11070  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
+//  11104  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  11126  api/parameter.hpp:bodies           Parameters of a route.
+//  11184  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11212  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11284  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11350  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11378  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11402  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11569  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11706  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11793  base/quote.hpp:bodies              Windows command lines.
+//  11883  scm/spec.hpp:bodies                Service specification.
+//  12012  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  12132  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12282  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12351  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12507  wire/host_name.hpp:bodies          Host names of requests.
+//  12558  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12596  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12670  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12928  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12956  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  13008  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  13101  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13222  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13282  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13323  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13368  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13520  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13661  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13794  settings/registry.hpp              Registry of the settings of an app.
+//  14106  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14263  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14460  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14842  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14948  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  15056  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15430  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15645  wire/file_name.hpp                 Safe file names for uploads.
+//  15724  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15794  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15944  wire/representation.hpp            Representation of content in a response.
+//  16096  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16354  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16525  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16658  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16743  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16811  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16878  scm/account.hpp                    Account of a service.
+//  17017  scm/security.hpp                   Security descriptors in SDDL.
+//  17235  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
+//  17363  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17422  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17533  scm/event_record.hpp               Records of the Windows event log.
+//  17675  scm/saved_state.hpp                Saved state of a service.
+//  17796  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  18069  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  18109  commandline/command.hpp            A parsed command line.
+//  18191  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
+//  18388  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
+//  18651  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18827  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18953  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19126  os/socket.hpp                      TCP sockets with timeouts.
+//  19289  os/listen.hpp                      The listening sockets of a host.
+//  19415  os/posix/headers.hpp               POSIX system headers.
+//  19454  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19632  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19676  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  19783  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  19890  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  20042  os/tcp.hpp                         TCP sockets on all platforms.
+//  20350  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20527  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20655  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  20918  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  20972  os/control_channel.hpp             Control channel of a running service.
+//  21043  os/thread.hpp                      Threads of the library.
+//  21089  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21291  os/connection_threads.hpp          Thread group with a maximum size.
+//  21381  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21601  os/console.hpp                     Console input and output.
+//  21702  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  21858  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  21997  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  22194  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  22269  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22318  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22490  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22573  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22623  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22674  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  22777  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  22818  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  23005  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  23027  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23062  os/exclusive_file.hpp              Exclusively created file.
+//  23145  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23248  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23288  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23338  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23378  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23442  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23731  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  23783  os/input_file.hpp                  File that is open for reading at any position.
+//  23856  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  23954  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24086  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24332  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24533  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24713  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  24938  os/win/dump_writer.hpp             Minidump by a second process.
+//  25162  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  25223  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25511  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25613  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  25858  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  25946  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  26017  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  26104  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  26157  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26253  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26391  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26485  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26722  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  26763  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  26878  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  27005  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  27168  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27337  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27622  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27628  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27664  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  27954  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28028  log/log_query.hpp                  Log query of the verb `logs`.
+//  28113  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
+//  28207  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
+//  28294  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28693  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  28804  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  28850  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  29083  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29452  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  29746  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  29988  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30111  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30274  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  30754  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  31092  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  31305  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31443  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31514  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31670  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  32092  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  32126  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  32186  http/problem.hpp                   Error responses of winsvc.
+//  32333  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32430  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32695  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  32755  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  32917  http/group_impl.hpp                Implementation of api/group.hpp.
+//  32991  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  33201  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  33338  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  33369  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  33533  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33605  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33742  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  33855  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  34149  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  34382  http/request_processor.hpp         Request processor: runs one request.
+//  34894  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  34997  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  35153  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  35244  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35462  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  35828  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  35861  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  35964  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  36672  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  36749  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  36829  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  37543  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37728  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  38084  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  38780  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  38799  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  38987  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39174  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  39446  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  39570  host/route_statistics.hpp          Route statistics of the dashboard.
+//  39732  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  39985  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  40055  host/health.hpp                    Liveness and readiness routes.
+//  40157  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  40325  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  40451  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  40590  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  40860  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  40985  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  41091  host/stop_deadlines.hpp            Time limits of a stop.
+//  41155  host/run_options.hpp               Options and result of one run of a service.
+//  41219  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
+//  41327  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
+//  41440  host/control_channel_server.hpp    Control channel server.
+//  41620  host/runtime.hpp                   Runtime of a service.
+//  42047  host/status.hpp                    Text and JSON of `status`.
+//  42210  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  42334  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  42449  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
+//  42541  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
+//  42655  host/service_log.hpp               Service log: the log file of a service under the SCM.
+//  42758  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
+//  42869  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  43197  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  43387  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  43810  manage/wait.hpp                    Waits until a service reaches a state.
+//  43909  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  44108  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  44185  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  44584  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  44774  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  44926  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  45026  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  45089  manage/install.hpp                 `install` and `update` verbs.
+//  45527  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  45628  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  45812  diagnose/firewall.hpp              Check of the Windows firewall.
+//  45906  diagnose/finding.hpp               Findings of `doctor`.
+//  45998  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  46095  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  46125  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  46491  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  46653  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  46790  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  46910  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
+//  46999  diagnose/prove_session.hpp         Session of the verb `prove`.
+//  47113  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  47459  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  47740  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  47897  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  47990  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  48162  config/undef.hpp                   Undefines the internal macros.
+//  48273  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -6499,6 +6500,7 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -6516,6 +6518,7 @@ struct settings_file {
     std::string name;      ///< normalized name with its section, such as `store.path`
     std::string value;     ///< text after '=', including quotes
     std::size_t line = 0;  ///< line number, from 1
+    bool is_literal = false;  ///< double quotes around the value belong to it
   };
   struct syntax_error {
     std::size_t line = 0;  ///< line number, from 1
@@ -6527,6 +6530,9 @@ struct settings_file {
 
 /// Parses a settings file. A line with an error is not in `rows`.
 [[nodiscard]] settings_file parse_settings_file(std::string_view content);
+/// Checks the rows of another parser: normalizes the names, and replaces a row whose name is invalid or occurs twice by
+/// an error.
+[[nodiscard]] settings_file check_settings_file(settings_file parsed);
 
 /// Returns the normalized name: lower case, with '_' for '-'.
 [[nodiscard]] std::string setting_name(std::string_view name);
@@ -6540,9 +6546,12 @@ struct setting_template {
   std::string name, value, kind, help;
 };
 /// Returns the text of a settings file: `head` as comments, then each setting with its help. The settings are commented
-/// out, so that the file has no effect until it is edited.
+/// out, so that the file has no effect until it is edited. `write` returns a value with its quotes; default: as in an
+/// .ini file.
+using value_writer = std::function<std::string(const std::string& value, const std::string& kind)>;
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
-                                             const std::vector<setting_template>& settings);
+                                             const std::vector<setting_template>& settings,
+                                             const value_writer& write = {});
 
 }  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
@@ -6586,6 +6595,7 @@ struct setting_source {
   kind kind_of_source = kind::default_value;
   std::string location;  ///< `hello.ini:3`, `HELLO_GREETING` or `--set`; empty for the default
   std::size_t line = 0;  ///< line of the settings file, from 1; 0 for the other sources
+  bool may_have_quotes = false;  ///< double quotes around the value do not belong to it
 
   /// Returns the location, or "default".
   [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
@@ -6605,9 +6615,9 @@ class setting_base {
   [[nodiscard]] virtual std::string kind() const = 0;
   [[nodiscard]] virtual std::string default_text() const = 0;
   [[nodiscard]] virtual std::string text() const = 0;
-  /// Parses and checks a value and stages it. `in_file`: the text comes from the settings file and may have quotes.
+  /// Parses and checks a value and stages it. `may_have_quotes`: double quotes around the text do not belong to it.
   /// Returns nullopt, or the reason why the value is invalid, as in "must be a whole number, but is 'x'".
-  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool in_file) = 0;
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool may_have_quotes) = 0;
   virtual void stage_default() = 0;
   [[nodiscard]] virtual std::string staged_text() const = 0;
   /// Makes the staged value the value.
@@ -6742,7 +6752,7 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 }
 
 template <class T>
-std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
+std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool may_have_quotes) {
   const std::string quoted = '\'' + std::string(base::truncate(text, 80)) + '\'';
   const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
@@ -6753,7 +6763,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
   } else if constexpr (setting_type<T>::is_supported) {
     constexpr bool can_have_quotes =
         std::is_same_v<T, std::string> || std::is_same_v<T, file_path> || is_path_setting<T>;
-    value = setting_type<T>::parse(in_file && can_have_quotes ? unquote(text) : text);
+    value = setting_type<T>::parse(may_have_quotes && can_have_quotes ? unquote(text) : text);
   }
   if (!value) {
     const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
@@ -6919,6 +6929,42 @@ std::shared_ptr<settings::typed_setting<T>> make_setting(setting_name_at name, T
 }
 
 }  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/settings_format.hpp
+// =====================================================================================================================
+
+// settings_format: another format of the settings file, for `service::settings_format`. TOML: adapters/winsvc/toml.hpp.
+//
+//   svc.settings_format({"conf", [](std::string_view content) { return parse_conf(content); }, {}});
+//
+// The parser returns each setting with the text that an .ini file would have: `yes` for a boolean, `a, b` for a list.
+// Sections become prefixes: `store.path`.
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The content of a settings file: `rows` with name, value and line, and `errors` with line, message and hint. Set
+/// `is_literal` in a row whose value has no quotes around it that belong to the syntax.
+using settings_file = detail::settings::settings_file;
+
+/// A format of the settings file.
+struct settings_format {
+  /// Extension of the settings file next to the executable, without the period: "toml" for `hello.toml`.
+  std::string extension;
+  /// Returns the settings and all syntax errors of a file. It must not throw.
+  std::function<settings_file(std::string_view content)> parse;
+  /// Returns a default as `config --init` writes it after `=`. `kind` is the description of the valid values, such as
+  /// "a text" or "a whole number from 1 to 64". Empty: as in an .ini file.
+  std::function<std::string(const std::string& value, const std::string& kind)> write;
+};
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7812,6 +7858,10 @@ class service : public detail::api::route_registrar<service> {
     declare(declared);
     return winsvc::setting<value>(std::move(declared));
   }
+
+  /// Reads the settings file in another format, from `hello.toml` for the extension "toml". Call it before the first
+  /// `setting`; throws setup_error otherwise. Default: `hello.ini`.
+  service& settings_format(winsvc::settings_format format);
 
   /// Reloads when the content of the settings file changes, as the verb `reload` does. A dedicated thread watches the
   /// folder of the file. A reload applies all new values, or no value if one is invalid; the log has the result. If the
@@ -11390,6 +11440,16 @@ WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
   return {};
 }
 
+/// Adds a row, or an error if its name is already set.
+WINSVC_INLINE void add_row(settings_file& output, settings_file::setting_line row,
+                           std::map<std::string, std::size_t>& names) {
+  const auto [other, is_new] = names.emplace(row.name, row.line);
+  if (is_new) return output.rows.push_back(std::move(row));
+  const std::string other_line = std::to_string(other->second);
+  output.errors.push_back(
+      {row.line, '\'' + row.name + "' is already set in line " + other_line, "remove one of the lines"});
+}
+
 /// Parses one line. `section`: the prefix of the current section, which a section line replaces. `names`: the line of
 /// each name so far.
 WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number,
@@ -11418,13 +11478,7 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
     return add_error(quoted(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
   const auto value = base::trim(line.substr(equals + 1));
-  settings_file::setting_line row{section + setting_name(name), std::string(value), number};
-  const auto [other, is_new] = names.emplace(row.name, number);
-  if (!is_new) {
-    const std::string other_line = std::to_string(other->second);
-    return add_error('\'' + row.name + "' is already set in line " + other_line, "remove one of the lines");
-  }
-  output.rows.push_back(std::move(row));
+  add_row(output, {section + setting_name(name), std::string(value), number}, names);
 }
 
 WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
@@ -11444,6 +11498,24 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
+WINSVC_INLINE settings_file check_settings_file(settings_file parsed) {
+  settings_file checked;
+  checked.errors = std::move(parsed.errors);
+  std::map<std::string, std::size_t> names;
+  for (auto& row : parsed.rows) {
+    if (is_setting_name(row.name)) {
+      row.name = setting_name(row.name);
+      add_row(checked, std::move(row), names);
+    } else {
+      checked.errors.push_back({row.line, '\'' + std::string(base::truncate(row.name, 60)) + "' is not a setting name",
+                                "use letters, digits, '_' and '-'"});
+    }
+  }
+  std::sort(checked.errors.begin(), checked.errors.end(),
+            [](const auto& a, const auto& b) { return a.line < b.line; });
+  return checked;
+}
+
 /// True if the value fits on one line.
 WINSVC_INLINE bool is_representable(std::string_view value) noexcept {
   return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
@@ -11454,7 +11526,8 @@ WINSVC_INLINE std::string format_value(const std::string& value) {
 }
 
 WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head,
-                                             const std::vector<setting_template>& settings) {
+                                             const std::vector<setting_template>& settings,
+                                             const value_writer& write) {
   std::string out;
   const auto add_comment = [&out](std::string_view text) {
     for (const auto line : base::split(text, '\n')) out += "# " + std::string(line) + '\n';
@@ -11477,7 +11550,9 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
       out += '\n';
       add_comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
       if (!is_representable(s.value)) add_comment("The default cannot be written on one line.");
-      const std::string value = is_representable(s.value) ? format_value(s.value) : std::string();
+      const std::string value = !is_representable(s.value) ? std::string()
+                                : write                    ? write(s.value, s.kind)
+                                                           : format_value(s.value);
       out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }
   }
@@ -13759,7 +13834,9 @@ struct setting_sources {
   std::function<std::optional<std::string>(const std::string&)> environment;
   std::string prefix;                  ///< prefix of the environment variables, such as HELLO
   std::string path;                    ///< path of the settings file
+  bool is_path_given = false;          ///< the path comes from --config
   std::string file_name;               ///< name of the settings file in messages
+  std::function<settings_file(std::string_view content)> parse = parse_settings_file;
   std::optional<std::string> content;  ///< content of the settings file
   std::optional<settings_file> file;   ///< the parsed content
   std::optional<error> file_error;     ///< reason why the file could not be read
@@ -13830,8 +13907,8 @@ class setting_registry {
   };
   [[nodiscard]] std::optional<located_error> stage(setting_base& setting, setting_source& source) const;
   [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source) const;
-  [[nodiscard]] setting_source file_source(std::size_t line) const {
-    return {setting_source::kind::file, sources_.file_name + ':' + std::to_string(line), line};
+  [[nodiscard]] setting_source file_source(std::size_t line, bool may_have_quotes = false) const {
+    return {setting_source::kind::file, sources_.file_name + ':' + std::to_string(line), line, may_have_quotes};
   }
 
   setting_sources sources_;
@@ -13883,7 +13960,7 @@ WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, con
   if (value) return use(*value, {kind::environment, variable});
   if (!sources_.file) return;
   for (const auto& row : sources_.file->rows) {
-    if (row.name == setting.name()) return use(row.value, file_source(row.line));
+    if (row.name == setting.name()) return use(row.value, file_source(row.line, !row.is_literal));
   }
 }
 
@@ -13894,7 +13971,6 @@ WINSVC_INLINE std::optional<setting_registry::located_error> setting_registry::s
   setting.stage_default();
   source = {};
   find_value(setting, [&](std::string_view value, setting_source origin) {
-    const bool in_file = origin.kind_of_source == setting_source::kind::file;
     const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
     if (on_command_line && setting.secret) {
       value_error.emplace();
@@ -13902,7 +13978,7 @@ WINSVC_INLINE std::optional<setting_registry::located_error> setting_registry::s
                                                   "' is a secret and is not accepted on a command line, which every "
                                                   "user of this machine can read",
                                               "write it to the settings file");
-    } else if (const auto reason = setting.stage(value, in_file)) {
+    } else if (const auto reason = setting.stage(value, origin.may_have_quotes)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
       value_error.emplace();
       value_error->line = origin.line;
@@ -38846,6 +38922,7 @@ struct service_definition {
   std::vector<std::shared_ptr<log::async_sink>>
       async_sinks;  ///< in front of the sinks of the app, after attach_log_sinks
   settings::setting_registry settings;
+  std::optional<winsvc::settings_format> settings_format;  ///< of the app; default: .ini
   bool reload_on_change = false;  ///< reload when the settings file changes
   std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.
@@ -38905,6 +38982,193 @@ struct service_definition {
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// =====================================================================================================================
+// host/builtin_settings.hpp
+// =====================================================================================================================
+
+// Built-in settings (`host`, `port`, `bind_timeout`, `log_level`, `log_format`), the sources of all settings, and the
+// reload.
+//
+//   load_setting_sources(definition, launch_options, executable);   // before the app
+//   declare_builtin_settings(definition);                            // after the app
+//   reload_settings(definition);                                     // all new values are applied, or none
+//
+// Sources, in order of precedence: the command line (install stores it in the ImagePath), the environment
+// (HELLO_GREETING), the settings file (`hello.ini` next to the executable, or --config), the default.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// Path of the settings file: --config, or `<program>.ini` next to the executable. An instance has its own file,
+/// `<program>-<instance>.ini`.
+[[nodiscard]] std::string settings_path(const std::string& executable, const scm::launch_options& launch);
+
+/// Reads all sources. Call it before the app declares its first setting; `definition` has the name and the instance.
+void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
+                          const std::string& executable);
+/// Reads the settings file in the format of the app. Call it before the first setting is declared.
+void use_settings_format(service_definition& definition, settings_format format);
+
+/// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
+[[nodiscard]] log_format initial_log_format(const service_definition& definition);
+
+/// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
+void declare_builtin_settings(service_definition& definition);
+
+/// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
+/// was applied.
+bool reload_settings(service_definition& definition);
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE std::string settings_path(const std::string& executable, const scm::launch_options& launch) {
+  if (launch.config) return *launch.config;
+  const std::string suffix = launch.instance ? '-' + *launch.instance : std::string();
+  return os::path_join(os::folder_of(executable), os::program_name(executable) + suffix + ".ini");
+}
+
+/// Reads the file into `sources`. A missing file is an error only if `is_expected`.
+WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool is_expected) {
+  sources.content = os::read_file(sources.path);
+  sources.file_error.reset();
+  if (sources.content) {
+    sources.file = sources.parse(*sources.content);
+    return;
+  }
+  const auto opened = os::input_file::open(sources.path);
+  const std::uint32_t code = opened ? base::win32_error::invalid_data : opened.error();
+  sources.file.reset();
+  if (!opened && os::is_missing(code) && !is_expected) return;
+  sources.file_error =
+      base::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
+}
+
+/// Replaces the extension of the path, unless --config gave it, and the parser.
+WINSVC_INLINE void set_format(settings::setting_sources& sources, const settings_format& format) {
+  const auto extension = sources.path.rfind('.');
+  if (!sources.is_path_given && extension != sources.path.npos)
+    sources.path.replace(extension + 1, sources.path.npos, format.extension);
+  sources.parse = [parse = format.parse](std::string_view content) {
+    return settings::check_settings_file(parse(content));
+  };
+}
+
+WINSVC_INLINE void read_sources(service_definition& definition, settings::setting_sources sources) {
+  sources.file_name = sources.path.substr(sources.path.find_last_of("/\\") + 1);
+  read_settings_file(sources, sources.is_path_given);
+  definition.settings.set_sources(std::move(sources));
+}
+
+WINSVC_INLINE void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
+                                        const std::string& executable) {
+  settings::setting_sources sources;
+  if (launch.host) sources.command_line.push_back({"host", *launch.host, "--host"});
+  if (launch.port) sources.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
+  for (const auto& [name, value] : launch.settings) sources.command_line.push_back({name, value, "--set " + name});
+  sources.environment = os::environment_variable;
+  // The SCM has the name of the instance (`hello$blue`); variables have the name of the service, for all instances.
+  std::string service = definition.spec.name;
+  const std::string tail = launch.instance ? '$' + *launch.instance : std::string();
+  if (!tail.empty() && service.size() > tail.size() &&
+      service.compare(service.size() - tail.size(), tail.size(), tail) == 0) {
+    service.resize(service.size() - tail.size());
+  }
+  sources.prefix = settings::variable_prefix(service);
+  sources.is_path_given = launch.config.has_value();
+  sources.path = settings_path(executable, launch);
+  if (definition.settings_format) set_format(sources, *definition.settings_format);
+  read_sources(definition, std::move(sources));
+}
+
+WINSVC_INLINE void use_settings_format(service_definition& definition, settings_format format) {
+  definition.settings_format = std::move(format);
+  auto sources = definition.settings.sources();
+  set_format(sources, *definition.settings_format);
+  if (!sources.path.empty()) read_sources(definition, std::move(sources));  // a test client reads no file
+}
+
+WINSVC_INLINE std::shared_ptr<settings::typed_setting<log_format>> log_format_setting(
+    const service_definition& definition) {
+  return api::make_setting<log_format>({"log_format"}, definition.log_file.format,
+                                       "format of the lines in the log file", at_start,
+                                       enum_names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
+}
+
+WINSVC_INLINE log_format initial_log_format(const service_definition& definition) {
+  const auto setting = log_format_setting(definition);
+  definition.settings.load_early(*setting);
+  return setting->get();
+}
+
+WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
+  const auto declare = [&definition](auto setting) {
+    setting->location = {"winsvc", 0};
+    definition.settings.declare(setting);
+    return setting;
+  };
+  const auto host =
+      declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
+  const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
+                                                             "port to listen on; 0 selects a free port", at_start));
+  const auto bind_timeout = declare(api::make_setting<std::chrono::seconds>(
+      {"bind_timeout"}, definition.bind_timeout, "time to wait for the address and the port at the start", at_start));
+  definition.log_level = declare(api::make_setting<log_level>(
+      {"log_level"}, definition.log.threshold(), "minimum level of the log",
+      enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
+                                                            {"error", log_level::error}}));
+  const auto format = declare(log_format_setting(definition));
+  definition.log_file.format = format->get();
+  definition.host = host->get();
+  definition.port = port->get();
+  definition.bind_timeout = bind_timeout->get();
+  definition.log.threshold(definition.log_level->get());
+}
+
+WINSVC_INLINE bool reload_settings(service_definition& definition) {
+  auto sources = definition.settings.sources();
+  const bool existed = sources.file.has_value();
+  read_settings_file(sources, existed);
+  const auto before = definition.log_level ? definition.log_level->get() : definition.log.threshold();
+  const auto report = definition.settings.reload(std::move(sources.file), std::move(sources.file_error));
+  // A log level that the operator set at run time stays until the setting changes.
+  if (const auto after = definition.log_level ? definition.log_level->get() : before; after != before)
+    definition.log.threshold(after);
+  for (const auto& fault : report.faults)
+    definition.log.error("reload: " + fault.to_string() + "; no setting was changed");
+  for (const auto& line : report.changes) definition.log.write_always(log_level::info, "setting " + line);
+  for (const auto& line : report.changes_after_restart)
+    definition.log.write_always(log_level::warn, "setting " + line + " takes effect at the next start");
+  return report.faults.empty();
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
 
 // =====================================================================================================================
 // host/service_impl.hpp
@@ -39008,6 +39272,13 @@ WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_ba
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
   open_definition("log_to_event_log").event_log_level = min_level;
+  return *this;
+}
+WINSVC_INLINE service& service::settings_format(winsvc::settings_format format) {
+  check_not_frozen("settings_format");
+  if (!definition_.settings.empty())
+    throw setup_error("settings_format must be called before the first setting, whose value it determines");
+  detail::host::use_settings_format(definition_, std::move(format));
   return *this;
 }
 WINSVC_INLINE service& service::reload_on_change() {
@@ -40168,167 +40439,6 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const api::hook& lifecycle_hook,
       [this, &lifecycle_hook, cleanup_result] { *cleanup_result = lifecycle_hook.start(*start_context_); }, limit);
   if (result.outcome == hook_result::completed) cleanup = std::move(*cleanup_result);
   return result;
-}
-
-}  // namespace detail::host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HOST
-
-// =====================================================================================================================
-// host/builtin_settings.hpp
-// =====================================================================================================================
-
-// Built-in settings (`host`, `port`, `bind_timeout`, `log_level`, `log_format`), the sources of all settings, and the
-// reload.
-//
-//   load_setting_sources(definition, launch_options, executable);   // before the app
-//   declare_builtin_settings(definition);                            // after the app
-//   reload_settings(definition);                                     // all new values are applied, or none
-//
-// Sources, in order of precedence: the command line (install stores it in the ImagePath), the environment
-// (HELLO_GREETING), the settings file (`hello.ini` next to the executable, or --config), the default.
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::host {
-
-/// Path of the settings file: --config, or `<program>.ini` next to the executable. An instance has its own file,
-/// `<program>-<instance>.ini`.
-[[nodiscard]] std::string settings_path(const std::string& executable, const scm::launch_options& launch);
-
-/// Reads all sources. Call it before the app declares its first setting; `definition` has the name and the instance.
-void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
-                          const std::string& executable);
-
-/// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
-[[nodiscard]] log_format initial_log_format(const service_definition& definition);
-
-/// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
-void declare_builtin_settings(service_definition& definition);
-
-/// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
-/// was applied.
-bool reload_settings(service_definition& definition);
-
-}  // namespace detail::host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HOST
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::host {
-
-WINSVC_INLINE std::string settings_path(const std::string& executable, const scm::launch_options& launch) {
-  if (launch.config) return *launch.config;
-  const std::string suffix = launch.instance ? '-' + *launch.instance : std::string();
-  return os::path_join(os::folder_of(executable), os::program_name(executable) + suffix + ".ini");
-}
-
-/// Reads the file into `sources`. A missing file is an error only if `is_expected`.
-WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool is_expected) {
-  sources.content = os::read_file(sources.path);
-  sources.file_error.reset();
-  if (sources.content) {
-    sources.file = settings::parse_settings_file(*sources.content);
-    return;
-  }
-  const auto opened = os::input_file::open(sources.path);
-  const std::uint32_t code = opened ? base::win32_error::invalid_data : opened.error();
-  sources.file.reset();
-  if (!opened && os::is_missing(code) && !is_expected) return;
-  sources.file_error =
-      base::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
-}
-
-WINSVC_INLINE void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
-                                        const std::string& executable) {
-  settings::setting_sources sources;
-  if (launch.host) sources.command_line.push_back({"host", *launch.host, "--host"});
-  if (launch.port) sources.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
-  for (const auto& [name, value] : launch.settings) sources.command_line.push_back({name, value, "--set " + name});
-  sources.environment = os::environment_variable;
-  // The SCM has the name of the instance (`hello$blue`); variables have the name of the service, for all instances.
-  std::string service = definition.spec.name;
-  const std::string tail = launch.instance ? '$' + *launch.instance : std::string();
-  if (!tail.empty() && service.size() > tail.size() &&
-      service.compare(service.size() - tail.size(), tail.size(), tail) == 0) {
-    service.resize(service.size() - tail.size());
-  }
-  sources.prefix = settings::variable_prefix(service);
-  sources.path = settings_path(executable, launch);
-  sources.file_name = sources.path.substr(sources.path.find_last_of("/\\") + 1);
-  read_settings_file(sources, launch.config.has_value());
-  definition.settings.set_sources(std::move(sources));
-}
-
-WINSVC_INLINE std::shared_ptr<settings::typed_setting<log_format>> log_format_setting(
-    const service_definition& definition) {
-  return api::make_setting<log_format>({"log_format"}, definition.log_file.format,
-                                       "format of the lines in the log file", at_start,
-                                       enum_names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
-}
-
-WINSVC_INLINE log_format initial_log_format(const service_definition& definition) {
-  const auto setting = log_format_setting(definition);
-  definition.settings.load_early(*setting);
-  return setting->get();
-}
-
-WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
-  const auto declare = [&definition](auto setting) {
-    setting->location = {"winsvc", 0};
-    definition.settings.declare(setting);
-    return setting;
-  };
-  const auto host =
-      declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
-  const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
-                                                             "port to listen on; 0 selects a free port", at_start));
-  const auto bind_timeout = declare(api::make_setting<std::chrono::seconds>(
-      {"bind_timeout"}, definition.bind_timeout, "time to wait for the address and the port at the start", at_start));
-  definition.log_level = declare(api::make_setting<log_level>(
-      {"log_level"}, definition.log.threshold(), "minimum level of the log",
-      enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
-                                                            {"error", log_level::error}}));
-  const auto format = declare(log_format_setting(definition));
-  definition.log_file.format = format->get();
-  definition.host = host->get();
-  definition.port = port->get();
-  definition.bind_timeout = bind_timeout->get();
-  definition.log.threshold(definition.log_level->get());
-}
-
-WINSVC_INLINE bool reload_settings(service_definition& definition) {
-  auto sources = definition.settings.sources();
-  const bool existed = sources.file.has_value();
-  read_settings_file(sources, existed);
-  const auto before = definition.log_level ? definition.log_level->get() : definition.log.threshold();
-  const auto report = definition.settings.reload(std::move(sources.file), std::move(sources.file_error));
-  // A log level that the operator set at run time stays until the setting changes.
-  if (const auto after = definition.log_level ? definition.log_level->get() : before; after != before)
-    definition.log.threshold(after);
-  for (const auto& fault : report.faults)
-    definition.log.error("reload: " + fault.to_string() + "; no setting was changed");
-  for (const auto& line : report.changes) definition.log.write_always(log_level::info, "setting " + line);
-  for (const auto& line : report.changes_after_restart)
-    definition.log.write_always(log_level::warn, "setting " + line + " takes effect at the next start");
-  return report.faults.empty();
 }
 
 }  // namespace detail::host
@@ -47081,14 +47191,15 @@ WINSVC_INLINE std::vector<proof> prover::run(const std::function<void(const proo
 WINSVC_INLINE prover::outcome prover::level(std::uint32_t number, const std::string& expected) {
   const auto service = open(os::access_rights::query_config);
   if (!service) return no(service.error().to_string());
+  const bool is_lost_in_wine = has_wine() && number != scm::config_level_id::preshutdown;
   const auto found = context_.scm().query_level(service->get(), number);
   if (!found) {
     const std::string text =
         "configuration level " + std::to_string(number) + ": error " + std::to_string(found.error());
-    return manage::is_level_unsupported(found.error()) || has_wine() ? hidden(text) : no(text);
+    return manage::is_level_unsupported(found.error()) || is_lost_in_wine ? hidden(text) : no(text);
   }
   const std::string text = scm::format_config_level(*found);
-  if (text != expected && has_wine())
+  if (text != expected && is_lost_in_wine)
     return hidden("Wine does not store configuration level " + std::to_string(number));
   return yes_if(text == expected, text);
 }
@@ -47740,7 +47851,7 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
       {"Settings of " + definition.spec.name + ". To change a setting, remove its '#' and edit the value.",
        "The command line (--set NAME=VALUE) and the environment (" + sources.prefix + "_NAME) override this file.",
        "Use 'reload' to make the running service read it again."},
-      entries);
+      entries, definition.settings_format ? definition.settings_format->write : settings::value_writer());
   std::uint32_t code = 0;
   auto file =  os::exclusive_file::create(sources.path);
   if (!file) {

@@ -404,8 +404,41 @@ def copy_templates(folder):
     shutil.copytree(ROOT / "examples" / "pages" / "templates", folder / "templates")
 
 
+def create_toml_file(folder):
+    create_toml_file.path = folder / "toml.toml"
+    create_toml_file.path.write_text('title = "Weekly report"\nrecipients = ["anna@example.com", "Berg, Carl"]\n'
+                                     '[page]\nrows = 50\n')
+
+
+def toml(port):
+    client = Browser(port)
+    expected = "Weekly report: 50 rows per page, for anna@example.com; Berg, Carl\n"
+    if client.open("/") != (200, expected):
+        return f"GET /: {client.open('/')}\n"
+    path = create_toml_file.path
+
+    def replace(text):                                      # in one step: the service may read the file at any time
+        path.with_suffix(".new").write_text(text)
+        path.with_suffix(".new").replace(path)
+
+    replace('title = "Broken"\n[page]\nrows = 7000\n')       # no value of it is applied
+    time.sleep(1.5)
+    if client.open("/") != (200, expected):
+        return f"GET / after an invalid value: {client.open('/')}\n"
+    replace('title = \'"Daily"\'\nrecipients = []\npage.rows = 5\n')
+    if not eventually(lambda: client.open("/") == (200, '"Daily": 5 rows per page, for \n')):
+        return f"GET / after a change of the file: {client.open('/')}\n"
+    program, template = path.parent / "toml", path.parent / "template.toml"
+    subprocess.run([program, "config", "--init", "--config", template], check=True, capture_output=True)
+    text = re.sub(r"^#(\w+ = )", r"\1", template.read_text(), flags=re.MULTILINE)
+    template.write_text(text)                               # each setting with its default is valid TOML
+    shown = subprocess.run([program, "config", "--config", template], capture_output=True, text=True)
+    is_complete = all(re.search(line, text) for line in ("title = [\"']Report[\"']\n", "\nrows = 20\n"))
+    return "" if shown.returncode == 0 and is_complete else f"{text}\n{shown.stdout}{shown.stderr}"
+
+
 PREPARE = {"files": create_static_files, "pages": copy_templates, "tls": create_certificate,  # before the start
-           "upload": create_upload_files}
+           "toml": create_toml_file, "upload": create_upload_files}
 ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
 
 
@@ -542,4 +575,4 @@ def notes(port):
 
 EXAMPLES = {"auth": auth, "events": events, "files": files, "flaskr": flaskr, "forwarded": forwarded, "items": items,
             "larger": larger, "notes": notes, "openapi": openapi, "operated": operated, "pages": pages, "tls": tls,
-            "upload": upload, "views": views, "websocket": websocket}
+            "toml": toml, "upload": upload, "views": views, "websocket": websocket}

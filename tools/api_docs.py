@@ -30,7 +30,7 @@ TASKS = (
     ("Open a WebSocket", "Messages in both directions.", ("api/websocket.hpp",)),
     ("React to the service manager", "The arguments of hooks and workers.",
      ("api/hooks.hpp", "base/stop.hpp", "scm/control_event.hpp", "scm/recovery.hpp", "scm/spec.hpp")),
-    ("Declare settings", "Values that an operator can change.", ("api/setting.hpp", "settings/rule.hpp", "settings/setting_value.hpp")),
+    ("Declare settings", "Values that an operator can change.", ("api/setting.hpp", "api/settings_format.hpp", "settings/rule.hpp", "settings/setting_value.hpp")),
     ("Write to the log", "The logger, its entries and custom sinks.", ("base/log.hpp",)),
     ("Handle errors", "Error values and mistakes in the app.", ("base/error.hpp", "base/result.hpp")),
     ("Test an app",

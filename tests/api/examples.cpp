@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -108,6 +109,22 @@ class list_sink final : public winsvc::log_sink {
   std::vector<std::string>& lines_;
 };
 // [/log_sink log_entry]
+
+// [settings_file settings_format]
+winsvc::settings_file parse_colons(std::string_view content) {   // name: value
+  winsvc::settings_file file;
+  std::istringstream lines{std::string(content)};
+  std::string line;
+  for (std::size_t number = 1; std::getline(lines, line); ++number) {
+    const auto colon = line.find(": ");
+    if (colon == line.npos) file.errors.push_back({number, "the line has no ': '", "write name: value"});
+    else file.rows.push_back({line.substr(0, colon), line.substr(colon + 2), number, true});
+  }
+  return file;
+}
+
+winsvc::settings_format colon_settings() { return {"conf", parse_colons, {}}; }
+// [/settings_file settings_format]
 
 // [result failure error]
 winsvc::result<int> parse_port(const std::string& text) {
@@ -485,6 +502,7 @@ void hooks(winsvc::service& svc, std::vector<std::string>& calls) {
 }
 
 void settings(winsvc::service& svc) {
+  svc.settings_format(colon_settings());
   // [setting]
   const auto greeting = svc.setting("greeting", "hello", "text of the response");
   svc.get("/greeting", [greeting] { return *greeting; });

@@ -316,3 +316,90 @@ TEST_CASE("if the folder of the settings file is deleted, the log reports that c
   CHECK(c.scm.wait() == 0);
 }
 #endif
+
+namespace {
+
+/// The format `name: value`; `config --init` writes values in angle brackets.
+winsvc::settings_format colons() {
+  const auto parse = [](std::string_view content) {
+    winsvc::settings_file file;
+    std::size_t number = 0;
+    for (const auto line : winsvc::detail::base::split(content, '\n')) {
+      ++number;
+      const auto colon = line.find(": ");
+      if (colon != line.npos)
+        file.rows.push_back({std::string(line.substr(0, colon)), std::string(line.substr(colon + 2)), number, true});
+      else if (!line.empty())
+        file.errors.push_back({number, "the line has no ': '", "write name: value"});
+    }
+    return file;
+  };
+  return {"conf", parse, [](const std::string& value, const std::string&) { return '<' + value + '>'; }};
+}
+
+const auto colon_app = [](service& svc) {
+  svc.settings_format(colons());
+  app(svc);
+};
+
+}  // namespace
+
+TEST_CASE("an app reads its settings file in another format, at the start and at a reload") {
+  configured c;
+  write_file(c.data, "Greeting: \"hi\"\nstore.token: s\n");
+  c.scm.start(colon_app);
+  CHECK(get(c.scm, "/").body == "\"hi\" 4 s");  // the quotes belong to a literal value
+
+  write_file(c.data, "greeting: bye\nbad line\n");
+  CHECK(c.scm.reload() == 0);
+  CHECK(c.logged("hello.ini:2"));
+  CHECK(get(c.scm, "/").body == "\"hi\" 4 s");
+
+  write_file(c.data, "greeting: bye\n");
+  CHECK(c.scm.reload() == 0);
+  CHECK(c.logged("setting greeting: 'bye'"));
+  CHECK(get(c.scm, "/").body == "bye 4 ");
+}
+
+TEST_CASE("the settings file of another format has its extension, unless --config names a file") {
+  folder data;
+  winsvc::detail::host::service_definition definition;
+  winsvc::detail::host::load_setting_sources(definition, {}, data.path + "/hello.exe");
+  CHECK(definition.settings.sources().file_name == "hello.ini");
+
+  winsvc::detail::host::use_settings_format(definition, colons());
+  CHECK(definition.settings.sources().file_name == "hello.conf");
+  CHECK_FALSE(definition.settings.sources().file_error);
+
+  winsvc::detail::scm::launch_options launch;
+  launch.config = data.path + "/other.txt";
+  winsvc::detail::host::load_setting_sources(definition, launch, data.path + "/hello.exe");  // as `config` does
+  CHECK(definition.settings.sources().file_name == "other.txt");
+  CHECK(definition.settings.sources().file_error);
+}
+
+TEST_CASE("names of another format are normalized, and invalid or repeated names are errors") {
+  const auto file = winsvc::detail::settings::check_settings_file(
+      {{{"Cache-Size", "1", 1, false}, {"cache_size", "2", 2, false}, {"a b", "3", 3, false}}, {{1, "broken", ""}}});
+  REQUIRE(file.rows.size() == 1);
+  CHECK(file.rows[0].name == "cache_size");
+  REQUIRE(file.errors.size() == 3);
+  CHECK(file.errors[1].message == "'cache_size' is already set in line 1");
+  CHECK(file.errors[2].message == "'a b' is not a setting name");
+}
+
+TEST_CASE("a template of another format has its values") {
+  const auto text = winsvc::detail::settings::settings_file_text({}, {{"greeting", "hello", "a text", ""}}, colons().write);
+  CHECK(text.find("#greeting = <hello>\n") != std::string::npos);
+}
+
+TEST_CASE("a format after the first setting fails the start") {
+  configured c;
+  const auto late = [](service& svc) {
+    app(svc);
+    svc.settings_format(colons());
+  };
+  c.scm.start(late);
+  CHECK(c.scm.wait() != 0);
+  CHECK(c.logged("settings_format must be called before the first setting"));
+}

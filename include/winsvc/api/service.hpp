@@ -27,6 +27,7 @@
 
 #include "winsvc/api/hooks.hpp"
 #include "winsvc/api/setting.hpp"
+#include "winsvc/api/settings_format.hpp"
 #include "winsvc/api/tls_options.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
@@ -211,6 +212,10 @@ class service : public detail::api::route_registrar<service> {
     declare(declared);
     return winsvc::setting<value>(std::move(declared));
   }
+
+  /// Reads the settings file in another format, from `hello.toml` for the extension "toml". Call it before the first
+  /// `setting`; throws setup_error otherwise. Default: `hello.ini`.
+  service& settings_format(winsvc::settings_format format);
 
   /// Reloads when the content of the settings file changes, as the verb `reload` does. A dedicated thread watches the
   /// folder of the file. A reload applies all new values, or no value if one is invalid; the log has the result. If the

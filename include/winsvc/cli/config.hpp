@@ -121,7 +121,7 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
       {"Settings of " + definition.spec.name + ". To change a setting, remove its '#' and edit the value.",
        "The command line (--set NAME=VALUE) and the environment (" + sources.prefix + "_NAME) override this file.",
        "Use 'reload' to make the running service read it again."},
-      entries);
+      entries, definition.settings_format ? definition.settings_format->write : settings::value_writer());
   std::uint32_t code = 0;
   auto file =  os::exclusive_file::create(sources.path);
   if (!file) {

@@ -16,11 +16,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "winsvc/host/definition.hpp"
 #include "winsvc/api/setting.hpp"
+#include "winsvc/api/settings_format.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/base/error_codes.hpp"
@@ -38,6 +40,8 @@ namespace detail::host {
 /// Reads all sources. Call it before the app declares its first setting; `definition` has the name and the instance.
 void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
                           const std::string& executable);
+/// Reads the settings file in the format of the app. Call it before the first setting is declared.
+void use_settings_format(service_definition& definition, settings_format format);
 
 /// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
 [[nodiscard]] log_format initial_log_format(const service_definition& definition);
@@ -72,7 +76,7 @@ WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool i
   sources.content = os::read_file(sources.path);
   sources.file_error.reset();
   if (sources.content) {
-    sources.file = settings::parse_settings_file(*sources.content);
+    sources.file = sources.parse(*sources.content);
     return;
   }
   const auto opened = os::input_file::open(sources.path);
@@ -81,6 +85,22 @@ WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool i
   if (!opened && os::is_missing(code) && !is_expected) return;
   sources.file_error =
       base::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
+}
+
+/// Replaces the extension of the path, unless --config gave it, and the parser.
+WINSVC_INLINE void set_format(settings::setting_sources& sources, const settings_format& format) {
+  const auto extension = sources.path.rfind('.');
+  if (!sources.is_path_given && extension != sources.path.npos)
+    sources.path.replace(extension + 1, sources.path.npos, format.extension);
+  sources.parse = [parse = format.parse](std::string_view content) {
+    return settings::check_settings_file(parse(content));
+  };
+}
+
+WINSVC_INLINE void read_sources(service_definition& definition, settings::setting_sources sources) {
+  sources.file_name = sources.path.substr(sources.path.find_last_of("/\\") + 1);
+  read_settings_file(sources, sources.is_path_given);
+  definition.settings.set_sources(std::move(sources));
 }
 
 WINSVC_INLINE void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
@@ -98,10 +118,17 @@ WINSVC_INLINE void load_setting_sources(service_definition& definition, const sc
     service.resize(service.size() - tail.size());
   }
   sources.prefix = settings::variable_prefix(service);
+  sources.is_path_given = launch.config.has_value();
   sources.path = settings_path(executable, launch);
-  sources.file_name = sources.path.substr(sources.path.find_last_of("/\\") + 1);
-  read_settings_file(sources, launch.config.has_value());
-  definition.settings.set_sources(std::move(sources));
+  if (definition.settings_format) set_format(sources, *definition.settings_format);
+  read_sources(definition, std::move(sources));
+}
+
+WINSVC_INLINE void use_settings_format(service_definition& definition, settings_format format) {
+  definition.settings_format = std::move(format);
+  auto sources = definition.settings.sources();
+  set_format(sources, *definition.settings_format);
+  if (!sources.path.empty()) read_sources(definition, std::move(sources));  // a test client reads no file
 }
 
 WINSVC_INLINE std::shared_ptr<settings::typed_setting<log_format>> log_format_setting(

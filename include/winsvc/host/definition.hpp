@@ -140,6 +140,7 @@ struct service_definition {
   std::vector<std::shared_ptr<log::async_sink>>
       async_sinks;  ///< in front of the sinks of the app, after attach_log_sinks
   settings::setting_registry settings;
+  std::optional<winsvc::settings_format> settings_format;  ///< of the app; default: .ini
   bool reload_on_change = false;  ///< reload when the settings file changes
   std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.

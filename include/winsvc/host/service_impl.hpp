@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "winsvc/api/service.hpp"
+#include "winsvc/host/builtin_settings.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
@@ -104,6 +105,13 @@ WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_ba
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
   open_definition("log_to_event_log").event_log_level = min_level;
+  return *this;
+}
+WINSVC_INLINE service& service::settings_format(winsvc::settings_format format) {
+  check_not_frozen("settings_format");
+  if (!definition_.settings.empty())
+    throw setup_error("settings_format must be called before the first setting, whose value it determines");
+  detail::host::use_settings_format(definition_, std::move(format));
   return *this;
 }
 WINSVC_INLINE service& service::reload_on_change() {

@@ -46,7 +46,9 @@ struct setting_sources {
   std::function<std::optional<std::string>(const std::string&)> environment;
   std::string prefix;                  ///< prefix of the environment variables, such as HELLO
   std::string path;                    ///< path of the settings file
+  bool is_path_given = false;          ///< the path comes from --config
   std::string file_name;               ///< name of the settings file in messages
+  std::function<settings_file(std::string_view content)> parse = parse_settings_file;
   std::optional<std::string> content;  ///< content of the settings file
   std::optional<settings_file> file;   ///< the parsed content
   std::optional<error> file_error;     ///< reason why the file could not be read
@@ -117,8 +119,8 @@ class setting_registry {
   };
   [[nodiscard]] std::optional<located_error> stage(setting_base& setting, setting_source& source) const;
   [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source) const;
-  [[nodiscard]] setting_source file_source(std::size_t line) const {
-    return {setting_source::kind::file, sources_.file_name + ':' + std::to_string(line), line};
+  [[nodiscard]] setting_source file_source(std::size_t line, bool may_have_quotes = false) const {
+    return {setting_source::kind::file, sources_.file_name + ':' + std::to_string(line), line, may_have_quotes};
   }
 
   setting_sources sources_;
@@ -170,7 +172,7 @@ WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, con
   if (value) return use(*value, {kind::environment, variable});
   if (!sources_.file) return;
   for (const auto& row : sources_.file->rows) {
-    if (row.name == setting.name()) return use(row.value, file_source(row.line));
+    if (row.name == setting.name()) return use(row.value, file_source(row.line, !row.is_literal));
   }
 }
 
@@ -181,7 +183,6 @@ WINSVC_INLINE std::optional<setting_registry::located_error> setting_registry::s
   setting.stage_default();
   source = {};
   find_value(setting, [&](std::string_view value, setting_source origin) {
-    const bool in_file = origin.kind_of_source == setting_source::kind::file;
     const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
     if (on_command_line && setting.secret) {
       value_error.emplace();
@@ -189,7 +190,7 @@ WINSVC_INLINE std::optional<setting_registry::located_error> setting_registry::s
                                                   "' is a secret and is not accepted on a command line, which every "
                                                   "user of this machine can read",
                                               "write it to the settings file");
-    } else if (const auto reason = setting.stage(value, in_file)) {
+    } else if (const auto reason = setting.stage(value, origin.may_have_quotes)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
       value_error.emplace();
       value_error->line = origin.line;

@@ -40,6 +40,7 @@ struct setting_source {
   kind kind_of_source = kind::default_value;
   std::string location;  ///< `hello.ini:3`, `HELLO_GREETING` or `--set`; empty for the default
   std::size_t line = 0;  ///< line of the settings file, from 1; 0 for the other sources
+  bool may_have_quotes = false;  ///< double quotes around the value do not belong to it
 
   /// Returns the location, or "default".
   [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
@@ -59,9 +60,9 @@ class setting_base {
   [[nodiscard]] virtual std::string kind() const = 0;
   [[nodiscard]] virtual std::string default_text() const = 0;
   [[nodiscard]] virtual std::string text() const = 0;
-  /// Parses and checks a value and stages it. `in_file`: the text comes from the settings file and may have quotes.
+  /// Parses and checks a value and stages it. `may_have_quotes`: double quotes around the text do not belong to it.
   /// Returns nullopt, or the reason why the value is invalid, as in "must be a whole number, but is 'x'".
-  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool in_file) = 0;
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool may_have_quotes) = 0;
   virtual void stage_default() = 0;
   [[nodiscard]] virtual std::string staged_text() const = 0;
   /// Makes the staged value the value.
@@ -196,7 +197,7 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 }
 
 template <class T>
-std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
+std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool may_have_quotes) {
   const std::string quoted = '\'' + std::string(base::truncate(text, 80)) + '\'';
   const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
@@ -207,7 +208,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
   } else if constexpr (setting_type<T>::is_supported) {
     constexpr bool can_have_quotes =
         std::is_same_v<T, std::string> || std::is_same_v<T, file_path> || is_path_setting<T>;
-    value = setting_type<T>::parse(in_file && can_have_quotes ? unquote(text) : text);
+    value = setting_type<T>::parse(may_have_quotes && can_have_quotes ? unquote(text) : text);
   }
   if (!value) {
     const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ struct settings_file {
     std::string name;      ///< normalized name with its section, such as `store.path`
     std::string value;     ///< text after '=', including quotes
     std::size_t line = 0;  ///< line number, from 1
+    bool is_literal = false;  ///< double quotes around the value belong to it
   };
   struct syntax_error {
     std::size_t line = 0;  ///< line number, from 1
@@ -44,6 +46,9 @@ struct settings_file {
 
 /// Parses a settings file. A line with an error is not in `rows`.
 [[nodiscard]] settings_file parse_settings_file(std::string_view content);
+/// Checks the rows of another parser: normalizes the names, and replaces a row whose name is invalid or occurs twice by
+/// an error.
+[[nodiscard]] settings_file check_settings_file(settings_file parsed);
 
 /// Returns the normalized name: lower case, with '_' for '-'.
 [[nodiscard]] std::string setting_name(std::string_view name);
@@ -57,9 +62,12 @@ struct setting_template {
   std::string name, value, kind, help;
 };
 /// Returns the text of a settings file: `head` as comments, then each setting with its help. The settings are commented
-/// out, so that the file has no effect until it is edited.
+/// out, so that the file has no effect until it is edited. `write` returns a value with its quotes; default: as in an
+/// .ini file.
+using value_writer = std::function<std::string(const std::string& value, const std::string& kind)>;
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
-                                             const std::vector<setting_template>& settings);
+                                             const std::vector<setting_template>& settings,
+                                             const value_writer& write = {});
 
 }  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
@@ -105,6 +113,16 @@ WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
   return {};
 }
 
+/// Adds a row, or an error if its name is already set.
+WINSVC_INLINE void add_row(settings_file& output, settings_file::setting_line row,
+                           std::map<std::string, std::size_t>& names) {
+  const auto [other, is_new] = names.emplace(row.name, row.line);
+  if (is_new) return output.rows.push_back(std::move(row));
+  const std::string other_line = std::to_string(other->second);
+  output.errors.push_back(
+      {row.line, '\'' + row.name + "' is already set in line " + other_line, "remove one of the lines"});
+}
+
 /// Parses one line. `section`: the prefix of the current section, which a section line replaces. `names`: the line of
 /// each name so far.
 WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number,
@@ -133,13 +151,7 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
     return add_error(quoted(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
   const auto value = base::trim(line.substr(equals + 1));
-  settings_file::setting_line row{section + setting_name(name), std::string(value), number};
-  const auto [other, is_new] = names.emplace(row.name, number);
-  if (!is_new) {
-    const std::string other_line = std::to_string(other->second);
-    return add_error('\'' + row.name + "' is already set in line " + other_line, "remove one of the lines");
-  }
-  output.rows.push_back(std::move(row));
+  add_row(output, {section + setting_name(name), std::string(value), number}, names);
 }
 
 WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
@@ -159,6 +171,24 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
+WINSVC_INLINE settings_file check_settings_file(settings_file parsed) {
+  settings_file checked;
+  checked.errors = std::move(parsed.errors);
+  std::map<std::string, std::size_t> names;
+  for (auto& row : parsed.rows) {
+    if (is_setting_name(row.name)) {
+      row.name = setting_name(row.name);
+      add_row(checked, std::move(row), names);
+    } else {
+      checked.errors.push_back({row.line, '\'' + std::string(base::truncate(row.name, 60)) + "' is not a setting name",
+                                "use letters, digits, '_' and '-'"});
+    }
+  }
+  std::sort(checked.errors.begin(), checked.errors.end(),
+            [](const auto& a, const auto& b) { return a.line < b.line; });
+  return checked;
+}
+
 /// True if the value fits on one line.
 WINSVC_INLINE bool is_representable(std::string_view value) noexcept {
   return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
@@ -169,7 +199,8 @@ WINSVC_INLINE std::string format_value(const std::string& value) {
 }
 
 WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head,
-                                             const std::vector<setting_template>& settings) {
+                                             const std::vector<setting_template>& settings,
+                                             const value_writer& write) {
   std::string out;
   const auto add_comment = [&out](std::string_view text) {
     for (const auto line : base::split(text, '\n')) out += "# " + std::string(line) + '\n';
@@ -192,7 +223,9 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
       out += '\n';
       add_comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
       if (!is_representable(s.value)) add_comment("The default cannot be written on one line.");
-      const std::string value = is_representable(s.value) ? format_value(s.value) : std::string();
+      const std::string value = !is_representable(s.value) ? std::string()
+                                : write                    ? write(s.value, s.kind)
+                                                           : format_value(s.value);
       out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }
   }
