@@ -18,375 +18,376 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    394  config/version.hpp                 The version of winsvc, defined only here.
-//    411  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    450  config/form.hpp                    The form in which winsvc is compiled.
-//    541  config/options.hpp                 The compile-time options of winsvc.
-//    603  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    654  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    685  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    760  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    817  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    878  os/win/windows_headers.hpp         Windows system headers.
-//    939  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1068  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1111  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1172  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1227  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1277  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1320  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1420  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1453  settings/setting_value.hpp         Types of settings and their text form.
-//   1645  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1790  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1853  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1911  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1974  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2200  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2571  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2693  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2778  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
-//   2815  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2887  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2932  route/url_value.hpp                url_value, with_query.
-//   2981  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3064  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3096  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3184  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3323  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3666  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3729  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3877  api/app_objects.hpp                Objects of the app by type.
-//   3944  api/handler_arguments.hpp          Arguments of a handler.
-//   4054  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
-//   4154  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4474  api/parameter.hpp                  Parameters of a route.
-//   4771  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4954  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   5033  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5105  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5177  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5326  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5365  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5464  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5485  api/file_options.hpp               Options of a static folder.
-//   5516  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5552  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5861  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5950  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5989  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6116  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6155  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6238  scm/control_event.hpp              Event data of a control.
-//   6311  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6486  settings/settings_file.hpp         Settings file (.ini).
-//   6561  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6785  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6936  api/settings_format.hpp            settings_format: another format of the settings file, for ...
-//   6972  api/tls_options.hpp                TLS options: client certificates.
-//   7013  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   7069  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7138  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7282  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7360  base/quote.hpp                     Windows command lines.
-//   7403  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7478  scm/spec.hpp                       Service specification.
-//   7584  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7665  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   8019  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   8065  api/run.hpp                        Entry point: runs the verb on the command line.
-//   8104  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8173  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8186  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8237  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8324  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8365  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8433  wire/host_name.hpp                 Host names of requests.
-//   8467  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8508  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8627  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8760  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8787  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8858  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8900  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8952  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8984  addons/headers.hpp                 Middleware for response headers and body size.
+//    395  config/version.hpp                 The version of winsvc, defined only here.
+//    412  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    451  config/form.hpp                    The form in which winsvc is compiled.
+//    542  config/options.hpp                 The compile-time options of winsvc.
+//    604  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    655  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    686  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    761  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    818  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    879  os/win/windows_headers.hpp         Windows system headers.
+//    940  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1069  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1112  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1173  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1228  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1278  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1321  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1421  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1454  settings/setting_value.hpp         Types of settings and their text form.
+//   1646  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1791  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1854  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1912  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1975  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2201  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2572  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2694  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2779  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
+//   2816  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2888  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2933  route/url_value.hpp                url_value, with_query.
+//   2982  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3065  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3097  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3185  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3324  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3667  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3730  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3878  api/app_objects.hpp                Objects of the app by type.
+//   3945  api/handler_arguments.hpp          Arguments of a handler.
+//   4055  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
+//   4155  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4475  api/parameter.hpp                  Parameters of a route.
+//   4772  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4955  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   5034  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5106  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5178  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5327  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5366  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5465  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5486  api/file_options.hpp               Options of a static folder.
+//   5517  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5553  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5862  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5951  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5990  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6117  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6156  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6239  scm/control_event.hpp              Event data of a control.
+//   6312  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6487  settings/settings_file.hpp         Settings file (.ini).
+//   6562  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6786  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6937  api/settings_format.hpp            settings_format: another format of the settings file, for ...
+//   6973  api/tls_options.hpp                TLS options: client certificates.
+//   7014  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   7070  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7139  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7283  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7361  base/quote.hpp                     Windows command lines.
+//   7404  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7479  scm/spec.hpp                       Service specification.
+//   7585  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7666  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   8020  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   8066  api/run.hpp                        Entry point: runs the verb on the command line.
+//   8105  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8174  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8187  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8238  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8325  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8366  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8434  wire/host_name.hpp                 Host names of requests.
+//   8468  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8509  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8628  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8761  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8788  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8859  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8901  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8953  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8985  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9017  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9238  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9327  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9372  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9431  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9447  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9544  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9590  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9632  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9714  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9788  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9906  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9939  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9990  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10232  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10268  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10310  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10403  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10433  route/url_value.hpp:bodies         url_value, with_query.
-//  10475  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10632  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10750  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10877  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10945  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10983  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  11032  api/app_objects.hpp:bodies         Objects of the app by type.
-//  11070  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
-//  11104  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  11126  api/parameter.hpp:bodies           Parameters of a route.
-//  11184  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11212  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11284  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11350  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11378  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11402  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11569  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11706  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11793  base/quote.hpp:bodies              Windows command lines.
-//  11883  scm/spec.hpp:bodies                Service specification.
-//  12012  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  12132  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12282  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12351  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12507  wire/host_name.hpp:bodies          Host names of requests.
-//  12558  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12596  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12670  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12928  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12956  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  13008  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  13101  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13222  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13282  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13323  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13368  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13520  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13661  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13794  settings/registry.hpp              Registry of the settings of an app.
-//  14106  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14263  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14460  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14842  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14948  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  15056  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15430  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15645  wire/file_name.hpp                 Safe file names for uploads.
-//  15724  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15794  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15944  wire/representation.hpp            Representation of content in a response.
-//  16096  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16354  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16525  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16658  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16743  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16811  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16878  scm/account.hpp                    Account of a service.
-//  17017  scm/security.hpp                   Security descriptors in SDDL.
-//  17235  scm/writable_folder.hpp            Writable folders: which untrusted groups may change the files of a ...
-//  17363  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17422  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17533  scm/event_record.hpp               Records of the Windows event log.
-//  17675  scm/saved_state.hpp                Saved state of a service.
-//  17796  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  18069  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  18109  commandline/command.hpp            A parsed command line.
-//  18191  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
-//  18388  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
-//  18651  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18827  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18953  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19126  os/socket.hpp                      TCP sockets with timeouts.
-//  19289  os/listen.hpp                      The listening sockets of a host.
-//  19415  os/posix/headers.hpp               POSIX system headers.
-//  19454  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19632  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19676  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  19783  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  19890  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  20042  os/tcp.hpp                         TCP sockets on all platforms.
-//  20350  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20527  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20655  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  20918  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  20972  os/control_channel.hpp             Control channel of a running service.
-//  21043  os/thread.hpp                      Threads of the library.
-//  21089  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21291  os/connection_threads.hpp          Thread group with a maximum size.
-//  21381  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21601  os/console.hpp                     Console input and output.
-//  21702  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  21858  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  21997  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  22194  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  22269  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22318  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22490  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22573  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22623  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22674  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  22777  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  22818  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  23005  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  23027  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23062  os/exclusive_file.hpp              Exclusively created file.
-//  23145  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23248  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23288  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23338  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23378  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23442  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23731  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  23783  os/input_file.hpp                  File that is open for reading at any position.
-//  23856  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  23954  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24086  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24332  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24533  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24713  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  24938  os/win/dump_writer.hpp             Minidump by a second process.
-//  25162  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  25223  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25511  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25613  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  25858  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  25946  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  26017  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  26104  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  26157  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  26253  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26391  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26485  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26722  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  26763  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  26878  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  27005  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  27168  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27337  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27622  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27628  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27664  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  27954  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28028  log/log_query.hpp                  Log query of the verb `logs`.
-//  28113  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
-//  28207  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
-//  28294  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28693  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  28804  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  28850  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  29083  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29452  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  29746  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  29988  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30111  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30274  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  30754  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  31092  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  31305  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31443  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31514  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31670  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  32092  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  32126  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  32186  http/problem.hpp                   Error responses of winsvc.
-//  32333  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32430  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32695  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  32755  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  32917  http/group_impl.hpp                Implementation of api/group.hpp.
-//  32991  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  33201  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  33338  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  33369  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  33533  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33605  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33742  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  33855  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  34149  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  34382  http/request_processor.hpp         Request processor: runs one request.
-//  34894  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  34997  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  35153  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  35244  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35462  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  35828  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  35861  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  35964  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  36672  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  36749  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  36829  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  37543  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37728  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  38084  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  38780  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  38799  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  38987  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39174  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  39446  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  39570  host/route_statistics.hpp          Route statistics of the dashboard.
-//  39732  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  39985  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  40055  host/health.hpp                    Liveness and readiness routes.
-//  40157  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  40325  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  40451  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  40590  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  40860  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  40985  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  41091  host/stop_deadlines.hpp            Time limits of a stop.
-//  41155  host/run_options.hpp               Options and result of one run of a service.
-//  41219  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
-//  41327  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
-//  41440  host/control_channel_server.hpp    Control channel server.
-//  41620  host/runtime.hpp                   Runtime of a service.
-//  42047  host/status.hpp                    Text and JSON of `status`.
-//  42210  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  42334  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  42449  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
-//  42541  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
-//  42655  host/service_log.hpp               Service log: the log file of a service under the SCM.
-//  42758  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
-//  42869  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  43197  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  43387  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  43810  manage/wait.hpp                    Waits until a service reaches a state.
-//  43909  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  44108  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  44185  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  44584  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  44774  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  44926  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  45026  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  45089  manage/install.hpp                 `install` and `update` verbs.
-//  45527  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  45628  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  45812  diagnose/firewall.hpp              Check of the Windows firewall.
-//  45906  diagnose/finding.hpp               Findings of `doctor`.
-//  45998  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  46095  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  46125  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  46491  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  46653  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  46790  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  46910  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  46999  diagnose/prove_session.hpp         Session of the verb `prove`.
-//  47113  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  47459  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  47740  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  47897  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  47990  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   9018  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9239  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9328  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9373  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9432  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9448  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9545  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9591  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9633  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9715  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9789  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9907  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9940  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9991  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10233  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10269  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10311  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10404  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10434  route/url_value.hpp:bodies         url_value, with_query.
+//  10476  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10633  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10751  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10878  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10946  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10984  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  11033  api/app_objects.hpp:bodies         Objects of the app by type.
+//  11071  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
+//  11105  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  11127  api/parameter.hpp:bodies           Parameters of a route.
+//  11185  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11213  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11285  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11351  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11379  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11403  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11570  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11707  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11794  base/quote.hpp:bodies              Windows command lines.
+//  11884  scm/spec.hpp:bodies                Service specification.
+//  12013  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  12133  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12283  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12352  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12508  wire/host_name.hpp:bodies          Host names of requests.
+//  12559  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12597  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12671  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12929  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12957  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  13009  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  13102  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13223  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13283  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13324  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13369  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13521  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13662  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13795  settings/registry.hpp              Registry of the settings of an app.
+//  14107  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14264  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14461  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14843  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14949  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  15057  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15431  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15646  wire/file_name.hpp                 Safe file names for uploads.
+//  15725  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15795  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15945  wire/representation.hpp            Representation of content in a response.
+//  16097  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16355  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16526  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16659  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16744  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16812  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16879  scm/account.hpp                    Account of a service.
+//  17018  scm/ace.hpp                        Entries (ACEs) of a security descriptor as values.
+//  17252  scm/security.hpp                   Security descriptors in SDDL.
+//  17451  scm/writable_folder.hpp            Writable folders and files.
+//  17584  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17643  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17754  scm/event_record.hpp               Records of the Windows event log.
+//  17896  scm/saved_state.hpp                Saved state of a service.
+//  18017  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  18290  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  18330  commandline/command.hpp            A parsed command line.
+//  18412  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
+//  18609  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
+//  18872  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  19048  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  19176  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19349  os/socket.hpp                      TCP sockets with timeouts.
+//  19512  os/listen.hpp                      The listening sockets of a host.
+//  19638  os/posix/headers.hpp               POSIX system headers.
+//  19677  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19855  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  19899  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20006  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  20113  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  20265  os/tcp.hpp                         TCP sockets on all platforms.
+//  20573  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20750  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20878  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21141  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  21195  os/control_channel.hpp             Control channel of a running service.
+//  21266  os/thread.hpp                      Threads of the library.
+//  21312  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21518  os/connection_threads.hpp          Thread group with a maximum size.
+//  21608  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21828  os/console.hpp                     Console input and output.
+//  21929  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  22085  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  22224  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  22421  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  22496  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22545  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22717  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22800  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22850  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  22901  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23004  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  23045  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  23232  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  23254  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23289  os/exclusive_file.hpp              Exclusively created file.
+//  23372  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23475  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23515  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23565  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23605  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23669  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  23958  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24010  os/input_file.hpp                  File that is open for reading at any position.
+//  24083  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  24181  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24334  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24580  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24781  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  24961  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  25193  os/win/dump_writer.hpp             Minidump by a second process.
+//  25417  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  25478  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25766  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25868  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  26113  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26201  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  26272  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  26359  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  26412  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26508  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26646  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26740  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  26977  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  27018  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  27133  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  27260  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  27425  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27594  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27879  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27885  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  27921  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28211  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28285  log/log_query.hpp                  Log query of the verb `logs`.
+//  28370  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
+//  28464  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
+//  28551  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  28950  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  29061  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  29107  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  29340  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29709  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  30003  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  30245  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30368  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30531  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  31011  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  31349  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  31562  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31700  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31771  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  31927  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  32349  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  32383  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  32443  http/problem.hpp                   Error responses of winsvc.
+//  32590  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32687  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  32952  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  33012  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  33174  http/group_impl.hpp                Implementation of api/group.hpp.
+//  33248  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  33458  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  33595  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  33626  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  33790  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33862  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  33999  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  34112  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  34406  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  34639  http/request_processor.hpp         Request processor: runs one request.
+//  35151  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  35254  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  35410  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  35501  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35719  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36085  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  36118  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  36221  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  36929  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  37006  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  37086  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  37800  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  37985  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  38341  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  39037  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  39056  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  39244  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39431  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  39703  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  39827  host/route_statistics.hpp          Route statistics of the dashboard.
+//  39989  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  40242  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  40312  host/health.hpp                    Liveness and readiness routes.
+//  40414  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  40582  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  40708  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  40847  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  41117  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  41242  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  41348  host/stop_deadlines.hpp            Time limits of a stop.
+//  41412  host/run_options.hpp               Options and result of one run of a service.
+//  41476  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
+//  41584  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
+//  41697  host/control_channel_server.hpp    Control channel server.
+//  41877  host/runtime.hpp                   Runtime of a service.
+//  42304  host/status.hpp                    Text and JSON of `status`.
+//  42467  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  42591  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  42706  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
+//  42798  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
+//  42912  host/service_log.hpp               Service log: the log file of a service under the SCM.
+//  43015  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
+//  43126  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  43454  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  43644  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  44067  manage/wait.hpp                    Waits until a service reaches a state.
+//  44166  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  44365  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  44442  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  44841  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45031  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  45209  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  45310  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  45373  manage/install.hpp                 `install` and `update` verbs.
+//  45822  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  45923  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  46107  diagnose/firewall.hpp              Check of the Windows firewall.
+//  46201  diagnose/finding.hpp               Findings of `doctor`.
+//  46293  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  46390  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  46420  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  46844  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  47006  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  47143  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  47263  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
+//  47352  diagnose/prove_session.hpp         Session of the verb `prove`.
+//  47466  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  47812  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  48093  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  48250  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  48343  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  48273  config/undef.hpp                   Undefines the internal macros.
+//  48626  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -17014,6 +17015,240 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
 #endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
+// scm/ace.hpp
+// =====================================================================================================================
+
+// Entries (ACEs) of a security descriptor as values: kind, flags, access mask and SID, to compare them in binary.
+//
+//   parse_ace("(A;OICI;FR;;;BU)") == parse_ace("(A;CIOI;0x120089;;;S-1-5-32-545)")   // true
+//
+// Windows reads an entry back with other flags order, other names of rights and a two-letter alias for the SID. An
+// entry that is compared as text would be added again by each install. Source: "ACE Strings", "SID Strings", "File
+// Access Rights Constants" and "Service Security and Access Rights" in the Win32 documentation.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::scm {
+
+/// Kind of the secured object. It decides which rights Windows sets for a generic right.
+enum class secured_object { file, service };
+
+namespace ace_flags {
+inline constexpr std::uint32_t object_inherit = 1, container_inherit = 2, no_propagate = 4, inherit_only = 8,
+                               inherited = 16;
+}  // namespace ace_flags
+
+/// One entry. Entries of other kinds than plain "allow" and "deny" also have their object types and their condition.
+struct ace {
+  std::string kind;  ///< "A" allows, "D" denies, "XA" allows under a condition
+  std::uint32_t flags = 0;
+  std::uint32_t mask = 0;  ///< rights; a generic right is replaced by the rights that Windows sets for it
+  std::string sid;         ///< S-1-...; two letters for a SID that depends on the machine or its domain
+  std::string rest;        ///< object types and condition, as text
+
+  friend bool operator==(const ace& a, const ace& b) {
+    return a.kind == b.kind && a.flags == b.flags && a.mask == b.mask && base::equal_nocase(a.sid, b.sid) &&
+           a.rest == b.rest;
+  }
+  friend bool operator!=(const ace& a, const ace& b) { return !(a == b); }
+};
+
+/// Returns the SID of a two-letter alias; the text itself if it is a SID, or an alias of a SID that depends on the
+/// machine or its domain, such as LA and DU.
+[[nodiscard]] std::string_view full_sid(std::string_view alias) noexcept;
+/// Returns the alias of a SID, or the SID itself.
+[[nodiscard]] std::string_view sid_alias(std::string_view sid) noexcept;
+/// Returns the access mask of the rights of an entry: `0x1200a9`, decimal, or two-letter names such as `FRFX`.
+[[nodiscard]] std::optional<std::uint32_t> parse_rights(std::string_view text) noexcept;
+/// Replaces the generic rights of a mask by the rights that Windows sets for them.
+[[nodiscard]] std::uint32_t map_generic_rights(std::uint32_t mask, secured_object object) noexcept;
+/// Parses one entry with its parentheses; nullopt if it is malformed.
+[[nodiscard]] std::optional<ace> parse_ace(std::string_view entry, secured_object object = secured_object::file);
+
+/// Returns the entries of a DACL or SACL as they are in its text, with their parentheses.
+[[nodiscard]] std::vector<std::string_view> split_entries(std::string_view acl);
+/// Returns a DACL text with these SIDs in its entries, in their order, in place of the aliases that Windows writes. An
+/// alias such as LA (the administrator of this machine) does not show which SID it stands for. An empty text keeps the
+/// SID of an entry.
+[[nodiscard]] std::string with_sids(std::string_view sddl, const std::vector<std::string>& sids);
+
+}  // namespace detail::scm
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SCM
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::scm {
+
+struct known_sid {
+  std::string_view alias, sid;
+};
+inline constexpr known_sid known_sids[] = {
+    {"AA", "S-1-5-32-579"},   {"AC", "S-1-15-2-1"},    {"AN", "S-1-5-7"},       {"AO", "S-1-5-32-548"},
+    {"AS", "S-1-18-1"},       {"AU", "S-1-5-11"},      {"BA", "S-1-5-32-544"},  {"BG", "S-1-5-32-546"},
+    {"BO", "S-1-5-32-551"},   {"BU", "S-1-5-32-545"},  {"CD", "S-1-5-32-574"},  {"CG", "S-1-3-1"},
+    {"CO", "S-1-3-0"},        {"CY", "S-1-5-32-569"},  {"ED", "S-1-5-9"},       {"ER", "S-1-5-32-573"},
+    {"ES", "S-1-5-32-576"},   {"HA", "S-1-5-32-578"},  {"HI", "S-1-16-12288"},  {"IS", "S-1-5-32-568"},
+    {"IU", "S-1-5-4"},        {"LS", "S-1-5-19"},      {"LU", "S-1-5-32-559"},  {"LW", "S-1-16-4096"},
+    {"ME", "S-1-16-8192"},    {"MP", "S-1-16-8448"},   {"MS", "S-1-5-32-577"},  {"MU", "S-1-5-32-558"},
+    {"NO", "S-1-5-32-556"},   {"NS", "S-1-5-20"},      {"NU", "S-1-5-2"},       {"OW", "S-1-3-4"},
+    {"PO", "S-1-5-32-550"},   {"PS", "S-1-5-10"},      {"PU", "S-1-5-32-547"},  {"RA", "S-1-5-32-575"},
+    {"RC", "S-1-5-12"},       {"RD", "S-1-5-32-555"},  {"RE", "S-1-5-32-552"},  {"RM", "S-1-5-32-580"},
+    {"RU", "S-1-5-32-554"},   {"SI", "S-1-16-16384"},  {"SO", "S-1-5-32-549"},  {"SS", "S-1-18-2"},
+    {"SU", "S-1-5-6"},        {"SY", "S-1-5-18"},      {"UD", "S-1-5-84-0-0-0-0-0"}, {"WD", "S-1-1-0"},
+    {"WR", "S-1-5-33"}};
+
+struct known_right {
+  std::string_view name;
+  std::uint32_t mask;
+};
+inline constexpr known_right known_rights[] = {
+    {"GA", 0x10000000}, {"GX", 0x20000000}, {"GW", 0x40000000}, {"GR", 0x80000000}, {"RC", 0x20000}, {"SD", 0x10000},
+    {"WD", 0x40000},    {"WO", 0x80000},    {"CC", 0x1},        {"DC", 0x2},        {"LC", 0x4},     {"SW", 0x8},
+    {"RP", 0x10},       {"WP", 0x20},       {"DT", 0x40},       {"LO", 0x80},       {"CR", 0x100},   {"FA", 0x1f01ff},
+    {"FR", 0x120089},   {"FW", 0x120116},   {"FX", 0x1200a0},   {"KA", 0xf003f},    {"KR", 0x20019}, {"KW", 0x20006},
+    {"KX", 0x20019}};
+
+WINSVC_INLINE std::string_view full_sid(std::string_view alias) noexcept {
+  for (const auto& known : known_sids) {
+    if (known.alias == alias) return known.sid;
+  }
+  return alias;
+}
+
+WINSVC_INLINE std::string_view sid_alias(std::string_view sid) noexcept {
+  for (const auto& known : known_sids) {
+    if (base::equal_nocase(known.sid, sid)) return known.alias;
+  }
+  return sid;
+}
+
+WINSVC_INLINE std::optional<std::uint32_t> parse_rights(std::string_view text) noexcept {
+  std::uint32_t mask = 0;
+  if (!text.empty() && base::is_digit(text[0])) {
+    const bool is_hex = base::starts_with_nocase(text, "0x");
+    const std::uint32_t radix = is_hex ? 16 : 10;
+    if (is_hex) text.remove_prefix(2);
+    if (text.empty()) return std::nullopt;
+    for (const char c : text) {
+      const char low = base::to_lower(c);
+      const int digit = base::is_digit(low) ? low - '0' : is_hex && low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      if (digit < 0 || mask > (0xFFFFFFFF - static_cast<std::uint32_t>(digit)) / radix) return std::nullopt;
+      mask = mask * radix + static_cast<std::uint32_t>(digit);
+    }
+    return mask;
+  }
+  for (; text.size() >= 2; text.remove_prefix(2)) {
+    bool is_known = false;
+    for (const auto& right : known_rights) {
+      if (right.name == text.substr(0, 2)) mask |= right.mask, is_known = true;
+    }
+    if (!is_known) return std::nullopt;
+  }
+  return text.empty() ? std::optional(mask) : std::nullopt;
+}
+
+WINSVC_INLINE std::uint32_t map_generic_rights(std::uint32_t mask, secured_object object) noexcept {
+  struct generic_right {
+    std::uint32_t bit, file, service;
+  };
+  constexpr generic_right rights[] = {{0x80000000, 0x120089, 0x2008d},
+                                      {0x40000000, 0x120116, 0x20002},
+                                      {0x20000000, 0x1200a0, 0x20170},
+                                      {0x10000000, 0x1f01ff, 0xf01ff}};
+  for (const auto& right : rights) {
+    if ((mask & right.bit) == 0) continue;
+    mask = (mask & ~right.bit) | (object == secured_object::file ? right.file : right.service);
+  }
+  return mask;
+}
+
+WINSVC_INLINE std::optional<ace> parse_ace(std::string_view entry, secured_object object) {
+  if (entry.size() < 2 || entry.front() != '(' || entry.back() != ')') return std::nullopt;
+  entry = entry.substr(1, entry.size() - 2);
+  std::string_view parts[5];  // kind, flags, rights, and the two object types
+  for (auto& part : parts) {
+    const auto end = entry.find(';');
+    if (end == entry.npos) return std::nullopt;
+    part = entry.substr(0, end);
+    entry.remove_prefix(end + 1);
+  }
+  const auto sid_end = entry.find(';');
+  ace result;
+  result.kind = std::string(parts[0]);
+  result.sid = std::string(full_sid(entry.substr(0, sid_end)));
+  if (sid_end != entry.npos) result.rest = std::string(entry.substr(sid_end));
+  if (!parts[3].empty() || !parts[4].empty())
+    result.rest = std::string(parts[3]) + ';' + std::string(parts[4]) + result.rest;
+  struct flag {
+    std::string_view name;
+    std::uint32_t bit;
+  };
+  constexpr flag flags[] = {{"OI", ace_flags::object_inherit}, {"CI", ace_flags::container_inherit},
+                            {"NP", ace_flags::no_propagate},   {"IO", ace_flags::inherit_only},
+                            {"ID", ace_flags::inherited},      {"CR", 32},
+                            {"SA", 64},                        {"FA", 128}};
+  for (std::string_view text = parts[1]; !text.empty(); text.remove_prefix(2)) {
+    std::uint32_t bit = 0;
+    for (const auto& known : flags) {
+      if (known.name == text.substr(0, 2)) bit = known.bit;
+    }
+    if (bit == 0) return std::nullopt;
+    result.flags |= bit;
+  }
+  const auto mask = parse_rights(parts[2]);
+  if (!mask) return std::nullopt;
+  result.mask = map_generic_rights(*mask, object);
+  return result;
+}
+
+WINSVC_INLINE std::vector<std::string_view> split_entries(std::string_view acl) {
+  std::vector<std::string_view> entries;
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < acl.size(); ++i) {
+    if (acl[i] == '(' && depth++ == 0) begin = i;
+    if (acl[i] == ')' && depth > 0 && --depth == 0) entries.push_back(acl.substr(begin, i + 1 - begin));
+  }
+  return entries;
+}
+
+WINSVC_INLINE std::string with_sids(std::string_view sddl, const std::vector<std::string>& sids) {
+  std::string out;
+  std::size_t copied = 0, index = 0;
+  for (const auto entry : split_entries(sddl)) {
+    if (index == sids.size()) break;
+    const std::string& sid = sids[index++];
+    std::size_t begin = 0;
+    for (int separators = 0; separators < 5 && begin < entry.size(); ++begin) separators += entry[begin] == ';';
+    if (sid.empty() || begin == entry.size()) continue;
+    const auto end = entry.find_first_of(";)", begin);
+    const auto position = static_cast<std::size_t>(entry.data() - sddl.data());
+    out += sddl.substr(copied, position + begin - copied);
+    out += sid;
+    copied = position + end;
+  }
+  return out + std::string(sddl.substr(copied));
+}
+
+}  // namespace detail::scm
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SCM
+
+// =====================================================================================================================
 // scm/security.hpp
 // =====================================================================================================================
 
@@ -17034,8 +17269,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
 
-/// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID. With another spelling, an
-/// entry would not be found when the SDDL is read again, and each install would add it again.
+/// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID.
 [[nodiscard]] std::string trustee(std::string_view sid);
 
 /// Returns the entry for the program folder: read and execute, for the folder and its content.
@@ -17059,11 +17293,13 @@ namespace detail::scm {
 /// Returns `sddl` from its DACL on, to restore the rights of a folder without a change of its owner.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
-/// True if the DACL contains the entry.
-[[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
+/// True if the DACL contains the entry, in any spelling: the entries are compared in binary.
+[[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry,
+                           secured_object object = secured_object::file);
 /// Returns `sddl` with this entry in its DACL, before the inherited entries. A missing DACL is added. The result is
 /// equal to `sddl` if the DACL has the entry, or if it grants all rights to everyone (NO_ACCESS_CONTROL).
-[[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
+[[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry,
+                                  secured_object object = secured_object::file);
 /// Returns `sddl` without the entries of this SID in its DACL.
 [[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
 
@@ -17095,20 +17331,7 @@ WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
          "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
 
-WINSVC_INLINE std::string trustee(std::string_view sid) {
-  struct known_sid {
-    std::string_view sid, letters;
-  };
-  constexpr known_sid table[] = {
-      {"S-1-1-0", "WD"},       {"S-1-5-4", "IU"},       {"S-1-5-6", "SU"},       {"S-1-5-11", "AU"},
-      {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
-      {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
-  };
-  for (const auto& known : table) {
-    if (base::equal_nocase(known.sid, sid)) return std::string(known.letters);
-  }
-  return std::string(sid);
-}
+WINSVC_INLINE std::string trustee(std::string_view sid) { return std::string(sid_alias(sid)); }
 
 /// Begin and end of the DACL in `sddl`, without `D:`; {npos, npos} without a DACL.
 struct dacl_extent {
@@ -17142,49 +17365,42 @@ WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
   return dacl.substr(0, dacl.find('('));
 }
 
-WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexcept {
-  return dacl_of(sddl).find(entry) != sddl.npos;
+WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry, secured_object object) {
+  const auto wanted = parse_ace(entry, object);
+  if (!wanted) return dacl_of(sddl).find(entry) != sddl.npos;
+  for (const auto present : split_entries(dacl_of(sddl))) {
+    if (parse_ace(present, object) == wanted) return true;
+  }
+  return false;
 }
 
-WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
+WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry, secured_object object) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
   const bool grants_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
-  if (grants_all || has_ace(sddl, entry)) return std::string(sddl);
-  const std::string_view entries = dacl_of(sddl);
+  if (grants_all || has_ace(sddl, entry, object)) return std::string(sddl);
   // Windows requires that inherited entries (flag ID) follow all others.
   std::size_t position = dacl.end;
-  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
-    const auto flags = entries.find(';', open);
-    const auto flags_end = flags == entries.npos ? flags : entries.find(';', flags + 1);
-    if (flags_end == entries.npos) continue;
-    if (entries.substr(flags + 1, flags_end - flags - 1).find("ID") == entries.npos) continue;
-    position = dacl.begin + open;
+  for (const auto present : split_entries(dacl_of(sddl))) {
+    const auto parsed = parse_ace(present, object);
+    if (!parsed || (parsed->flags & ace_flags::inherited) == 0) continue;
+    position = static_cast<std::size_t>(present.data() - sddl.data());
     break;
   }
   return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
 }
 
 WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
-  const dacl_extent dacl = find_dacl(sddl);
-  if (dacl.begin == sddl.npos) return std::string(sddl);
-  const auto belongs_to = [](std::string_view entry, const std::string& owner) {
-    const std::string ending = ";" + owner + ")";
-    return entry.size() >= ending.size() && base::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
-  };
-  const std::string full_sid(sid), letters = trustee(sid);
-  std::string out(sddl.substr(0, dacl.begin));
-  std::string_view remaining = dacl_of(sddl);
-  while (!remaining.empty()) {
-    const auto open = remaining.find('(');
-    out += remaining.substr(0, open);  // the flags of the DACL
-    if (open == remaining.npos) break;
-    const auto close = remaining.find(')', open);
-    const std::string_view entry = remaining.substr(open, close == remaining.npos ? close : close - open + 1);
-    if (!belongs_to(entry, full_sid) && !belongs_to(entry, letters)) out += entry;
-    remaining.remove_prefix(open + entry.size());
+  std::string out;
+  std::size_t copied = 0;
+  for (const auto entry : split_entries(dacl_of(sddl))) {
+    const auto parsed = parse_ace(entry);
+    if (!parsed || !base::equal_nocase(parsed->sid, full_sid(sid))) continue;
+    const auto position = static_cast<std::size_t>(entry.data() - sddl.data());
+    out += sddl.substr(copied, position - copied);
+    copied = position + entry.size();
   }
-  return out + std::string(sddl.substr(dacl.end));
+  return out + std::string(sddl.substr(copied));
 }
 
 WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
@@ -17235,7 +17451,7 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 // scm/writable_folder.hpp
 // =====================================================================================================================
 
-// Writable folders: which untrusted groups may change the files of a folder, from its security descriptor.
+// Writable folders and files: which untrusted groups may change or read them, from their security descriptor.
 //
 //   untrusted_writers("D:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)")   // {"authenticated users"}
 //
@@ -17245,6 +17461,7 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17258,10 +17475,14 @@ namespace detail::scm {
 /// the Users group, guests, and packaged apps. A right with a condition counts, because the condition may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
+/// Returns the untrusted groups that may read a file with this SDDL.
+[[nodiscard]] std::vector<std::string> untrusted_readers(std::string_view sddl);
 
 /// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
 /// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
+/// Returns the remedy for a settings file that other users can read or change.
+[[nodiscard]] std::string restrict_file_hint(const std::string& path, const std::string& service_name);
 
 }  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
@@ -17275,73 +17496,68 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
 
-/// True if the rights of an ACE allow changes: to add, replace or delete files, or to grant oneself that right.
-WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
-  if (base::starts_with(rights, "0x")) {
-    constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
-    std::uint32_t bits = 0;
-    for (const char c : rights.substr(2)) {
-      const char low = base::to_lower(c);
-      const int digit = base::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-      if (digit < 0) return true;  // malformed: assume the worst
-      bits = (bits << 4) | static_cast<std::uint32_t>(digit);
-    }
-    return (bits & writing) != 0;
-  }
-  for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
-    const auto right = rights.substr(i, 2);
-    for (const auto writing : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
-      if (right == writing) return true;
-    }
-  }
-  return false;
+/// Rights that allow changes: to add, replace or delete files, or to grant oneself that right.
+inline constexpr std::uint32_t writing_rights = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000;
+
+/// Parses an entry; of a malformed entry that grants, assumes all rights.
+WINSVC_INLINE std::optional<ace> parse_or_assume_all_rights(std::string_view entry) {
+  if (auto parsed = parse_ace(entry)) return parsed;
+  const auto parts = base::split(entry, ';');
+  if (parts.size() < 6 || parts[0] == "(D") return std::nullopt;
+  const std::string_view sid = parts[5].substr(0, parts[5].find(')'));
+  return parse_ace(std::string(parts[0]) + ";;FA;;;" + std::string(sid) + ')');
 }
 
-/// True if an ACE that denies these rights leaves no right that allows changes.
-WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept {
-  return rights == "FA" || rights == "GA" || rights == "0x1f01ff";
-}
-
-WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
+WINSVC_INLINE std::vector<std::string> untrusted_trustees(std::string_view sddl, std::uint32_t rights) {
   struct untrusted_group {
-    std::string_view letters, sid, name;
+    std::string_view alias, sid, name;
   };
   constexpr untrusted_group untrusted_groups[] = {
-      {"WD", "S-1-1-0", "everyone"},          {"AN", "S-1-5-7", "anonymous users"},
-      {"AU", "S-1-5-11", "authenticated users"}, {"IU", "S-1-5-4", "interactive users"},
-      {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
-      {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
-      {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
+      {"", "S-1-1-0", "everyone"},           {"", "S-1-5-7", "anonymous users"},
+      {"", "S-1-5-11", "authenticated users"}, {"", "S-1-5-4", "interactive users"},
+      {"", "S-1-5-2", "network users"},      {"", "S-1-5-32-545", "users"},
+      {"", "S-1-5-32-546", "guests"},        {"DU", "-513", "domain users"},
+      {"DG", "-514", "domain guests"},       {"", "S-1-15-2-1", "packaged apps"}};
   const auto is_group = [](const untrusted_group& group, std::string_view sid) {
-    if (sid == group.letters || base::equal_nocase(sid, group.sid)) return true;
+    if (sid == group.alias || base::equal_nocase(sid, group.sid)) return true;
     // A group of a domain: the number of the domain precedes the number of the group.
     return group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
            sid.substr(sid.size() - group.sid.size()) == group.sid;
   };
   std::vector<std::string> out;
-  const auto dacl = sddl.find("D:");
   if (sddl.empty()) return out;
-  if (dacl == sddl.npos) return {"everyone"};  // without a DACL, everyone has all rights
-  auto entries = sddl.substr(dacl);
-  if (const auto sacl = entries.find("S:("); sacl != entries.npos) entries = entries.substr(0, sacl);
-  if (entries.find("NO_ACCESS_CONTROL") != entries.npos) return {"everyone"};
-  std::vector<std::string_view> denied;
-  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
-    const auto close = entries.find(')', open);
-    if (close == entries.npos) break;
-    const auto parts = base::split(entries.substr(open + 1, close - open - 1), ';');
-    if (parts.size() < 6) continue;
-    if (parts[0] == "D" && denies_all_writes(parts[2])) denied.push_back(parts[5]);
+  if (find_dacl(sddl).begin == sddl.npos || dacl_flags(sddl).find("NO_ACCESS_CONTROL") != std::string_view::npos)
+    return {"everyone"};  // without a DACL, everyone has all rights
+  struct denial {
+    std::string sid;
+    std::uint32_t mask;
+  };
+  std::vector<denial> denied;
+  for (const auto text : split_entries(dacl_of(sddl))) {
+    const auto entry = parse_or_assume_all_rights(text);
+    if (!entry) continue;
+    std::uint32_t mask = entry->mask & rights;
+    if (entry->kind == "D" && (entry->flags & ace_flags::inherit_only) == 0) denied.push_back({entry->sid, mask});
     // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
-    const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
-    if (!grants || !grants_write(parts[2])) continue;
-    if (std::find(denied.begin(), denied.end(), parts[5]) != denied.end()) continue;
+    const bool grants = entry->kind == "A" || entry->kind == "XA" || entry->kind == "OA" || entry->kind == "ZA";
+    for (const auto& other : denied) {
+      if (base::equal_nocase(other.sid, entry->sid)) mask &= ~other.mask;
+    }
+    if (!grants || mask == 0) continue;
     for (const auto& group : untrusted_groups) {
-      if (is_group(group, parts[5]) && std::find(out.begin(), out.end(), group.name) == out.end())
+      if (is_group(group, entry->sid) && std::find(out.begin(), out.end(), group.name) == out.end())
         out.emplace_back(group.name);
     }
   }
   return out;
+}
+
+WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
+  return untrusted_trustees(sddl, writing_rights);
+}
+WINSVC_INLINE std::vector<std::string> untrusted_readers(std::string_view sddl) {
+  constexpr std::uint32_t read_data = 0x1;
+  return untrusted_trustees(sddl, read_data | writing_rights);
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
@@ -17351,6 +17567,11 @@ WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
   // The groups are given by SID, because their names depend on the language of the system.
   return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
+}
+
+WINSVC_INLINE std::string restrict_file_hint(const std::string& path, const std::string& service_name) {
+  return "restrict it: icacls \"" + path +
+         "\" /inheritance:r /grant:r \"*S-1-5-18:F\" \"*S-1-5-32-544:F\" \"NT SERVICE\\" + service_name + ":R\"";
 }
 
 }  // namespace detail::scm
@@ -18766,7 +18987,7 @@ class service_manager {
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
   /// LsaEnumerateAccountRights: true if the account itself has this right. The rights of its groups do not count.
   virtual sys_result<bool> query_logon_right(const std::string& sid) = 0;
-  /// The owner and the DACL of a folder as SDDL. Fails with 2 or 3 if the folder does not exist.
+  /// The owner and the DACL of a folder or a file as SDDL. Fails with 2 or 3 if it does not exist.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
   /// Sets the DACL, and the owner if `O:` is present, and propagates inheritable entries to the content of the folder.
   /// `D:P` blocks entries from the parent folder. If the folder does not exist, creates it with this security; missing
@@ -18919,6 +19140,8 @@ bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
 /// Deletes a folder with its content. Links are deleted, not followed. A folder that does not exist is a success.
 sys_result<void> remove_folder(const std::string& path);
+/// Deletes a folder that has no content. Fails if it has content, or if it is a link.
+sys_result<void> remove_empty_folder(const std::string& path) noexcept;
 /// Creates the folder and its parents. Succeeds if the folder exists.
 sys_result<void> make_folders(const std::string& path);
 /// Bytes that this process may still write on the volume of `path`. If `path` does not exist, its nearest existing
@@ -21237,6 +21460,10 @@ WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) n
   return ::rename(from.c_str(), to.c_str()) == 0;
 }
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::unlink(path.c_str()) == 0; }
+WINSVC_INLINE sys_result<void> remove_empty_folder(const std::string& path) noexcept {
+  if (::rmdir(path.c_str()) != 0) return errno_failure();
+  return {};
+}
 
 WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
   const std::string sibling = path + ".new";
@@ -23994,8 +24221,11 @@ class local_memory {
 /// Converts SDDL to a self-relative security descriptor.
 [[nodiscard]] sys_result<local_memory> descriptor_of(const std::string& sddl);
 
-/// Converts the DACL of a descriptor to SDDL, with the parts in `additional` (OWNER_SECURITY_INFORMATION, ...).
+/// Converts the DACL of a descriptor to SDDL, with the parts in `additional` (OWNER_SECURITY_INFORMATION, ...). The
+/// entries have full SIDs instead of aliases.
 [[nodiscard]] sys_result<std::string> dacl_text(void* descriptor, DWORD additional = 0);
+/// The SIDs of the entries of the DACL, in their order; an empty text for an entry of another layout.
+[[nodiscard]] std::vector<std::string> sids_of_dacl(void* descriptor);
 
 /// Converts a SID to text.
 [[nodiscard]] sys_result<std::string> sid_text(void* sid);
@@ -24033,7 +24263,25 @@ WINSVC_INLINE sys_result<std::string> dacl_text(void* descriptor, DWORD addition
   if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, parts, &text, nullptr))
     return sys_failure(::GetLastError());
   const local_memory owner(text);
-  return to_utf8(text);
+  return scm::with_sids(to_utf8(text), sids_of_dacl(descriptor));
+}
+
+WINSVC_INLINE std::vector<std::string> sids_of_dacl(void* descriptor) {
+  std::vector<std::string> sids;
+  BOOL has_dacl = FALSE, defaulted = FALSE;
+  PACL dacl = nullptr;
+  if (!::GetSecurityDescriptorDacl(descriptor, &has_dacl, &dacl, &defaulted) || !has_dacl || !dacl) return sids;
+  for (DWORD i = 0; i < dacl->AceCount; ++i) {
+    void* entry = nullptr;
+    if (!::GetAce(dacl, i, &entry)) break;
+    const BYTE type = static_cast<const ACE_HEADER*>(entry)->AceType;
+    // The entries of these types begin like ACCESS_ALLOWED_ACE; the others have a SID at another place.
+    const bool has_plain_sid = type == ACCESS_ALLOWED_ACE_TYPE || type == ACCESS_DENIED_ACE_TYPE ||
+                               type == ACCESS_ALLOWED_CALLBACK_ACE_TYPE || type == ACCESS_DENIED_CALLBACK_ACE_TYPE;
+    auto sid = has_plain_sid ? sid_text(&static_cast<ACCESS_ALLOWED_ACE*>(entry)->SidStart) : std::string();
+    sids.push_back(sid ? *std::move(sid) : std::string());
+  }
+  return sids;
 }
 
 WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
@@ -24872,6 +25120,13 @@ WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) n
                        MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
 }
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
+WINSVC_INLINE sys_result<void> remove_empty_folder(const std::string& path) noexcept {
+  const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
+  if (attributes == INVALID_FILE_ATTRIBUTES) return sys_failure(::GetLastError());
+  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(ERROR_DIRECTORY);  // it would be removed
+  if (!::RemoveDirectoryW(wide_path(path).c_str())) return sys_failure(::GetLastError());
+  return {};
+}
 
 WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
   const std::string sibling = path + ".new";
@@ -27088,9 +27343,10 @@ WINSVC_INLINE sys_result<void> change_environment(const std::string& service_nam
   return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
 }
 
-/// Opens a folder and does not follow a link. Any user may create a link in ProgramData; an installer that follows a
-/// link to System32 would change the security of System32.
-WINSVC_INLINE sys_result<unique_handle> open_folder(const std::string& path, DWORD rights) {
+/// Opens a folder or a file and does not follow a link. Any user may create a link in ProgramData; an installer that
+/// follows a link to System32 would change the security of System32.
+WINSVC_INLINE sys_result<unique_handle> open_without_links(const std::string& path, DWORD rights,
+                                                         bool must_be_folder) {
   constexpr DWORD is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
   unique_handle folder(::CreateFileW(wide_path(path).c_str(), rights | FILE_READ_ATTRIBUTES,
                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
@@ -27099,14 +27355,15 @@ WINSVC_INLINE sys_result<unique_handle> open_folder(const std::string& path, DWO
   BY_HANDLE_FILE_INFORMATION info{};
   if (!::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
   if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(is_link);
-  if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) return sys_failure(ERROR_DIRECTORY);
+  const bool is_folder = (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+  if (must_be_folder && !is_folder) return sys_failure(ERROR_DIRECTORY);
   return folder;
 }
 
 inline constexpr int file_object = 1;  // SE_FILE_OBJECT of accctrl.h
 
 WINSVC_INLINE sys_result<std::string> query_folder_security(const std::string& path) {
-  const auto folder = open_folder(path, READ_CONTROL);
+  const auto folder = open_without_links(path, READ_CONTROL, false);
   if (!folder) return sys_failure(folder.error());
   using get_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID*, PSID*, PACL*, PACL*,
                                       PSECURITY_DESCRIPTOR*);
@@ -27142,7 +27399,7 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   if (::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return {};
   if (const DWORD code = ::GetLastError(); code != ERROR_ALREADY_EXISTS) return sys_failure(code);
 
-  const auto folder = open_folder(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0));
+  const auto folder = open_without_links(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0), true);
   if (!folder) return sys_failure(folder.error());
   const DWORD parts = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
                       ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
@@ -44776,7 +45033,7 @@ WINSVC_INLINE result<void> resume(verb_context& context, const commandline::cont
 
 // Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
 // the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
-// inherited the access.
+// inherited the access. A data folder of another user is renamed before the install.
 
 #include <optional>
 #include <string>
@@ -44796,6 +45053,10 @@ void grant_folder_access(verb_context& context, manage::install_plan& plan,
 /// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
 /// error names the right to remove. Succeeds if the permissions cannot be read.
 [[nodiscard]] result<void> check_program_folder(verb_context& context);
+/// Renames a data folder that exists, has files, and is open to other users: any user may create a folder in
+/// ProgramData, and a link inside would stay in that user's hands. Returns its new path; empty if it was not renamed.
+/// Fails if the folder is a link, or if it cannot be renamed.
+[[nodiscard]] result<std::string> rename_open_data_folder(verb_context& context);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
@@ -44841,6 +45102,26 @@ WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
   return os::system_error_message(code) + " (" + std::to_string(code) + ")";
 }
 
+WINSVC_INLINE result<std::string> rename_open_data_folder(verb_context& context) {
+  const std::string& folder = context.defaults().data_folder;
+  if (folder.empty() || context.is_wine()) return std::string();
+  const auto security = context.scm().query_folder_security(folder);
+  constexpr std::uint32_t is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
+  if (!security && security.error() == is_link)
+    return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
+                         "remove the link; any user may create one there"}};
+  if (!security || scm::is_restricted(*security)) return std::string();
+  if (const auto empty = os::remove_empty_folder(folder); empty || os::is_missing(empty.error())) return std::string();
+  constexpr int max_names = 100;
+  for (int i = 1; i <= max_names; ++i) {
+    const std::string new_path = folder + ".before-install-" + std::to_string(i);
+    if (!os::file_id_of(new_path) && os::rename_file(folder, new_path)) return new_path;
+  }
+  return failure{error{base::win32_error::access_denied, "install", context.name(),
+                       "other users can change the data folder '" + folder + "', and it cannot be renamed",
+                       "close the programs that use it, and move or delete it"}};
+}
+
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
 WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, const std::string& folder,
                                const std::string& sid) {
@@ -44861,6 +45142,8 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
                  "; grant it to " + user + " manually");
     return false;
   }
+  if (is_data && security && !scm::is_restricted(*security))
+    context.warn_of_system("other users could change '" + folder + "' until now; check that its files are yours");
   return true;
 }
 
@@ -45009,7 +45292,8 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
     const auto security = scm.query_security(service->get());
     if (!security) return context.make_error("read the permissions of", security.error());
     for (const auto& [user, sid] : queried.sids)
-      installed.control_users[user] = scm::has_ace(*security, scm::control_ace(sid));
+      installed.control_users[user] =
+          scm::has_ace(*security, scm::control_ace(sid), scm::secured_object::service);
   }
   query_related_objects(context, installed);
   query_folder_access(context, installed);
@@ -45339,6 +45623,15 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (!manager) return failure{manager.error()};
   if (auto read = read_password(job); !read) return read;
 
+  rollback folder_rollback;
+  const auto renamed = rename_open_data_folder(context_);
+  if (!renamed) return failure{renamed.error()};
+  if (!renamed->empty()) {
+    folder_rollback.add([from = *renamed, to = context_.defaults().data_folder] { os::rename_file(from, to); });
+    context_.warn("other users could change the data folder '" + context_.defaults().data_folder +
+                  "'; it is now '" + *renamed + "'; move back the files that are yours");
+  }
+
   os::service_config_change config;
   config.startup = job.desired.startup;
   config.binary = job.desired.binary;
@@ -45359,6 +45652,7 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (auto done = change_related_objects(job, service.get(), rollback); !done) return done;
   if (auto done = grant_logon_right(job); !done) return done;
   rollback.commit();
+  folder_rollback.commit();
   return {};
 }
 
@@ -45477,7 +45771,8 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
     const auto security = scm.query_security(service);
     if (!security) return context_.make_error("read the permissions of", security.error());
     std::string to = *security;
-    for (const auto& [user, sid] : job.sids) to = scm::add_ace(to, scm::control_ace(sid));
+    for (const auto& [user, sid] : job.sids)
+      to = scm::add_ace(to, scm::control_ace(sid), scm::secured_object::service);
     if (auto done = scm.change_security(service, to); !done)
       return context_.make_error("change the permissions of", done.error());
     rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });
@@ -46169,6 +46464,8 @@ class diagnostics {
   void binary(const std::string& image_path);
   void program_folder();
   void data_folder();
+  void check_data_folder_rights(const std::string& folder);
+  void check_settings_file();
   void dependencies(const std::vector<std::string>& names);
   void settings();
   void port();
@@ -46205,6 +46502,7 @@ WINSVC_INLINE std::vector<diagnose::finding> diagnostics::run_checks() {
   program_folder();
   data_folder();
   settings();
+  check_settings_file();
   port();
   check_log();
   check_last_run();
@@ -46344,6 +46642,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
 WINSVC_INLINE void diagnostics::data_folder() {
   const std::string& folder = context_.defaults().data_folder;
   if (folder.empty()) return add(diagnose::severity::warning, "data folder", "the system reports no data folder");
+  check_data_folder_rights(folder);
   const auto free = system_probe_.free_space(folder);
   if (!free) return;
   constexpr std::uint64_t mib = 1024 * 1024, warning_bytes = 500 * mib, problem_bytes = 20 * mib;
@@ -46353,6 +46652,60 @@ WINSVC_INLINE void diagnostics::data_folder() {
         "free disk space, or log lines and data of the service are lost");
   else if (*free < warning_bytes) add(diagnose::severity::warning, "disk", evidence, "free disk space");
   else add(diagnose::severity::ok, "disk", evidence);
+}
+
+/// A user who can change the data folder can replace the state and the log of the service, and the data of the app.
+WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& folder) {
+  if (context_.is_wine()) return;  // its folders have no rights
+  const auto security = context_.scm().query_folder_security(folder);
+  if (!security) return;  // it does not exist yet, or the prompt may not read it
+  const bool is_installed = context_.is_installed(context_.name());
+  const auto writers = scm::untrusted_writers(*security);
+  if (!scm::is_restricted(*security)) {
+    add(is_installed ? diagnose::severity::problem : diagnose::severity::note, "data folder",
+        (writers.empty() ? "another user owns " + folder + ", or it inherits its rights"
+                         : base::join(writers, " and ") + " can change files in " + folder),
+        is_installed ? "update, and check that the files in it are yours" : "install renames it", is_installed);
+  } else if (!writers.empty()) {
+    add(diagnose::severity::problem, "data folder", base::join(writers, " and ") + " can change files in " + folder,
+        "remove the right to write: icacls \"" + folder + '"');
+  } else {
+    add(diagnose::severity::ok, "data folder", "only the service and administrators can change files in " + folder);
+  }
+}
+
+/// A user who can change the settings file controls the service; a user who can read it knows the secrets in it.
+WINSVC_INLINE void diagnostics::check_settings_file() {
+  const auto& sources = definition_.settings.sources();
+  if (sources.path.empty() || context_.is_wine()) return;
+  const auto file = context_.scm().query_folder_security(sources.path);
+  auto writers = file ? scm::untrusted_writers(*file) : std::vector<std::string>();
+  std::string path = sources.path;
+  const std::string folder = os::folder_of(sources.path);
+  // The program folder has its own check.
+  if (writers.empty() && !base::equal_nocase(folder, context_.defaults().program_folder)) {
+    if (const auto security = context_.scm().query_folder_security(folder)) writers = scm::untrusted_writers(*security);
+    path = folder;
+  }
+  if (!writers.empty()) {
+    add(diagnose::severity::problem, "settings file",
+        base::join(writers, " and ") + " can change " + path + " and so the settings of the service",
+        path == folder ? "move the file to the folder of the program or the data folder, and use --config"
+                       : scm::restrict_file_hint(path, context_.name()));
+  }
+  std::string secrets;
+  for (const auto& setting : definition_.settings.views()) {
+    if (setting.secret && base::starts_with(setting.origin, sources.file_name + ':'))
+      secrets += (secrets.empty() ? "'" : ", '") + setting.name + '\'';
+  }
+  const auto readers = file && !secrets.empty() ? scm::untrusted_readers(*file) : std::vector<std::string>();
+  if (!readers.empty()) {
+    add(diagnose::severity::warning, "settings file",
+        base::join(readers, " and ") + " can read " + sources.path + ", which has the secret " + secrets,
+        scm::restrict_file_hint(sources.path, context_.name()));
+  } else if (writers.empty() && file) {
+    add(diagnose::severity::ok, "settings file", "only administrators can change " + sources.path);
+  }
 }
 
 WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& names) {
@@ -46389,7 +46742,7 @@ WINSVC_INLINE void diagnostics::port() {
     const auto status = base::parse_flat_object(live_status_).value_or(base::flat_object());
     return add(diagnose::severity::ok, "port", "the service listens on " + base::text_of(status, "url"));
   }
-  if (const auto pid = pid_of(context_.scm(), context_.name()); pid != 0) {
+  if (const auto pid = context_.running_pid(); pid != 0) {
     return add(diagnose::severity::note, "port",
                "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
                "run from an elevated prompt, if this is not one");

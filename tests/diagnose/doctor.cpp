@@ -92,6 +92,80 @@ TEST_CASE("a program folder that users can change is a problem") {
   CHECK(has(p.about("folder"), "note: the permissions of C:\\apps cannot be read"));
 }
 
+TEST_CASE("a settings file that users can change is a problem with a remedy") {
+  doctor_test p;
+  auto sources = p.definition.settings.sources();
+  sources.path = "C:\\apps\\hello.ini";
+  p.definition.settings.set_sources(sources);
+  p.b.scm.folders["C:\\apps\\hello.ini"] = "D:PAI(A;;FA;;;BA)(A;;FR;;;BU)";
+  p.check();
+  CHECK(p.about("settings file") == "ok: only administrators can change C:\\apps\\hello.ini\n");
+  p.b.scm.folders["C:\\apps\\hello.ini"] = "D:AI(A;;FA;;;BA)(A;;0x1301bf;;;S-1-5-32-545)";
+  p.check();
+  CHECK(has(p.about("settings file"),
+            "problem: users can change C:\\apps\\hello.ini and so the settings of the service -> restrict it: icacls"));
+  CHECK(has(p.about("settings file"), "\"NT SERVICE\\hello:R\""));
+  p.b.is_wine = true;
+  p.check();
+  CHECK(p.about("settings file").empty());
+}
+
+TEST_CASE("a settings file elsewhere is a problem if users can change its folder") {
+  doctor_test p;
+  auto sources = p.definition.settings.sources();
+  sources.path = "D:\\shared\\hello.ini";
+  p.definition.settings.set_sources(sources);
+  p.b.scm.folders["D:\\shared"] = "D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1301bf;;;AU)";  // the file does not exist
+  p.check();
+  CHECK(has(p.about("settings file"), "problem: authenticated users can change D:\\shared"));
+  CHECK(has(p.about("settings file"), "use --config"));
+  p.b.scm.folders["D:\\shared"] = "D:PAI(A;OICI;FA;;;BA)";
+  p.check();
+  CHECK(p.about("settings file").empty());
+}
+
+TEST_CASE("a secret in a settings file that users can read is a warning") {
+  doctor_test p;
+  p.definition.settings.declare(
+      winsvc::detail::api::make_setting<std::string>({"token"}, "", "of the store", winsvc::secret));
+  auto sources = p.definition.settings.sources();
+  sources.path = "C:\\apps\\hello.ini";
+  sources.file_name = "hello.ini";
+  p.b.scm.folders["C:\\apps\\hello.ini"] = "D:PAI(A;;FA;;;BA)(A;;FR;;;BU)";
+  sources.file = winsvc::detail::settings::parse_settings_file("token = s3cret\n");
+  p.definition.settings.set_sources(sources);
+  p.check();
+  CHECK(has(p.about("settings file"),
+            "warning: users can read C:\\apps\\hello.ini, which has the secret 'token' -> restrict it"));
+  CHECK(!has(p.about("settings file"), "s3cret"));
+  p.b.scm.folders["C:\\apps\\hello.ini"] = "D:P(A;;FA;;;BA)(A;;FR;;;S-1-5-80-hello)";
+  p.check();
+  CHECK(has(p.about("settings file"), "ok: "));
+}
+
+TEST_CASE("a data folder that other users can change, or that another user owns, is a problem that update corrects") {
+  doctor_test p;
+  const std::string folder = "C:\\ProgramData\\hello";
+  p.check();
+  CHECK(p.about("data folder").empty());  // it does not exist yet
+  p.b.scm.folders[folder] = "O:S-1-5-21-7D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1301bf;;;BU)";
+  p.check();
+  CHECK(has(p.about("data folder"), "problem: users can change files in " + folder + " -> update"));
+  p.b.scm.folders[folder] = "O:S-1-5-21-7D:P(A;OICI;FA;;;S-1-5-21-7)";
+  p.check();
+  CHECK(has(p.about("data folder"), "problem: another user owns " + folder));
+  p.b.scm.folders[folder] = "O:BAD:P(A;OICI;FA;;;BA)(A;OICI;FA;;;WD)";
+  p.check();
+  CHECK(has(p.about("data folder"), "problem: everyone can change files in " + folder + " -> remove the right"));
+  p.b.scm.folders[folder] = "O:BAD:P(A;OICI;FA;;;BA)";
+  p.check();
+  CHECK(has(p.about("data folder"), "ok: only the service and administrators"));
+  p.b.missing_services.insert("hello");
+  p.b.scm.folders[folder] = "D:AI(A;OICIID;0x1301bf;;;BU)";
+  p.check();
+  CHECK(has(p.about("data folder"), "note: users can change files in " + folder + " -> install renames it"));
+}
+
 TEST_CASE("a disabled service and a missing dependency are problems") {
   doctor_test p;
   p.b.scm.services["hello"].config.startup = winsvc::startup::disabled;
@@ -115,6 +189,7 @@ TEST_CASE("a taken port is a problem, unless the service itself uses it") {
   p.check("{\"url\":\"http://127.0.0.1:1\"}");
   CHECK(p.about("port") == "ok: the service listens on http://127.0.0.1:1\n");
   p.b.scm.services["hello"].process = winsvc::testing::service_database::at(winsvc::detail::scm::state::running, 42);
+  p.b.running_pid = 42;
   p.check();  // access to the control channel is denied
   CHECK(has(p.about("port"), "note: the service runs (pid 42) but does not return its status"));
   CHECK(count(p.found, severity::problem) == 1);  // the executable does not exist in this test

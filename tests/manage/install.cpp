@@ -24,6 +24,17 @@ namespace {
 constexpr const char* writable_folder =
     "O:BAD:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;ID;0x1301bf;;;AU)(A;OICIIOID;SDGXGWGR;;;AU)";
 
+namespace os = winsvc::detail::os;
+
+/// A folder that is deleted with its content at the end of a test.
+struct temporary_folder {
+  std::string root = os::path_join(os::temporary_folder(), "winsvc-install-" + std::to_string(os::process_id()));
+
+  temporary_folder() { REQUIRE(os::make_folders(root)); }
+  ~temporary_folder() { static_cast<void>(os::remove_folder(root)); }
+  std::string path(const std::string& name) const { return os::path_join(root, name); }
+};
+
 install_options options_of(std::vector<std::string> options) {
   options.insert(options.begin(), "install");
   const auto parsed = winsvc::detail::commandline::parse_command(options);
@@ -85,7 +96,7 @@ TEST_CASE("install without options makes these calls with these rights and argum
   CHECK(b.scm.calls ==
         calls{"open_manager(0x1)", "open_service(hello, 0x1)",  // is it installed?
               "query_folder_security(C:\\apps)",                // can ordinary users change it?
-              "open_manager(0x3)",
+              "open_manager(0x3)", "query_folder_security(C:\\ProgramData\\hello)",
               "create_service(hello, 0x10012, startup auto, binary \"C:\\apps\\hello.exe\" run-service, display name "
               "hello, account NT SERVICE\\hello, password NULL, depends on none)",
               "change_level(2, restart/5s,restart/30s,restart/2m, reset 1d)", "change_level(4, yes)",
@@ -110,7 +121,7 @@ TEST_CASE("install with all options makes these calls with these rights and argu
             "open_manager(0x1)",
             "open_service(hello, 0x20001)",
             "query_folder_security(C:\\apps)",
-            "open_manager(0x3)",
+            "open_manager(0x3)", "query_folder_security(C:\\ProgramData\\hello)",
             "create_service(hello, 0x70012, startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 "
             "--port 5002 --preshutdown 45s, display name Hello service, account CORP\\anna, password given, depends on "
             "tcpip +net)",
@@ -369,8 +380,9 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
   add_accounts(reference);
   REQUIRE(reference.install(everything()));
   const std::size_t count = reference.scm.calls.size();
-  constexpr std::size_t first_query = 3;
+  constexpr std::size_t first_query = 3, first_data_query = 5;
   REQUIRE(reference.scm.calls[first_query] == "query_folder_security(C:\\apps)");
+  REQUIRE(reference.scm.calls[first_data_query] == "query_folder_security(C:\\ProgramData\\hello)");
 
   std::size_t failures = 0;
   for (std::size_t failing_call = 0; failing_call < count; ++failing_call) {
@@ -383,7 +395,7 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
     CHECK(b.scm.open_handles() == 0);
     if (done) {
       // A folder: the service is installed. If the first query fails, a later one reports the reason.
-      CHECK((has(b.output, "warning: ") || failing_call == first_query));
+      CHECK((has(b.output, "warning: ") || failing_call == first_query || failing_call == first_data_query));
       continue;
     }
     ++failures;
@@ -392,8 +404,8 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
     CHECK(!done.error().operation.empty());
     CHECK(b.output.empty());
   }
-  // The first query, the service SID, and two calls for each of the two folders.
-  CHECK(failures == count - 6);
+  // The first query of each of the two folders, the service SID, and two calls for each folder.
+  CHECK(failures == count - 7);
 }
 
 TEST_CASE("if any call of an update fails, all changes are rolled back") {
@@ -567,6 +579,66 @@ TEST_CASE("a data folder that an administrator created keeps its entries") {
   CHECK(sentence(b.install()) == "done");
   CHECK(b.scm.folders.at("C:\\ProgramData\\hello") ==
         "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)(A;OICI;0x1301bf;;;S-1-5-80-hello)");
+}
+
+TEST_CASE("an open data folder with files is renamed before the install, and back if the install fails") {
+  const temporary_folder parent;
+  const std::string folder = parent.path("hello"), renamed = folder + ".before-install-1";
+  const std::string open = "O:S-1-5-21-7D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1301bf;;;BU)";
+  REQUIRE(os::make_folders(folder));
+  REQUIRE(os::replace_file(os::path_join(folder, "planted"), "x"));
+  bench b;
+  b.defaults.data_folder = folder;
+  b.scm.folders[folder] = open;
+  b.scm.fail_with["add_event_source"] = 5;
+  CHECK_FALSE(b.install());
+  CHECK(os::read_file(os::path_join(folder, "planted")) == "x");
+
+  b.scm.fail_with.clear();
+  b.output.clear();
+  CHECK(sentence(b.install()) == "done");
+
+  CHECK_FALSE(os::read_file(os::path_join(folder, "planted")));
+  CHECK(os::read_file(os::path_join(renamed, "planted")) == "x");
+  CHECK(has(b.warnings, "other users could change the data folder '" + folder + "'; it is now '" + renamed + '\''));
+}
+
+TEST_CASE("a data folder is not renamed if it is empty, closed, or under Wine") {
+  for (const int variant : {0, 1, 2}) {
+    CAPTURE(variant);
+    const temporary_folder parent;
+    const std::string folder = parent.path("hello");
+    REQUIRE(os::make_folders(folder));
+    if (variant != 0) REQUIRE(os::replace_file(os::path_join(folder, "own"), "x"));
+    bench b;
+    b.is_wine = variant == 2;
+    b.defaults.data_folder = folder;
+    b.scm.folders[folder] = variant == 1 ? "O:BAD:P(A;OICI;FA;;;BA)" : "O:S-1-5-21-7D:AI(A;OICIID;0x1301bf;;;BU)";
+    CHECK(sentence(b.install()) == "done");
+    CHECK(os::read_file(os::path_join(folder, "own")).has_value() == (variant != 0));
+    CHECK(!has(b.warnings, "it is now"));
+  }
+}
+
+TEST_CASE("a data folder that is a link is refused, and an update reports a data folder that was open") {
+  bench b;
+  b.scm.fail_with["query_folder_security"] = 4395;
+  CHECK(has(sentence(b.install()), "the data folder 'C:\\ProgramData\\hello' is a link"));
+  CHECK(b.scm.services.empty());
+
+  bench open;
+  open.installed();
+  open.scm.folders["C:\\ProgramData\\hello"] = "D:AI(A;OICIID;0x1301bf;;;BU)";
+  CHECK(sentence(open.update()) == "done");
+  CHECK(has(open.warnings, "other users could change 'C:\\ProgramData\\hello' until now"));
+}
+
+TEST_CASE("a user whose right Windows writes with an alias has it already, and nothing is planned") {
+  bench b;
+  b.scm.accounts["Remote Users"] = "S-1-5-32-555";
+  b.installed().security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;RCCRLODTWPRPSWLCCC;;;RD)";
+  CHECK(sentence(b.install(options_of({"--allow-control", "Remote Users"}))) == "done");
+  CHECK(!b.called("change_security"));
 }
 
 TEST_CASE("if the program has moved, the folder access moves too") {

@@ -43,6 +43,15 @@ TEST_CASE("untrusted writers of a folder are found in its entries, in each notat
   CHECK(untrusted_writers("D:(A;;FA;;;WD").empty());
 }
 
+TEST_CASE("untrusted readers of a file are those who may read its data") {
+  using winsvc::detail::scm::untrusted_readers;
+  CHECK(untrusted_readers("D:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;S-1-5-32-545)") == names{"users"});
+  CHECK(untrusted_readers("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1301bf;;;S-1-5-80-1)").empty());
+  CHECK(untrusted_readers("D:P(D;;FR;;;WD)(A;;FR;;;WD)").empty());
+  CHECK(untrusted_readers("D:P(A;;WDWO;;;AU)") == names{"authenticated users"});  // they can grant it to themselves
+  CHECK(untrusted_readers("D:P(A;;0x20;;;WD)").empty());                          // execute
+}
+
 TEST_CASE("a folder below the root of C: inherits Modify for Authenticated Users") {
   CHECK(untrusted_writers("O:BAG:SYD:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)"
                           "(A;ID;0x1301bf;;;AU)(A;OICIIOID;SDGXGWGR;;;AU)") == names{"authenticated users"});

@@ -62,6 +62,8 @@ class diagnostics {
   void binary(const std::string& image_path);
   void program_folder();
   void data_folder();
+  void check_data_folder_rights(const std::string& folder);
+  void check_settings_file();
   void dependencies(const std::vector<std::string>& names);
   void settings();
   void port();
@@ -98,6 +100,7 @@ WINSVC_INLINE std::vector<diagnose::finding> diagnostics::run_checks() {
   program_folder();
   data_folder();
   settings();
+  check_settings_file();
   port();
   check_log();
   check_last_run();
@@ -237,6 +240,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
 WINSVC_INLINE void diagnostics::data_folder() {
   const std::string& folder = context_.defaults().data_folder;
   if (folder.empty()) return add(diagnose::severity::warning, "data folder", "the system reports no data folder");
+  check_data_folder_rights(folder);
   const auto free = system_probe_.free_space(folder);
   if (!free) return;
   constexpr std::uint64_t mib = 1024 * 1024, warning_bytes = 500 * mib, problem_bytes = 20 * mib;
@@ -246,6 +250,60 @@ WINSVC_INLINE void diagnostics::data_folder() {
         "free disk space, or log lines and data of the service are lost");
   else if (*free < warning_bytes) add(diagnose::severity::warning, "disk", evidence, "free disk space");
   else add(diagnose::severity::ok, "disk", evidence);
+}
+
+/// A user who can change the data folder can replace the state and the log of the service, and the data of the app.
+WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& folder) {
+  if (context_.is_wine()) return;  // its folders have no rights
+  const auto security = context_.scm().query_folder_security(folder);
+  if (!security) return;  // it does not exist yet, or the prompt may not read it
+  const bool is_installed = context_.is_installed(context_.name());
+  const auto writers = scm::untrusted_writers(*security);
+  if (!scm::is_restricted(*security)) {
+    add(is_installed ? diagnose::severity::problem : diagnose::severity::note, "data folder",
+        (writers.empty() ? "another user owns " + folder + ", or it inherits its rights"
+                         : base::join(writers, " and ") + " can change files in " + folder),
+        is_installed ? "update, and check that the files in it are yours" : "install renames it", is_installed);
+  } else if (!writers.empty()) {
+    add(diagnose::severity::problem, "data folder", base::join(writers, " and ") + " can change files in " + folder,
+        "remove the right to write: icacls \"" + folder + '"');
+  } else {
+    add(diagnose::severity::ok, "data folder", "only the service and administrators can change files in " + folder);
+  }
+}
+
+/// A user who can change the settings file controls the service; a user who can read it knows the secrets in it.
+WINSVC_INLINE void diagnostics::check_settings_file() {
+  const auto& sources = definition_.settings.sources();
+  if (sources.path.empty() || context_.is_wine()) return;
+  const auto file = context_.scm().query_folder_security(sources.path);
+  auto writers = file ? scm::untrusted_writers(*file) : std::vector<std::string>();
+  std::string path = sources.path;
+  const std::string folder = os::folder_of(sources.path);
+  // The program folder has its own check.
+  if (writers.empty() && !base::equal_nocase(folder, context_.defaults().program_folder)) {
+    if (const auto security = context_.scm().query_folder_security(folder)) writers = scm::untrusted_writers(*security);
+    path = folder;
+  }
+  if (!writers.empty()) {
+    add(diagnose::severity::problem, "settings file",
+        base::join(writers, " and ") + " can change " + path + " and so the settings of the service",
+        path == folder ? "move the file to the folder of the program or the data folder, and use --config"
+                       : scm::restrict_file_hint(path, context_.name()));
+  }
+  std::string secrets;
+  for (const auto& setting : definition_.settings.views()) {
+    if (setting.secret && base::starts_with(setting.origin, sources.file_name + ':'))
+      secrets += (secrets.empty() ? "'" : ", '") + setting.name + '\'';
+  }
+  const auto readers = file && !secrets.empty() ? scm::untrusted_readers(*file) : std::vector<std::string>();
+  if (!readers.empty()) {
+    add(diagnose::severity::warning, "settings file",
+        base::join(readers, " and ") + " can read " + sources.path + ", which has the secret " + secrets,
+        scm::restrict_file_hint(sources.path, context_.name()));
+  } else if (writers.empty() && file) {
+    add(diagnose::severity::ok, "settings file", "only administrators can change " + sources.path);
+  }
 }
 
 WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& names) {
@@ -282,7 +340,7 @@ WINSVC_INLINE void diagnostics::port() {
     const auto status = base::parse_flat_object(live_status_).value_or(base::flat_object());
     return add(diagnose::severity::ok, "port", "the service listens on " + base::text_of(status, "url"));
   }
-  if (const auto pid = pid_of(context_.scm(), context_.name()); pid != 0) {
+  if (const auto pid = context_.running_pid(); pid != 0) {
     return add(diagnose::severity::note, "port",
                "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
                "run from an elevated prompt, if this is not one");

@@ -1,6 +1,6 @@
 // Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
 // the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
-// inherited the access.
+// inherited the access. A data folder of another user is renamed before the install.
 #pragma once
 
 #include <optional>
@@ -13,6 +13,8 @@
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/scm/security.hpp"
 #include "winsvc/scm/writable_folder.hpp"
+#include "winsvc/os/file.hpp"
+#include "winsvc/os/native.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/manage/verb_context.hpp"
@@ -32,6 +34,10 @@ void grant_folder_access(verb_context& context, manage::install_plan& plan,
 /// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
 /// error names the right to remove. Succeeds if the permissions cannot be read.
 [[nodiscard]] result<void> check_program_folder(verb_context& context);
+/// Renames a data folder that exists, has files, and is open to other users: any user may create a folder in
+/// ProgramData, and a link inside would stay in that user's hands. Returns its new path; empty if it was not renamed.
+/// Fails if the folder is a link, or if it cannot be renamed.
+[[nodiscard]] result<std::string> rename_open_data_folder(verb_context& context);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
@@ -77,6 +83,26 @@ WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
   return os::system_error_message(code) + " (" + std::to_string(code) + ")";
 }
 
+WINSVC_INLINE result<std::string> rename_open_data_folder(verb_context& context) {
+  const std::string& folder = context.defaults().data_folder;
+  if (folder.empty() || context.is_wine()) return std::string();
+  const auto security = context.scm().query_folder_security(folder);
+  constexpr std::uint32_t is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
+  if (!security && security.error() == is_link)
+    return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
+                         "remove the link; any user may create one there"}};
+  if (!security || scm::is_restricted(*security)) return std::string();
+  if (const auto empty = os::remove_empty_folder(folder); empty || os::is_missing(empty.error())) return std::string();
+  constexpr int max_names = 100;
+  for (int i = 1; i <= max_names; ++i) {
+    const std::string new_path = folder + ".before-install-" + std::to_string(i);
+    if (!os::file_id_of(new_path) && os::rename_file(folder, new_path)) return new_path;
+  }
+  return failure{error{base::win32_error::access_denied, "install", context.name(),
+                       "other users can change the data folder '" + folder + "', and it cannot be renamed",
+                       "close the programs that use it, and move or delete it"}};
+}
+
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
 WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, const std::string& folder,
                                const std::string& sid) {
@@ -97,6 +123,8 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
                  "; grant it to " + user + " manually");
     return false;
   }
+  if (is_data && security && !scm::is_restricted(*security))
+    context.warn_of_system("other users could change '" + folder + "' until now; check that its files are yours");
   return true;
 }
 

@@ -260,6 +260,15 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (!manager) return failure{manager.error()};
   if (auto read = read_password(job); !read) return read;
 
+  rollback folder_rollback;
+  const auto renamed = rename_open_data_folder(context_);
+  if (!renamed) return failure{renamed.error()};
+  if (!renamed->empty()) {
+    folder_rollback.add([from = *renamed, to = context_.defaults().data_folder] { os::rename_file(from, to); });
+    context_.warn("other users could change the data folder '" + context_.defaults().data_folder +
+                  "'; it is now '" + *renamed + "'; move back the files that are yours");
+  }
+
   os::service_config_change config;
   config.startup = job.desired.startup;
   config.binary = job.desired.binary;
@@ -280,6 +289,7 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (auto done = change_related_objects(job, service.get(), rollback); !done) return done;
   if (auto done = grant_logon_right(job); !done) return done;
   rollback.commit();
+  folder_rollback.commit();
   return {};
 }
 
@@ -398,7 +408,8 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
     const auto security = scm.query_security(service);
     if (!security) return context_.make_error("read the permissions of", security.error());
     std::string to = *security;
-    for (const auto& [user, sid] : job.sids) to = scm::add_ace(to, scm::control_ace(sid));
+    for (const auto& [user, sid] : job.sids)
+      to = scm::add_ace(to, scm::control_ace(sid), scm::secured_object::service);
     if (auto done = scm.change_security(service, to); !done)
       return context_.make_error("change the permissions of", done.error());
     rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });

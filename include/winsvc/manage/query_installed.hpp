@@ -92,7 +92,8 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
     const auto security = scm.query_security(service->get());
     if (!security) return context.make_error("read the permissions of", security.error());
     for (const auto& [user, sid] : queried.sids)
-      installed.control_users[user] = scm::has_ace(*security, scm::control_ace(sid));
+      installed.control_users[user] =
+          scm::has_ace(*security, scm::control_ace(sid), scm::secured_object::service);
   }
   query_related_objects(context, installed);
   query_folder_access(context, installed);

@@ -94,6 +94,8 @@ bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
 /// Deletes a folder with its content. Links are deleted, not followed. A folder that does not exist is a success.
 sys_result<void> remove_folder(const std::string& path);
+/// Deletes a folder that has no content. Fails if it has content, or if it is a link.
+sys_result<void> remove_empty_folder(const std::string& path) noexcept;
 /// Creates the folder and its parents. Succeeds if the folder exists.
 sys_result<void> make_folders(const std::string& path);
 /// Bytes that this process may still write on the volume of `path`. If `path` does not exist, its nearest existing

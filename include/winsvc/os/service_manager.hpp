@@ -120,7 +120,7 @@ class service_manager {
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
   /// LsaEnumerateAccountRights: true if the account itself has this right. The rights of its groups do not count.
   virtual sys_result<bool> query_logon_right(const std::string& sid) = 0;
-  /// The owner and the DACL of a folder as SDDL. Fails with 2 or 3 if the folder does not exist.
+  /// The owner and the DACL of a folder or a file as SDDL. Fails with 2 or 3 if it does not exist.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
   /// Sets the DACL, and the owner if `O:` is present, and propagates inheritable entries to the content of the folder.
   /// `D:P` blocks entries from the parent folder. If the folder does not exist, creates it with this security; missing

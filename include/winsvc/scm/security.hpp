@@ -14,13 +14,13 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/scm/ace.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
 
-/// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID. With another spelling, an
-/// entry would not be found when the SDDL is read again, and each install would add it again.
+/// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID.
 [[nodiscard]] std::string trustee(std::string_view sid);
 
 /// Returns the entry for the program folder: read and execute, for the folder and its content.
@@ -44,11 +44,13 @@ namespace detail::scm {
 /// Returns `sddl` from its DACL on, to restore the rights of a folder without a change of its owner.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
-/// True if the DACL contains the entry.
-[[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
+/// True if the DACL contains the entry, in any spelling: the entries are compared in binary.
+[[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry,
+                           secured_object object = secured_object::file);
 /// Returns `sddl` with this entry in its DACL, before the inherited entries. A missing DACL is added. The result is
 /// equal to `sddl` if the DACL has the entry, or if it grants all rights to everyone (NO_ACCESS_CONTROL).
-[[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
+[[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry,
+                                  secured_object object = secured_object::file);
 /// Returns `sddl` without the entries of this SID in its DACL.
 [[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
 
@@ -80,20 +82,7 @@ WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
          "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
 
-WINSVC_INLINE std::string trustee(std::string_view sid) {
-  struct known_sid {
-    std::string_view sid, letters;
-  };
-  constexpr known_sid table[] = {
-      {"S-1-1-0", "WD"},       {"S-1-5-4", "IU"},       {"S-1-5-6", "SU"},       {"S-1-5-11", "AU"},
-      {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
-      {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
-  };
-  for (const auto& known : table) {
-    if (base::equal_nocase(known.sid, sid)) return std::string(known.letters);
-  }
-  return std::string(sid);
-}
+WINSVC_INLINE std::string trustee(std::string_view sid) { return std::string(sid_alias(sid)); }
 
 /// Begin and end of the DACL in `sddl`, without `D:`; {npos, npos} without a DACL.
 struct dacl_extent {
@@ -127,49 +116,42 @@ WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
   return dacl.substr(0, dacl.find('('));
 }
 
-WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexcept {
-  return dacl_of(sddl).find(entry) != sddl.npos;
+WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry, secured_object object) {
+  const auto wanted = parse_ace(entry, object);
+  if (!wanted) return dacl_of(sddl).find(entry) != sddl.npos;
+  for (const auto present : split_entries(dacl_of(sddl))) {
+    if (parse_ace(present, object) == wanted) return true;
+  }
+  return false;
 }
 
-WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
+WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry, secured_object object) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
   const bool grants_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
-  if (grants_all || has_ace(sddl, entry)) return std::string(sddl);
-  const std::string_view entries = dacl_of(sddl);
+  if (grants_all || has_ace(sddl, entry, object)) return std::string(sddl);
   // Windows requires that inherited entries (flag ID) follow all others.
   std::size_t position = dacl.end;
-  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
-    const auto flags = entries.find(';', open);
-    const auto flags_end = flags == entries.npos ? flags : entries.find(';', flags + 1);
-    if (flags_end == entries.npos) continue;
-    if (entries.substr(flags + 1, flags_end - flags - 1).find("ID") == entries.npos) continue;
-    position = dacl.begin + open;
+  for (const auto present : split_entries(dacl_of(sddl))) {
+    const auto parsed = parse_ace(present, object);
+    if (!parsed || (parsed->flags & ace_flags::inherited) == 0) continue;
+    position = static_cast<std::size_t>(present.data() - sddl.data());
     break;
   }
   return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
 }
 
 WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
-  const dacl_extent dacl = find_dacl(sddl);
-  if (dacl.begin == sddl.npos) return std::string(sddl);
-  const auto belongs_to = [](std::string_view entry, const std::string& owner) {
-    const std::string ending = ";" + owner + ")";
-    return entry.size() >= ending.size() && base::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
-  };
-  const std::string full_sid(sid), letters = trustee(sid);
-  std::string out(sddl.substr(0, dacl.begin));
-  std::string_view remaining = dacl_of(sddl);
-  while (!remaining.empty()) {
-    const auto open = remaining.find('(');
-    out += remaining.substr(0, open);  // the flags of the DACL
-    if (open == remaining.npos) break;
-    const auto close = remaining.find(')', open);
-    const std::string_view entry = remaining.substr(open, close == remaining.npos ? close : close - open + 1);
-    if (!belongs_to(entry, full_sid) && !belongs_to(entry, letters)) out += entry;
-    remaining.remove_prefix(open + entry.size());
+  std::string out;
+  std::size_t copied = 0;
+  for (const auto entry : split_entries(dacl_of(sddl))) {
+    const auto parsed = parse_ace(entry);
+    if (!parsed || !base::equal_nocase(parsed->sid, full_sid(sid))) continue;
+    const auto position = static_cast<std::size_t>(entry.data() - sddl.data());
+    out += sddl.substr(copied, position - copied);
+    copied = position + entry.size();
   }
-  return out + std::string(sddl.substr(dacl.end));
+  return out + std::string(sddl.substr(copied));
 }
 
 WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {

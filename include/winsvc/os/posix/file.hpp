@@ -151,6 +151,10 @@ WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) n
   return ::rename(from.c_str(), to.c_str()) == 0;
 }
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::unlink(path.c_str()) == 0; }
+WINSVC_INLINE sys_result<void> remove_empty_folder(const std::string& path) noexcept {
+  if (::rmdir(path.c_str()) != 0) return errno_failure();
+  return {};
+}
 
 WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
   const std::string sibling = path + ".new";

@@ -163,6 +163,13 @@ WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) n
                        MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
 }
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
+WINSVC_INLINE sys_result<void> remove_empty_folder(const std::string& path) noexcept {
+  const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
+  if (attributes == INVALID_FILE_ATTRIBUTES) return sys_failure(::GetLastError());
+  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(ERROR_DIRECTORY);  // it would be removed
+  if (!::RemoveDirectoryW(wide_path(path).c_str())) return sys_failure(::GetLastError());
+  return {};
+}
 
 WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
   const std::string sibling = path + ".new";

@@ -92,9 +92,10 @@ WINSVC_INLINE sys_result<void> change_environment(const std::string& service_nam
   return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
 }
 
-/// Opens a folder and does not follow a link. Any user may create a link in ProgramData; an installer that follows a
-/// link to System32 would change the security of System32.
-WINSVC_INLINE sys_result<unique_handle> open_folder(const std::string& path, DWORD rights) {
+/// Opens a folder or a file and does not follow a link. Any user may create a link in ProgramData; an installer that
+/// follows a link to System32 would change the security of System32.
+WINSVC_INLINE sys_result<unique_handle> open_without_links(const std::string& path, DWORD rights,
+                                                         bool must_be_folder) {
   constexpr DWORD is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
   unique_handle folder(::CreateFileW(wide_path(path).c_str(), rights | FILE_READ_ATTRIBUTES,
                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
@@ -103,14 +104,15 @@ WINSVC_INLINE sys_result<unique_handle> open_folder(const std::string& path, DWO
   BY_HANDLE_FILE_INFORMATION info{};
   if (!::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
   if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(is_link);
-  if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) return sys_failure(ERROR_DIRECTORY);
+  const bool is_folder = (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+  if (must_be_folder && !is_folder) return sys_failure(ERROR_DIRECTORY);
   return folder;
 }
 
 inline constexpr int file_object = 1;  // SE_FILE_OBJECT of accctrl.h
 
 WINSVC_INLINE sys_result<std::string> query_folder_security(const std::string& path) {
-  const auto folder = open_folder(path, READ_CONTROL);
+  const auto folder = open_without_links(path, READ_CONTROL, false);
   if (!folder) return sys_failure(folder.error());
   using get_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID*, PSID*, PACL*, PACL*,
                                       PSECURITY_DESCRIPTOR*);
@@ -146,7 +148,7 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   if (::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return {};
   if (const DWORD code = ::GetLastError(); code != ERROR_ALREADY_EXISTS) return sys_failure(code);
 
-  const auto folder = open_folder(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0));
+  const auto folder = open_without_links(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0), true);
   if (!folder) return sys_failure(folder.error());
   const DWORD parts = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
                       ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION

@@ -15,6 +15,7 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/scm/ace.hpp"
 #include "winsvc/scm/service_sid.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
@@ -47,8 +48,11 @@ class local_memory {
 /// Converts SDDL to a self-relative security descriptor.
 [[nodiscard]] sys_result<local_memory> descriptor_of(const std::string& sddl);
 
-/// Converts the DACL of a descriptor to SDDL, with the parts in `additional` (OWNER_SECURITY_INFORMATION, ...).
+/// Converts the DACL of a descriptor to SDDL, with the parts in `additional` (OWNER_SECURITY_INFORMATION, ...). The
+/// entries have full SIDs instead of aliases.
 [[nodiscard]] sys_result<std::string> dacl_text(void* descriptor, DWORD additional = 0);
+/// The SIDs of the entries of the DACL, in their order; an empty text for an entry of another layout.
+[[nodiscard]] std::vector<std::string> sids_of_dacl(void* descriptor);
 
 /// Converts a SID to text.
 [[nodiscard]] sys_result<std::string> sid_text(void* sid);
@@ -86,7 +90,25 @@ WINSVC_INLINE sys_result<std::string> dacl_text(void* descriptor, DWORD addition
   if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, parts, &text, nullptr))
     return sys_failure(::GetLastError());
   const local_memory owner(text);
-  return to_utf8(text);
+  return scm::with_sids(to_utf8(text), sids_of_dacl(descriptor));
+}
+
+WINSVC_INLINE std::vector<std::string> sids_of_dacl(void* descriptor) {
+  std::vector<std::string> sids;
+  BOOL has_dacl = FALSE, defaulted = FALSE;
+  PACL dacl = nullptr;
+  if (!::GetSecurityDescriptorDacl(descriptor, &has_dacl, &dacl, &defaulted) || !has_dacl || !dacl) return sids;
+  for (DWORD i = 0; i < dacl->AceCount; ++i) {
+    void* entry = nullptr;
+    if (!::GetAce(dacl, i, &entry)) break;
+    const BYTE type = static_cast<const ACE_HEADER*>(entry)->AceType;
+    // The entries of these types begin like ACCESS_ALLOWED_ACE; the others have a SID at another place.
+    const bool has_plain_sid = type == ACCESS_ALLOWED_ACE_TYPE || type == ACCESS_DENIED_ACE_TYPE ||
+                               type == ACCESS_ALLOWED_CALLBACK_ACE_TYPE || type == ACCESS_DENIED_CALLBACK_ACE_TYPE;
+    auto sid = has_plain_sid ? sid_text(&static_cast<ACCESS_ALLOWED_ACE*>(entry)->SidStart) : std::string();
+    sids.push_back(sid ? *std::move(sid) : std::string());
+  }
+  return sids;
 }
 
 WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
