@@ -360,34 +360,34 @@
 //  43644  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
 //  44067  manage/wait.hpp                    Waits until a service reaches a state.
 //  44166  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  44365  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  44442  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  44841  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45031  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  45209  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  45310  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  45373  manage/install.hpp                 `install` and `update` verbs.
-//  45822  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  45923  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  46107  diagnose/firewall.hpp              Check of the Windows firewall.
-//  46201  diagnose/finding.hpp               Findings of `doctor`.
-//  46293  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  46390  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  46420  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  46844  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  47006  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  47143  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  47263  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  47352  diagnose/prove_session.hpp         Session of the verb `prove`.
-//  47466  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  47812  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  48093  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  48250  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  48343  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  44383  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  44460  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  44859  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45049  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  45227  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  45328  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  45391  manage/install.hpp                 `install` and `update` verbs.
+//  45840  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  45941  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  46130  diagnose/firewall.hpp              Check of the Windows firewall.
+//  46224  diagnose/finding.hpp               Findings of `doctor`.
+//  46316  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  46413  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  46443  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  46867  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  47029  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  47166  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  47286  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
+//  47375  diagnose/prove_session.hpp         Session of the verb `prove`.
+//  47489  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  47835  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  48116  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  48282  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  48375  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  48626  config/undef.hpp                   Undefines the internal macros.
+//  48666  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -44182,6 +44182,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
+/// Fails if `binary`, the ImagePath of the service `name`, belongs to a program other than `executable`. The service is
+/// ours if its command line has the `run-service` verb, at any path, or if it runs this executable, with or without
+/// quotes.
+[[nodiscard]] result<void> check_same_program(const std::string& binary, const std::string& executable,
+                                              const std::string& name, const std::string& operation);
+/// Fails if a service of this name is installed and belongs to another program. Succeeds if that is unknown.
+[[nodiscard]] result<void> check_own_service(os::service_manager& scm, const std::string& name,
+                                             const std::string& executable, const std::string& operation);
+
 /// Service, system interfaces and output of one verb.
 class verb_context {
  public:
@@ -44241,8 +44250,10 @@ class verb_context {
   [[nodiscard]] std::optional<std::string> ask(const std::string& request) const {
     return dependencies_.ask ? dependencies_.ask(request) : std::nullopt;
   }
+  /// Process ID of the service; 0 if it does not run. The service manager may still report a process that has ended.
   [[nodiscard]] std::uint32_t running_pid() const {
-    return dependencies_.running_pid ? dependencies_.running_pid() : 0;
+    const std::uint32_t pid = dependencies_.running_pid ? dependencies_.running_pid() : 0;
+    return pid != 0 && dependencies_.scm.exit_code_of(pid) ? 0 : pid;
   }
   [[nodiscard]] bool is_installed(const std::string& service) const {
     return !dependencies_.is_installed || dependencies_.is_installed(service);
@@ -44274,8 +44285,7 @@ class verb_context {
 
   /// Fails if the service of this name is installed and belongs to another program. Succeeds if that is unknown.
   [[nodiscard]] result<void> check_own_service(const std::string& operation);
-  /// Fails if `binary` belongs to another program that has the same service name. The service is ours if its command
-  /// line has the `run-service` verb, at any path, or if it runs this executable, with or without quotes.
+  /// Fails if `binary` belongs to another program that has the same service name.
   [[nodiscard]] result<void> check_same_program(const std::string& operation, const std::string& binary) const;
 
  private:
@@ -44334,25 +44344,33 @@ WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& o
 }
 
 WINSVC_INLINE result<void> verb_context::check_own_service(const std::string& operation) {
-  auto& scm = dependencies_.scm;
-  const auto manager = scm.open_manager(os::access_rights::manager_connect);
-  if (!manager) return {};
-  const os::service_handle manager_handle(scm, *manager);
-  const auto opened = scm.open_service(*manager, name(), os::access_rights::query_config);
-  if (!opened) return {};
-  const os::service_handle service(scm, *opened);
-  const auto config = scm.query_config(service.get());
-  return config ? check_same_program(operation, config->binary) : result<void>();
+  return manage::check_own_service(dependencies_.scm, name(), dependencies_.defaults.executable, operation);
 }
 
 WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation,
                                                             const std::string& binary) const {
-  const auto arguments = base::split_command_line(scm::quoted_binary(binary, dependencies_.defaults.executable));
+  return manage::check_same_program(binary, dependencies_.defaults.executable, name(), operation);
+}
+
+WINSVC_INLINE result<void> check_same_program(const std::string& binary, const std::string& executable,
+                                              const std::string& name, const std::string& operation) {
+  const auto arguments = base::split_command_line(scm::quoted_binary(binary, executable));
   const bool has_verb = arguments.size() > 1 && arguments[1] == scm::run_service_verb;
-  if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], dependencies_.defaults.executable)))
-    return {};
-  return failure{error{base::win32_error::service_exists, operation, name(),
+  if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], executable))) return {};
+  return failure{error{base::win32_error::service_exists, operation, name,
                        "a service of another program has this name: " + binary, "rename the app"}};
+}
+
+WINSVC_INLINE result<void> check_own_service(os::service_manager& scm, const std::string& name,
+                                             const std::string& executable, const std::string& operation) {
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return {};
+  const os::service_handle manager_handle(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access_rights::query_config);
+  if (!opened) return {};
+  const os::service_handle service(scm, *opened);
+  const auto config = scm.query_config(service.get());
+  return config ? check_same_program(config->binary, executable, name, operation) : result<void>();
 }
 
 }  // namespace detail::manage
@@ -46035,10 +46053,15 @@ WINSVC_INLINE result<std::string> show(verb_context& context, const commandline:
   if (!found->installation) return context.make_error("show", base::win32_error::service_does_not_exist);
   installation& installed = *found->installation;
   if (auto variables = context.scm().query_environment(context.name())) installed.environment = *std::move(variables);
+  // Wine stores dependencies and does not return them, so an empty list is unknown there.
+  if (context.is_wine() && installed.dependencies && installed.dependencies->empty()) installed.dependencies.reset();
   if (options.as_command) return install_command(installed, context.defaults().executable) + '\n';
   auto values = installed_values(installed);
   if (const auto service = context.open("show", os::access_rights::read_security)) {
-    if (const auto security = context.scm().query_security(service->get())) values.emplace_back("rights", *security);
+    const auto security = context.scm().query_security(service->get());
+    const bool is_empty = security && scm::split_entries(*security).empty();
+    if (is_empty && !context.is_wine()) values.emplace_back("rights", "no account (" + *security + ')');
+    else if (security && !is_empty) values.emplace_back("rights", *security);
   }
   if (options.json) {
     base::json_object_writer out;
@@ -48160,6 +48183,15 @@ WINSVC_INLINE std::string settings_json(const settings::setting_registry& regist
   return base::json_array(registry.views(), format, ",\n ") + '\n';
 }
 
+/// Fails if the service of this name belongs to another program: its log and its options are not ours.
+WINSVC_INLINE result<void> check_own_service(const host::service_definition& definition,
+                                             const commandline::command& command,
+                                             const program_dependencies& dependencies) {
+  const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
+  return manage::check_own_service(*dependencies.scm, name, dependencies.executable,
+                                   std::string(commandline::info(command.verb).word));
+}
+
 /// Adds the options of the installed service below the options of this command line. If the service cannot be queried,
 /// the settings are those of a service that this command line would install.
 WINSVC_INLINE void with_installed_options(host::service_definition& definition, const commandline::command& command,
@@ -48173,7 +48205,7 @@ WINSVC_INLINE void with_installed_options(host::service_definition& definition, 
   if (!raw_service) return;
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
-  if (!config) return;
+  if (!config || !manage::check_same_program(config->binary, dependencies.executable, name, "query")) return;
   const std::string binary = scm::quoted_binary(config->binary, dependencies.executable);
   const auto arguments = base::split_command_line(binary);
   host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(binary)),
@@ -48252,7 +48284,7 @@ WINSVC_INLINE int show_settings(host::service_definition& definition, const comm
 
 // The verb `prove`: runs the checks (diagnose/prove.hpp) and prints their results.
 //
-//   C:\hello> hello prove --report report.html
+//   C:\Program Files\hello> hello prove --report report.html
 //
 // The service is an instance of the program, so `remove --instance NAME` removes it if `prove` was killed.
 
@@ -48581,9 +48613,17 @@ WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::
       dependencies.out(command->report.json ? routes_json(definition.router.routes())
                                      : host::format_routes(definition.router.routes()));
       return base::exit_codes::ok;
-    case commandline::verb::logs: return show_log(definition, *command, dependencies);
-    case commandline::verb::config: return show_settings(definition, *command, dependencies);
+    case commandline::verb::logs:
+      if (auto own = check_own_service(definition, *command, dependencies); !own)
+        return dependencies.print_error(own.error());
+      return show_log(definition, *command, dependencies);
+    case commandline::verb::config:
+      if (auto own = check_own_service(definition, *command, dependencies); !own)
+        return dependencies.print_error(own.error());
+      return show_settings(definition, *command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
+      if (auto own = check_own_service(definition, *command, dependencies); !own)
+        return dependencies.print_error(own.error());
       with_installed_options(definition, *command, dependencies);
       if (check_settings(definition.settings)) {
         const int code = dependencies.print_errors(definition.settings.errors());

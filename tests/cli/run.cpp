@@ -342,6 +342,19 @@ TEST_CASE("reload checks the settings file first, and is not sent if the file is
   CHECK(has(m.err, ": the service was not reloaded; correct the settings and run 'reload' again\n"));
 }
 
+TEST_CASE("logs, config, reload and status refuse a service of another program, and leave its options alone") {
+  test_machine m;
+  m.scm->add("hello", "C:\\Program Files\\other.exe --port 99", winsvc::detail::scm::state::stopped);
+  for (const std::string verb : {"logs", "config", "reload", "status", "show"}) {
+    CAPTURE(verb);
+    CHECK(m.run({verb}) == winsvc::detail::os::exit_code(1073));
+    CHECK(m.err.find("hello: " + verb + " 'hello': a service of another program has this name") == 0);
+    CHECK(m.out.empty());
+  }
+  CHECK(m.run({"doctor"}) == 1);
+  CHECK(m.out.find("99") == m.out.find("other.exe --port 99") + std::string("other.exe --port ").size());
+}
+
 TEST_CASE("config --init writes the settings file, once") {
   auto greeter = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
   const std::string path = winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),

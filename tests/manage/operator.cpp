@@ -79,6 +79,39 @@ TEST_CASE("an update of a stopped service, or of values that need no restart, ha
   CHECK(b.data.empty());
 }
 
+TEST_CASE("an update after a start whose process has ended does not report old values, and restarts nothing") {
+  bench b;
+  CHECK(sentence(b.install()) == "done");
+  b.scm.services["hello"].process = service_database::at(scm::state::start_pending, 42);  // Wine does not notice the end
+  b.running_pid = 42;
+  b.scm.ended_processes[42] = 3;
+  auto options = options_of({"--port", "81"});
+  options.restart_after = true;
+  CHECK(sentence(b.update(options)) == "done");
+  CHECK(b.warnings.empty());
+  CHECK(has(b.output, "'hello' is not running; 'start' starts it\n"));
+  CHECK(pending(b, 42).empty());
+}
+
+TEST_CASE("show has no line for values that Wine does not keep, and names an empty list of rights") {
+  bench b;
+  CHECK(sentence(b.install()) == "done");
+  b.scm.services["hello"].security = "D:";
+  const auto shown = [&b](bool as_command) {
+    commandline::report_options options;
+    options.as_command = as_command;
+    return *b.run([&](manage::verb_context& context) { return manage::show(context, options); });
+  };
+  CHECK(has(shown(false), "rights        no account (D:)"));
+  CHECK(has(shown(false), "depends on    none"));
+  b.is_wine = true;
+  CHECK(!has(shown(false), "rights"));
+  CHECK(!has(shown(false), "depends on"));
+  CHECK(!has(shown(true), "--depends"));
+  b.scm.services["hello"].security = "D:(A;;FA;;;S-1-5-18)";
+  CHECK(has(shown(false), "rights        D:(A;;FA;;;S-1-5-18)"));
+}
+
 TEST_CASE("update --restart restarts a running service and leaves a stopped one stopped") {
   bench b;
   CHECK(sentence(b.install()) == "done");

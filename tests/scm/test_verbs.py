@@ -106,7 +106,8 @@ class WindowsTools(wine.ServiceTest):
         service = self.service("foreign")
         self.machine.run("sc", "create", "foreign", "binPath=", "C:\\elsewhere\\program.exe", "start=", "demand")
         before = self.machine.registry(service.key)
-        for verb in ("install", "remove", "start", "stop", "restart", "pause", "reload", "status", "show", "why"):
+        for verb in ("install", "remove", "start", "stop", "restart", "pause", "reload", "status", "show", "why",
+                     "logs", "config"):
             self.assert_fails(service.run(verb), f"{verb} 'foreign'", "another program", "C:\\elsewhere\\program.exe",
                               "(1073)")
         self.assertEqual(self.machine.registry(service.key), before)

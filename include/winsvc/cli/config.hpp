@@ -14,6 +14,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/builtin_settings.hpp"
 #include "winsvc/commandline/parse_command.hpp"
+#include "winsvc/manage/verb_context.hpp"
 #include "winsvc/settings/registry.hpp"
 #include "winsvc/commandline/verbs.hpp"
 #include "winsvc/os/native.hpp"
@@ -77,6 +78,15 @@ WINSVC_INLINE std::string settings_json(const settings::setting_registry& regist
   return base::json_array(registry.views(), format, ",\n ") + '\n';
 }
 
+/// Fails if the service of this name belongs to another program: its log and its options are not ours.
+WINSVC_INLINE result<void> check_own_service(const host::service_definition& definition,
+                                             const commandline::command& command,
+                                             const program_dependencies& dependencies) {
+  const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
+  return manage::check_own_service(*dependencies.scm, name, dependencies.executable,
+                                   std::string(commandline::info(command.verb).word));
+}
+
 /// Adds the options of the installed service below the options of this command line. If the service cannot be queried,
 /// the settings are those of a service that this command line would install.
 WINSVC_INLINE void with_installed_options(host::service_definition& definition, const commandline::command& command,
@@ -90,7 +100,7 @@ WINSVC_INLINE void with_installed_options(host::service_definition& definition, 
   if (!raw_service) return;
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
-  if (!config) return;
+  if (!config || !manage::check_same_program(config->binary, dependencies.executable, name, "query")) return;
   const std::string binary = scm::quoted_binary(config->binary, dependencies.executable);
   const auto arguments = base::split_command_line(binary);
   host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(binary)),

@@ -1,6 +1,6 @@
 // The verb `prove`: runs the checks (diagnose/prove.hpp) and prints their results.
 //
-//   C:\hello> hello prove --report report.html
+//   C:\Program Files\hello> hello prove --report report.html
 //
 // The service is an instance of the program, so `remove --instance NAME` removes it if `prove` was killed.
 #pragma once

@@ -253,9 +253,17 @@ WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::
       dependencies.out(command->report.json ? routes_json(definition.router.routes())
                                      : host::format_routes(definition.router.routes()));
       return base::exit_codes::ok;
-    case commandline::verb::logs: return show_log(definition, *command, dependencies);
-    case commandline::verb::config: return show_settings(definition, *command, dependencies);
+    case commandline::verb::logs:
+      if (auto own = check_own_service(definition, *command, dependencies); !own)
+        return dependencies.print_error(own.error());
+      return show_log(definition, *command, dependencies);
+    case commandline::verb::config:
+      if (auto own = check_own_service(definition, *command, dependencies); !own)
+        return dependencies.print_error(own.error());
+      return show_settings(definition, *command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
+      if (auto own = check_own_service(definition, *command, dependencies); !own)
+        return dependencies.print_error(own.error());
       with_installed_options(definition, *command, dependencies);
       if (check_settings(definition.settings)) {
         const int code = dependencies.print_errors(definition.settings.errors());

@@ -121,10 +121,15 @@ WINSVC_INLINE result<std::string> show(verb_context& context, const commandline:
   if (!found->installation) return context.make_error("show", base::win32_error::service_does_not_exist);
   installation& installed = *found->installation;
   if (auto variables = context.scm().query_environment(context.name())) installed.environment = *std::move(variables);
+  // Wine stores dependencies and does not return them, so an empty list is unknown there.
+  if (context.is_wine() && installed.dependencies && installed.dependencies->empty()) installed.dependencies.reset();
   if (options.as_command) return install_command(installed, context.defaults().executable) + '\n';
   auto values = installed_values(installed);
   if (const auto service = context.open("show", os::access_rights::read_security)) {
-    if (const auto security = context.scm().query_security(service->get())) values.emplace_back("rights", *security);
+    const auto security = context.scm().query_security(service->get());
+    const bool is_empty = security && scm::split_entries(*security).empty();
+    if (is_empty && !context.is_wine()) values.emplace_back("rights", "no account (" + *security + ')');
+    else if (security && !is_empty) values.emplace_back("rights", *security);
   }
   if (options.json) {
     base::json_object_writer out;

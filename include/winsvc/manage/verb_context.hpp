@@ -27,6 +27,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
+/// Fails if `binary`, the ImagePath of the service `name`, belongs to a program other than `executable`. The service is
+/// ours if its command line has the `run-service` verb, at any path, or if it runs this executable, with or without
+/// quotes.
+[[nodiscard]] result<void> check_same_program(const std::string& binary, const std::string& executable,
+                                              const std::string& name, const std::string& operation);
+/// Fails if a service of this name is installed and belongs to another program. Succeeds if that is unknown.
+[[nodiscard]] result<void> check_own_service(os::service_manager& scm, const std::string& name,
+                                             const std::string& executable, const std::string& operation);
+
 /// Service, system interfaces and output of one verb.
 class verb_context {
  public:
@@ -86,8 +95,10 @@ class verb_context {
   [[nodiscard]] std::optional<std::string> ask(const std::string& request) const {
     return dependencies_.ask ? dependencies_.ask(request) : std::nullopt;
   }
+  /// Process ID of the service; 0 if it does not run. The service manager may still report a process that has ended.
   [[nodiscard]] std::uint32_t running_pid() const {
-    return dependencies_.running_pid ? dependencies_.running_pid() : 0;
+    const std::uint32_t pid = dependencies_.running_pid ? dependencies_.running_pid() : 0;
+    return pid != 0 && dependencies_.scm.exit_code_of(pid) ? 0 : pid;
   }
   [[nodiscard]] bool is_installed(const std::string& service) const {
     return !dependencies_.is_installed || dependencies_.is_installed(service);
@@ -119,8 +130,7 @@ class verb_context {
 
   /// Fails if the service of this name is installed and belongs to another program. Succeeds if that is unknown.
   [[nodiscard]] result<void> check_own_service(const std::string& operation);
-  /// Fails if `binary` belongs to another program that has the same service name. The service is ours if its command
-  /// line has the `run-service` verb, at any path, or if it runs this executable, with or without quotes.
+  /// Fails if `binary` belongs to another program that has the same service name.
   [[nodiscard]] result<void> check_same_program(const std::string& operation, const std::string& binary) const;
 
  private:
@@ -179,25 +189,33 @@ WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& o
 }
 
 WINSVC_INLINE result<void> verb_context::check_own_service(const std::string& operation) {
-  auto& scm = dependencies_.scm;
-  const auto manager = scm.open_manager(os::access_rights::manager_connect);
-  if (!manager) return {};
-  const os::service_handle manager_handle(scm, *manager);
-  const auto opened = scm.open_service(*manager, name(), os::access_rights::query_config);
-  if (!opened) return {};
-  const os::service_handle service(scm, *opened);
-  const auto config = scm.query_config(service.get());
-  return config ? check_same_program(operation, config->binary) : result<void>();
+  return manage::check_own_service(dependencies_.scm, name(), dependencies_.defaults.executable, operation);
 }
 
 WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation,
                                                             const std::string& binary) const {
-  const auto arguments = base::split_command_line(scm::quoted_binary(binary, dependencies_.defaults.executable));
+  return manage::check_same_program(binary, dependencies_.defaults.executable, name(), operation);
+}
+
+WINSVC_INLINE result<void> check_same_program(const std::string& binary, const std::string& executable,
+                                              const std::string& name, const std::string& operation) {
+  const auto arguments = base::split_command_line(scm::quoted_binary(binary, executable));
   const bool has_verb = arguments.size() > 1 && arguments[1] == scm::run_service_verb;
-  if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], dependencies_.defaults.executable)))
-    return {};
-  return failure{error{base::win32_error::service_exists, operation, name(),
+  if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], executable))) return {};
+  return failure{error{base::win32_error::service_exists, operation, name,
                        "a service of another program has this name: " + binary, "rename the app"}};
+}
+
+WINSVC_INLINE result<void> check_own_service(os::service_manager& scm, const std::string& name,
+                                             const std::string& executable, const std::string& operation) {
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return {};
+  const os::service_handle manager_handle(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access_rights::query_config);
+  if (!opened) return {};
+  const os::service_handle service(scm, *opened);
+  const auto config = scm.query_config(service.get());
+  return config ? check_same_program(config->binary, executable, name, operation) : result<void>();
 }
 
 }  // namespace detail::manage
