@@ -256,6 +256,13 @@ def check_log(tally, browser, service):
     page.wait("document.getElementById('lines').lastChild.innerText.includes('the last')")
     tally.check("log: a new line does not change the scroll position of a reader",
                 page.evaluate("document.getElementById('log').scrollTop") < 200)
+    hidden = "document.getElementById('log_failure').hidden"
+    tally.check("log: without a failure, no line reports one", page.evaluate(hidden))
+    service.data = {**busy_service(), "log_failure": "the log file cannot be written since noon (3 lines lost): full"}
+    tally.check("log: a line reports a file that cannot be written",
+                page.wait("document.getElementById('log_failure').innerText.includes('3 lines lost')"))
+    service.data = busy_service()
+    tally.check("log: the line disappears after the failure", page.wait(hidden))
     check_errors(tally, "log", page)
     page.close()
 
