@@ -330,7 +330,9 @@ def doctest_counts(output):
 
 # --- Wine -------------------------------------------------------------------------------------------------------------
 
-WINE = BUILD / "wine"
+# With WINSVC_WINE=wine10, the commands of build/wine10/bin run, which `tools/deps --wine10` makes; run.py sets both.
+WINE10 = BUILD / "wine10"
+WINE = WINE10 / "prefixes" if os.environ.get("WINSVC_WINE") == "wine10" else BUILD / "wine"
 
 
 def wine_environment(prefix):

@@ -21,9 +21,9 @@ import re
 import sys
 import time
 
-from kit import BUILD, JOBS, ROOT, closing_line, httplib_folder, measured, parse_closing_line, slowest_files
+from kit import BUILD, JOBS, ROOT, WINE10, closing_line, httplib_folder, measured, parse_closing_line, slowest_files
 
-Stage = collections.namedtuple("Stage", "name quick about command waits opt_in", defaults=[False, False])
+Stage = collections.namedtuple("Stage", "name quick about command waits opt_in wine10", defaults=[False, False, False])
 
 # Tests that CI may skip: the name that the stage prints, and the reason.
 MAY_SKIP = {
@@ -69,6 +69,8 @@ STAGES = (
     Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
     Stage("scm", False, "end to end with a real service manager, under Wine",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True),
+    Stage("scm-wine10", False, "the same under Wine 10; runs if chosen, or in CI, after tools/deps --wine10",
+          [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True, opt_in=True, wine10=True),
     Stage("browser", False, "the dashboard's page in a headless Chromium", program("browser/run.py"), waits=True),
     Stage("deps", False, "a second tools/deps does nothing", program("tools/deps_test.py"), waits=True),
     Stage("faults", False, "prove under Wine finds each fault that is planted in a build (five minutes)",
@@ -98,6 +100,8 @@ def run_stage(stage):
     """(passed, failed, skipped, sentence about a failure of the stage itself, seconds, processor seconds)"""
     environment = dict(os.environ, WINSVC_HTTPLIB_DIR=str(httplib_folder()), PYTHONDONTWRITEBYTECODE="1",
                        WINSVC_STAGE=stage.name)
+    if stage.wine10:
+        environment.update(WINSVC_WINE="wine10", PATH=f"{WINE10 / 'bin'}{os.pathsep}{os.environ['PATH']}")
     start = time.monotonic()
     limit = 7200 if stage.opt_in else 1800
     code, output, processor = measured(stage.command, timeout=limit, cwd=ROOT, env=environment)
@@ -137,14 +141,25 @@ def tail_of(name, lines=60):
     return ["..."] * (len(text) > lines) + text[-lines:]
 
 
+def is_wine10_prepared():
+    return (WINE10 / "bin" / "wine").exists()
+
+
 def chosen(options):
     if not options.stage:
-        return [stage for stage in STAGES if not stage.opt_in and (stage.quick or not options.quick)]
+        with_wine10 = os.environ.get("CI") == "true" and is_wine10_prepared()
+        is_chosen = {stage.name: not stage.opt_in or (stage.wine10 and with_wine10) for stage in STAGES}
+        return [stage for stage in STAGES if is_chosen[stage.name] and (stage.quick or not options.quick)]
     wanted = []
     for name in options.stage:
         hits = [s for s in STAGES if s.name == name or (name.endswith("*") and s.name.startswith(name[:-1]))]
         if not hits:
             sys.exit(f"there is no stage '{name}'; tools/test --list shows them")
+        if any(stage.wine10 for stage in hits) and not is_wine10_prepared():
+            if name.endswith("*"):
+                hits = [stage for stage in hits if not stage.wine10]
+            else:
+                sys.exit(f"stage '{name}' needs Wine 10; tools/deps --wine10 installs it in build/wine10")
         wanted += [stage for stage in hits if stage not in wanted]
     return wanted
 

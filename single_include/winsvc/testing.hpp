@@ -21,9 +21,9 @@
 //    479  testing/control_rules.hpp         find_control_violations.
 //    586  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
 //    867  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1144  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
-//   1248  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1677  testing.hpp                       Test support for your services, on any platform.
+//   1148  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1252  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1681  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -880,6 +880,10 @@ class recording_dispatcher final : public detail::os::dispatcher {
 //
 // It is strict where Windows is silent: a violation is a status or a reaction that would make Windows wait without
 // result, end the service or show a wrong state. Each wait has a limit; a service that hangs is a violation, too.
+// After the first custom control (128 to 255) that returns 0, the simulated SCM also calls the control handler once
+// with the number 127, which Windows does not have. A handler that returns 0 for it returns 0 for each number, and the
+// sender of a custom control cannot see that it had no effect: a violation. The handler of winsvc returns 120
+// (ERROR_CALL_NOT_IMPLEMENTED) and calls no hook. Source: LPHANDLER_FUNCTION_EX, "Return value".
 // `fail_with` makes a call of the service fail; `delay` makes it slow. testing/status_rules.hpp and
 // testing/control_rules.hpp have the rules.
 

@@ -11,6 +11,10 @@
 //
 // It is strict where Windows is silent: a violation is a status or a reaction that would make Windows wait without
 // result, end the service or show a wrong state. Each wait has a limit; a service that hangs is a violation, too.
+// After the first custom control (128 to 255) that returns 0, the simulated SCM also calls the control handler once
+// with the number 127, which Windows does not have. A handler that returns 0 for it returns 0 for each number, and the
+// sender of a custom control cannot see that it had no effect: a violation. The handler of winsvc returns 120
+// (ERROR_CALL_NOT_IMPLEMENTED) and calls no hook. Source: LPHANDLER_FUNCTION_EX, "Return value".
 // `fail_with` makes a call of the service fail; `delay` makes it slow. testing/status_rules.hpp and
 // testing/control_rules.hpp have the rules.
 #pragma once
