@@ -27,367 +27,367 @@
 //    686  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
 //    761  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
 //    818  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    879  os/win/windows_headers.hpp         Windows system headers.
-//    940  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1069  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1112  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1173  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1228  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1278  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1321  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1421  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1454  settings/setting_value.hpp         Types of settings and their text form.
-//   1646  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1791  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1854  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1912  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1975  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2201  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2572  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2694  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2779  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
-//   2816  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2888  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2933  route/url_value.hpp                url_value, with_query.
-//   2982  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3065  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3097  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3185  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3324  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3667  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3730  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3878  api/app_objects.hpp                Objects of the app by type.
-//   3945  api/handler_arguments.hpp          Arguments of a handler.
-//   4055  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
-//   4155  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4475  api/parameter.hpp                  Parameters of a route.
-//   4772  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4955  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   5034  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5106  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5178  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5327  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5366  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5465  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5486  api/file_options.hpp               Options of a static folder.
-//   5517  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5553  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5862  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5951  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5990  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6117  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6156  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6239  scm/control_event.hpp              Event data of a control.
-//   6312  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6487  settings/settings_file.hpp         Settings file (.ini).
-//   6562  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6786  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6937  api/settings_format.hpp            settings_format: another format of the settings file, for ...
-//   6973  api/tls_options.hpp                TLS options: client certificates.
-//   7014  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   7070  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7139  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7283  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7361  base/quote.hpp                     Windows command lines.
-//   7404  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7479  scm/spec.hpp                       Service specification.
-//   7585  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7666  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   8020  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   8066  api/run.hpp                        Entry point: runs the verb on the command line.
-//   8105  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8174  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8187  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8238  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8325  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8366  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8434  wire/host_name.hpp                 Host names of requests.
-//   8468  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8509  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8628  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8761  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8788  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8859  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8901  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8953  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8985  addons/headers.hpp                 Middleware for response headers and body size.
+//    878  os/win/windows_headers.hpp         Windows system headers.
+//    939  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1097  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1140  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1201  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1256  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1306  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1349  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1449  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1482  settings/setting_value.hpp         Types of settings and their text form.
+//   1674  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1819  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1882  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1940  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   2003  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2229  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2600  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2722  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2807  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
+//   2844  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2916  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2961  route/url_value.hpp                url_value, with_query.
+//   3010  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3093  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3125  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3213  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3352  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3695  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3758  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3906  api/app_objects.hpp                Objects of the app by type.
+//   3973  api/handler_arguments.hpp          Arguments of a handler.
+//   4083  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
+//   4183  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4503  api/parameter.hpp                  Parameters of a route.
+//   4800  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4984  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   5063  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5135  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5207  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5356  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5395  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5494  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5515  api/file_options.hpp               Options of a static folder.
+//   5546  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5582  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5891  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5980  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   6019  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6146  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6185  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6268  scm/control_event.hpp              Event data of a control.
+//   6341  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6516  settings/settings_file.hpp         Settings file (.ini).
+//   6591  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6815  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6966  api/settings_format.hpp            settings_format: another format of the settings file, for ...
+//   7002  api/tls_options.hpp                TLS options: client certificates.
+//   7043  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   7099  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   7168  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7312  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7390  base/quote.hpp                     Windows command lines.
+//   7433  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7508  scm/spec.hpp                       Service specification.
+//   7614  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7695  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   8049  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   8095  api/run.hpp                        Entry point: runs the verb on the command line.
+//   8134  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8203  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8216  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8267  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8354  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8395  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8463  wire/host_name.hpp                 Host names of requests.
+//   8497  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
+//   8538  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8655  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8788  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8815  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8886  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8928  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8980  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   9012  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9018  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9239  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9328  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9373  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9432  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9448  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9545  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9591  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9633  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9715  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9789  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9907  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9940  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9991  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10233  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10269  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10311  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10404  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10434  route/url_value.hpp:bodies         url_value, with_query.
-//  10476  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10633  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10751  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10878  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10946  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10984  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  11033  api/app_objects.hpp:bodies         Objects of the app by type.
-//  11071  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
-//  11105  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  11127  api/parameter.hpp:bodies           Parameters of a route.
-//  11185  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11213  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11285  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11351  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11379  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11403  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11570  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11707  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11794  base/quote.hpp:bodies              Windows command lines.
-//  11884  scm/spec.hpp:bodies                Service specification.
-//  12013  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  12133  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12283  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12352  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12508  wire/host_name.hpp:bodies          Host names of requests.
-//  12559  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12597  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12671  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12929  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12957  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  13009  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  13102  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13223  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13283  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13324  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13369  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13521  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13662  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13795  settings/registry.hpp              Registry of the settings of an app.
-//  14107  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14264  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14461  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14843  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14949  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  15057  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15431  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15646  wire/file_name.hpp                 Safe file names for uploads.
-//  15725  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15795  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15945  wire/representation.hpp            Representation of content in a response.
-//  16097  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16355  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16526  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16659  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16744  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16812  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16879  scm/account.hpp                    Account of a service.
-//  17018  scm/ace.hpp                        Entries (ACEs) of a security descriptor as values.
-//  17252  scm/security.hpp                   Security descriptors in SDDL.
-//  17451  scm/writable_folder.hpp            Writable folders and files.
-//  17584  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17643  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17754  scm/event_record.hpp               Records of the Windows event log.
-//  17896  scm/saved_state.hpp                Saved state of a service.
-//  18017  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  18290  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  18330  commandline/command.hpp            A parsed command line.
-//  18412  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
-//  18609  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
-//  18872  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  19048  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  19176  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19349  os/socket.hpp                      TCP sockets with timeouts.
-//  19512  os/listen.hpp                      The listening sockets of a host.
-//  19638  os/posix/headers.hpp               POSIX system headers.
-//  19677  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19855  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  19899  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20006  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  20113  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  20265  os/tcp.hpp                         TCP sockets on all platforms.
-//  20573  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20750  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20878  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21141  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  21195  os/control_channel.hpp             Control channel of a running service.
-//  21266  os/thread.hpp                      Threads of the library.
-//  21312  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21518  os/connection_threads.hpp          Thread group with a maximum size.
-//  21608  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21828  os/console.hpp                     Console input and output.
-//  21929  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  22085  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  22224  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  22421  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  22496  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22545  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22717  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22800  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22850  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  22901  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23004  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  23045  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  23232  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  23254  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23289  os/exclusive_file.hpp              Exclusively created file.
-//  23372  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23475  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23515  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23565  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23605  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23669  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  23958  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24010  os/input_file.hpp                  File that is open for reading at any position.
-//  24083  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  24181  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24334  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24580  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24781  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  24961  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  25193  os/win/dump_writer.hpp             Minidump by a second process.
-//  25417  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  25478  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25766  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25868  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  26113  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26201  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  26272  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  26359  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  26412  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  26508  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26646  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26740  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  26977  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  27018  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  27133  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  27260  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  27425  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27594  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27879  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27885  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  27921  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28211  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28285  log/log_query.hpp                  Log query of the verb `logs`.
-//  28370  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
-//  28464  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
-//  28551  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  28950  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  29061  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  29107  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  29340  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29709  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  30003  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  30245  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30368  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30531  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  31011  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  31349  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  31562  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31700  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31771  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  31927  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  32349  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  32383  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  32443  http/problem.hpp                   Error responses of winsvc.
-//  32590  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32687  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  32952  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  33012  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  33174  http/group_impl.hpp                Implementation of api/group.hpp.
-//  33248  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  33458  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  33595  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  33626  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  33790  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33862  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  33999  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  34112  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  34406  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  34639  http/request_processor.hpp         Request processor: runs one request.
-//  35151  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  35254  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  35410  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  35501  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35719  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36085  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  36118  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  36221  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  36929  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  37006  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  37086  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  37800  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  37985  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  38341  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  39037  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  39056  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  39244  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39431  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  39703  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  39827  host/route_statistics.hpp          Route statistics of the dashboard.
-//  39989  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  40242  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  40312  host/health.hpp                    Liveness and readiness routes.
-//  40414  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  40582  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  40708  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  40847  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  41117  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  41242  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  41348  host/stop_deadlines.hpp            Time limits of a stop.
-//  41412  host/run_options.hpp               Options and result of one run of a service.
-//  41476  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
-//  41584  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
-//  41697  host/control_channel_server.hpp    Control channel server.
-//  41877  host/runtime.hpp                   Runtime of a service.
-//  42304  host/status.hpp                    Text and JSON of `status`.
-//  42467  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  42591  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  42706  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
-//  42798  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
-//  42912  host/service_log.hpp               Service log: the log file of a service under the SCM.
-//  43015  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
-//  43126  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  43454  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  43644  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  44067  manage/wait.hpp                    Waits until a service reaches a state.
-//  44166  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  44383  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  44460  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  44859  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45049  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  45227  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  45328  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  45391  manage/install.hpp                 `install` and `update` verbs.
-//  45840  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  45941  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  46130  diagnose/firewall.hpp              Check of the Windows firewall.
-//  46224  diagnose/finding.hpp               Findings of `doctor`.
-//  46316  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  46413  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  46443  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  46867  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  47029  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  47166  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  47286  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  47375  diagnose/prove_session.hpp         Session of the verb `prove`.
-//  47489  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  47835  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  48116  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  48282  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  48375  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   9045  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9270  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9359  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9423  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9517  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9533  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9630  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9676  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9718  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9800  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9874  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9992  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//  10025  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//  10076  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//  10318  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10354  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10396  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
+//  10489  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10519  route/url_value.hpp:bodies         url_value, with_query.
+//  10561  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10718  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10836  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10963  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  11031  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11069  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  11118  api/app_objects.hpp:bodies         Objects of the app by type.
+//  11156  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
+//  11190  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  11212  api/parameter.hpp:bodies           Parameters of a route.
+//  11270  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  11298  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11370  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11436  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11464  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11488  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11655  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11792  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11879  base/quote.hpp:bodies              Windows command lines.
+//  11969  scm/spec.hpp:bodies                Service specification.
+//  12098  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  12218  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  12368  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12437  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12593  wire/host_name.hpp:bodies          Host names of requests.
+//  12644  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
+//  12682  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12754  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  13012  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  13040  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  13092  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  13185  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  13306  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  13366  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  13407  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
+//  13452  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13604  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13745  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13878  settings/registry.hpp              Registry of the settings of an app.
+//  14190  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  14347  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14544  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14926  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  15032  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  15140  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15537  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15752  wire/file_name.hpp                 Safe file names for uploads.
+//  15831  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15901  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  16051  wire/representation.hpp            Representation of content in a response.
+//  16203  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  16461  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16632  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16765  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16850  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16918  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16985  scm/account.hpp                    Account of a service.
+//  17124  scm/ace.hpp                        Entries (ACEs) of a security descriptor as values.
+//  17358  scm/security.hpp                   Security descriptors in SDDL.
+//  17557  scm/writable_folder.hpp            Writable folders and files.
+//  17690  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
+//  17749  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17860  scm/event_record.hpp               Records of the Windows event log.
+//  18002  scm/saved_state.hpp                Saved state of a service.
+//  18123  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  18396  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  18436  commandline/command.hpp            A parsed command line.
+//  18518  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
+//  18715  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
+//  18978  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  19154  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  19282  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  19455  os/socket.hpp                      TCP sockets with timeouts.
+//  19618  os/listen.hpp                      The listening sockets of a host.
+//  19744  os/posix/headers.hpp               POSIX system headers.
+//  19783  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19961  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  20005  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20112  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  20219  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  20371  os/tcp.hpp                         TCP sockets on all platforms.
+//  20679  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20856  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  20984  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21247  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  21301  os/control_channel.hpp             Control channel of a running service.
+//  21372  os/thread.hpp                      Threads of the library.
+//  21418  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21624  os/connection_threads.hpp          Thread group with a maximum size.
+//  21714  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21934  os/console.hpp                     Console input and output.
+//  22035  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  22191  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  22330  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  22527  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  22602  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22651  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22823  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22906  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  22956  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  23007  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23110  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  23151  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  23338  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  23360  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23395  os/exclusive_file.hpp              Exclusively created file.
+//  23478  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23581  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23621  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23671  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23711  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23775  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24064  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24116  os/input_file.hpp                  File that is open for reading at any position.
+//  24189  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  24287  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24440  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24686  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24887  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  25067  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  25299  os/win/dump_writer.hpp             Minidump by a second process.
+//  25523  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  25584  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25872  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  25974  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  26219  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26307  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  26378  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  26465  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  26518  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26614  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26752  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26846  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  27083  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  27124  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  27239  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  27366  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  27531  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27700  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  27985  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  27991  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  28027  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28317  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28391  log/log_query.hpp                  Log query of the verb `logs`.
+//  28476  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
+//  28570  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
+//  28657  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  29056  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  29167  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  29213  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  29446  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29815  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  30109  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  30351  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30474  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30637  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  31117  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  31473  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  31686  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31824  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31895  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  32051  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  32477  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  32511  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  32571  http/problem.hpp                   Error responses of winsvc.
+//  32718  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32815  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33080  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  33140  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  33302  http/group_impl.hpp                Implementation of api/group.hpp.
+//  33376  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  33598  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  33735  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  33766  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33858  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  34046  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  34183  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  34296  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  34605  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  34841  http/request_processor.hpp         Request processor: runs one request.
+//  35358  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  35461  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  35617  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  35708  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35926  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36292  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  36325  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  36428  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  37148  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  37225  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  37305  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  38019  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  38204  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  38560  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  39256  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  39275  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  39463  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39650  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  39922  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40046  host/route_statistics.hpp          Route statistics of the dashboard.
+//  40208  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  40461  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  40531  host/health.hpp                    Liveness and readiness routes.
+//  40633  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  40801  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  40927  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  41066  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  41336  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  41461  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  41567  host/stop_deadlines.hpp            Time limits of a stop.
+//  41631  host/run_options.hpp               Options and result of one run of a service.
+//  41695  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
+//  41803  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
+//  41916  host/control_channel_server.hpp    Control channel server.
+//  42096  host/runtime.hpp                   Runtime of a service.
+//  42523  host/status.hpp                    Text and JSON of `status`.
+//  42686  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  42810  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  42925  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
+//  43017  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
+//  43131  host/service_log.hpp               Service log: the log file of a service under the SCM.
+//  43234  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
+//  43345  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  43673  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  43863  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  44286  manage/wait.hpp                    Waits until a service reaches a state.
+//  44385  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  44602  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  44679  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  45078  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45268  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  45446  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  45547  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  45610  manage/install.hpp                 `install` and `update` verbs.
+//  46059  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  46160  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  46349  diagnose/firewall.hpp              Check of the Windows firewall.
+//  46443  diagnose/finding.hpp               Findings of `doctor`.
+//  46535  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  46632  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  46662  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  47086  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  47248  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  47385  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  47505  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
+//  47594  diagnose/prove_session.hpp         Session of the verb `prove`.
+//  47708  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  48054  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  48335  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  48501  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  48594  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  48666  config/undef.hpp                   Undefines the internal macros.
+//  48885  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -827,13 +827,14 @@ namespace detail::route {
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-/// A set of ASCII characters: letters, digits and `marks`. The test reads one bit.
+/// A set of ASCII characters: letters, digits and `marks`. The test reads one byte of a table.
 class character_set {
  public:
   explicit constexpr character_set(std::string_view marks) noexcept {
@@ -842,23 +843,17 @@ class character_set {
     for (const char c : marks) add(c);
   }
   [[nodiscard]] constexpr bool has(char c) const noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 128 && (bits_[byte / 64] >> (byte % 64) & 1) != 0;
+    return members_[static_cast<unsigned char>(c)];
   }
 
  private:
-  constexpr void add(char c) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    bits_[byte / 64] |= std::uint64_t{1} << (byte % 64);
-  }
-  std::uint64_t bits_[2] = {0, 0};
+  constexpr void add(char c) noexcept { members_[static_cast<unsigned char>(c)] = true; }
+  bool members_[256] = {};
 };
 
+inline constexpr character_set token_characters("!#$%&'*+-.^_`|~");
 /// True for tchar (RFC 9110 section 5.6.2).
-[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  constexpr character_set token("!#$%&'*+-.^_`|~");
-  return token.has(c);
-}
+[[nodiscard]] constexpr bool is_token_char(char c) noexcept { return token_characters.has(c); }
 [[nodiscard]] bool is_token(std::string_view s) noexcept;
 /// True for control characters other than HTAB, which are not allowed in a field (RFC 9110 section 5.5). Parsers handle
 /// CR and LF first.
@@ -866,6 +861,10 @@ class character_set {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
+
+/// Position of the first control character at or after `from`, HTAB included; the size of the text if it has no such
+/// character.
+[[nodiscard]] std::size_t find_control(std::string_view text, std::size_t from) noexcept;
 
 /// True for `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). Rejects an empty host, and a comma,
 /// which RFC 3986 allows, because a proxy may join two Host fields with a comma.
@@ -955,9 +954,12 @@ class character_set {
 // <winsvc.hpp>.
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #if WINSVC_SEES_SERVER
@@ -1050,7 +1052,33 @@ static_assert(httplib_version() >= 0x002900,
 
 /// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.) Throws
 /// std::invalid_argument if the header is invalid, so that the log has it; cpp-httplib would drop it silently.
-void replace_header(response& res, const std::string& name, const std::string& value);
+void replace_header(response& res, std::string_view name, std::string_view value);
+/// Adds a header that the response does not have and that is known to be valid.
+void insert_header(response& res, std::string_view name, std::string_view value);
+
+#if WINSVC_SEES_SERVER
+/// Memory of headers that are not in use. Requests and responses take it from here and return it, so that the headers
+/// of most requests need no allocation. Each thread that serves requests has one.
+class header_pool {
+ public:
+  header_pool() { nodes_.reserve(max_nodes); }
+  /// Gives empty `headers` the memory of a hash table.
+  void acquire(httplib::Headers& headers) noexcept;
+  /// Takes back the memory of `headers`, which are empty afterwards.
+  void release(httplib::Headers& headers) noexcept;
+  /// Adds a header.
+  void insert(httplib::Headers& headers, std::string_view name, std::string_view value);
+
+  /// The pool of this thread while it handles a request; null otherwise.
+  [[nodiscard]] static header_pool*& current() noexcept;
+
+ private:
+  static constexpr std::size_t max_nodes = 64, max_value_bytes = 1024;
+  std::vector<httplib::Headers::node_type> nodes_;
+  std::array<httplib::Headers, 4> tables_;  // the first `table_count_` elements are in use
+  std::size_t table_count_ = 0;
+};
+#endif
 
 /// All values of this header, in the order in which they were set.
 [[nodiscard]] std::vector<std::string> header_values(const response& res, const std::string& name);
@@ -4906,6 +4934,7 @@ class websocket_handler final : public handler {
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
     s.parameters = sizeof...(Parameters);
+    s.accepts_request = true;  // websocket::request()
     s.kinds = kinds_;
     s.sets_status = true;
     return s;
@@ -8509,12 +8538,12 @@ struct host_check {
 // wire/head.hpp
 // =====================================================================================================================
 
-// Request head: the result of the head parser (wire/head_parser.hpp), and the normalized head that cpp-httplib parses.
+// Request head: the result of the head parser (wire/head_parser.hpp), and its normalized fields.
 //
 //   for_each_normalized_field(head, [](std::string_view name, std::string&& value) { ... });
-//   const std::string text = write_normalized_head(head, escape_percent);      // the same fields, as text
+//   const auto accept = normalized_value(head, "Accept");      // the value of one field
 //
-// The head is rewritten, so that all versions of cpp-httplib interpret it in the same way.
+// An app sees the normalized fields: each name once, without the fields of the connection.
 
 #include <algorithm>
 #include <cstddef>
@@ -8523,6 +8552,7 @@ struct host_check {
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -8569,12 +8599,9 @@ struct head {
 template <class F>
 void for_each_normalized_field(const head& head, const F& f);
 
-/// Returns the head in the form that cpp-httplib parses: an origin-form target and the normalized fields. To pass on a
-/// decoded chunked body, set `framing` and `content_length` in a copy first.
-///
-/// `escape_percent`: required for cpp-httplib before 0.44, which percent-decodes the values of all fields except
-/// Location and Referer, so that `%0d%0a` would become a line break. '%' is written as "%25", which is decoded to '%'.
-[[nodiscard]] std::string write_normalized_head(const head& head, bool escape_percent);
+/// Returns the value that for_each_normalized_field passes for this name, without regard to case; nullopt if it passes
+/// no such field.
+[[nodiscard]] std::optional<std::string> normalized_value(const head& head, std::string_view name);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -9111,8 +9138,11 @@ WINSVC_INLINE std::string to_lower(std::string_view s) {
 }
 
 WINSVC_INLINE bool equal_nocase(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && to_lower(a[i]) != to_lower(b[i])) return false;
+  }
+  return true;
 }
 
 WINSVC_INLINE bool starts_with(std::string_view s, std::string_view prefix) noexcept {
@@ -9131,9 +9161,10 @@ WINSVC_INLINE std::string_view truncate(std::string_view s, std::size_t limit) n
 }
 
 WINSVC_INLINE std::string_view trim(std::string_view s) noexcept {
-  const auto first = s.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return s.substr(first, s.find_last_not_of(" \t") - first + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
+  while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
+  return s;
 }
 
 WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char separator) {
@@ -9337,6 +9368,25 @@ namespace detail::wire {
 WINSVC_INLINE bool is_token(std::string_view s) noexcept {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
 }
+WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) noexcept {
+  const auto is_text = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; };
+  // Eight bytes at a time: a byte minus 0x20 borrows if it is a control character, and so does (byte ^ 0x7F) minus 1.
+  // A borrow from a lower byte may mark a text byte, so the bytes of a marked block are checked one by one.
+  constexpr std::uint64_t ones = ~std::uint64_t{0} / 0xFF, highest_bits = ones * 0x80;
+  std::size_t position = from;
+  for (; position + 8 <= text.size(); position += 8) {
+    std::uint64_t block = 0;
+    std::memcpy(&block, text.data() + position, sizeof block);
+    const std::uint64_t deleted = block ^ (ones * 0x7F);
+    const std::uint64_t marks = ((block - ones * 0x20) & ~block) | ((deleted - ones) & ~deleted);
+    if ((marks & highest_bits) == 0) continue;
+    for (std::size_t i = position; i < position + 8; ++i) {
+      if (!is_text(text[i])) return i;
+    }
+  }
+  while (position < text.size() && is_text(text[position])) ++position;
+  return position;
+}
 WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   std::size_t end = 0;
   if (!s.empty() && s[0] == '[') {
@@ -9347,7 +9397,7 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
     }
     ++end;
   } else {
-    constexpr character_set host_marks("-._~!$&'()*+;=");
+    static constexpr character_set host_marks("-._~!$&'()*+;=");
     for (; end < s.size() && s[end] != ':'; ++end) {
       const char c = s[end];
       if (c == '%') {
@@ -9394,10 +9444,45 @@ WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value
                               ": the value contains a line break or another control character; remove it");
 }
 
-WINSVC_INLINE void replace_header(response& res, const std::string& name, const std::string& value) {
+WINSVC_INLINE void replace_header(response& res, std::string_view name, std::string_view value) {
   if (!is_valid_header(name, value)) throw_invalid_header(name, value);
-  res.headers.erase(name);
-  res.headers.emplace(name, value);
+  if (find_header(res, name)) {
+    const std::string copy(value);  // `value` may be a part of the header that is replaced
+    res.headers.erase(std::string(name));
+    return insert_header(res, name, copy);
+  }
+  insert_header(res, name, value);
+}
+WINSVC_INLINE void insert_header(response& res, std::string_view name, std::string_view value) {
+  if (auto* const pool = header_pool::current()) pool->insert(res.headers, name, value);
+  else res.headers.emplace(name, value);
+}
+
+WINSVC_INLINE header_pool*& header_pool::current() noexcept {
+  static thread_local header_pool* pool = nullptr;
+  return pool;
+}
+WINSVC_INLINE void header_pool::acquire(httplib::Headers& headers) noexcept {
+  if (table_count_ > 0) headers.swap(tables_[--table_count_]);
+}
+WINSVC_INLINE void header_pool::release(httplib::Headers& headers) noexcept {
+  while (!headers.empty() && nodes_.size() < max_nodes) {
+    auto node = headers.extract(headers.begin());
+    if (node.mapped().capacity() <= max_value_bytes) nodes_.push_back(std::move(node));
+  }
+  headers.clear();
+  if (table_count_ < tables_.size()) headers.swap(tables_[table_count_++]);
+}
+WINSVC_INLINE void header_pool::insert(httplib::Headers& headers, std::string_view name, std::string_view value) {
+  if (nodes_.empty()) {
+    headers.emplace(name, value);
+    return;
+  }
+  auto node = std::move(nodes_.back());
+  nodes_.pop_back();
+  node.key().assign(name);
+  node.mapped().assign(value);
+  headers.insert(std::move(node));
 }
 /// Fields of one name must keep their order (RFC 9110 section 5.3), but an unordered container does not promise one.
 WINSVC_INLINE bool has_reverse_order() {
@@ -11080,7 +11165,7 @@ namespace detail::api {
 /// Sets the body. A status and a Content-Type that the handler has set stay.
 WINSVC_INLINE void write_body(response& res, std::string text, const char* type) {
   if (res.status == -1) res.status = 200;
-  if (!find_header(res, "Content-Type")) replace_header(res, "Content-Type", type);
+  if (!find_header(res, "Content-Type")) insert_header(res, "Content-Type", type);
   res.body = std::move(text);
 }
 WINSVC_INLINE void write_text(response& res, std::string text) {
@@ -12642,23 +12727,21 @@ WINSVC_INLINE bool is_connection_field(const head& h) noexcept {
   return !h.keep_alive || h.upgrade || h.minor_version == 0;
 }
 
-WINSVC_INLINE std::string write_normalized_head(const head& h, bool escape_percent) {
-  std::string out;
-  out.reserve(512);
-  out.append(h.method).append(" ").append(h.path);
-  if (!h.query.empty()) out.append("?").append(h.query);
-  out.append(h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-  for_each_normalized_field(h, [&](std::string_view name, std::string_view value) {
-    const bool escaped =
-        escape_percent && !base::equal_nocase(name, "Location") && !base::equal_nocase(name, "Referer");
-    out.append(name).append(": ");
-    for (auto mark = value.find('%'); escaped && mark != value.npos; mark = value.find('%')) {
-      out.append(value.substr(0, mark)).append("%25");
-      value.remove_prefix(mark + 1);
-    }
-    out.append(value).append("\r\n");
-  });
-  return out.append("\r\n");
+WINSVC_INLINE std::optional<std::string> normalized_value(const head& h, std::string_view name) {
+  std::optional<std::string> found;
+  if (is_rewritten_field(name) || base::equal_nocase(name, "Host")) {
+    for_each_normalized_field(h, [&](std::string_view other, std::string&& value) {
+      if (base::equal_nocase(other, name)) found = std::move(value);
+    });
+    return found;
+  }
+  for (const field& line : h.fields) {
+    if (!base::equal_nocase(line.name, name) || !is_forwarded_field(h, line)) continue;
+    if (!found) found.emplace(line.value);
+    else if (found->empty()) found->assign(line.value);
+    else if (!line.value.empty()) found->append(value_separator(name)).append(line.value);
+  }
+  return found;
 }
 
 }  // namespace detail::wire
@@ -15093,9 +15176,10 @@ struct head_parse_result {
 };
 
 /// Parses the buffer from its first byte. `scanned` is the number of bytes that were already checked, so that they are
-/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows.
+/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows. `fields`: memory for
+/// the fields of the result.
 [[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& limits,
-                                           std::size_t* scanned = nullptr);
+                                           std::size_t* scanned = nullptr, std::vector<field> fields = {});
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -15132,6 +15216,7 @@ class head_parser {
   [[nodiscard]] head_error target(std::string_view text);
   [[nodiscard]] head_error parse_known_field(const field& f);
   void record_field_name(std::string_view name) noexcept;
+  void connection_options(std::string_view value) noexcept;
   [[nodiscard]] head_error content_length(std::string_view value);
   [[nodiscard]] head_error transfer_encoding(std::string_view value);
 
@@ -15246,32 +15331,45 @@ WINSVC_INLINE void head_parser::record_field_name(std::string_view name) noexcep
 }
 
 WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
-  const auto is = [&](std::string_view name) { return base::equal_nocase(f.name, name); };
-  if (is("Host")) {
-    if (has_host_) return {400, "Host twice"};
-    has_host_ = true;
-    head_.host = f.value;
-    return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
-  }
-  if (is("Content-Length")) return content_length(f.value);
-  if (is("Transfer-Encoding")) return transfer_encoding(f.value);
-  if (is("Connection")) {
-    for (auto remaining = f.value; !remaining.empty();) {
-      const auto end = (std::min)(remaining.find(','), remaining.size());
-      const auto option = base::trim(remaining.substr(0, end));
-      remaining.remove_prefix((std::min)(end + 1, remaining.size()));
-      if (base::equal_nocase(option, "close")) has_close_ = true;
-      if (base::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
-      if (base::equal_nocase(option, "upgrade")) has_upgrade_ = true;
-    }
-    return {};
-  }
-  if (is("Upgrade")) has_upgrade_field_ = true;
-  if (is("Expect") && head_.minor_version == 1) {  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
-    if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
-    has_expect_ = true;
+  const auto is = [&f](std::string_view name) { return base::equal_nocase(f.name, name); };
+  switch (f.name.size()) {  // one comparison at most
+    case 4:
+      if (!is("Host")) break;
+      if (has_host_) return {400, "Host twice"};
+      has_host_ = true;
+      head_.host = f.value;
+      return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
+    case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
+      if (!is("Expect") || head_.minor_version == 0) break;
+      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
+      has_expect_ = true;
+      break;
+    case 7:
+      if (is("Upgrade")) has_upgrade_field_ = true;
+      break;
+    case 10:
+      if (is("Connection")) connection_options(f.value);
+      break;
+    case 14:
+      if (is("Content-Length")) return content_length(f.value);
+      break;
+    case 17:
+      if (is("Transfer-Encoding")) return transfer_encoding(f.value);
+      break;
+    default: break;
   }
   return {};
+}
+
+WINSVC_INLINE void head_parser::connection_options(std::string_view value) noexcept {
+  for (auto remaining = value; !remaining.empty();) {
+    const auto end = (std::min)(remaining.find(','), remaining.size());
+    const auto option = base::trim(remaining.substr(0, end));
+    remaining.remove_prefix((std::min)(end + 1, remaining.size()));
+    if (base::equal_nocase(option, "close")) has_close_ = true;
+    if (base::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
+    if (base::equal_nocase(option, "upgrade")) has_upgrade_ = true;
+  }
 }
 
 /// An invalid length is an unrecoverable error (RFC 9112 section 6.3). Two equal lengths are allowed there but rejected
@@ -15346,7 +15444,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   head_scan s;
   const auto newline = from == 0 ? std::string_view::npos : bytes.rfind('\n', from - 1);
   s.line = newline == std::string_view::npos ? begin : (std::max)(begin, newline + 1);
-  for (s.limit = from; s.limit < bytes.size(); ++s.limit) {
+  for (s.limit = find_control(bytes, from); s.limit < bytes.size(); s.limit = find_control(bytes, s.limit + 1)) {
     const char c = bytes[s.limit];
     if (c == '\r') {
       if (s.limit + 1 == bytes.size()) return s;  // the LF was not received yet
@@ -15373,8 +15471,15 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   return s;
 }
 
-WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned) {
+WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
+                                           std::vector<field> fields) {
   head_parse_result result;
+  const auto clear = [&result, &fields] {  // keeps the memory
+    fields.clear();
+    result.value = {};
+    result.value.fields.swap(fields);
+  };
+  clear();
   const auto rejected = [&](head_error error) {
     result.kind = head_parse_result::reject;
     result.status = error.status;
@@ -15417,7 +15522,8 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   if (const head_error error = parser.check_partial_line(partial, scan.line == begin)) return rejected(error);
   if (scan.error) return rejected(scan.error);
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
-  result.value = {};
+  result.value.fields.swap(fields);
+  clear();
   return result;
 }
 
@@ -31126,8 +31232,15 @@ class router {
                        [](const route::route_entry& entry) { return entry.metadata.accepts_upload; });
   }
 
+  /// True if the handler of a match takes the request, or arguments from its body. Otherwise its arguments are in the
+  /// head, and the request need not be filled.
+  [[nodiscard]] bool needs_request(const route::match_result& match) const noexcept {
+    return match.outcome == route::match_outcome::matched && handlers_[match.route_id].needs_request;
+  }
   /// Calls the handler of a match. Exceptions of the handler pass through.
   void call(const route::match_result& match, request& req, response& res) const;
+  /// Calls the handler of a match that does not take the request.
+  void call_without_request(const route::match_result& match, response& res) const;
 
   [[nodiscard]] const route::route_entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
@@ -31139,6 +31252,7 @@ class router {
     const upload_receiver& (*receiver)() noexcept = nullptr;
     const api::required_object* objects = nullptr;
     std::size_t object_count = 0;
+    bool needs_request = true;
     bool while_paused = false;
   };
   route::table table_;
@@ -31252,7 +31366,8 @@ WINSVC_INLINE route::match_result router::match(route::method method, std::strin
   if (other.outcome == route::match_outcome::not_found) return result;
   if (final_slash == trailing_slash::redirect && other.outcome == route::match_outcome::matched)
     other.outcome = route::match_outcome::redirect;
-  return other;
+  result = std::move(other);
+  return result;
 }
 
 WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view operation) {
@@ -31312,8 +31427,12 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   }
   const std::size_t id = handlers_.size();
   table_.add(method, pattern, id, location, other_name);
+  const bool reads_body = std::any_of(
+      handler.parameters.begin(), handler.parameters.end(),
+      [](const route::parameter_metadata& value) { return value.source == "form" || value.source == "file"; });
   handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
-                       shape.objects, shape.object_count});
+                       shape.objects, shape.object_count,
+                       shape.accepts_request || shape.accepts_body || shape.receiver || reads_body});
 
   auto& metadata = table_.metadata(id);
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
@@ -31337,6 +31456,11 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
     for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
   }
   handlers_[match.route_id].call->call({req, res, match.values, &objects});
+}
+
+WINSVC_INLINE void router::call_without_request(const route::match_result& match, response& res) const {
+  static const request empty;
+  handlers_[match.route_id].call->call({empty, res, match.values, &objects});
 }
 
 }  // namespace detail::http
@@ -31930,9 +32054,9 @@ class socket_transport : public transport {
 // Exchange: one request with its response, and the stream from which cpp-httplib reads the request and to which it
 // writes the response.
 //
-//   exchange_stream stream(transport, buffer, output, head, limits);
-//   exchange exchange(head, stream, id, draining);
-//   const bool keep_alive = processor.process(exchange, peer, local);
+//   exchange_stream stream(transport, buffer, output, head, limits, start);
+//   exchange exchange(head, stream, peer, local, id, draining);
+//   const bool keep_alive = processor.process(exchange);
 //
 // The stream enforces the limits of a body: its framing is decoded here and not by cpp-httplib, one deadline applies to
 // the whole body, and `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and
@@ -31975,9 +32099,9 @@ struct receive_buffer {
 class exchange_stream final : public httplib::Stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
-  /// close().
+  /// close(). `start`: the time at which the deadline of the body begins.
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits, const clock& time = clock::system())
+                  const wire::limits& limits, clock::time_point start, const clock& time = clock::system())
       : clock_(time),
         transport_(transport),
         buffer_(buffer),
@@ -31986,8 +32110,8 @@ class exchange_stream final : public httplib::Stream {
         body_bytes_left_(head.framing == wire::framing::length ? head.content_length : 0),
         must_send_continue_(head.expect_continue),
         limits_(limits),
-        decoder_(limits, limits.body_bytes),
-        request_started_(time.now()) {
+        request_started_(start) {
+    if (framing_ == wire::framing::chunked) decoder_.emplace(limits, limits.body_bytes);
     if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
 
@@ -31998,7 +32122,9 @@ class exchange_stream final : public httplib::Stream {
     return is_body_complete() || (framing_ == wire::framing::length && body_bytes_left_ <= buffer_.remaining().size());
   }
   /// Sets the maximum size of a chunked body in bytes, in place of the app's limit. Call it before the body is read.
-  void limit_body(std::uint64_t limit) { decoder_ = wire::chunked_decoder(limits_, limit); }
+  void limit_body(std::uint64_t limit) {
+    if (framing_ == wire::framing::chunked) decoder_.emplace(limits_, limit);
+  }
   /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
   /// Bytes of the body that were read, before decoding.
@@ -32040,8 +32166,6 @@ class exchange_stream final : public httplib::Stream {
     return true;
   }
   [[nodiscard]] std::string& output() noexcept { return output_; }
-  /// Sets the time at which the deadline of the body begins. Default: the construction.
-  void set_request_start(clock::time_point time) noexcept { request_started_ = time; }
   /// From here on, each write is sent at once.
   void disable_buffering() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
@@ -32169,7 +32293,7 @@ class exchange_stream final : public httplib::Stream {
       if (!fill()) return false;
       std::size_t consumed = 0;
       using wire::chunked_decoder;
-      const auto step = decoder_.feed(buffer_.remaining(), consumed, target);
+      const auto step = decoder_->feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
       if (step == wire::chunked_decoder::step::bad) return fail(400) >= 0;
@@ -32251,7 +32375,7 @@ class exchange_stream final : public httplib::Stream {
   std::string normalized_head_;
   std::size_t head_position_ = 0;
   const wire::limits& limits_;
-  wire::chunked_decoder decoder_;
+  std::optional<wire::chunked_decoder> decoder_;  // of a chunked body
   std::string decoded_;
   std::size_t decoded_position_ = 0;
   std::uint64_t body_bytes_read_ = 0;
@@ -32281,11 +32405,13 @@ struct file_body {
 
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
-  exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
-      : head(h), stream(s), draining(drains), id(std::move(request_id)) {}
+  exchange(const wire::head& h, exchange_stream& s, const os::endpoint& peer_address,
+           const os::endpoint& local_address, std::string request_id, const std::atomic<bool>& drains)
+      : head(h), stream(s), peer(peer_address), local(local_address), draining(drains), id(std::move(request_id)) {}
 
   const wire::head& head;
   exchange_stream& stream;
+  const os::endpoint &peer, &local;
   const std::atomic<bool>& draining;              ///< may become true while the handler runs
   route::match_result match;
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
@@ -32304,7 +32430,9 @@ struct exchange {
   std::string end_of_parts;                       ///< bytes after the last part
   std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
-  const request* current_request = nullptr;       ///< the request, while it is handled
+  api::header_pool* headers = nullptr;            ///< memory for headers; null: none
+  std::optional<request> filled_request;          ///< filled by request_of(), at its first call
+  const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
   file_body body_to_send;                         ///< the part of a file that follows the head in output()
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
@@ -32399,8 +32527,8 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
-    const auto* req = detail::http::current_exchange()->current_request;
-    event_stream events(output, req ? req->get_header_value("Last-Event-ID") : std::string());
+    const auto last_event_id = detail::wire::normalized_value(detail::http::current_exchange()->head, "Last-Event-ID");
+    event_stream events(output, last_event_id.value_or(std::string()));
     write(events);
   });
   // A proxy that buffers the response, as nginx does by default, would delay the events.
@@ -32518,7 +32646,7 @@ WINSVC_INLINE void add_vary(response& res, std::string_view name) {
       if (listed == "*" || base::equal_nocase(listed, name)) return;
     }
   }
-  res.headers.emplace("Vary", std::string(name));
+  api::insert_header(res, "Vary", name);
 }
 
 WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
@@ -32576,7 +32704,7 @@ WINSVC_INLINE void write_error(response& res, const error_text& error, error_for
   }
   discard_body(res);
   res.status = error.status;
-  res.headers.emplace("Content-Type", type);
+  api::insert_header(res, "Content-Type", type);
   res.body = std::move(body);
 }
 
@@ -33409,6 +33537,18 @@ WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std:
 }
 
 WINSVC_INLINE std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name) {
+  const auto* const exchange = http::current_exchange();
+  if (exchange && !exchange->current_request) {  // the request is not filled: the values are in the head
+    const auto list = [](std::optional<std::string> value) {
+      return value ? std::vector<std::string>{*std::move(value)} : std::vector<std::string>();
+    };
+    if (source == source_kind::query) return wire::find_fields(exchange->head.query, name);
+    if (source == source_kind::header) return list(wire::normalized_value(exchange->head, name));
+    if (source == source_kind::client) return {exchange->peer.host};
+    const std::string cookies = wire::normalized_value(exchange->head, "Cookie").value_or(std::string());
+    if (const auto value = wire::cookie_in(cookies, name)) return {std::string(*value)};
+    return {};
+  }
   switch (source) {
     case source_kind::query: return wire::find_fields(query_text(req), name);
     case source_kind::form: return form_texts(req, name);
@@ -33623,181 +33763,20 @@ struct upload_receiver {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// http/error_responder.hpp
-// =====================================================================================================================
-
-// Error responder: turns exceptions and error statuses into responses with one format, and logs unexpected exceptions.
-//
-//   responder.run_guarded(exchange, req, res, "handler", [&] { ... });   // an exception becomes a response
-//   responder.send_error(exchange, req, res, 405, {});                   // an error of winsvc
-//
-// The format is problem details in JSON (RFC 9457), text or a page if the client prefers them, or the app's error
-// handler. No exception leaves the class: cpp-httplib would send a response in another format and log nothing.
-
-#include <exception>
-#include <new>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::http {
-
-/// Thrown if something is missing only for now, for example a descriptor: 503 and a log line.
-class shortage_error : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-class error_responder {
- public:
-  error_responder(const router& routes, logger& log) : routes_(routes), log_(log) {}
-
-  /// Calls `call`. If it throws, the response comes from the exception: the status of abort, the app's exception
-  /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`
-  /// reaches the client with a 401; other exceptions restore the headers. `source` names the caller in the log.
-  template <class F>
-  void run_guarded(exchange& exchange, const request& req, response& res, const char* source, const F& call) const;
-
-  /// Writes the error response for `status`: in the format that the client prefers, or by the app's error handler.
-  void send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
-                  std::string_view id = {}, std::string_view errors = {}) const;
-
-  /// Replaces a status that a response cannot have (for example 0 or 99) by a logged 500.
-  void check_status(const exchange& exchange, const request& req, response& res) const;
-
- private:
-  void respond_to_exception(const exchange& exchange, const request& req, response& res, const char* source) const;
-  void send_internal_error(const exchange& exchange, const request& req, response& res, const char* source,
-                           std::string_view message) const;
-  void log(const exchange& exchange, const char* source, std::string_view message) const;
-
-  const router& routes_;
-  logger& log_;
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-template <class F>
-void error_responder::run_guarded(exchange& exchange, const request& req, response& res, const char* source,
-                                  const F& call) const {
-  const httplib::Headers before = res.headers;
-  try {
-    call();
-  } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
-  } catch (...) {
-    response empty;  // discards the response so far and releases its content provider
-    empty.headers = before;
-    std::swap(res, empty);
-    respond_to_exception(exchange, req, res, source);
-  }
-}
-
-}  // namespace detail::http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::http {
-
-/// Status of the exception that is being handled: 507 for a full disk, 503 for a shortage of memory or descriptors.
-WINSVC_INLINE int status_of_exception() {
-  if (!std::current_exception()) return 500;
-  try {
-    throw;
-  } catch (const upload_error& e) {
-    return e.is_disk_full() ? 507 : 500;
-  } catch (const shortage_error&) {
-    return 503;
-  } catch (const std::bad_alloc&) {
-    return 503;
-  } catch (...) {
-    return 500;
-  }
-}
-
-/// Call it in a catch block.
-WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchange, const request& req, response& res,
-                                                         const char* source) const {
-  const std::exception_ptr thrown = std::current_exception();
-  try {
-    if (!routes_.error_handlers.handle(thrown, req, res))
-      return send_internal_error(exchange, req, res, source, base::exception_message());
-    // An exception handler that sets only a status leaves the body to the common format.
-    if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, req, res, res.status, {});
-  } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
-  } catch (...) {
-    send_internal_error(exchange, req, res, "exception handler", base::exception_message());
-  }
-}
-
-WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const request& req, response& res, int status,
-                                               std::string_view detail, std::string_view id,
-                                               std::string_view errors) const {
-  const auto write_default = [&] {
-    write_error(res, {status, detail, id, errors}, preferred_error_format(req.get_header_value("Accept")));
-    add_vary(res, "Accept");
-  };
-  write_default();
-  try {
-    routes_.error_handlers.handle(req, res);
-  } catch (...) {
-    log(exchange, "error handler", base::exception_message());
-    write_default();
-  }
-}
-
-WINSVC_INLINE void error_responder::check_status(const exchange& exchange, const request& req, response& res) const {
-  const bool upgrades = res.status == 101 && exchange.serve_upgraded;
-  if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
-  send_internal_error(exchange, req, res, "handler",
-                      "status " + std::to_string(res.status) + " is not a valid status of a response (200 to 599)");
-}
-
-WINSVC_INLINE void error_responder::send_internal_error(const exchange& exchange, const request& req, response& res,
-                                                        const char* source, std::string_view message) const {
-  // The message goes to the log only, because it may contain a path, a query or a password. The client gets the id.
-  log(exchange, source, message);
-  const int status = status_of_exception();
-  const char* const detail = status == 507   ? "the disk is full"
-                             : status == 503 ? "the service is short of memory or files; try again later"
-                                             : "the request failed; the log has the reason under this id";
-  if (status == 503) api::replace_header(res, "Retry-After", "10");
-  send_error(exchange, req, res, status, detail, exchange.id);
-}
-
-WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
-  const std::string location = exchange.match.outcome == route::match_outcome::matched
-                                   ? " at " + routes_.entry(exchange.match.route_id).location.to_string()
-                                   : std::string();
-  log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
-             std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
-}
-
-}  // namespace detail::http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
 // http/request_fields.hpp
 // =====================================================================================================================
 
 // Request fields: converts a parsed head into cpp-httplib's Request.
 //
-//   request req;
-//   fill_request(req, head, peer, local);
+//   const request& req = request_of(exchange);     // filled at the first call
+//
+// Most handlers take their arguments from the head, and a request costs two strings for each header. So it is filled
+// only for a handler, a middleware or an error handler that takes it.
 //
 // cpp-httplib's own parser is not used: it rejects valid Accept and Range fields, and its versions treat repeated
 // fields and escapes differently.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33810,6 +33789,9 @@ namespace detail::http {
 /// Fills all members of `req` that a handler can read, except the body. `ranges` has the ranges of a valid Range field
 /// that counts bytes, in a GET request only (RFC 9110 section 14.2).
 void fill_request(request& req, const wire::head& head, const os::endpoint& peer, const os::endpoint& local);
+
+/// The request of the exchange. Call it on the thread that handles the request.
+[[nodiscard]] request& request_of(exchange& exchange);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -33840,6 +33822,8 @@ WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::
   req.local_addr = local.host;
   req.local_port = local.port;
 
+  api::header_pool* const pool = api::header_pool::current();
+  if (pool) pool->acquire(req.headers);
   wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
     if (name.size() == 6 && base::equal_nocase(name, "Accept")) {
       for (const auto& range : wire::accept_list(value)) req.accept_content_types.emplace_back(range.value);
@@ -33848,8 +33832,208 @@ WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::
       for (const auto& [first, last] : ranges ? *ranges : wire::byte_ranges<std::int64_t>())
         req.ranges.emplace_back(static_cast<ssize_t>(first), static_cast<ssize_t>(last));
     }
-    req.headers.emplace(std::string(name), std::move(value));
+    if (pool) pool->insert(req.headers, name, value);
+    else req.headers.emplace(std::string(name), std::move(value));
   });
+}
+
+WINSVC_INLINE request& request_of(exchange& exchange) {
+  if (exchange.filled_request) return *exchange.filled_request;
+  request& req = exchange.filled_request.emplace();
+  fill_request(req, exchange.head, exchange.peer, exchange.local);
+  req.is_connection_closed = [&exchange] {
+    return exchange.stream.wait_stream_event(std::chrono::milliseconds(0)) == stream_event::peer_closed;
+  };
+  exchange.current_request = &req;
+  return req;
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/error_responder.hpp
+// =====================================================================================================================
+
+// Error responder: turns exceptions and error statuses into responses with one format, and logs unexpected exceptions.
+//
+//   responder.run_guarded(exchange, res, "handler", [&] { ... });   // an exception becomes a response
+//   responder.send_error(exchange, res, 405, {});                   // an error of winsvc
+//
+// The format is problem details in JSON (RFC 9457), text or a page if the client prefers them, or the app's error
+// handler. No exception leaves the class: cpp-httplib would send a response in another format and log nothing.
+
+#include <exception>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Thrown if something is missing only for now, for example a descriptor: 503 and a log line.
+class shortage_error : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class error_responder {
+ public:
+  error_responder(const router& routes, logger& log) : routes_(routes), log_(log) {}
+
+  /// Calls `call`. If it throws, the response comes from the exception: the status of abort, the app's exception
+  /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`
+  /// reaches the client with a 401; other exceptions restore the headers. `source` names the caller in the log.
+  template <class F>
+  void run_guarded(exchange& exchange, response& res, const char* source, const F& call) const;
+  /// The same for code that changes a complete response: its headers stay, except those that describe its body.
+  template <class F>
+  void run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const;
+
+  /// Writes the error response for `status`: in the format that the client prefers, or by the app's error handler.
+  void send_error(exchange& exchange, response& res, int status, std::string_view detail,
+                  std::string_view id = {}, std::string_view errors = {}) const;
+
+  /// Replaces a status that a response cannot have (for example 0 or 99) by a logged 500.
+  void check_status(exchange& exchange, response& res) const;
+
+ private:
+  void respond_to_exception(exchange& exchange, response& res, const char* source) const;
+  void send_internal_error(exchange& exchange, response& res, const char* source,
+                           std::string_view message) const;
+  void log(const exchange& exchange, const char* source, std::string_view message) const;
+
+  const router& routes_;
+  logger& log_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class F>
+void error_responder::run_guarded(exchange& exchange, response& res, const char* source, const F& call) const {
+  std::optional<httplib::Headers> before;  // an empty container may have memory, whose copy is an allocation
+  if (!res.headers.empty()) before.emplace(res.headers);
+  try {
+    call();
+  } catch (const abort_error& e) {
+    send_error(exchange, res, e.status(), e.what(), {}, e.errors());
+  } catch (...) {
+    response empty;  // discards the response so far and releases its content provider
+    if (before) empty.headers = *std::move(before);
+    std::swap(res, empty);
+    respond_to_exception(exchange, res, source);
+  }
+}
+
+template <class F>
+void error_responder::run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const {
+  try {
+    call();
+  } catch (const abort_error& e) {
+    send_error(exchange, res, e.status(), e.what(), {}, e.errors());
+  } catch (...) {
+    response empty;
+    empty.headers = std::move(res.headers);
+    std::swap(res, empty);
+    discard_body(res);
+    for (const char* name : {"Accept-Ranges", "Content-Range"}) res.headers.erase(name);
+    respond_to_exception(exchange, res, source);
+  }
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Status of the exception that is being handled: 507 for a full disk, 503 for a shortage of memory or descriptors.
+WINSVC_INLINE int status_of_exception() {
+  if (!std::current_exception()) return 500;
+  try {
+    throw;
+  } catch (const upload_error& e) {
+    return e.is_disk_full() ? 507 : 500;
+  } catch (const shortage_error&) {
+    return 503;
+  } catch (const std::bad_alloc&) {
+    return 503;
+  } catch (...) {
+    return 500;
+  }
+}
+
+/// Call it in a catch block.
+WINSVC_INLINE void error_responder::respond_to_exception(exchange& exchange, response& res,
+                                                         const char* source) const {
+  const std::exception_ptr thrown = std::current_exception();
+  try {
+    const auto& handlers = routes_.error_handlers;
+    if (handlers.by_exception.empty() || !handlers.handle(thrown, request_of(exchange), res))
+      return send_internal_error(exchange, res, source, base::exception_message());
+    // An exception handler that sets only a status leaves the body to the common format.
+    if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, res, res.status, {});
+  } catch (const abort_error& e) {
+    send_error(exchange, res, e.status(), e.what(), {}, e.errors());
+  } catch (...) {
+    send_internal_error(exchange, res, "exception handler", base::exception_message());
+  }
+}
+
+WINSVC_INLINE void error_responder::send_error(exchange& exchange, response& res, int status,
+                                               std::string_view detail, std::string_view id,
+                                               std::string_view errors) const {
+  const auto write_default = [&] {
+    write_error(res, {status, detail, id, errors},
+                preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
+    add_vary(res, "Accept");
+  };
+  write_default();
+  const auto& handlers = routes_.error_handlers;
+  if (handlers.by_status.count(res.status) == 0) return;
+  try {
+    handlers.handle(request_of(exchange), res);
+  } catch (...) {
+    log(exchange, "error handler", base::exception_message());
+    write_default();
+  }
+}
+
+WINSVC_INLINE void error_responder::check_status(exchange& exchange, response& res) const {
+  const bool upgrades = res.status == 101 && exchange.serve_upgraded;
+  if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
+  send_internal_error(exchange, res, "handler",
+                      "status " + std::to_string(res.status) + " is not a valid status of a response (200 to 599)");
+}
+
+WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, response& res,
+                                                        const char* source, std::string_view message) const {
+  // The message goes to the log only, because it may contain a path, a query or a password. The client gets the id.
+  log(exchange, source, message);
+  const int status = status_of_exception();
+  const char* const detail = status == 507   ? "the disk is full"
+                             : status == 503 ? "the service is short of memory or files; try again later"
+                                             : "the request failed; the log has the reason under this id";
+  if (status == 503) api::replace_header(res, "Retry-After", "10");
+  send_error(exchange, res, status, detail, exchange.id);
+}
+
+WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
+  const std::string location = exchange.match.outcome == route::match_outcome::matched
+                                   ? " at " + routes_.entry(exchange.match.route_id).location.to_string()
+                                   : std::string();
+  log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+             std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
 }
 
 }  // namespace detail::http
@@ -34157,8 +34341,9 @@ struct connection_headers {
 /// The complete bytes of a response that ends the connection.
 [[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
 
-/// Value of the Date header. Each thread formats it once per second and reads the system clock at most every 20 ms.
-[[nodiscard]] std::string_view date_header_value();
+/// The Date field with its line end. Each thread formats it once per second and reads the system clock at most every
+/// 20 ms.
+[[nodiscard]] std::string_view date_line();
 
 /// True if the response has a body whose end only its provider knows.
 [[nodiscard]] bool is_stream(const response& res) noexcept;
@@ -34177,7 +34362,7 @@ namespace detail::http {
 
 WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
 
-WINSVC_INLINE std::string_view date_header_value() {
+WINSVC_INLINE std::string_view date_line() {
   struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
     std::chrono::steady_clock::time_point checked_at;
     std::int64_t second;
@@ -34193,7 +34378,7 @@ WINSVC_INLINE std::string_view date_header_value() {
   const auto wall = clock::system().system_now();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
-    const std::string text = http_date(wall);
+    const std::string text = "Date: " + http_date(wall) + "\r\n";
     last.length = text.copy(last.text, sizeof last.text);
     last.second = second;
   }
@@ -34209,6 +34394,15 @@ WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
   return false;
 }
 
+/// Appends `name: value` and a line end, with one check of the capacity.
+WINSVC_INLINE void append_field(std::string& output, std::string_view name, std::string_view value) {
+  const std::size_t begin = output.size();
+  output.resize(begin + name.size() + value.size() + 4);
+  char* end = &output[begin];
+  for (const std::string_view part : {name, std::string_view(": "), value, std::string_view("\r\n")})
+    end = std::copy(part.begin(), part.end(), end);
+}
+
 /// Appends the fields of the app, which must not contain framing fields. Returns true in `type` and `date` if it has
 /// written Content-Type and Date.
 WINSVC_INLINE void append_fields(const response& res, std::string& output, bool& type, bool& date) {
@@ -34220,7 +34414,8 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
       date = true;
     }
     const bool is_location = base::equal_nocase(name, "Location");
-    output.append(name).append(": ").append(is_location ? route::percent_encode_url(value) : value).append("\r\n");
+    if (is_location) append_field(output, name, route::percent_encode_url(value));
+    else append_field(output, name, value);
   };
   for (auto first = res.headers.begin(); first != res.headers.end();) {
     auto last = std::next(first);
@@ -34247,17 +34442,21 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
     return std::string_view(number, static_cast<std::size_t>(
                                         std::to_chars(number, number + sizeof number, value).ptr - number));
   };
-  output.append("HTTP/1.1 ").append(text_of(static_cast<std::uint64_t>(res.status))).append(" ");
-  output.append(wire::reason_phrase(res.status)).append("\r\n");
+  if (res.status == 200) {
+    output.append(std::string_view("HTTP/1.1 200 OK\r\n"));
+  } else {
+    output.append("HTTP/1.1 ").append(text_of(static_cast<std::uint64_t>(res.status))).append(" ");
+    output.append(wire::reason_phrase(res.status)).append("\r\n");
+  }
   bool type = false, date = false;
   append_fields(res, output, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
-  if (!type && !bodyless && (chunked || !length || *length != 0)) output.append("Content-Type: text/plain\r\n");
-  if (chunked) output.append("Transfer-Encoding: chunked\r\n");
-  else if (length && !bodyless) output.append("Content-Length: ").append(text_of(*length)).append("\r\n");
-  if (!connection.empty()) output.append("Connection: ").append(connection).append("\r\n");
-  if (!date) output.append("Date: ").append(date_header_value()).append("\r\n");
-  output.append("\r\n");
+  if (!type && !bodyless && (chunked || !length || *length != 0)) append_field(output, "Content-Type", "text/plain");
+  if (chunked) append_field(output, "Transfer-Encoding", "chunked");
+  else if (length && !bodyless) append_field(output, "Content-Length", text_of(*length));
+  if (!connection.empty()) append_field(output, "Connection", connection);
+  if (!date) output.append(date_line());
+  output.append(std::string_view("\r\n"));
 }
 
 /// Sends the bytes [offset, offset + length) of a provider of known length. Returns false if the provider sent fewer.
@@ -34410,7 +34609,7 @@ WINSVC_INLINE std::string complete_response(const response& res, bool send_body)
 // conditions and ranges (RFC 9110 sections 13 and 14), and compresses the body.
 //
 //   const auto removed = remove_framing_fields(exchange, res);         // "Content-Length, Connection"
-//   switch (select_content(exchange, req, res)) ...                    // 200, 206, 304, 412 or 416
+//   switch (select_content(exchange, res)) ...                    // 200, 206, 304, 412 or 416
 //
 // It applies to all kinds of bodies of known length: text, files, and content providers of cpp-httplib.
 
@@ -34431,7 +34630,7 @@ namespace detail::http {
 /// Removes the fields that belong to the server: Content-Length, Transfer-Encoding, Connection, Keep-Alive, Trailer and
 /// others of the connection. Returns their names for the log. Two values take effect: `Connection: close` ends the
 /// connection, and the Content-Length of a stream becomes its length. Neither is reported.
-[[nodiscard]] std::string remove_framing_fields(exchange& exchange, const request& req, response& res);
+[[nodiscard]] std::string remove_framing_fields(exchange& exchange, response& res);
 
 /// The content that a request selects.
 enum class content_selection {
@@ -34443,7 +34642,7 @@ enum class content_selection {
 
 /// Evaluates the conditional fields and the Range field of a GET or HEAD request for a response with status 200, and
 /// compresses its body if the client accepts that. A 206 of the handler without Content-Range gets the ranges too.
-[[nodiscard]] content_selection select_content(exchange& exchange, const request& req, response& res);
+[[nodiscard]] content_selection select_content(exchange& exchange, response& res);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -34469,7 +34668,7 @@ WINSVC_INLINE bool is_framing_field(std::string_view name) noexcept {
   }
 }
 
-WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, const request& req, response& res) {
+WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& res) {
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& [name, value] : res.headers) {
     if (is_framing_field(name)) found.emplace_back(name, value);
@@ -34488,7 +34687,8 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, const reques
         continue;
       }
       // A handler for HEAD alone has no body, so it states the length of the response to GET.
-      if (req.method == "HEAD" && exchange.is_head_route && res.body.empty() && !res.content_provider_) {
+      if (exchange.head.method_id == route::method::head && exchange.is_head_route && res.body.empty() &&
+          !res.content_provider_) {
         exchange.length_of_head = length;
         continue;
       }
@@ -34582,9 +34782,9 @@ WINSVC_INLINE void become_not_modified(response& res) {
   for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) res.headers.erase(name);
 }
 
-WINSVC_INLINE content_selection select_content(exchange& exchange, const request& req, response& res) {
-  const bool is_get = req.method == "GET";
-  const bool reads = is_get || req.method == "HEAD";
+WINSVC_INLINE content_selection select_content(exchange& exchange, response& res) {
+  const bool is_get = exchange.head.method_id == route::method::get;
+  const bool reads = is_get || exchange.head.method_id == route::method::head;
   const bool compressible = is_compressible(res);
   std::string_view coding;
   if (compressible) {
@@ -34593,14 +34793,16 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, const request
   }
   const auto length = body_length(res);
   if (reads && res.status == 200 && res.content_provider_ && length && !api::find_header(res, "Accept-Ranges"))
-    res.headers.emplace("Accept-Ranges", "bytes");
+    api::insert_header(res, "Accept-Ranges", "bytes");
 
   if (reads && (res.status == 200 || res.status == 206) && (exchange.has_conditions || exchange.has_range)) {
     const std::string* const etag = api::find_header(res, "ETag");
     const std::string* const date = api::find_header(res, "Last-Modified");
     wire::validators validators{etag ? std::string_view(*etag) : std::string_view()};
     if (date) validators.modified = wire::parse_http_date(*date).value_or(wire::unknown_time);
-    const auto field = [&req](const char* name) { return req.get_header_value(name); };
+    const auto field = [&exchange](const char* name) {
+      return wire::normalized_value(exchange.head, name).value_or(std::string());
+    };
     if (exchange.has_conditions && res.status == 200 && (etag || date)) {
       const std::string match = field("If-Match"), none_match = field("If-None-Match"),
                         modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
@@ -34616,7 +34818,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, const request
     const bool has_ranges = is_get && exchange.has_range && length && !api::find_header(res, "Content-Range");
     if (has_ranges && (res.status == 206 || wire::range_applies(field("If-Range"), validators))) {
       const auto size = static_cast<std::int64_t>(*length);
-      const auto requested = wire::parse_byte_ranges(req.get_header_value("Range"));
+      const auto requested = wire::parse_byte_ranges(field("Range"));
       const auto ranges = requested ? wire::satisfiable_ranges(*requested, size) : wire::byte_ranges<std::int64_t>();
       if (ranges.empty()) {
         api::replace_header(res, "Content-Range", "bytes */" + std::to_string(*length));
@@ -34642,7 +34844,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, const request
 // Request processor: runs one request: body, middleware, handler, error responses, and the headers of the response.
 //
 //   request_processor processor(router, limits, log);
-//   const bool keep_alive = processor.process(exchange, peer, local);   // the response is in exchange.stream.output()
+//   const bool keep_alive = processor.process(exchange);   // the response is in exchange.stream.output()
 //
 // It derives from httplib::Server for one purpose: cpp-httplib decompresses the body of a request. It uses what
 // cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, discards what cpp-httplib
@@ -34678,7 +34880,7 @@ class request_processor final : public httplib::Server {
 
   /// Runs one request whose head was accepted. The response is in the stream's output(), unless it was sent already.
   /// Returns false if the connection cannot serve another request. Reports errors to the client and the log.
-  bool process(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
+  bool process(exchange& exchange);
 
   /// Serves the new protocol of a connection after a 101 response, until it ends.
   void process_upgraded(exchange& exchange) { exchange.serve_upgraded(log_); }
@@ -34706,24 +34908,23 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] std::string next_id();
 
  private:
-  bool process_with_httplib(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
-  bool process_request(exchange& exchange, const os::endpoint& peer, const os::endpoint& local,
-                       const body_source* decompressed);
-  bool read_body_of(exchange& exchange, request& req, const body_source* decompressed) const;
-  void route(exchange& exchange, request& req, response& res);
-  void prepare_response(exchange& exchange, request& req, response& res);
+  bool process_with_httplib(exchange& exchange);
+  bool process_request(exchange& exchange, const body_source* decompressed);
+  bool read_body_of(exchange& exchange, const body_source* decompressed) const;
+  void route(exchange& exchange, response& res);
+  void prepare_response(exchange& exchange, response& res);
   [[nodiscard]] static bool has_content_coding(const wire::head& head);
   [[nodiscard]] std::string location_text(const exchange& exchange) const;
-  void dispatch(exchange& exchange, request& req, response& res);
-  void call_handler(exchange& exchange, request& req, response& res);
+  void dispatch(exchange& exchange, response& res);
+  void call_handler(exchange& exchange, response& res);
   bool receive_body(exchange& exchange, request& req, const body_source& read) const;
-  void run_middleware(exchange& exchange, std::size_t position, request& req, response& res);
+  void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
     return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body_limit);
   }
-  void send_timeout_response(exchange& exchange, const request& req, std::chrono::milliseconds limit) noexcept;
-  static connection_headers decide_connection_headers(exchange& exchange, const request& req, const response& res);
+  void send_timeout_response(exchange& exchange, std::chrono::milliseconds limit) noexcept;
+  static connection_headers decide_connection_headers(exchange& exchange, const response& res);
 
   const router& routes_;
   const wire::limits& limits_;
@@ -34812,14 +35013,14 @@ WINSVC_INLINE std::string request_processor::next_id() {
   return std::string(text, end);
 }
 
-WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endpoint& peer, const os::endpoint& local) {
+WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
+  auto* const outer_headers = std::exchange(api::header_pool::current(), exchange.headers);
   const std::string_view target = exchange.head.target;  // without its query, which may have a secret
   const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
   try {
-    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)
-                                           : process_request(exchange, peer, local, nullptr);
+    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange) : process_request(exchange, nullptr);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.body_to_send = {};
@@ -34833,6 +35034,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     }
   }
   exchange.current_request = nullptr;
+  if (exchange.headers && exchange.filled_request) exchange.headers->release(exchange.filled_request->headers);
+  api::header_pool::current() = outer_headers;
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;
   return exchange.stream.close() && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
@@ -34847,8 +35050,7 @@ WINSVC_INLINE bool request_processor::has_content_coding(const wire::head& head)
 
 /// Processes a request with a compressed body. cpp-httplib receives a head with the framing and the coding only, and
 /// calls back with a function that reads the decompressed body.
-WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
-                                                           const os::endpoint& local) {
+WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
 #if WINSVC_COMPRESSES
   std::string head = "POST /_ HTTP/1.1\r\nHost: h\r\nContent-Encoding: ";
   head += base::to_lower(exchange.head.find("Content-Encoding").value_or(std::string_view()));
@@ -34861,7 +35063,7 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, c
     was_called = true;
     exchange.stream.discard_writes(false);
     try {
-      complete = process_request(exchange, peer, local, &decompressed);
+      complete = process_request(exchange, &decompressed);
     } catch (...) {  // cpp-httplib would only write another response
       thrown = std::current_exception();
     }
@@ -34869,41 +35071,35 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, c
   };
   exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
   bool closed = false;
-  static_cast<void>(httplib::Server::process_request(exchange.stream, peer.host, peer.port, local.host, local.port,
-                                                     false, closed, nullptr));
+  static_cast<void>(httplib::Server::process_request(exchange.stream, exchange.peer.host, exchange.peer.port,
+                                                     exchange.local.host, exchange.local.port, false, closed, nullptr));
   exchange.run_with_body = nullptr;
   exchange.stream.discard_writes(false);
   if (thrown) std::rethrow_exception(thrown);
   if (was_called) return complete;
 #endif
   const body_source none = [](const body_receiver&) { return false; };  // no decompressor: 415
-  return process_request(exchange, peer, local, &none);
+  return process_request(exchange, &none);
 }
 
 /// Runs the middleware and the handler, and writes the response. `decompressed` reads a compressed body; null: the body
 /// is read from the stream. Returns false if the response is incomplete.
-WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const os::endpoint& peer,
-                                                      const os::endpoint& local, const body_source* decompressed) {
-  request req;
-  fill_request(req, exchange.head, peer, local);
+WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const body_source* decompressed) {
   response res;
-  exchange.current_request = &req;
-  req.is_connection_closed = [&exchange] {
-    return exchange.stream.wait_stream_event(std::chrono::milliseconds(0)) == stream_event::peer_closed;
-  };
+  if (exchange.headers) exchange.headers->acquire(res.headers);
+  const scope_exit return_memory([&exchange, &res]() noexcept {
+    if (exchange.headers) exchange.headers->release(res.headers);
+  });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
     http::exchange& current;
-    request& req;
     const body_source* decompressed;
-  } frame{*this, exchange, req, decompressed};
-  const bool has_unread_body = !exchange.stream.is_body_complete() && req.method != "HEAD";
-  if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
-    exchange.read_body = [&frame] {
-      return frame.processor.read_body_of(frame.current, frame.req, frame.decompressed);
-    };
-  }
-  route(exchange, req, res);
+  } frame{*this, exchange, decompressed};
+  const bool has_unread_body =
+      !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
+  if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
+    exchange.read_body = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
+  route(exchange, res);
   exchange.read_body = nullptr;
 
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
@@ -34914,14 +35110,14 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
     latency_of(exchange.match).mark_stream();
     latency_of(exchange.match).mark_holds_thread();
   }
-  const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, req, res));
+  const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
   if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
 
 /// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
-WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, request& req,
-                                                   const body_source* decompressed) const {
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
+  request& req = request_of(exchange);
   if (decompressed) {
     if (receive_body(exchange, req, *decompressed)) return true;
     exchange.unknown_coding = !exchange.body_too_large && exchange.stream.body_bytes_read() == 0 &&
@@ -34942,29 +35138,29 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, request& 
 }
 
 /// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
-WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, response& res) {
+WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
   if (exchange.match.outcome == route::match_outcome::matched) {
     const auto& entry = routes_.entry(exchange.match.route_id);
     exchange.pattern = entry.path.text;
     exchange.is_head_route = entry.method_id == route::method::head;
   }
   for (const auto& field : exchange.head.fields) {
-    if (field.name.size() == 5 && base::equal_nocase(field.name, "Range")) {
+    const char first = base::to_lower(field.name.front());
+    if (first == 'r' && base::equal_nocase(field.name, "Range"))
       exchange.has_range = !std::exchange(exchange.has_range_field, true) && wire::counts_bytes(field.value);
-    } else if (field.name.size() > 7 && base::starts_with_nocase(field.name, "If-")) {
+    else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
       exchange.has_conditions = true;
-    }
   }
-  run_middleware(exchange, 0, req, res);
-  error_responder_.check_status(exchange, req, res);
+  run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
-  error_responder_.run_guarded(exchange, req, res, "response", [&] { prepare_response(exchange, req, res); });
+  error_responder_.run_guarded_change(exchange, res, "response", [&] { prepare_response(exchange, res); });
   discard_unread_body(exchange);
 }
 
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
 /// content, or none.
-WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, request& req, response& res) {
+WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
   if (!res.file_content_path_.empty()) attach_file(res);
   if (wire::is_bodyless_status(res.status) || res.status == 205) {
     discard_stream(res);
@@ -34972,7 +35168,7 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, reque
   } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
     discard_stream(res);
   }
-  const std::string removed = remove_framing_fields(exchange, req, res);
+  const std::string removed = remove_framing_fields(exchange, res);
   if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
@@ -34980,14 +35176,14 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, reque
   }
   const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
   if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
-  switch (select_content(exchange, req, res)) {
+  switch (select_content(exchange, res)) {
     case content_selection::as_is:
     case content_selection::not_modified: return;
     case content_selection::failed:
-      return error_responder_.send_error(exchange, req, res, 412, "the content does not match the request's condition");
+      return error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
     case content_selection::unsatisfiable:
       return error_responder_.send_error(
-          exchange, req, res, 416,
+          exchange, res, 416,
           (res.content_provider_ ? "the file has " : "the content has ") +
               std::to_string(body_length(res).value_or(0)) + " bytes");
   }
@@ -35000,19 +35196,25 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
 /// an inner function throws.
-WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, std::size_t position, request& req,
-                                                     response& res) {
-  const auto& head = exchange.head;
-  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, head.method_id, head.path);
-  if (position == chain.size()) return dispatch(exchange, req, res);
-  bool called = false;
-  const std::function<void()> call_next = [&] {
-    if (std::exchange(called, true)) throw std::logic_error("a middleware called next() a second time");
-    run_middleware(exchange, position + 1, req, res);
-    if (res.status == -1) res.status = 200;
+WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,
+                                                     std::size_t position, response& res) {
+  if (position == chain.size()) return dispatch(exchange, res);
+  struct call_frame {  // as in process_request()
+    request_processor& processor;
+    http::exchange& current;
+    const api::middleware_chain& chain;
+    std::size_t next_position;
+    response& res;
+    bool called;
+  } frame{*this, exchange, chain, position + 1, res, false};
+  const std::function<void()> call_next = [&frame] {
+    if (std::exchange(frame.called, true)) throw std::logic_error("a middleware called next() a second time");
+    frame.processor.run_middleware(frame.current, frame.chain, frame.next_position, frame.res);
+    if (frame.res.status == -1) frame.res.status = 200;
   };
-  error_responder_.run_guarded(exchange, req, res, "middleware",
-                               [&] { (*chain[position])(req, res, next_handler(call_next)); });
+  error_responder_.run_guarded(exchange, res, "middleware", [&] {
+    (*chain[position])(request_of(exchange), res, next_handler(call_next));
+  });
 }
 
 /// Keeps the connection if the unread body is buffered, because the body can be dropped. Otherwise the response is sent
@@ -35037,20 +35239,20 @@ WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res
   api::replace_header(res, "Location", target);
 }
 
-WINSVC_INLINE void request_processor::dispatch(exchange& exchange, request& req, response& res) {
+WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res) {
   switch (exchange.match.outcome) {
-    case route::match_outcome::matched: return call_handler(exchange, req, res);
+    case route::match_outcome::matched: return call_handler(exchange, res);
     case route::match_outcome::bad_path:
-      return error_responder_.send_error(exchange, req, res, 400, exchange.match.reason);
+      return error_responder_.send_error(exchange, res, 400, exchange.match.reason);
     case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
-    case route::match_outcome::not_found: return error_responder_.send_error(exchange, req, res, 404, {});
+    case route::match_outcome::not_found: return error_responder_.send_error(exchange, res, 404, {});
     case route::match_outcome::paused:
       api::replace_header(res, "Retry-After", "10");
-      return error_responder_.send_error(exchange, req, res, 503, "the service is paused");
+      return error_responder_.send_error(exchange, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
       api::replace_header(res, "Allow", exchange.match.allowed.allow());
       if (exchange.head.method_id == route::method::options) res.status = 204;
-      else error_responder_.send_error(exchange, req, res, 405, {});
+      else error_responder_.send_error(exchange, res, 405, {});
   }
 }
 
@@ -35070,9 +35272,10 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
   return true;
 }
 
-WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& req, response& res) {
-  error_responder_.run_guarded(exchange, req, res, "handler", [&] {
-    const auto read_start = clock_.now();
+WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
+  error_responder_.run_guarded(exchange, res, "handler", [&] {
+    const auto limit = time_limit(exchange.match);
+    const auto read_start = limit ? clock_.now() : clock::time_point();
     if (exchange.read_body && !exchange.read_body()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
@@ -35082,7 +35285,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
                                 : std::string(body_error_text(status)));
     }
     std::optional<handler_timeouts::scoped_timeout> timeout;
-    if (const auto limit = time_limit(exchange.match)) {
+    if (limit) {
       // The time runs from the complete request: a wait for a thread counts, a wait for the client does not.
       const auto now = clock_.now();
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
@@ -35092,20 +35295,24 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
         winsvc::abort(503, "no response within " + base::duration_text(*limit));
       }
       timeout.emplace(handler_timeouts_, deadline,
-                      [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
+                      [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
     for (const auto& check_body : exchange.before_handler) check_body();
-    routes_.call(exchange.match, req, res);
+    if (routes_.needs_request(exchange.match) || exchange.filled_request)
+      routes_.call(exchange.match, request_of(exchange), res);
+    else
+      routes_.call_without_request(exchange.match, res);
   });
 }
 
-/// Called on the timer thread of handler_timeouts while the handler runs. Both only read `req`.
-WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, const request& req,
+/// Called on the timer thread of handler_timeouts while the handler runs. Both only read the head.
+WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     response res;
     const std::string detail = "no response within " + base::duration_text(limit);
-    write_error(res, {503, detail, exchange.id}, preferred_error_format(req.get_header_value("Accept")));
+    write_error(res, {503, detail, exchange.id},
+                preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
     if (!exchange.stream.send_instead(complete_response(res))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
@@ -35116,7 +35323,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
 }
 
 /// Decides the connection header and the body rules when the response is complete, before it is written.
-WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange, const request& req,
+WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
                                                                               const response& res) {
   exchange.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
@@ -35125,7 +35332,7 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
   if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
   connection_headers headers;
-  headers.send_body = req.method != "HEAD";
+  headers.send_body = exchange.head.method_id != route::method::head;
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
   if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
@@ -36275,8 +36482,11 @@ namespace detail::server {
 struct scratch_buffers {
   scratch_buffers() {
     for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
+    fields.reserve(32);
   }
   std::string input, head_block, output;  // empty, with reserved capacity
+  std::vector<wire::field> fields;        // empty, with the capacity for a browser's head
+  api::header_pool headers;
 };
 
 /// Handlers in the order of what they do to their thread: no code of the app; fast; may block; holds it for long.
@@ -36348,7 +36558,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   void accept_head(wire::head_parse_result&& result);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
@@ -36357,7 +36567,7 @@ class connection {
   [[nodiscard]] handler_kind required_kind() const;
   [[nodiscard]] bool reserve_stream_thread();
   [[nodiscard]] clock::time_point handler_deadline() const noexcept;
-  void run_handler(const step_options& options);
+  void run_handler(const step_options& options, scratch_buffers& buffers);
   void limit_unsent();
   [[nodiscard]] bool read_file_body();
   void extend_send_deadline(std::size_t sent_now) noexcept;
@@ -36424,11 +36634,18 @@ class connection::buffer_lease {
     acquire(connection_.buffer_.bytes, buffers_.input);
     acquire(connection_.head_block_, buffers_.head_block);
     acquire(connection_.output_, buffers_.output);
+    if (connection_.head_.fields.empty()) connection_.head_.fields.swap(buffers_.fields);
   }
   ~buffer_lease() {
     const auto remaining = connection_.buffer_.remaining();
     if (remaining.size() <= max_kept_bytes) keep_remainder(remaining);
-    if (!connection_.in_flight_) connection_.head_block_.clear();
+    if (!connection_.in_flight_) {
+      connection_.head_block_.clear();
+      auto& fields = connection_.head_.fields;
+      fields.clear();
+      if (fields.capacity() > buffers_.fields.capacity()) fields.swap(buffers_.fields);
+      else std::vector<wire::field>().swap(fields);
+    }
     release(connection_.head_block_, buffers_.head_block);
     release(connection_.output_, buffers_.output);
   }
@@ -36487,7 +36704,7 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
           wait = read_head(current);
           break;
         case stage::body: wait = read_body(current); break;
-        case stage::handler: wait = start_handler(current); break;
+        case stage::handler: wait = start_handler(current, buffers); break;
         case stage::response: wait = send_response(current); break;
         case stage::lingering_close: wait = lingering_close(current); break;
         case stage::closed: return {};
@@ -36516,8 +36733,10 @@ WINSVC_INLINE os::transfer connection::receive() {
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
   const bool begun = !buffer_.remaining().empty();
   if (begun) {
-    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_);
-    if (parsed.kind != wire::head_parse_result::more) {
+    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_, std::move(head_.fields));
+    if (parsed.kind == wire::head_parse_result::more) {
+      head_.fields = std::move(parsed.value.fields);
+    } else {
       scanned_ = 0;
       if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.reason);
       else accept_head(std::move(parsed));
@@ -36593,8 +36812,8 @@ WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
 
 WINSVC_INLINE void connection::find_route() {
   const auto& routes = processor_.routes();
-  match_ = {};
   if (head_.path == "*") {
+    match_ = {};
     match_.outcome = route::match_outcome::method_not_allowed;
     match_.allowed = routes.routes().all_methods();
   } else {
@@ -36671,7 +36890,8 @@ WINSVC_INLINE clock::time_point connection::handler_deadline() const noexcept {
 }
 
 /// Runs the handler, or requests a thread that may run it.
-WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step_options& options,
+                                                                      scratch_buffers& buffers) {
   const bool was_queued = queued_time_ != clock::time_point{};
   if (options.queue_full) {
     reject(503, "the service is too busy");
@@ -36697,14 +36917,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     close(http::close_reason::idle);
     return std::nullopt;
   }
-  run_handler(options);
+  run_handler(options, buffers);
   return std::nullopt;
 }
 
-WINSVC_INLINE void connection::run_handler(const step_options& options) {
-  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, engine_state_.time);
-  stream.set_request_start(request_started_);
-  http::exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
+WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
+  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), engine_state_.draining);
+  exchange.headers = &buffers.headers;
   exchange.websockets = &engine_state_.websockets;
   exchange.routes = &processor_.routes().routes();
   exchange.match = std::move(match_);
@@ -36715,7 +36935,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
   const auto handler_started = now_;
-  keep_alive_ = processor_.process(exchange, peer_, local_);
+  keep_alive_ = processor_.process(exchange);
   now_ = time();
   has_current_request_.store(false);
   if (was_inspected_.load()) {  // wait until current_request() has read head_
@@ -36826,7 +37046,6 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
     close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response);
     return std::nullopt;
   }
-  std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
   deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
   if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())

@@ -516,7 +516,8 @@ TEST_CASE("a stream whose head has been read has no buffered data, so that cpp-h
   const winsvc::detail::wire::head head;
   const winsvc::detail::wire::limits limits;
   std::string output;
-  winsvc::detail::http::exchange_stream stream(transport, buffer, output, head, limits);
+  winsvc::detail::http::exchange_stream stream(transport, buffer, output, head, limits,
+                                               winsvc::clock::system().now());
   stream.set_httplib_head("ab");
 
   std::size_t size = 0;

@@ -115,7 +115,7 @@ namespace detail::api {
 /// Sets the body. A status and a Content-Type that the handler has set stay.
 WINSVC_INLINE void write_body(response& res, std::string text, const char* type) {
   if (res.status == -1) res.status = 200;
-  if (!find_header(res, "Content-Type")) replace_header(res, "Content-Type", type);
+  if (!find_header(res, "Content-Type")) insert_header(res, "Content-Type", type);
   res.body = std::move(text);
 }
 WINSVC_INLINE void write_text(response& res, std::string text) {

@@ -14,9 +14,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "winsvc/base/text.hpp"
@@ -114,7 +117,33 @@ static_assert(httplib_version() >= 0x002900,
 
 /// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.) Throws
 /// std::invalid_argument if the header is invalid, so that the log has it; cpp-httplib would drop it silently.
-void replace_header(response& res, const std::string& name, const std::string& value);
+void replace_header(response& res, std::string_view name, std::string_view value);
+/// Adds a header that the response does not have and that is known to be valid.
+void insert_header(response& res, std::string_view name, std::string_view value);
+
+#if WINSVC_SEES_SERVER
+/// Memory of headers that are not in use. Requests and responses take it from here and return it, so that the headers
+/// of most requests need no allocation. Each thread that serves requests has one.
+class header_pool {
+ public:
+  header_pool() { nodes_.reserve(max_nodes); }
+  /// Gives empty `headers` the memory of a hash table.
+  void acquire(httplib::Headers& headers) noexcept;
+  /// Takes back the memory of `headers`, which are empty afterwards.
+  void release(httplib::Headers& headers) noexcept;
+  /// Adds a header.
+  void insert(httplib::Headers& headers, std::string_view name, std::string_view value);
+
+  /// The pool of this thread while it handles a request; null otherwise.
+  [[nodiscard]] static header_pool*& current() noexcept;
+
+ private:
+  static constexpr std::size_t max_nodes = 64, max_value_bytes = 1024;
+  std::vector<httplib::Headers::node_type> nodes_;
+  std::array<httplib::Headers, 4> tables_;  // the first `table_count_` elements are in use
+  std::size_t table_count_ = 0;
+};
+#endif
 
 /// All values of this header, in the order in which they were set.
 [[nodiscard]] std::vector<std::string> header_values(const response& res, const std::string& name);
@@ -152,10 +181,45 @@ WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value
                               ": the value contains a line break or another control character; remove it");
 }
 
-WINSVC_INLINE void replace_header(response& res, const std::string& name, const std::string& value) {
+WINSVC_INLINE void replace_header(response& res, std::string_view name, std::string_view value) {
   if (!is_valid_header(name, value)) throw_invalid_header(name, value);
-  res.headers.erase(name);
-  res.headers.emplace(name, value);
+  if (find_header(res, name)) {
+    const std::string copy(value);  // `value` may be a part of the header that is replaced
+    res.headers.erase(std::string(name));
+    return insert_header(res, name, copy);
+  }
+  insert_header(res, name, value);
+}
+WINSVC_INLINE void insert_header(response& res, std::string_view name, std::string_view value) {
+  if (auto* const pool = header_pool::current()) pool->insert(res.headers, name, value);
+  else res.headers.emplace(name, value);
+}
+
+WINSVC_INLINE header_pool*& header_pool::current() noexcept {
+  static thread_local header_pool* pool = nullptr;
+  return pool;
+}
+WINSVC_INLINE void header_pool::acquire(httplib::Headers& headers) noexcept {
+  if (table_count_ > 0) headers.swap(tables_[--table_count_]);
+}
+WINSVC_INLINE void header_pool::release(httplib::Headers& headers) noexcept {
+  while (!headers.empty() && nodes_.size() < max_nodes) {
+    auto node = headers.extract(headers.begin());
+    if (node.mapped().capacity() <= max_value_bytes) nodes_.push_back(std::move(node));
+  }
+  headers.clear();
+  if (table_count_ < tables_.size()) headers.swap(tables_[table_count_++]);
+}
+WINSVC_INLINE void header_pool::insert(httplib::Headers& headers, std::string_view name, std::string_view value) {
+  if (nodes_.empty()) {
+    headers.emplace(name, value);
+    return;
+  }
+  auto node = std::move(nodes_.back());
+  nodes_.pop_back();
+  node.key().assign(name);
+  node.mapped().assign(value);
+  headers.insert(std::move(node));
 }
 /// Fields of one name must keep their order (RFC 9110 section 5.3), but an unordered container does not promise one.
 WINSVC_INLINE bool has_reverse_order() {

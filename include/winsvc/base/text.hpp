@@ -167,8 +167,11 @@ WINSVC_INLINE std::string to_lower(std::string_view s) {
 }
 
 WINSVC_INLINE bool equal_nocase(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && to_lower(a[i]) != to_lower(b[i])) return false;
+  }
+  return true;
 }
 
 WINSVC_INLINE bool starts_with(std::string_view s, std::string_view prefix) noexcept {
@@ -187,9 +190,10 @@ WINSVC_INLINE std::string_view truncate(std::string_view s, std::size_t limit) n
 }
 
 WINSVC_INLINE std::string_view trim(std::string_view s) noexcept {
-  const auto first = s.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return s.substr(first, s.find_last_not_of(" \t") - first + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
+  while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
+  return s;
 }
 
 WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char separator) {

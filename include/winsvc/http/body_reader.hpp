@@ -25,6 +25,7 @@
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/upload.hpp"
 #include "winsvc/api/values.hpp"
+#include "winsvc/wire/cookie.hpp"
 #include "winsvc/wire/fields.hpp"
 #include "winsvc/wire/file_name.hpp"
 #include "winsvc/wire/multipart.hpp"
@@ -173,6 +174,18 @@ WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std:
 }
 
 WINSVC_INLINE std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name) {
+  const auto* const exchange = http::current_exchange();
+  if (exchange && !exchange->current_request) {  // the request is not filled: the values are in the head
+    const auto list = [](std::optional<std::string> value) {
+      return value ? std::vector<std::string>{*std::move(value)} : std::vector<std::string>();
+    };
+    if (source == source_kind::query) return wire::find_fields(exchange->head.query, name);
+    if (source == source_kind::header) return list(wire::normalized_value(exchange->head, name));
+    if (source == source_kind::client) return {exchange->peer.host};
+    const std::string cookies = wire::normalized_value(exchange->head, "Cookie").value_or(std::string());
+    if (const auto value = wire::cookie_in(cookies, name)) return {std::string(*value)};
+    return {};
+  }
   switch (source) {
     case source_kind::query: return wire::find_fields(query_text(req), name);
     case source_kind::form: return form_texts(req, name);

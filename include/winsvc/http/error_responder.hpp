@@ -1,7 +1,7 @@
 // Error responder: turns exceptions and error statuses into responses with one format, and logs unexpected exceptions.
 //
-//   responder.run_guarded(exchange, req, res, "handler", [&] { ... });   // an exception becomes a response
-//   responder.send_error(exchange, req, res, 405, {});                   // an error of winsvc
+//   responder.run_guarded(exchange, res, "handler", [&] { ... });   // an exception becomes a response
+//   responder.send_error(exchange, res, 405, {});                   // an error of winsvc
 //
 // The format is problem details in JSON (RFC 9457), text or a page if the client prefers them, or the app's error
 // handler. No exception leaves the class: cpp-httplib would send a response in another format and log nothing.
@@ -9,6 +9,7 @@
 
 #include <exception>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/reply.hpp"
 #include "winsvc/http/problem.hpp"
+#include "winsvc/http/request_fields.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/api/upload.hpp"
 
@@ -42,18 +44,21 @@ class error_responder {
   /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`
   /// reaches the client with a 401; other exceptions restore the headers. `source` names the caller in the log.
   template <class F>
-  void run_guarded(exchange& exchange, const request& req, response& res, const char* source, const F& call) const;
+  void run_guarded(exchange& exchange, response& res, const char* source, const F& call) const;
+  /// The same for code that changes a complete response: its headers stay, except those that describe its body.
+  template <class F>
+  void run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const;
 
   /// Writes the error response for `status`: in the format that the client prefers, or by the app's error handler.
-  void send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
+  void send_error(exchange& exchange, response& res, int status, std::string_view detail,
                   std::string_view id = {}, std::string_view errors = {}) const;
 
   /// Replaces a status that a response cannot have (for example 0 or 99) by a logged 500.
-  void check_status(const exchange& exchange, const request& req, response& res) const;
+  void check_status(exchange& exchange, response& res) const;
 
  private:
-  void respond_to_exception(const exchange& exchange, const request& req, response& res, const char* source) const;
-  void send_internal_error(const exchange& exchange, const request& req, response& res, const char* source,
+  void respond_to_exception(exchange& exchange, response& res, const char* source) const;
+  void send_internal_error(exchange& exchange, response& res, const char* source,
                            std::string_view message) const;
   void log(const exchange& exchange, const char* source, std::string_view message) const;
 
@@ -64,18 +69,34 @@ class error_responder {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
-void error_responder::run_guarded(exchange& exchange, const request& req, response& res, const char* source,
-                                  const F& call) const {
-  const httplib::Headers before = res.headers;
+void error_responder::run_guarded(exchange& exchange, response& res, const char* source, const F& call) const {
+  std::optional<httplib::Headers> before;  // an empty container may have memory, whose copy is an allocation
+  if (!res.headers.empty()) before.emplace(res.headers);
   try {
     call();
   } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
+    send_error(exchange, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
     response empty;  // discards the response so far and releases its content provider
-    empty.headers = before;
+    if (before) empty.headers = *std::move(before);
     std::swap(res, empty);
-    respond_to_exception(exchange, req, res, source);
+    respond_to_exception(exchange, res, source);
+  }
+}
+
+template <class F>
+void error_responder::run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const {
+  try {
+    call();
+  } catch (const abort_error& e) {
+    send_error(exchange, res, e.status(), e.what(), {}, e.errors());
+  } catch (...) {
+    response empty;
+    empty.headers = std::move(res.headers);
+    std::swap(res, empty);
+    discard_body(res);
+    for (const char* name : {"Accept-Ranges", "Content-Range"}) res.headers.erase(name);
+    respond_to_exception(exchange, res, source);
   }
 }
 
@@ -106,45 +127,49 @@ WINSVC_INLINE int status_of_exception() {
 }
 
 /// Call it in a catch block.
-WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchange, const request& req, response& res,
+WINSVC_INLINE void error_responder::respond_to_exception(exchange& exchange, response& res,
                                                          const char* source) const {
   const std::exception_ptr thrown = std::current_exception();
   try {
-    if (!routes_.error_handlers.handle(thrown, req, res))
-      return send_internal_error(exchange, req, res, source, base::exception_message());
+    const auto& handlers = routes_.error_handlers;
+    if (handlers.by_exception.empty() || !handlers.handle(thrown, request_of(exchange), res))
+      return send_internal_error(exchange, res, source, base::exception_message());
     // An exception handler that sets only a status leaves the body to the common format.
-    if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, req, res, res.status, {});
+    if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, res, res.status, {});
   } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
+    send_error(exchange, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
-    send_internal_error(exchange, req, res, "exception handler", base::exception_message());
+    send_internal_error(exchange, res, "exception handler", base::exception_message());
   }
 }
 
-WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const request& req, response& res, int status,
+WINSVC_INLINE void error_responder::send_error(exchange& exchange, response& res, int status,
                                                std::string_view detail, std::string_view id,
                                                std::string_view errors) const {
   const auto write_default = [&] {
-    write_error(res, {status, detail, id, errors}, preferred_error_format(req.get_header_value("Accept")));
+    write_error(res, {status, detail, id, errors},
+                preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
     add_vary(res, "Accept");
   };
   write_default();
+  const auto& handlers = routes_.error_handlers;
+  if (handlers.by_status.count(res.status) == 0) return;
   try {
-    routes_.error_handlers.handle(req, res);
+    handlers.handle(request_of(exchange), res);
   } catch (...) {
     log(exchange, "error handler", base::exception_message());
     write_default();
   }
 }
 
-WINSVC_INLINE void error_responder::check_status(const exchange& exchange, const request& req, response& res) const {
+WINSVC_INLINE void error_responder::check_status(exchange& exchange, response& res) const {
   const bool upgrades = res.status == 101 && exchange.serve_upgraded;
   if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
-  send_internal_error(exchange, req, res, "handler",
+  send_internal_error(exchange, res, "handler",
                       "status " + std::to_string(res.status) + " is not a valid status of a response (200 to 599)");
 }
 
-WINSVC_INLINE void error_responder::send_internal_error(const exchange& exchange, const request& req, response& res,
+WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, response& res,
                                                         const char* source, std::string_view message) const {
   // The message goes to the log only, because it may contain a path, a query or a password. The client gets the id.
   log(exchange, source, message);
@@ -153,7 +178,7 @@ WINSVC_INLINE void error_responder::send_internal_error(const exchange& exchange
                              : status == 503 ? "the service is short of memory or files; try again later"
                                              : "the request failed; the log has the reason under this id";
   if (status == 503) api::replace_header(res, "Retry-After", "10");
-  send_error(exchange, req, res, status, detail, exchange.id);
+  send_error(exchange, res, status, detail, exchange.id);
 }
 
 WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {

@@ -1,9 +1,9 @@
 // Exchange: one request with its response, and the stream from which cpp-httplib reads the request and to which it
 // writes the response.
 //
-//   exchange_stream stream(transport, buffer, output, head, limits);
-//   exchange exchange(head, stream, id, draining);
-//   const bool keep_alive = processor.process(exchange, peer, local);
+//   exchange_stream stream(transport, buffer, output, head, limits, start);
+//   exchange exchange(head, stream, peer, local, id, draining);
+//   const bool keep_alive = processor.process(exchange);
 //
 // The stream enforces the limits of a body: its framing is decoded here and not by cpp-httplib, one deadline applies to
 // the whole body, and `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and
@@ -57,9 +57,9 @@ struct receive_buffer {
 class exchange_stream final : public httplib::Stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
-  /// close().
+  /// close(). `start`: the time at which the deadline of the body begins.
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits, const clock& time = clock::system())
+                  const wire::limits& limits, clock::time_point start, const clock& time = clock::system())
       : clock_(time),
         transport_(transport),
         buffer_(buffer),
@@ -68,8 +68,8 @@ class exchange_stream final : public httplib::Stream {
         body_bytes_left_(head.framing == wire::framing::length ? head.content_length : 0),
         must_send_continue_(head.expect_continue),
         limits_(limits),
-        decoder_(limits, limits.body_bytes),
-        request_started_(time.now()) {
+        request_started_(start) {
+    if (framing_ == wire::framing::chunked) decoder_.emplace(limits, limits.body_bytes);
     if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
 
@@ -80,7 +80,9 @@ class exchange_stream final : public httplib::Stream {
     return is_body_complete() || (framing_ == wire::framing::length && body_bytes_left_ <= buffer_.remaining().size());
   }
   /// Sets the maximum size of a chunked body in bytes, in place of the app's limit. Call it before the body is read.
-  void limit_body(std::uint64_t limit) { decoder_ = wire::chunked_decoder(limits_, limit); }
+  void limit_body(std::uint64_t limit) {
+    if (framing_ == wire::framing::chunked) decoder_.emplace(limits_, limit);
+  }
   /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
   /// Bytes of the body that were read, before decoding.
@@ -122,8 +124,6 @@ class exchange_stream final : public httplib::Stream {
     return true;
   }
   [[nodiscard]] std::string& output() noexcept { return output_; }
-  /// Sets the time at which the deadline of the body begins. Default: the construction.
-  void set_request_start(clock::time_point time) noexcept { request_started_ = time; }
   /// From here on, each write is sent at once.
   void disable_buffering() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
@@ -251,7 +251,7 @@ class exchange_stream final : public httplib::Stream {
       if (!fill()) return false;
       std::size_t consumed = 0;
       using wire::chunked_decoder;
-      const auto step = decoder_.feed(buffer_.remaining(), consumed, target);
+      const auto step = decoder_->feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
       if (step == wire::chunked_decoder::step::bad) return fail(400) >= 0;
@@ -333,7 +333,7 @@ class exchange_stream final : public httplib::Stream {
   std::string normalized_head_;
   std::size_t head_position_ = 0;
   const wire::limits& limits_;
-  wire::chunked_decoder decoder_;
+  std::optional<wire::chunked_decoder> decoder_;  // of a chunked body
   std::string decoded_;
   std::size_t decoded_position_ = 0;
   std::uint64_t body_bytes_read_ = 0;
@@ -363,11 +363,13 @@ struct file_body {
 
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
-  exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
-      : head(h), stream(s), draining(drains), id(std::move(request_id)) {}
+  exchange(const wire::head& h, exchange_stream& s, const os::endpoint& peer_address,
+           const os::endpoint& local_address, std::string request_id, const std::atomic<bool>& drains)
+      : head(h), stream(s), peer(peer_address), local(local_address), draining(drains), id(std::move(request_id)) {}
 
   const wire::head& head;
   exchange_stream& stream;
+  const os::endpoint &peer, &local;
   const std::atomic<bool>& draining;              ///< may become true while the handler runs
   route::match_result match;
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
@@ -386,7 +388,9 @@ struct exchange {
   std::string end_of_parts;                       ///< bytes after the last part
   std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
-  const request* current_request = nullptr;       ///< the request, while it is handled
+  api::header_pool* headers = nullptr;            ///< memory for headers; null: none
+  std::optional<request> filled_request;          ///< filled by request_of(), at its first call
+  const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
   file_body body_to_send;                         ///< the part of a file that follows the head in output()
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type

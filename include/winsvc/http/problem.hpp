@@ -82,7 +82,7 @@ WINSVC_INLINE void add_vary(response& res, std::string_view name) {
       if (listed == "*" || base::equal_nocase(listed, name)) return;
     }
   }
-  res.headers.emplace("Vary", std::string(name));
+  api::insert_header(res, "Vary", name);
 }
 
 WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
@@ -140,7 +140,7 @@ WINSVC_INLINE void write_error(response& res, const error_text& error, error_for
   }
   discard_body(res);
   res.status = error.status;
-  res.headers.emplace("Content-Type", type);
+  api::insert_header(res, "Content-Type", type);
   res.body = std::move(body);
 }
 

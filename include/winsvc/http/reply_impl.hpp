@@ -22,8 +22,8 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
-    const auto* req = detail::http::current_exchange()->current_request;
-    event_stream events(output, req ? req->get_header_value("Last-Event-ID") : std::string());
+    const auto last_event_id = detail::wire::normalized_value(detail::http::current_exchange()->head, "Last-Event-ID");
+    event_stream events(output, last_event_id.value_or(std::string()));
     write(events);
   });
   // A proxy that buffers the response, as nginx does by default, would delay the events.

@@ -1,12 +1,15 @@
 // Request fields: converts a parsed head into cpp-httplib's Request.
 //
-//   request req;
-//   fill_request(req, head, peer, local);
+//   const request& req = request_of(exchange);     // filled at the first call
+//
+// Most handlers take their arguments from the head, and a request costs two strings for each header. So it is filled
+// only for a handler, a middleware or an error handler that takes it.
 //
 // cpp-httplib's own parser is not used: it rejects valid Accept and Range fields, and its versions treat repeated
 // fields and escapes differently.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,6 +18,7 @@
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/wire/accept.hpp"
 #include "winsvc/wire/head.hpp"
@@ -27,6 +31,9 @@ namespace detail::http {
 /// Fills all members of `req` that a handler can read, except the body. `ranges` has the ranges of a valid Range field
 /// that counts bytes, in a GET request only (RFC 9110 section 14.2).
 void fill_request(request& req, const wire::head& head, const os::endpoint& peer, const os::endpoint& local);
+
+/// The request of the exchange. Call it on the thread that handles the request.
+[[nodiscard]] request& request_of(exchange& exchange);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -57,6 +64,8 @@ WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::
   req.local_addr = local.host;
   req.local_port = local.port;
 
+  api::header_pool* const pool = api::header_pool::current();
+  if (pool) pool->acquire(req.headers);
   wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
     if (name.size() == 6 && base::equal_nocase(name, "Accept")) {
       for (const auto& range : wire::accept_list(value)) req.accept_content_types.emplace_back(range.value);
@@ -65,8 +74,20 @@ WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::
       for (const auto& [first, last] : ranges ? *ranges : wire::byte_ranges<std::int64_t>())
         req.ranges.emplace_back(static_cast<ssize_t>(first), static_cast<ssize_t>(last));
     }
-    req.headers.emplace(std::string(name), std::move(value));
+    if (pool) pool->insert(req.headers, name, value);
+    else req.headers.emplace(std::string(name), std::move(value));
   });
+}
+
+WINSVC_INLINE request& request_of(exchange& exchange) {
+  if (exchange.filled_request) return *exchange.filled_request;
+  request& req = exchange.filled_request.emplace();
+  fill_request(req, exchange.head, exchange.peer, exchange.local);
+  req.is_connection_closed = [&exchange] {
+    return exchange.stream.wait_stream_event(std::chrono::milliseconds(0)) == stream_event::peer_closed;
+  };
+  exchange.current_request = &req;
+  return req;
 }
 
 }  // namespace detail::http

@@ -1,7 +1,7 @@
 // Request processor: runs one request: body, middleware, handler, error responses, and the headers of the response.
 //
 //   request_processor processor(router, limits, log);
-//   const bool keep_alive = processor.process(exchange, peer, local);   // the response is in exchange.stream.output()
+//   const bool keep_alive = processor.process(exchange);   // the response is in exchange.stream.output()
 //
 // It derives from httplib::Server for one purpose: cpp-httplib decompresses the body of a request. It uses what
 // cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, discards what cpp-httplib
@@ -59,7 +59,7 @@ class request_processor final : public httplib::Server {
 
   /// Runs one request whose head was accepted. The response is in the stream's output(), unless it was sent already.
   /// Returns false if the connection cannot serve another request. Reports errors to the client and the log.
-  bool process(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
+  bool process(exchange& exchange);
 
   /// Serves the new protocol of a connection after a 101 response, until it ends.
   void process_upgraded(exchange& exchange) { exchange.serve_upgraded(log_); }
@@ -87,24 +87,23 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] std::string next_id();
 
  private:
-  bool process_with_httplib(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
-  bool process_request(exchange& exchange, const os::endpoint& peer, const os::endpoint& local,
-                       const body_source* decompressed);
-  bool read_body_of(exchange& exchange, request& req, const body_source* decompressed) const;
-  void route(exchange& exchange, request& req, response& res);
-  void prepare_response(exchange& exchange, request& req, response& res);
+  bool process_with_httplib(exchange& exchange);
+  bool process_request(exchange& exchange, const body_source* decompressed);
+  bool read_body_of(exchange& exchange, const body_source* decompressed) const;
+  void route(exchange& exchange, response& res);
+  void prepare_response(exchange& exchange, response& res);
   [[nodiscard]] static bool has_content_coding(const wire::head& head);
   [[nodiscard]] std::string location_text(const exchange& exchange) const;
-  void dispatch(exchange& exchange, request& req, response& res);
-  void call_handler(exchange& exchange, request& req, response& res);
+  void dispatch(exchange& exchange, response& res);
+  void call_handler(exchange& exchange, response& res);
   bool receive_body(exchange& exchange, request& req, const body_source& read) const;
-  void run_middleware(exchange& exchange, std::size_t position, request& req, response& res);
+  void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
     return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body_limit);
   }
-  void send_timeout_response(exchange& exchange, const request& req, std::chrono::milliseconds limit) noexcept;
-  static connection_headers decide_connection_headers(exchange& exchange, const request& req, const response& res);
+  void send_timeout_response(exchange& exchange, std::chrono::milliseconds limit) noexcept;
+  static connection_headers decide_connection_headers(exchange& exchange, const response& res);
 
   const router& routes_;
   const wire::limits& limits_;
@@ -193,14 +192,14 @@ WINSVC_INLINE std::string request_processor::next_id() {
   return std::string(text, end);
 }
 
-WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endpoint& peer, const os::endpoint& local) {
+WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
+  auto* const outer_headers = std::exchange(api::header_pool::current(), exchange.headers);
   const std::string_view target = exchange.head.target;  // without its query, which may have a secret
   const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
   try {
-    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)
-                                           : process_request(exchange, peer, local, nullptr);
+    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange) : process_request(exchange, nullptr);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.body_to_send = {};
@@ -214,6 +213,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     }
   }
   exchange.current_request = nullptr;
+  if (exchange.headers && exchange.filled_request) exchange.headers->release(exchange.filled_request->headers);
+  api::header_pool::current() = outer_headers;
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;
   return exchange.stream.close() && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
@@ -228,8 +229,7 @@ WINSVC_INLINE bool request_processor::has_content_coding(const wire::head& head)
 
 /// Processes a request with a compressed body. cpp-httplib receives a head with the framing and the coding only, and
 /// calls back with a function that reads the decompressed body.
-WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
-                                                           const os::endpoint& local) {
+WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
 #if WINSVC_COMPRESSES
   std::string head = "POST /_ HTTP/1.1\r\nHost: h\r\nContent-Encoding: ";
   head += base::to_lower(exchange.head.find("Content-Encoding").value_or(std::string_view()));
@@ -242,7 +242,7 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, c
     was_called = true;
     exchange.stream.discard_writes(false);
     try {
-      complete = process_request(exchange, peer, local, &decompressed);
+      complete = process_request(exchange, &decompressed);
     } catch (...) {  // cpp-httplib would only write another response
       thrown = std::current_exception();
     }
@@ -250,41 +250,35 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, c
   };
   exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
   bool closed = false;
-  static_cast<void>(httplib::Server::process_request(exchange.stream, peer.host, peer.port, local.host, local.port,
-                                                     false, closed, nullptr));
+  static_cast<void>(httplib::Server::process_request(exchange.stream, exchange.peer.host, exchange.peer.port,
+                                                     exchange.local.host, exchange.local.port, false, closed, nullptr));
   exchange.run_with_body = nullptr;
   exchange.stream.discard_writes(false);
   if (thrown) std::rethrow_exception(thrown);
   if (was_called) return complete;
 #endif
   const body_source none = [](const body_receiver&) { return false; };  // no decompressor: 415
-  return process_request(exchange, peer, local, &none);
+  return process_request(exchange, &none);
 }
 
 /// Runs the middleware and the handler, and writes the response. `decompressed` reads a compressed body; null: the body
 /// is read from the stream. Returns false if the response is incomplete.
-WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const os::endpoint& peer,
-                                                      const os::endpoint& local, const body_source* decompressed) {
-  request req;
-  fill_request(req, exchange.head, peer, local);
+WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const body_source* decompressed) {
   response res;
-  exchange.current_request = &req;
-  req.is_connection_closed = [&exchange] {
-    return exchange.stream.wait_stream_event(std::chrono::milliseconds(0)) == stream_event::peer_closed;
-  };
+  if (exchange.headers) exchange.headers->acquire(res.headers);
+  const scope_exit return_memory([&exchange, &res]() noexcept {
+    if (exchange.headers) exchange.headers->release(res.headers);
+  });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
     http::exchange& current;
-    request& req;
     const body_source* decompressed;
-  } frame{*this, exchange, req, decompressed};
-  const bool has_unread_body = !exchange.stream.is_body_complete() && req.method != "HEAD";
-  if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
-    exchange.read_body = [&frame] {
-      return frame.processor.read_body_of(frame.current, frame.req, frame.decompressed);
-    };
-  }
-  route(exchange, req, res);
+  } frame{*this, exchange, decompressed};
+  const bool has_unread_body =
+      !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
+  if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
+    exchange.read_body = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
+  route(exchange, res);
   exchange.read_body = nullptr;
 
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
@@ -295,14 +289,14 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
     latency_of(exchange.match).mark_stream();
     latency_of(exchange.match).mark_holds_thread();
   }
-  const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, req, res));
+  const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
   if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
 
 /// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
-WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, request& req,
-                                                   const body_source* decompressed) const {
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
+  request& req = request_of(exchange);
   if (decompressed) {
     if (receive_body(exchange, req, *decompressed)) return true;
     exchange.unknown_coding = !exchange.body_too_large && exchange.stream.body_bytes_read() == 0 &&
@@ -323,29 +317,29 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, request& 
 }
 
 /// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
-WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, response& res) {
+WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
   if (exchange.match.outcome == route::match_outcome::matched) {
     const auto& entry = routes_.entry(exchange.match.route_id);
     exchange.pattern = entry.path.text;
     exchange.is_head_route = entry.method_id == route::method::head;
   }
   for (const auto& field : exchange.head.fields) {
-    if (field.name.size() == 5 && base::equal_nocase(field.name, "Range")) {
+    const char first = base::to_lower(field.name.front());
+    if (first == 'r' && base::equal_nocase(field.name, "Range"))
       exchange.has_range = !std::exchange(exchange.has_range_field, true) && wire::counts_bytes(field.value);
-    } else if (field.name.size() > 7 && base::starts_with_nocase(field.name, "If-")) {
+    else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
       exchange.has_conditions = true;
-    }
   }
-  run_middleware(exchange, 0, req, res);
-  error_responder_.check_status(exchange, req, res);
+  run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
-  error_responder_.run_guarded(exchange, req, res, "response", [&] { prepare_response(exchange, req, res); });
+  error_responder_.run_guarded_change(exchange, res, "response", [&] { prepare_response(exchange, res); });
   discard_unread_body(exchange);
 }
 
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
 /// content, or none.
-WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, request& req, response& res) {
+WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
   if (!res.file_content_path_.empty()) attach_file(res);
   if (wire::is_bodyless_status(res.status) || res.status == 205) {
     discard_stream(res);
@@ -353,7 +347,7 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, reque
   } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
     discard_stream(res);
   }
-  const std::string removed = remove_framing_fields(exchange, req, res);
+  const std::string removed = remove_framing_fields(exchange, res);
   if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
@@ -361,14 +355,14 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, reque
   }
   const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
   if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
-  switch (select_content(exchange, req, res)) {
+  switch (select_content(exchange, res)) {
     case content_selection::as_is:
     case content_selection::not_modified: return;
     case content_selection::failed:
-      return error_responder_.send_error(exchange, req, res, 412, "the content does not match the request's condition");
+      return error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
     case content_selection::unsatisfiable:
       return error_responder_.send_error(
-          exchange, req, res, 416,
+          exchange, res, 416,
           (res.content_provider_ ? "the file has " : "the content has ") +
               std::to_string(body_length(res).value_or(0)) + " bytes");
   }
@@ -381,19 +375,25 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
 /// an inner function throws.
-WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, std::size_t position, request& req,
-                                                     response& res) {
-  const auto& head = exchange.head;
-  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, head.method_id, head.path);
-  if (position == chain.size()) return dispatch(exchange, req, res);
-  bool called = false;
-  const std::function<void()> call_next = [&] {
-    if (std::exchange(called, true)) throw std::logic_error("a middleware called next() a second time");
-    run_middleware(exchange, position + 1, req, res);
-    if (res.status == -1) res.status = 200;
+WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,
+                                                     std::size_t position, response& res) {
+  if (position == chain.size()) return dispatch(exchange, res);
+  struct call_frame {  // as in process_request()
+    request_processor& processor;
+    http::exchange& current;
+    const api::middleware_chain& chain;
+    std::size_t next_position;
+    response& res;
+    bool called;
+  } frame{*this, exchange, chain, position + 1, res, false};
+  const std::function<void()> call_next = [&frame] {
+    if (std::exchange(frame.called, true)) throw std::logic_error("a middleware called next() a second time");
+    frame.processor.run_middleware(frame.current, frame.chain, frame.next_position, frame.res);
+    if (frame.res.status == -1) frame.res.status = 200;
   };
-  error_responder_.run_guarded(exchange, req, res, "middleware",
-                               [&] { (*chain[position])(req, res, next_handler(call_next)); });
+  error_responder_.run_guarded(exchange, res, "middleware", [&] {
+    (*chain[position])(request_of(exchange), res, next_handler(call_next));
+  });
 }
 
 /// Keeps the connection if the unread body is buffered, because the body can be dropped. Otherwise the response is sent
@@ -418,20 +418,20 @@ WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res
   api::replace_header(res, "Location", target);
 }
 
-WINSVC_INLINE void request_processor::dispatch(exchange& exchange, request& req, response& res) {
+WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res) {
   switch (exchange.match.outcome) {
-    case route::match_outcome::matched: return call_handler(exchange, req, res);
+    case route::match_outcome::matched: return call_handler(exchange, res);
     case route::match_outcome::bad_path:
-      return error_responder_.send_error(exchange, req, res, 400, exchange.match.reason);
+      return error_responder_.send_error(exchange, res, 400, exchange.match.reason);
     case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
-    case route::match_outcome::not_found: return error_responder_.send_error(exchange, req, res, 404, {});
+    case route::match_outcome::not_found: return error_responder_.send_error(exchange, res, 404, {});
     case route::match_outcome::paused:
       api::replace_header(res, "Retry-After", "10");
-      return error_responder_.send_error(exchange, req, res, 503, "the service is paused");
+      return error_responder_.send_error(exchange, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
       api::replace_header(res, "Allow", exchange.match.allowed.allow());
       if (exchange.head.method_id == route::method::options) res.status = 204;
-      else error_responder_.send_error(exchange, req, res, 405, {});
+      else error_responder_.send_error(exchange, res, 405, {});
   }
 }
 
@@ -451,9 +451,10 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
   return true;
 }
 
-WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& req, response& res) {
-  error_responder_.run_guarded(exchange, req, res, "handler", [&] {
-    const auto read_start = clock_.now();
+WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
+  error_responder_.run_guarded(exchange, res, "handler", [&] {
+    const auto limit = time_limit(exchange.match);
+    const auto read_start = limit ? clock_.now() : clock::time_point();
     if (exchange.read_body && !exchange.read_body()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
@@ -463,7 +464,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
                                 : std::string(body_error_text(status)));
     }
     std::optional<handler_timeouts::scoped_timeout> timeout;
-    if (const auto limit = time_limit(exchange.match)) {
+    if (limit) {
       // The time runs from the complete request: a wait for a thread counts, a wait for the client does not.
       const auto now = clock_.now();
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
@@ -473,20 +474,24 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
         winsvc::abort(503, "no response within " + base::duration_text(*limit));
       }
       timeout.emplace(handler_timeouts_, deadline,
-                      [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
+                      [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
     for (const auto& check_body : exchange.before_handler) check_body();
-    routes_.call(exchange.match, req, res);
+    if (routes_.needs_request(exchange.match) || exchange.filled_request)
+      routes_.call(exchange.match, request_of(exchange), res);
+    else
+      routes_.call_without_request(exchange.match, res);
   });
 }
 
-/// Called on the timer thread of handler_timeouts while the handler runs. Both only read `req`.
-WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, const request& req,
+/// Called on the timer thread of handler_timeouts while the handler runs. Both only read the head.
+WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     response res;
     const std::string detail = "no response within " + base::duration_text(limit);
-    write_error(res, {503, detail, exchange.id}, preferred_error_format(req.get_header_value("Accept")));
+    write_error(res, {503, detail, exchange.id},
+                preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
     if (!exchange.stream.send_instead(complete_response(res))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
@@ -497,7 +502,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
 }
 
 /// Decides the connection header and the body rules when the response is complete, before it is written.
-WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange, const request& req,
+WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
                                                                               const response& res) {
   exchange.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
@@ -506,7 +511,7 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
   if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
   connection_headers headers;
-  headers.send_body = req.method != "HEAD";
+  headers.send_body = exchange.head.method_id != route::method::head;
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
   if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";

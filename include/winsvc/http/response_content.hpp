@@ -2,7 +2,7 @@
 // conditions and ranges (RFC 9110 sections 13 and 14), and compresses the body.
 //
 //   const auto removed = remove_framing_fields(exchange, res);         // "Content-Length, Connection"
-//   switch (select_content(exchange, req, res)) ...                    // 200, 206, 304, 412 or 416
+//   switch (select_content(exchange, res)) ...                    // 200, 206, 304, 412 or 416
 //
 // It applies to all kinds of bodies of known length: text, files, and content providers of cpp-httplib.
 #pragma once
@@ -35,7 +35,7 @@ namespace detail::http {
 /// Removes the fields that belong to the server: Content-Length, Transfer-Encoding, Connection, Keep-Alive, Trailer and
 /// others of the connection. Returns their names for the log. Two values take effect: `Connection: close` ends the
 /// connection, and the Content-Length of a stream becomes its length. Neither is reported.
-[[nodiscard]] std::string remove_framing_fields(exchange& exchange, const request& req, response& res);
+[[nodiscard]] std::string remove_framing_fields(exchange& exchange, response& res);
 
 /// The content that a request selects.
 enum class content_selection {
@@ -47,7 +47,7 @@ enum class content_selection {
 
 /// Evaluates the conditional fields and the Range field of a GET or HEAD request for a response with status 200, and
 /// compresses its body if the client accepts that. A 206 of the handler without Content-Range gets the ranges too.
-[[nodiscard]] content_selection select_content(exchange& exchange, const request& req, response& res);
+[[nodiscard]] content_selection select_content(exchange& exchange, response& res);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -73,7 +73,7 @@ WINSVC_INLINE bool is_framing_field(std::string_view name) noexcept {
   }
 }
 
-WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, const request& req, response& res) {
+WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& res) {
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& [name, value] : res.headers) {
     if (is_framing_field(name)) found.emplace_back(name, value);
@@ -92,7 +92,8 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, const reques
         continue;
       }
       // A handler for HEAD alone has no body, so it states the length of the response to GET.
-      if (req.method == "HEAD" && exchange.is_head_route && res.body.empty() && !res.content_provider_) {
+      if (exchange.head.method_id == route::method::head && exchange.is_head_route && res.body.empty() &&
+          !res.content_provider_) {
         exchange.length_of_head = length;
         continue;
       }
@@ -186,9 +187,9 @@ WINSVC_INLINE void become_not_modified(response& res) {
   for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) res.headers.erase(name);
 }
 
-WINSVC_INLINE content_selection select_content(exchange& exchange, const request& req, response& res) {
-  const bool is_get = req.method == "GET";
-  const bool reads = is_get || req.method == "HEAD";
+WINSVC_INLINE content_selection select_content(exchange& exchange, response& res) {
+  const bool is_get = exchange.head.method_id == route::method::get;
+  const bool reads = is_get || exchange.head.method_id == route::method::head;
   const bool compressible = is_compressible(res);
   std::string_view coding;
   if (compressible) {
@@ -197,14 +198,16 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, const request
   }
   const auto length = body_length(res);
   if (reads && res.status == 200 && res.content_provider_ && length && !api::find_header(res, "Accept-Ranges"))
-    res.headers.emplace("Accept-Ranges", "bytes");
+    api::insert_header(res, "Accept-Ranges", "bytes");
 
   if (reads && (res.status == 200 || res.status == 206) && (exchange.has_conditions || exchange.has_range)) {
     const std::string* const etag = api::find_header(res, "ETag");
     const std::string* const date = api::find_header(res, "Last-Modified");
     wire::validators validators{etag ? std::string_view(*etag) : std::string_view()};
     if (date) validators.modified = wire::parse_http_date(*date).value_or(wire::unknown_time);
-    const auto field = [&req](const char* name) { return req.get_header_value(name); };
+    const auto field = [&exchange](const char* name) {
+      return wire::normalized_value(exchange.head, name).value_or(std::string());
+    };
     if (exchange.has_conditions && res.status == 200 && (etag || date)) {
       const std::string match = field("If-Match"), none_match = field("If-None-Match"),
                         modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
@@ -220,7 +223,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, const request
     const bool has_ranges = is_get && exchange.has_range && length && !api::find_header(res, "Content-Range");
     if (has_ranges && (res.status == 206 || wire::range_applies(field("If-Range"), validators))) {
       const auto size = static_cast<std::int64_t>(*length);
-      const auto requested = wire::parse_byte_ranges(req.get_header_value("Range"));
+      const auto requested = wire::parse_byte_ranges(field("Range"));
       const auto ranges = requested ? wire::satisfiable_ranges(*requested, size) : wire::byte_ranges<std::int64_t>();
       if (ranges.empty()) {
         api::replace_header(res, "Content-Range", "bytes */" + std::to_string(*length));

@@ -53,8 +53,9 @@ struct connection_headers {
 /// The complete bytes of a response that ends the connection.
 [[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
 
-/// Value of the Date header. Each thread formats it once per second and reads the system clock at most every 20 ms.
-[[nodiscard]] std::string_view date_header_value();
+/// The Date field with its line end. Each thread formats it once per second and reads the system clock at most every
+/// 20 ms.
+[[nodiscard]] std::string_view date_line();
 
 /// True if the response has a body whose end only its provider knows.
 [[nodiscard]] bool is_stream(const response& res) noexcept;
@@ -73,7 +74,7 @@ namespace detail::http {
 
 WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
 
-WINSVC_INLINE std::string_view date_header_value() {
+WINSVC_INLINE std::string_view date_line() {
   struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
     std::chrono::steady_clock::time_point checked_at;
     std::int64_t second;
@@ -89,7 +90,7 @@ WINSVC_INLINE std::string_view date_header_value() {
   const auto wall = clock::system().system_now();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
-    const std::string text = http_date(wall);
+    const std::string text = "Date: " + http_date(wall) + "\r\n";
     last.length = text.copy(last.text, sizeof last.text);
     last.second = second;
   }
@@ -105,6 +106,15 @@ WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
   return false;
 }
 
+/// Appends `name: value` and a line end, with one check of the capacity.
+WINSVC_INLINE void append_field(std::string& output, std::string_view name, std::string_view value) {
+  const std::size_t begin = output.size();
+  output.resize(begin + name.size() + value.size() + 4);
+  char* end = &output[begin];
+  for (const std::string_view part : {name, std::string_view(": "), value, std::string_view("\r\n")})
+    end = std::copy(part.begin(), part.end(), end);
+}
+
 /// Appends the fields of the app, which must not contain framing fields. Returns true in `type` and `date` if it has
 /// written Content-Type and Date.
 WINSVC_INLINE void append_fields(const response& res, std::string& output, bool& type, bool& date) {
@@ -116,7 +126,8 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
       date = true;
     }
     const bool is_location = base::equal_nocase(name, "Location");
-    output.append(name).append(": ").append(is_location ? route::percent_encode_url(value) : value).append("\r\n");
+    if (is_location) append_field(output, name, route::percent_encode_url(value));
+    else append_field(output, name, value);
   };
   for (auto first = res.headers.begin(); first != res.headers.end();) {
     auto last = std::next(first);
@@ -143,17 +154,21 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
     return std::string_view(number, static_cast<std::size_t>(
                                         std::to_chars(number, number + sizeof number, value).ptr - number));
   };
-  output.append("HTTP/1.1 ").append(text_of(static_cast<std::uint64_t>(res.status))).append(" ");
-  output.append(wire::reason_phrase(res.status)).append("\r\n");
+  if (res.status == 200) {
+    output.append(std::string_view("HTTP/1.1 200 OK\r\n"));
+  } else {
+    output.append("HTTP/1.1 ").append(text_of(static_cast<std::uint64_t>(res.status))).append(" ");
+    output.append(wire::reason_phrase(res.status)).append("\r\n");
+  }
   bool type = false, date = false;
   append_fields(res, output, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
-  if (!type && !bodyless && (chunked || !length || *length != 0)) output.append("Content-Type: text/plain\r\n");
-  if (chunked) output.append("Transfer-Encoding: chunked\r\n");
-  else if (length && !bodyless) output.append("Content-Length: ").append(text_of(*length)).append("\r\n");
-  if (!connection.empty()) output.append("Connection: ").append(connection).append("\r\n");
-  if (!date) output.append("Date: ").append(date_header_value()).append("\r\n");
-  output.append("\r\n");
+  if (!type && !bodyless && (chunked || !length || *length != 0)) append_field(output, "Content-Type", "text/plain");
+  if (chunked) append_field(output, "Transfer-Encoding", "chunked");
+  else if (length && !bodyless) append_field(output, "Content-Length", text_of(*length));
+  if (!connection.empty()) append_field(output, "Connection", connection);
+  if (!date) output.append(date_line());
+  output.append(std::string_view("\r\n"));
 }
 
 /// Sends the bytes [offset, offset + length) of a provider of known length. Returns false if the provider sent fewer.

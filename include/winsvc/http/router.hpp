@@ -124,8 +124,15 @@ class router {
                        [](const route::route_entry& entry) { return entry.metadata.accepts_upload; });
   }
 
+  /// True if the handler of a match takes the request, or arguments from its body. Otherwise its arguments are in the
+  /// head, and the request need not be filled.
+  [[nodiscard]] bool needs_request(const route::match_result& match) const noexcept {
+    return match.outcome == route::match_outcome::matched && handlers_[match.route_id].needs_request;
+  }
   /// Calls the handler of a match. Exceptions of the handler pass through.
   void call(const route::match_result& match, request& req, response& res) const;
+  /// Calls the handler of a match that does not take the request.
+  void call_without_request(const route::match_result& match, response& res) const;
 
   [[nodiscard]] const route::route_entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
@@ -137,6 +144,7 @@ class router {
     const upload_receiver& (*receiver)() noexcept = nullptr;
     const api::required_object* objects = nullptr;
     std::size_t object_count = 0;
+    bool needs_request = true;
     bool while_paused = false;
   };
   route::table table_;
@@ -250,7 +258,8 @@ WINSVC_INLINE route::match_result router::match(route::method method, std::strin
   if (other.outcome == route::match_outcome::not_found) return result;
   if (final_slash == trailing_slash::redirect && other.outcome == route::match_outcome::matched)
     other.outcome = route::match_outcome::redirect;
-  return other;
+  result = std::move(other);
+  return result;
 }
 
 WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view operation) {
@@ -310,8 +319,12 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   }
   const std::size_t id = handlers_.size();
   table_.add(method, pattern, id, location, other_name);
+  const bool reads_body = std::any_of(
+      handler.parameters.begin(), handler.parameters.end(),
+      [](const route::parameter_metadata& value) { return value.source == "form" || value.source == "file"; });
   handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
-                       shape.objects, shape.object_count});
+                       shape.objects, shape.object_count,
+                       shape.accepts_request || shape.accepts_body || shape.receiver || reads_body});
 
   auto& metadata = table_.metadata(id);
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
@@ -335,6 +348,11 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
     for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
   }
   handlers_[match.route_id].call->call({req, res, match.values, &objects});
+}
+
+WINSVC_INLINE void router::call_without_request(const route::match_result& match, response& res) const {
+  static const request empty;
+  handlers_[match.route_id].call->call({empty, res, match.values, &objects});
 }
 
 }  // namespace detail::http

@@ -45,6 +45,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/api/httplib.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/scope.hpp"
@@ -63,8 +64,11 @@ namespace detail::server {
 struct scratch_buffers {
   scratch_buffers() {
     for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
+    fields.reserve(32);
   }
   std::string input, head_block, output;  // empty, with reserved capacity
+  std::vector<wire::field> fields;        // empty, with the capacity for a browser's head
+  api::header_pool headers;
 };
 
 /// Handlers in the order of what they do to their thread: no code of the app; fast; may block; holds it for long.
@@ -136,7 +140,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   void accept_head(wire::head_parse_result&& result);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
@@ -145,7 +149,7 @@ class connection {
   [[nodiscard]] handler_kind required_kind() const;
   [[nodiscard]] bool reserve_stream_thread();
   [[nodiscard]] clock::time_point handler_deadline() const noexcept;
-  void run_handler(const step_options& options);
+  void run_handler(const step_options& options, scratch_buffers& buffers);
   void limit_unsent();
   [[nodiscard]] bool read_file_body();
   void extend_send_deadline(std::size_t sent_now) noexcept;
@@ -212,11 +216,18 @@ class connection::buffer_lease {
     acquire(connection_.buffer_.bytes, buffers_.input);
     acquire(connection_.head_block_, buffers_.head_block);
     acquire(connection_.output_, buffers_.output);
+    if (connection_.head_.fields.empty()) connection_.head_.fields.swap(buffers_.fields);
   }
   ~buffer_lease() {
     const auto remaining = connection_.buffer_.remaining();
     if (remaining.size() <= max_kept_bytes) keep_remainder(remaining);
-    if (!connection_.in_flight_) connection_.head_block_.clear();
+    if (!connection_.in_flight_) {
+      connection_.head_block_.clear();
+      auto& fields = connection_.head_.fields;
+      fields.clear();
+      if (fields.capacity() > buffers_.fields.capacity()) fields.swap(buffers_.fields);
+      else std::vector<wire::field>().swap(fields);
+    }
     release(connection_.head_block_, buffers_.head_block);
     release(connection_.output_, buffers_.output);
   }
@@ -275,7 +286,7 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
           wait = read_head(current);
           break;
         case stage::body: wait = read_body(current); break;
-        case stage::handler: wait = start_handler(current); break;
+        case stage::handler: wait = start_handler(current, buffers); break;
         case stage::response: wait = send_response(current); break;
         case stage::lingering_close: wait = lingering_close(current); break;
         case stage::closed: return {};
@@ -304,8 +315,10 @@ WINSVC_INLINE os::transfer connection::receive() {
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
   const bool begun = !buffer_.remaining().empty();
   if (begun) {
-    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_);
-    if (parsed.kind != wire::head_parse_result::more) {
+    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_, std::move(head_.fields));
+    if (parsed.kind == wire::head_parse_result::more) {
+      head_.fields = std::move(parsed.value.fields);
+    } else {
       scanned_ = 0;
       if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.reason);
       else accept_head(std::move(parsed));
@@ -381,8 +394,8 @@ WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
 
 WINSVC_INLINE void connection::find_route() {
   const auto& routes = processor_.routes();
-  match_ = {};
   if (head_.path == "*") {
+    match_ = {};
     match_.outcome = route::match_outcome::method_not_allowed;
     match_.allowed = routes.routes().all_methods();
   } else {
@@ -459,7 +472,8 @@ WINSVC_INLINE clock::time_point connection::handler_deadline() const noexcept {
 }
 
 /// Runs the handler, or requests a thread that may run it.
-WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step_options& options,
+                                                                      scratch_buffers& buffers) {
   const bool was_queued = queued_time_ != clock::time_point{};
   if (options.queue_full) {
     reject(503, "the service is too busy");
@@ -485,14 +499,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     close(http::close_reason::idle);
     return std::nullopt;
   }
-  run_handler(options);
+  run_handler(options, buffers);
   return std::nullopt;
 }
 
-WINSVC_INLINE void connection::run_handler(const step_options& options) {
-  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, engine_state_.time);
-  stream.set_request_start(request_started_);
-  http::exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
+WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
+  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), engine_state_.draining);
+  exchange.headers = &buffers.headers;
   exchange.websockets = &engine_state_.websockets;
   exchange.routes = &processor_.routes().routes();
   exchange.match = std::move(match_);
@@ -503,7 +517,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
   const auto handler_started = now_;
-  keep_alive_ = processor_.process(exchange, peer_, local_);
+  keep_alive_ = processor_.process(exchange);
   now_ = time();
   has_current_request_.store(false);
   if (was_inspected_.load()) {  // wait until current_request() has read head_
@@ -614,7 +628,6 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
     close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response);
     return std::nullopt;
   }
-  std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
   deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
   if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "winsvc/base/text.hpp"
@@ -18,7 +19,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-/// A set of ASCII characters: letters, digits and `marks`. The test reads one bit.
+/// A set of ASCII characters: letters, digits and `marks`. The test reads one byte of a table.
 class character_set {
  public:
   explicit constexpr character_set(std::string_view marks) noexcept {
@@ -27,23 +28,17 @@ class character_set {
     for (const char c : marks) add(c);
   }
   [[nodiscard]] constexpr bool has(char c) const noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 128 && (bits_[byte / 64] >> (byte % 64) & 1) != 0;
+    return members_[static_cast<unsigned char>(c)];
   }
 
  private:
-  constexpr void add(char c) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    bits_[byte / 64] |= std::uint64_t{1} << (byte % 64);
-  }
-  std::uint64_t bits_[2] = {0, 0};
+  constexpr void add(char c) noexcept { members_[static_cast<unsigned char>(c)] = true; }
+  bool members_[256] = {};
 };
 
+inline constexpr character_set token_characters("!#$%&'*+-.^_`|~");
 /// True for tchar (RFC 9110 section 5.6.2).
-[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  constexpr character_set token("!#$%&'*+-.^_`|~");
-  return token.has(c);
-}
+[[nodiscard]] constexpr bool is_token_char(char c) noexcept { return token_characters.has(c); }
 [[nodiscard]] bool is_token(std::string_view s) noexcept;
 /// True for control characters other than HTAB, which are not allowed in a field (RFC 9110 section 5.5). Parsers handle
 /// CR and LF first.
@@ -51,6 +46,10 @@ class character_set {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
+
+/// Position of the first control character at or after `from`, HTAB included; the size of the text if it has no such
+/// character.
+[[nodiscard]] std::size_t find_control(std::string_view text, std::size_t from) noexcept;
 
 /// True for `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). Rejects an empty host, and a comma,
 /// which RFC 3986 allows, because a proxy may join two Host fields with a comma.
@@ -72,6 +71,25 @@ namespace detail::wire {
 WINSVC_INLINE bool is_token(std::string_view s) noexcept {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
 }
+WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) noexcept {
+  const auto is_text = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; };
+  // Eight bytes at a time: a byte minus 0x20 borrows if it is a control character, and so does (byte ^ 0x7F) minus 1.
+  // A borrow from a lower byte may mark a text byte, so the bytes of a marked block are checked one by one.
+  constexpr std::uint64_t ones = ~std::uint64_t{0} / 0xFF, highest_bits = ones * 0x80;
+  std::size_t position = from;
+  for (; position + 8 <= text.size(); position += 8) {
+    std::uint64_t block = 0;
+    std::memcpy(&block, text.data() + position, sizeof block);
+    const std::uint64_t deleted = block ^ (ones * 0x7F);
+    const std::uint64_t marks = ((block - ones * 0x20) & ~block) | ((deleted - ones) & ~deleted);
+    if ((marks & highest_bits) == 0) continue;
+    for (std::size_t i = position; i < position + 8; ++i) {
+      if (!is_text(text[i])) return i;
+    }
+  }
+  while (position < text.size() && is_text(text[position])) ++position;
+  return position;
+}
 WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   std::size_t end = 0;
   if (!s.empty() && s[0] == '[') {
@@ -82,7 +100,7 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
     }
     ++end;
   } else {
-    constexpr character_set host_marks("-._~!$&'()*+;=");
+    static constexpr character_set host_marks("-._~!$&'()*+;=");
     for (; end < s.size() && s[end] != ':'; ++end) {
       const char c = s[end];
       if (c == '%') {

@@ -1,9 +1,9 @@
-// Request head: the result of the head parser (wire/head_parser.hpp), and the normalized head that cpp-httplib parses.
+// Request head: the result of the head parser (wire/head_parser.hpp), and its normalized fields.
 //
 //   for_each_normalized_field(head, [](std::string_view name, std::string&& value) { ... });
-//   const std::string text = write_normalized_head(head, escape_percent);      // the same fields, as text
+//   const auto accept = normalized_value(head, "Accept");      // the value of one field
 //
-// The head is rewritten, so that all versions of cpp-httplib interpret it in the same way.
+// An app sees the normalized fields: each name once, without the fields of the connection.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "winsvc/base/text.hpp"
@@ -63,12 +64,9 @@ struct head {
 template <class F>
 void for_each_normalized_field(const head& head, const F& f);
 
-/// Returns the head in the form that cpp-httplib parses: an origin-form target and the normalized fields. To pass on a
-/// decoded chunked body, set `framing` and `content_length` in a copy first.
-///
-/// `escape_percent`: required for cpp-httplib before 0.44, which percent-decodes the values of all fields except
-/// Location and Referer, so that `%0d%0a` would become a line break. '%' is written as "%25", which is decoded to '%'.
-[[nodiscard]] std::string write_normalized_head(const head& head, bool escape_percent);
+/// Returns the value that for_each_normalized_field passes for this name, without regard to case; nullopt if it passes
+/// no such field.
+[[nodiscard]] std::optional<std::string> normalized_value(const head& head, std::string_view name);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -163,23 +161,21 @@ WINSVC_INLINE bool is_connection_field(const head& h) noexcept {
   return !h.keep_alive || h.upgrade || h.minor_version == 0;
 }
 
-WINSVC_INLINE std::string write_normalized_head(const head& h, bool escape_percent) {
-  std::string out;
-  out.reserve(512);
-  out.append(h.method).append(" ").append(h.path);
-  if (!h.query.empty()) out.append("?").append(h.query);
-  out.append(h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-  for_each_normalized_field(h, [&](std::string_view name, std::string_view value) {
-    const bool escaped =
-        escape_percent && !base::equal_nocase(name, "Location") && !base::equal_nocase(name, "Referer");
-    out.append(name).append(": ");
-    for (auto mark = value.find('%'); escaped && mark != value.npos; mark = value.find('%')) {
-      out.append(value.substr(0, mark)).append("%25");
-      value.remove_prefix(mark + 1);
-    }
-    out.append(value).append("\r\n");
-  });
-  return out.append("\r\n");
+WINSVC_INLINE std::optional<std::string> normalized_value(const head& h, std::string_view name) {
+  std::optional<std::string> found;
+  if (is_rewritten_field(name) || base::equal_nocase(name, "Host")) {
+    for_each_normalized_field(h, [&](std::string_view other, std::string&& value) {
+      if (base::equal_nocase(other, name)) found = std::move(value);
+    });
+    return found;
+  }
+  for (const field& line : h.fields) {
+    if (!base::equal_nocase(line.name, name) || !is_forwarded_field(h, line)) continue;
+    if (!found) found.emplace(line.value);
+    else if (found->empty()) found->assign(line.value);
+    else if (!line.value.empty()) found->append(value_separator(name)).append(line.value);
+  }
+  return found;
 }
 
 }  // namespace detail::wire

@@ -42,9 +42,10 @@ struct head_parse_result {
 };
 
 /// Parses the buffer from its first byte. `scanned` is the number of bytes that were already checked, so that they are
-/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows.
+/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows. `fields`: memory for
+/// the fields of the result.
 [[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& limits,
-                                           std::size_t* scanned = nullptr);
+                                           std::size_t* scanned = nullptr, std::vector<field> fields = {});
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -81,6 +82,7 @@ class head_parser {
   [[nodiscard]] head_error target(std::string_view text);
   [[nodiscard]] head_error parse_known_field(const field& f);
   void record_field_name(std::string_view name) noexcept;
+  void connection_options(std::string_view value) noexcept;
   [[nodiscard]] head_error content_length(std::string_view value);
   [[nodiscard]] head_error transfer_encoding(std::string_view value);
 
@@ -195,32 +197,45 @@ WINSVC_INLINE void head_parser::record_field_name(std::string_view name) noexcep
 }
 
 WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
-  const auto is = [&](std::string_view name) { return base::equal_nocase(f.name, name); };
-  if (is("Host")) {
-    if (has_host_) return {400, "Host twice"};
-    has_host_ = true;
-    head_.host = f.value;
-    return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
-  }
-  if (is("Content-Length")) return content_length(f.value);
-  if (is("Transfer-Encoding")) return transfer_encoding(f.value);
-  if (is("Connection")) {
-    for (auto remaining = f.value; !remaining.empty();) {
-      const auto end = (std::min)(remaining.find(','), remaining.size());
-      const auto option = base::trim(remaining.substr(0, end));
-      remaining.remove_prefix((std::min)(end + 1, remaining.size()));
-      if (base::equal_nocase(option, "close")) has_close_ = true;
-      if (base::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
-      if (base::equal_nocase(option, "upgrade")) has_upgrade_ = true;
-    }
-    return {};
-  }
-  if (is("Upgrade")) has_upgrade_field_ = true;
-  if (is("Expect") && head_.minor_version == 1) {  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
-    if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
-    has_expect_ = true;
+  const auto is = [&f](std::string_view name) { return base::equal_nocase(f.name, name); };
+  switch (f.name.size()) {  // one comparison at most
+    case 4:
+      if (!is("Host")) break;
+      if (has_host_) return {400, "Host twice"};
+      has_host_ = true;
+      head_.host = f.value;
+      return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
+    case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
+      if (!is("Expect") || head_.minor_version == 0) break;
+      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
+      has_expect_ = true;
+      break;
+    case 7:
+      if (is("Upgrade")) has_upgrade_field_ = true;
+      break;
+    case 10:
+      if (is("Connection")) connection_options(f.value);
+      break;
+    case 14:
+      if (is("Content-Length")) return content_length(f.value);
+      break;
+    case 17:
+      if (is("Transfer-Encoding")) return transfer_encoding(f.value);
+      break;
+    default: break;
   }
   return {};
+}
+
+WINSVC_INLINE void head_parser::connection_options(std::string_view value) noexcept {
+  for (auto remaining = value; !remaining.empty();) {
+    const auto end = (std::min)(remaining.find(','), remaining.size());
+    const auto option = base::trim(remaining.substr(0, end));
+    remaining.remove_prefix((std::min)(end + 1, remaining.size()));
+    if (base::equal_nocase(option, "close")) has_close_ = true;
+    if (base::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
+    if (base::equal_nocase(option, "upgrade")) has_upgrade_ = true;
+  }
 }
 
 /// An invalid length is an unrecoverable error (RFC 9112 section 6.3). Two equal lengths are allowed there but rejected
@@ -295,7 +310,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   head_scan s;
   const auto newline = from == 0 ? std::string_view::npos : bytes.rfind('\n', from - 1);
   s.line = newline == std::string_view::npos ? begin : (std::max)(begin, newline + 1);
-  for (s.limit = from; s.limit < bytes.size(); ++s.limit) {
+  for (s.limit = find_control(bytes, from); s.limit < bytes.size(); s.limit = find_control(bytes, s.limit + 1)) {
     const char c = bytes[s.limit];
     if (c == '\r') {
       if (s.limit + 1 == bytes.size()) return s;  // the LF was not received yet
@@ -322,8 +337,15 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   return s;
 }
 
-WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned) {
+WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
+                                           std::vector<field> fields) {
   head_parse_result result;
+  const auto clear = [&result, &fields] {  // keeps the memory
+    fields.clear();
+    result.value = {};
+    result.value.fields.swap(fields);
+  };
+  clear();
   const auto rejected = [&](head_error error) {
     result.kind = head_parse_result::reject;
     result.status = error.status;
@@ -366,7 +388,8 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   if (const head_error error = parser.check_partial_line(partial, scan.line == begin)) return rejected(error);
   if (scan.error) return rejected(scan.error);
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
-  result.value = {};
+  result.value.fields.swap(fields);
+  clear();
   return result;
 }
 

@@ -1,14 +1,32 @@
-// The engine, for tests/bench/engine.py and tests/bench/crowds.py: `ours PORT`. It serves until its standard input
-// closes.
+// The engine, for tests/bench/engine.py, tests/bench/crowds.py and tests/budget/run.py: `ours PORT`. It serves until its
+// standard input closes. /allocations returns the number of allocations so far.
 #include <winsvc.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <thread>
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* const memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 int main(int count, char** arguments) {
   using winsvc::request;
@@ -23,6 +41,12 @@ int main(int count, char** arguments) {
   routes.add(
       method::get, "/json", [] { return winsvc::reply::with("{\"hello\":\"world\"}", "application/json"); }, here);
   routes.add(method::post, "/body", [](const request& req) { return std::to_string(req.body.size()); }, here);
+  routes.add(method::get, "/allocations", [] { return std::to_string(allocations.load()); }, here);
+  routes.add(method::get, "/request", [](const request& req) { return req.method; }, here);
+  routes.add(method::get, "/item/{id}",
+             winsvc::detail::api::make_sourced_handler(
+                 [](int id, int page) { return std::to_string(id + page); }, winsvc::query("page")),
+             here, std::make_shared<winsvc::detail::api::middleware_chain>());
   routes.add(method::get, "/large", [&large] { return large; }, here);
   routes.add(method::get, "/events", [] {
     return winsvc::reply::events([](winsvc::event_stream& out) {
