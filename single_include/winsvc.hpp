@@ -206,188 +206,188 @@
 //  19154  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
 //  19282  os/process.hpp                     Process functions: executable path, command-line arguments ...
 //  19455  os/socket.hpp                      TCP sockets with timeouts.
-//  19618  os/listen.hpp                      The listening sockets of a host.
-//  19744  os/posix/headers.hpp               POSIX system headers.
-//  19783  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19961  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  20005  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20112  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  20219  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  20371  os/tcp.hpp                         TCP sockets on all platforms.
-//  20679  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20856  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  20984  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21247  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  21301  os/control_channel.hpp             Control channel of a running service.
-//  21372  os/thread.hpp                      Threads of the library.
-//  21418  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21624  os/connection_threads.hpp          Thread group with a maximum size.
-//  21714  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21934  os/console.hpp                     Console input and output.
-//  22035  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  22191  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  22330  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  22527  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  22602  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22651  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22823  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22906  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  22956  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  23007  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23110  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  23151  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  23338  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  23360  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23395  os/exclusive_file.hpp              Exclusively created file.
-//  23478  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23581  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23621  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23671  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23711  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23775  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24064  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24116  os/input_file.hpp                  File that is open for reading at any position.
-//  24189  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  24287  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24440  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24686  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24887  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  25067  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  25299  os/win/dump_writer.hpp             Minidump by a second process.
-//  25523  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  25584  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25872  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  25974  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  26219  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26307  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  26378  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  26465  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  26518  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  26614  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26752  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26846  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  27083  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  27124  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  27239  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  27366  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  27531  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27700  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  27985  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  27991  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  28027  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28317  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28391  log/log_query.hpp                  Log query of the verb `logs`.
-//  28476  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
-//  28570  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
-//  28657  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  29056  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  29167  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  29213  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  29446  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29815  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  30109  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  30351  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30474  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30637  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  31117  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  31473  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  31686  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31824  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31895  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  32051  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  32477  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  32511  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  32571  http/problem.hpp                   Error responses of winsvc.
-//  32718  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32815  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33080  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  33140  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  33302  http/group_impl.hpp                Implementation of api/group.hpp.
-//  33376  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  33598  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  33735  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  33766  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33858  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  34046  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  34183  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  34296  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  34605  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  34841  http/request_processor.hpp         Request processor: runs one request.
-//  35358  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  35461  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  35617  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  35708  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35926  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36292  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  36325  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  36428  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  37148  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  37225  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  37305  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  38019  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  38204  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  38560  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  39256  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  39275  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  39463  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39650  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  39922  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40046  host/route_statistics.hpp          Route statistics of the dashboard.
-//  40208  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  40461  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  40531  host/health.hpp                    Liveness and readiness routes.
-//  40633  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  40801  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  40927  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  41066  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  41336  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  41461  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  41567  host/stop_deadlines.hpp            Time limits of a stop.
-//  41631  host/run_options.hpp               Options and result of one run of a service.
-//  41695  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
-//  41803  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
-//  41916  host/control_channel_server.hpp    Control channel server.
-//  42096  host/runtime.hpp                   Runtime of a service.
-//  42523  host/status.hpp                    Text and JSON of `status`.
-//  42686  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  42810  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  42925  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
-//  43017  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
-//  43131  host/service_log.hpp               Service log: the log file of a service under the SCM.
-//  43234  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
-//  43345  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  43673  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  43863  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  44286  manage/wait.hpp                    Waits until a service reaches a state.
-//  44385  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  44602  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  44679  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  45078  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45268  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  45446  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  45547  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  45610  manage/install.hpp                 `install` and `update` verbs.
-//  46059  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  46160  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  46349  diagnose/firewall.hpp              Check of the Windows firewall.
-//  46443  diagnose/finding.hpp               Findings of `doctor`.
-//  46535  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  46632  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  46662  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  47086  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  47248  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  47385  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  47505  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  47594  diagnose/prove_session.hpp         Session of the verb `prove`.
-//  47708  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  48054  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  48335  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  48501  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  48594  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  19621  os/listen.hpp                      The listening sockets of a host.
+//  19747  os/posix/headers.hpp               POSIX system headers.
+//  19787  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  19976  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  20020  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20127  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
+//  20234  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  20400  os/tcp.hpp                         TCP sockets on all platforms.
+//  20724  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20901  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21029  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21292  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  21346  os/control_channel.hpp             Control channel of a running service.
+//  21417  os/thread.hpp                      Threads of the library.
+//  21463  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  21669  os/connection_threads.hpp          Thread group with a maximum size.
+//  21759  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21979  os/console.hpp                     Console input and output.
+//  22080  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  22236  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  22375  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  22572  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  22647  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  22696  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  22868  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  22951  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23001  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  23052  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23155  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  23196  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  23383  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  23405  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23440  os/exclusive_file.hpp              Exclusively created file.
+//  23523  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23626  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  23666  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  23716  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  23756  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  23820  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24109  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24161  os/input_file.hpp                  File that is open for reading at any position.
+//  24234  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  24332  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24485  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  24731  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  24932  os/win/crash_cause.hpp             Cause of a crash on Windows.
+//  25112  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  25344  os/win/dump_writer.hpp             Minidump by a second process.
+//  25568  os/win/runtime_error_mode.hpp      Error mode of the process.
+//  25629  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  25917  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  26019  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  26264  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26352  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  26423  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  26510  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  26563  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26659  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  26797  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  26891  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  27128  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
+//  27169  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  27284  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  27411  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  27576  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27745  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  28030  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  28036  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
+//  28072  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28362  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28436  log/log_query.hpp                  Log query of the verb `logs`.
+//  28521  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
+//  28615  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
+//  28702  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  29101  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  29212  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  29258  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  29491  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  29860  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  30154  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  30396  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30519  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30682  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  31162  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  31518  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
+//  31731  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  31869  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  31940  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  32109  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  32536  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  32570  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  32630  http/problem.hpp                   Error responses of winsvc.
+//  32777  http/context_impl.hpp              Implementation of api/context.hpp.
+//  32874  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33139  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  33199  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  33361  http/group_impl.hpp                Implementation of api/group.hpp.
+//  33435  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  33657  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  33794  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  33825  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  33917  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  34105  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  34242  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  34355  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  34666  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  34902  http/request_processor.hpp         Request processor: runs one request.
+//  35425  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  35528  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  35684  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  35775  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  35993  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36359  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  36392  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  36495  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  37232  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
+//  37309  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
+//  37389  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
+//  38103  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  38288  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  38647  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  39343  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  39362  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  39550  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  39737  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  40009  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40133  host/route_statistics.hpp          Route statistics of the dashboard.
+//  40295  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  40548  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  40618  host/health.hpp                    Liveness and readiness routes.
+//  40720  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  40888  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  41014  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  41153  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  41423  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  41548  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  41654  host/stop_deadlines.hpp            Time limits of a stop.
+//  41718  host/run_options.hpp               Options and result of one run of a service.
+//  41782  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
+//  41890  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
+//  42003  host/control_channel_server.hpp    Control channel server.
+//  42183  host/runtime.hpp                   Runtime of a service.
+//  42610  host/status.hpp                    Text and JSON of `status`.
+//  42773  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  42897  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  43012  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
+//  43104  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
+//  43218  host/service_log.hpp               Service log: the log file of a service under the SCM.
+//  43321  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
+//  43432  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  43760  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  43950  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  44373  manage/wait.hpp                    Waits until a service reaches a state.
+//  44472  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  44689  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  44766  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  45165  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45355  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  45533  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  45634  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  45697  manage/install.hpp                 `install` and `update` verbs.
+//  46146  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  46247  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  46436  diagnose/firewall.hpp              Check of the Windows firewall.
+//  46530  diagnose/finding.hpp               Findings of `doctor`.
+//  46622  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  46719  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  46749  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  47173  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  47335  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  47472  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  47592  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
+//  47681  diagnose/prove_session.hpp         Session of the verb `prove`.
+//  47795  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  48141  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  48422  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  48588  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  48681  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  48885  config/undef.hpp                   Undefines the internal macros.
+//  48972  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -19470,6 +19470,7 @@ WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace winsvc {
@@ -19536,6 +19537,8 @@ class tcp_socket {
   transfer send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept;
   /// Sends as many bytes as possible without waiting; `sent` is their number. `timed_out`: not all bytes were sent.
   transfer send_some(const char* data, std::size_t count, std::size_t& sent) noexcept;
+  /// The same for `head` and the `body` that follows it, in one call of the system.
+  transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept;
   /// Wait until a receive or a send would not block; an error counts as ready. Return false after `limit`.
   [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
   [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
@@ -19764,6 +19767,7 @@ WINSVC_INLINE error listen_error(const std::string& host, const listen_failure& 
   #include <sys/stat.h>
   #include <sys/statvfs.h>
   #include <sys/types.h>
+  #include <sys/uio.h>
   #include <sys/un.h>
   #include <termios.h>
   #include <unistd.h>
@@ -19790,6 +19794,7 @@ WINSVC_INLINE error listen_error(const std::string& host, const listen_failure& 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -19824,6 +19829,9 @@ inline constexpr int send_flags = 0;
 #endif
 inline constexpr int shutdown_both_flag = SHUT_RDWR, shutdown_send_flag = SHUT_WR;
 
+/// Sends two parts with one call. Returns what send() returns.
+[[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
+
 void disable_inherit(socket_type s) noexcept;
 [[nodiscard]] socket_type open(int family) noexcept;
 bool set_nonblocking(socket_type s) noexcept;
@@ -19856,6 +19864,13 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 namespace socket_api {
 
+WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
+  iovec parts[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  return ::sendmsg(s, &message, send_flags);
+}
 WINSVC_INLINE void initialize() noexcept {}
 WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
 WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
@@ -20221,10 +20236,12 @@ WINSVC_INLINE sys_result<std::optional<port_listener>> find_listener(const endpo
 
 // Winsock functions for os/tcp.hpp: calls, error codes and options that differ from POSIX.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #if WINSVC_OS_WINDOWS
@@ -20258,6 +20275,9 @@ inline constexpr std::chrono::milliseconds max_poll_timeout{100};
 [[nodiscard]] bool shut_down_by_us(socket_type s) noexcept;
 inline constexpr int send_flags = 0;
 inline constexpr int shutdown_both_flag = SD_BOTH, shutdown_send_flag = SD_SEND;
+
+/// Sends two parts with one call. Returns the number of bytes, or -1.
+[[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
 
 [[nodiscard]] socket_type open(int family) noexcept;
 bool set_nonblocking(socket_type s) noexcept;
@@ -20306,6 +20326,15 @@ WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept { return code; }
 WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 WINSVC_INLINE int close(socket_type s) noexcept { return ::closesocket(s); }
+WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
+  const auto part = [](std::string_view bytes) {
+    constexpr std::size_t max_bytes = std::size_t{1} << 30;
+    return WSABUF{static_cast<ULONG>((std::min)(bytes.size(), max_bytes)), const_cast<char*>(bytes.data())};
+  };
+  WSABUF parts[2] = {part(first), part(second)};
+  DWORD sent = 0;
+  return ::WSASend(s, parts, 2, &sent, 0, nullptr, nullptr) == 0 ? static_cast<std::ptrdiff_t>(sent) : -1;
+}
 WINSVC_INLINE int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
   return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
 }
@@ -20615,6 +20644,22 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
     sent += static_cast<std::size_t>(written);
   }
   return transfer::done;
+}
+
+WINSVC_INLINE transfer tcp_socket::send_parts(std::string_view head, std::string_view body,
+                                              std::size_t& sent) noexcept {
+  const auto s = socket_api::raw(native_);
+  for (sent = 0; sent < head.size();) {
+    const auto written = socket_api::send_parts(s, head.substr(sent), body);
+    if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
+    if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
+    sent += static_cast<std::size_t>(written);
+  }
+  const std::string_view unsent = body.substr(sent - head.size());
+  std::size_t more = 0;
+  const auto result = send_some(unsent.data(), unsent.size(), more);
+  sent += more;
+  return result;
 }
 
 WINSVC_INLINE transfer tcp_socket::send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept {
@@ -31907,6 +31952,7 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -31939,6 +31985,15 @@ class transport {
   virtual os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// Sends as many bytes as fit without waiting; see os::tcp_socket::send_some.
   virtual os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept = 0;
+  /// The same for `head` and the `body` that follows it. A socket sends them with one call of the system.
+  virtual os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept {
+    const auto result = send_some(head.data(), head.size(), sent);
+    if (result != os::transfer::done) return result;
+    std::size_t more = 0;
+    const auto end = send_some(body.data(), body.size(), more);
+    sent += more;
+    return end;
+  }
   /// Waits until the last send_some() can continue, at most `limit`. Returns false after the limit.
   [[nodiscard]] virtual bool wait_sendable(std::chrono::milliseconds) noexcept { return false; }
   /// True if the last call that timed out waits until the socket is writable, false if it waits for input.
@@ -31995,6 +32050,9 @@ class socket_transport : public transport {
   }
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     return socket_.send_some(bytes, count, sent);
+  }
+  os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept override {
+    return socket_.send_parts(head, body, sent);
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
@@ -32433,6 +32491,7 @@ struct exchange {
   api::header_pool* headers = nullptr;            ///< memory for headers; null: none
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call
   const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
+  std::string text_to_send;                       ///< a long body that follows the head in output(), without a copy
   file_body body_to_send;                         ///< the part of a file that follows the head in output()
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
@@ -34322,6 +34381,7 @@ WINSVC_INLINE void attach_file(response& res) {
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -34548,9 +34608,10 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   if (!res.content_provider_ || no_body) {
     const std::uint64_t length = exchange.length_of_head ? *exchange.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
-    output.reserve(output.size() + 256 + (send_body ? res.body.size() : 0));
     append_head(res, connection.connection, length, false, output);
-    if (send_body) output.append(res.body);
+    constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
+    if (send_body && res.body.size() >= min_moved_bytes) exchange.text_to_send = std::move(res.body);
+    else if (send_body) output.append(res.body);
     return true;
   }
 
@@ -35024,6 +35085,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.body_to_send = {};
+    exchange.text_to_send.clear();
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
@@ -35038,7 +35100,12 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   api::header_pool::current() = outer_headers;
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;
-  return exchange.stream.close() && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
+  const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
+  if (!is_owner) {
+    exchange.body_to_send = {};
+    exchange.text_to_send.clear();
+  }
+  return is_owner && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
 }
 
 /// True if the body has a content coding that cpp-httplib must remove.
@@ -36463,6 +36530,7 @@ class engine {
 //
 // "close" is the function close(): it selects lingering_close after a response or unread input, and closed otherwise.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -36538,8 +36606,11 @@ class connection {
 
   /// The request whose handler runs now and its age; nullopt if no handler runs. Thread-safe.
   [[nodiscard]] std::optional<http::active_request> current_request() const;
-  /// Response bytes that are not sent yet.
-  [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
+  /// The next response bytes that are not sent yet.
+  [[nodiscard]] std::string_view unsent() const noexcept {
+    const auto head = unsent_output();
+    return head.empty() ? unsent_body() : head;
+  }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
   void mark_sent(std::size_t count) noexcept {
     output_sent_ += count;
@@ -36577,6 +36648,17 @@ class connection {
   void close(http::close_reason reason) noexcept;
   void finish_request() noexcept;
   os::transfer receive();
+  [[nodiscard]] std::string_view unsent_output() const noexcept {
+    return std::string_view(output_).substr((std::min)(output_sent_, output_.size()));
+  }
+  [[nodiscard]] std::string_view unsent_body() const noexcept {
+    return std::string_view(body_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
+  }
+  void clear_output() noexcept {
+    output_.clear();
+    std::string().swap(body_);
+    output_sent_ = 0;
+  }
   [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
   [[nodiscard]] wait_condition wait_for_input() const noexcept {
     return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
@@ -36605,8 +36687,9 @@ class connection {
   http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
-  std::size_t output_sent_ = 0, lingered_bytes_ = 0;
-  http::file_body file_body_;  // follows output_
+  std::string body_;    // a long body, follows output_
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and body_
+  http::file_body file_body_;  // follows body_
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread
@@ -36965,6 +37048,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   }
   body_unread_ = !stream.is_body_complete();
   output_sent_ = 0;
+  body_ = std::move(exchange.text_to_send);
   file_body_ = std::move(exchange.body_to_send);
   send_wait_start_ = {};
   deadline_ = now_ + limits_.write_timeout;
@@ -36975,8 +37059,8 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
-  if (output_.size() < min_counted_bytes) return;
-  counted_unsent_bytes_ = output_.size();
+  if (output_.size() + body_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = output_.size() + body_.size();
   const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
   if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
   file_body_ = {};
@@ -37019,23 +37103,23 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   constexpr int max_parts = 16;  // then other connections go first
   for (int parts = 0;; ++parts) {
     std::size_t sent = 0;
-    result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
+    const auto head = unsent_output(), body = unsent_body();
+    result = body.empty() ? transport_.send_some(head.data(), head.size(), sent)
+                          : transport_.send_parts(head, body, sent);
     output_sent_ += sent;
     if (result == os::transfer::timed_out) {
       if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
       return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
     }
     if (result != os::transfer::done) break;
-    access_record_.bytes += output_.size();
+    access_record_.bytes += output_.size() + body_.size();
     if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
-    output_.clear();
-    output_sent_ = 0;
+    clear_output();
     if (!read_file_body()) break;
     if (parts == max_parts) return wait_for(wait_reason::yield);
   }
   if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
-  output_.clear();
-  output_sent_ = 0;
+  clear_output();
   file_body_ = {};
   finish_request();
   if (result != os::transfer::done) {
@@ -37091,8 +37175,8 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
   while (base::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  clear_output();
   output_ = http::error_response(status, reason, !base::starts_with(requested, "HEAD "));
-  output_sent_ = 0;
   keep_alive_ = false;
   body_unread_ = true;
   engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});
@@ -38380,6 +38464,9 @@ class tls_transport final : public http::socket_transport {
         return os::transfer::timed_out;
       }
     }
+  }
+  os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept override {
+    return transport::send_parts(head, body, sent);  // a record is encrypted from one block
   }
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     constexpr std::size_t max_record = 16 * 1024;  // mutex_ is free for a reader between two records

@@ -87,6 +87,28 @@ TEST_CASE("a handler that exceeds the timeout of its route is answered with 503,
   CHECK(c.get("/quick").body == "in time");
 }
 
+TEST_CASE("no byte of a file or a long body follows a timeout response") {
+  const auto wait_for_timeout = [](const request& req) {
+    wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
+  };
+  client c([&](service& svc) {
+    svc.get("/file", [&](const request& req) {
+      wait_for_timeout(req);
+      return winsvc::reply::file(__FILE__);
+    }).timeout(5ms);
+    svc.get("/long", [&](const request& req) {
+      wait_for_timeout(req);
+      return std::string(100'000, 'x');
+    }).timeout(5ms);
+  });
+  for (const char* path : {"/file", "/long"}) {
+    CAPTURE(path);
+    std::string output = c.raw("GET " + std::string(path) + " HTTP/1.1\r\nHost: t\r\n\r\n");
+    CHECK(winsvc::testing::parse_response(output).status == 503);
+    CHECK(output == "");  // nothing after the response
+  }
+}
+
 TEST_CASE("a timeout response is text for a client that prefers text") {
   auto app = [](service& svc) {
     svc.get("/slow", [](const request& req) {

@@ -5,8 +5,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace winsvc;
@@ -59,6 +65,36 @@ TEST_CASE("an endpoint is formatted as in a URL") {
   CHECK(detail::os::endpoint{"127.0.0.1", 8080}.text() == "127.0.0.1:8080");
   CHECK(detail::os::endpoint{"::1", 80}.text() == "[::1]:80");
   CHECK(detail::os::endpoint{"localhost", 0}.text() == "localhost:0");
+}
+
+TEST_CASE("two parts arrive in their order, also if the socket takes only a part of them") {
+  struct { std::size_t head, body; } const cases[] = {{100, 0}, {0, 100}, {100, 20'000}, {100, 16 * 1024 * 1024}};
+  for (const auto& c : cases) {
+    CAPTURE(c.head);
+    CAPTURE(c.body);
+    auto pair = make_connection();
+    const std::string head(c.head, 'h');
+    std::string body(c.body, ' ');
+    for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i / 1000 % 26);
+
+    std::string received;
+    std::thread reader([&] { received = receive_all(pair.client, c.head + c.body).first; });
+    for (std::size_t total = 0;;) {
+      std::size_t sent = 0;
+      const auto rest = std::string_view(head).substr((std::min)(total, head.size()));
+      const auto result =
+          pair.server.send_parts(rest, std::string_view(body).substr(total - (head.size() - rest.size())), sent);
+      total += sent;
+      if (result != transfer::timed_out) {
+        CHECK(result == transfer::done);
+        CHECK(total == c.head + c.body);
+        break;
+      }
+      if (!pair.server.wait_writable(5s)) break;
+    }
+    reader.join();
+    CHECK((received == head + body));
+  }
 }
 
 TEST_CASE("port 0 selects a free port, and local() returns it") {

@@ -391,6 +391,7 @@ struct exchange {
   api::header_pool* headers = nullptr;            ///< memory for headers; null: none
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call
   const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
+  std::string text_to_send;                       ///< a long body that follows the head in output(), without a copy
   file_body body_to_send;                         ///< the part of a file that follows the head in output()
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type

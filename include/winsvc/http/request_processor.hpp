@@ -203,6 +203,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.body_to_send = {};
+    exchange.text_to_send.clear();
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
@@ -217,7 +218,12 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   api::header_pool::current() = outer_headers;
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;
-  return exchange.stream.close() && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
+  const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
+  if (!is_owner) {
+    exchange.body_to_send = {};
+    exchange.text_to_send.clear();
+  }
+  return is_owner && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
 }
 
 /// True if the body has a content coding that cpp-httplib must remove.

@@ -25,6 +25,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "winsvc/api/httplib.hpp"
@@ -260,9 +261,10 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   if (!res.content_provider_ || no_body) {
     const std::uint64_t length = exchange.length_of_head ? *exchange.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
-    output.reserve(output.size() + 256 + (send_body ? res.body.size() : 0));
     append_head(res, connection.connection, length, false, output);
-    if (send_body) output.append(res.body);
+    constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
+    if (send_body && res.body.size() >= min_moved_bytes) exchange.text_to_send = std::move(res.body);
+    else if (send_body) output.append(res.body);
     return true;
   }
 

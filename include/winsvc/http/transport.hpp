@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -47,6 +48,15 @@ class transport {
   virtual os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// Sends as many bytes as fit without waiting; see os::tcp_socket::send_some.
   virtual os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept = 0;
+  /// The same for `head` and the `body` that follows it. A socket sends them with one call of the system.
+  virtual os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept {
+    const auto result = send_some(head.data(), head.size(), sent);
+    if (result != os::transfer::done) return result;
+    std::size_t more = 0;
+    const auto end = send_some(body.data(), body.size(), more);
+    sent += more;
+    return end;
+  }
   /// Waits until the last send_some() can continue, at most `limit`. Returns false after the limit.
   [[nodiscard]] virtual bool wait_sendable(std::chrono::milliseconds) noexcept { return false; }
   /// True if the last call that timed out waits until the socket is writable, false if it waits for input.
@@ -103,6 +113,9 @@ class socket_transport : public transport {
   }
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     return socket_.send_some(bytes, count, sent);
+  }
+  os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept override {
+    return socket_.send_parts(head, body, sent);
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {

@@ -253,6 +253,22 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
   return transfer::done;
 }
 
+WINSVC_INLINE transfer tcp_socket::send_parts(std::string_view head, std::string_view body,
+                                              std::size_t& sent) noexcept {
+  const auto s = socket_api::raw(native_);
+  for (sent = 0; sent < head.size();) {
+    const auto written = socket_api::send_parts(s, head.substr(sent), body);
+    if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
+    if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
+    sent += static_cast<std::size_t>(written);
+  }
+  const std::string_view unsent = body.substr(sent - head.size());
+  std::size_t more = 0;
+  const auto result = send_some(unsent.data(), unsent.size(), more);
+  sent += more;
+  return result;
+}
+
 WINSVC_INLINE transfer tcp_socket::send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept {
   for (std::size_t sent = 0;; data += sent, count -= sent) {
     const auto result = send_some(data, count, sent);

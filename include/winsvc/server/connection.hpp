@@ -34,6 +34,7 @@
 // "close" is the function close(): it selects lingering_close after a response or unread input, and closed otherwise.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -120,8 +121,11 @@ class connection {
 
   /// The request whose handler runs now and its age; nullopt if no handler runs. Thread-safe.
   [[nodiscard]] std::optional<http::active_request> current_request() const;
-  /// Response bytes that are not sent yet.
-  [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
+  /// The next response bytes that are not sent yet.
+  [[nodiscard]] std::string_view unsent() const noexcept {
+    const auto head = unsent_output();
+    return head.empty() ? unsent_body() : head;
+  }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
   void mark_sent(std::size_t count) noexcept {
     output_sent_ += count;
@@ -159,6 +163,17 @@ class connection {
   void close(http::close_reason reason) noexcept;
   void finish_request() noexcept;
   os::transfer receive();
+  [[nodiscard]] std::string_view unsent_output() const noexcept {
+    return std::string_view(output_).substr((std::min)(output_sent_, output_.size()));
+  }
+  [[nodiscard]] std::string_view unsent_body() const noexcept {
+    return std::string_view(body_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
+  }
+  void clear_output() noexcept {
+    output_.clear();
+    std::string().swap(body_);
+    output_sent_ = 0;
+  }
   [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
   [[nodiscard]] wait_condition wait_for_input() const noexcept {
     return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
@@ -187,8 +202,9 @@ class connection {
   http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
-  std::size_t output_sent_ = 0, lingered_bytes_ = 0;
-  http::file_body file_body_;  // follows output_
+  std::string body_;    // a long body, follows output_
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and body_
+  http::file_body file_body_;  // follows body_
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread
@@ -547,6 +563,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   }
   body_unread_ = !stream.is_body_complete();
   output_sent_ = 0;
+  body_ = std::move(exchange.text_to_send);
   file_body_ = std::move(exchange.body_to_send);
   send_wait_start_ = {};
   deadline_ = now_ + limits_.write_timeout;
@@ -557,8 +574,8 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
-  if (output_.size() < min_counted_bytes) return;
-  counted_unsent_bytes_ = output_.size();
+  if (output_.size() + body_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = output_.size() + body_.size();
   const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
   if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
   file_body_ = {};
@@ -601,23 +618,23 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   constexpr int max_parts = 16;  // then other connections go first
   for (int parts = 0;; ++parts) {
     std::size_t sent = 0;
-    result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
+    const auto head = unsent_output(), body = unsent_body();
+    result = body.empty() ? transport_.send_some(head.data(), head.size(), sent)
+                          : transport_.send_parts(head, body, sent);
     output_sent_ += sent;
     if (result == os::transfer::timed_out) {
       if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
       return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
     }
     if (result != os::transfer::done) break;
-    access_record_.bytes += output_.size();
+    access_record_.bytes += output_.size() + body_.size();
     if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
-    output_.clear();
-    output_sent_ = 0;
+    clear_output();
     if (!read_file_body()) break;
     if (parts == max_parts) return wait_for(wait_reason::yield);
   }
   if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
-  output_.clear();
-  output_sent_ = 0;
+  clear_output();
   file_body_ = {};
   finish_request();
   if (result != os::transfer::done) {
@@ -673,8 +690,8 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
   while (base::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  clear_output();
   output_ = http::error_response(status, reason, !base::starts_with(requested, "HEAD "));
-  output_sent_ = 0;
   keep_alive_ = false;
   body_unread_ = true;
   engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});

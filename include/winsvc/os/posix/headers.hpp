@@ -21,6 +21,7 @@
   #include <sys/stat.h>
   #include <sys/statvfs.h>
   #include <sys/types.h>
+  #include <sys/uio.h>
   #include <sys/un.h>
   #include <termios.h>
   #include <unistd.h>

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/base/error_codes.hpp"
@@ -45,6 +46,9 @@ inline constexpr int send_flags = 0;
 #endif
 inline constexpr int shutdown_both_flag = SHUT_RDWR, shutdown_send_flag = SHUT_WR;
 
+/// Sends two parts with one call. Returns what send() returns.
+[[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
+
 void disable_inherit(socket_type s) noexcept;
 [[nodiscard]] socket_type open(int family) noexcept;
 bool set_nonblocking(socket_type s) noexcept;
@@ -78,6 +82,13 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 namespace socket_api {
 
+WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
+  iovec parts[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  return ::sendmsg(s, &message, send_flags);
+}
 WINSVC_INLINE void initialize() noexcept {}
 WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
 WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {

@@ -1,10 +1,12 @@
 // Winsock functions for os/tcp.hpp: calls, error codes and options that differ from POSIX.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
@@ -44,6 +46,9 @@ inline constexpr std::chrono::milliseconds max_poll_timeout{100};
 [[nodiscard]] bool shut_down_by_us(socket_type s) noexcept;
 inline constexpr int send_flags = 0;
 inline constexpr int shutdown_both_flag = SD_BOTH, shutdown_send_flag = SD_SEND;
+
+/// Sends two parts with one call. Returns the number of bytes, or -1.
+[[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
 
 [[nodiscard]] socket_type open(int family) noexcept;
 bool set_nonblocking(socket_type s) noexcept;
@@ -92,6 +97,15 @@ WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept { return code; }
 WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 WINSVC_INLINE int close(socket_type s) noexcept { return ::closesocket(s); }
+WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
+  const auto part = [](std::string_view bytes) {
+    constexpr std::size_t max_bytes = std::size_t{1} << 30;
+    return WSABUF{static_cast<ULONG>((std::min)(bytes.size(), max_bytes)), const_cast<char*>(bytes.data())};
+  };
+  WSABUF parts[2] = {part(first), part(second)};
+  DWORD sent = 0;
+  return ::WSASend(s, parts, 2, &sent, 0, nullptr, nullptr) == 0 ? static_cast<std::ptrdiff_t>(sent) : -1;
+}
 WINSVC_INLINE int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
   return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
 }
