@@ -18,376 +18,386 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    395  config/version.hpp                 The version of winsvc, defined only here.
-//    412  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    451  config/form.hpp                    The form in which winsvc is compiled.
-//    542  config/options.hpp                 The compile-time options of winsvc.
-//    604  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    655  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    686  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    761  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    818  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    878  os/win/windows_headers.hpp         Windows system headers.
-//    939  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1097  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1140  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1201  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1256  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1306  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1349  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1449  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1482  settings/setting_value.hpp         Types of settings and their text form.
-//   1674  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1819  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1882  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1940  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   2003  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2229  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2600  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2722  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2807  base/encoding.hpp                  base64, text in HTML, and constant-time comparison of secrets.
-//   2844  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2916  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2961  route/url_value.hpp                url_value, with_query.
-//   3010  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3093  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3125  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3213  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3352  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3695  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3758  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3906  api/app_objects.hpp                Objects of the app by type.
-//   3973  api/handler_arguments.hpp          Arguments of a handler.
-//   4083  api/handler_result.hpp             Result of a handler: writes what a handler returns to the response ...
-//   4183  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4503  api/parameter.hpp                  Parameters of a route.
-//   4800  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4984  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   5063  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5135  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5207  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5356  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5395  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5494  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5515  api/file_options.hpp               Options of a static folder.
-//   5546  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5582  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5891  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5980  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   6019  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6146  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6185  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6268  scm/control_event.hpp              Event data of a control.
-//   6341  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6516  settings/settings_file.hpp         Settings file (.ini).
-//   6591  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6815  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6966  api/settings_format.hpp            settings_format: another format of the settings file, for ...
-//   7002  api/tls_options.hpp                TLS options: client certificates.
-//   7043  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   7099  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   7168  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7312  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7390  base/quote.hpp                     Windows command lines.
-//   7433  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7508  scm/spec.hpp                       Service specification.
-//   7614  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7695  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   8049  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   8095  api/run.hpp                        Entry point: runs the verb on the command line.
-//   8134  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   8203  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   8216  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8267  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8354  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8395  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8463  wire/host_name.hpp                 Host names of requests.
-//   8497  addons/allowed_hosts.hpp           Host names that a service accepts: middleware against DNS rebinding.
-//   8538  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8655  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8788  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8815  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8886  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8928  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8980  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   9012  addons/headers.hpp                 Middleware for response headers and body size.
+//    405  config/version.hpp                   The version of winsvc, defined only here.
+//    422  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    461  config/form.hpp                      The form in which winsvc is compiled.
+//    552  config/options.hpp                   The compile-time options of winsvc.
+//    614  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    665  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    696  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    771  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    828  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    888  os/win/windows_headers.hpp           Windows system headers.
+//    949  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1107  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1150  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1211  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1266  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
+//   1316  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1359  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1459  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1492  settings/setting_value.hpp           Types of settings and their text form.
+//   1684  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1829  api/json_library.hpp                 json_library: the JSON parser that reads described types.
+//   1892  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   1950  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2013  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2239  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2610  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2732  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2817  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
+//   2854  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2926  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   2971  route/url_value.hpp                  url_value, with_query.
+//   3020  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3103  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3135  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3223  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3362  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3705  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3768  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3916  api/app_objects.hpp                  Objects of the app by type.
+//   3983  api/handler_arguments.hpp            Arguments of a handler.
+//   4093  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
+//   4193  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4513  api/parameter.hpp                    Parameters of a route.
+//   4810  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   4994  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5073  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5145  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
+//   5217  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5366  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5405  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
+//   5504  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5525  api/file_options.hpp                 Options of a static folder.
+//   5556  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5592  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   5901  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   5990  wire/fields.hpp                      Parser for query strings and URL-encoded forms ...
+//   6029  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6156  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6195  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6278  scm/control_event.hpp                Event data of a control.
+//   6351  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6526  settings/settings_file.hpp           Settings file (.ini).
+//   6601  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6825  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   6976  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7012  api/tls_options.hpp                  TLS options: client certificates.
+//   7053  base/lost_lines.hpp                  lost_lines: counts log lines that were lost, and formats the text ...
+//   7109  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7178  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7322  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7400  base/quote.hpp                       Windows command lines.
+//   7443  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7518  scm/spec.hpp                         Service specification.
+//   7624  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7705  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8059  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8105  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8144  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8213  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8226  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8277  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8364  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8405  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8473  wire/host_name.hpp                   Host names of requests.
+//   8507  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8548  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8665  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   8798  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   8825  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   8896  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   8938  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   8990  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9022  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9045  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9270  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9359  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9423  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9517  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9533  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9630  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9676  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9718  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9800  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9874  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9992  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//  10025  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//  10076  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//  10318  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10354  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10396  base/encoding.hpp:bodies           base64, text in HTML, and constant-time comparison of secrets.
-//  10489  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10519  route/url_value.hpp:bodies         url_value, with_query.
-//  10561  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10718  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10836  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10963  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  11031  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11069  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  11118  api/app_objects.hpp:bodies         Objects of the app by type.
-//  11156  api/handler_result.hpp:bodies      Result of a handler: writes what a handler returns to the response ...
-//  11190  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  11212  api/parameter.hpp:bodies           Parameters of a route.
-//  11270  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  11298  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  11370  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11436  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11464  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11488  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11655  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11792  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11879  base/quote.hpp:bodies              Windows command lines.
-//  11969  scm/spec.hpp:bodies                Service specification.
-//  12098  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  12218  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  12368  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12437  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12593  wire/host_name.hpp:bodies          Host names of requests.
-//  12644  addons/allowed_hosts.hpp:bodies    Host names that a service accepts: middleware against DNS rebinding.
-//  12682  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12754  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  13012  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  13040  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  13092  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  13185  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  13306  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  13366  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  13407  base/token.hpp                     Random tokens: hexadecimal digits that must not be guessed, for names ...
-//  13452  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13604  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13745  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13878  settings/registry.hpp              Registry of the settings of an app.
-//  14190  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  14347  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  14544  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14926  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  15032  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  15140  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15537  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15752  wire/file_name.hpp                 Safe file names for uploads.
-//  15831  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15901  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  16051  wire/representation.hpp            Representation of content in a response.
-//  16203  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  16461  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16632  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16765  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16850  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16918  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16985  scm/account.hpp                    Account of a service.
-//  17124  scm/ace.hpp                        Entries (ACEs) of a security descriptor as values.
-//  17358  scm/security.hpp                   Security descriptors in SDDL.
-//  17557  scm/writable_folder.hpp            Writable folders and files.
-//  17690  scm/service_sid.hpp                Service SID: the security identifier of a service, computed from its name.
-//  17749  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17860  scm/event_record.hpp               Records of the Windows event log.
-//  18002  scm/saved_state.hpp                Saved state of a service.
-//  18123  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  18396  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  18436  commandline/command.hpp            A parsed command line.
-//  18518  commandline/option_values.hpp      Values of options: parses the value of each option of the command ...
-//  18715  commandline/parse_command.hpp      Command-line parser: converts argv to a `command`, with the tables of ...
-//  18978  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  19154  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  19282  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  19455  os/socket.hpp                      TCP sockets with timeouts.
-//  19621  os/listen.hpp                      The listening sockets of a host.
-//  19747  os/posix/headers.hpp               POSIX system headers.
-//  19787  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  19976  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  20020  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20127  os/win/port_listener.hpp           The program that listens on a port, on Windows (os/socket.hpp).
-//  20234  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  20400  os/tcp.hpp                         TCP sockets on all platforms.
-//  20724  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20901  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21029  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21292  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  21346  os/control_channel.hpp             Control channel of a running service.
-//  21417  os/thread.hpp                      Threads of the library.
-//  21463  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  21669  os/connection_threads.hpp          Thread group with a maximum size.
-//  21759  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21979  os/console.hpp                     Console input and output.
-//  22080  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  22236  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  22375  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  22572  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  22647  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  22696  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  22868  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  22951  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23001  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  23052  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23155  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  23196  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  23383  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  23405  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23440  os/exclusive_file.hpp              Exclusively created file.
-//  23523  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23626  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  23666  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  23716  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  23756  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  23820  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24109  os/posix/thread.hpp                Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24161  os/input_file.hpp                  File that is open for reading at any position.
-//  24234  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  24332  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24485  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  24731  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  24932  os/win/crash_cause.hpp             Cause of a crash on Windows.
-//  25112  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  25344  os/win/dump_writer.hpp             Minidump by a second process.
-//  25568  os/win/runtime_error_mode.hpp      Error mode of the process.
-//  25629  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  25917  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  26019  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  26264  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26352  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  26423  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  26510  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  26563  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  26659  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  26797  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  26891  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  27128  os/win/thread.hpp                  Reserved stack on Windows (os/thread.hpp).
-//  27169  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  27284  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  27411  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  27576  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27745  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  28030  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  28036  os/thread_starter.hpp              Thread starter: creates the threads of a component, so that a test can ...
-//  28072  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28362  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28436  log/log_query.hpp                  Log query of the verb `logs`.
-//  28521  log/local_days.hpp                 Local days: finds the first entry of each day, in the local time of ...
-//  28615  log/log_files.hpp                  Log files: the names of the files of a log, and the numbers of the ...
-//  28702  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  29101  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  29212  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  29258  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  29491  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  29860  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  30154  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  30396  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30519  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30682  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  31162  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  31518  http/request_statistics.hpp        Request statistics: responses per second, errors and latency ...
-//  31731  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  31869  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  31940  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  32109  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  32536  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  32570  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  32630  http/problem.hpp                   Error responses of winsvc.
-//  32777  http/context_impl.hpp              Implementation of api/context.hpp.
-//  32874  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33139  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  33199  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  33361  http/group_impl.hpp                Implementation of api/group.hpp.
-//  33435  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  33657  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  33794  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  33825  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  33917  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  34105  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  34242  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  34355  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  34666  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  34902  http/request_processor.hpp         Request processor: runs one request.
-//  35425  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  35528  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  35684  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  35775  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  35993  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36359  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  36392  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  36495  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  37232  server/thread_load.hpp             Thread load: decides from the CPU time of threads whether they compute ...
-//  37309  server/work_queue.hpp              Work queue: a list of work items that needs no memory, because each ...
-//  37389  server/thread_pool.hpp             Thread pool: the I/O threads, blocking threads and stream threads that ...
-//  38103  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  38288  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  38647  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  39343  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  39362  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  39550  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  39737  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  40009  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40133  host/route_statistics.hpp          Route statistics of the dashboard.
-//  40295  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  40548  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  40618  host/health.hpp                    Liveness and readiness routes.
-//  40720  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  40888  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  41014  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  41153  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  41423  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  41548  host/lifecycle_hooks.hpp           Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  41654  host/stop_deadlines.hpp            Time limits of a stop.
-//  41718  host/run_options.hpp               Options and result of one run of a service.
-//  41782  host/engine_setup.hpp              Engine setup: creates the engine of a service from its definition, and ...
-//  41890  host/drain.hpp                     Drain of a service: completes the requests in flight, then joins the ...
-//  42003  host/control_channel_server.hpp    Control channel server.
-//  42183  host/runtime.hpp                   Runtime of a service.
-//  42610  host/status.hpp                    Text and JSON of `status`.
-//  42773  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  42897  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  43012  host/control_forwarder.hpp         Control forwarder: passes the controls of the SCM to the runtime while ...
-//  43104  host/state_file.hpp                State file: writes state.json in the data folder, which `start` ...
-//  43218  host/service_log.hpp               Service log: the log file of a service under the SCM.
-//  43321  host/crash_reporter.hpp            Crash reporter: reports a crash of the process, and an exit() of the ...
-//  43432  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  43760  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  43950  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  44373  manage/wait.hpp                    Waits until a service reaches a state.
-//  44472  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  44689  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  44766  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  45165  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45355  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  45533  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  45634  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  45697  manage/install.hpp                 `install` and `update` verbs.
-//  46146  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  46247  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  46436  diagnose/firewall.hpp              Check of the Windows firewall.
-//  46530  diagnose/finding.hpp               Findings of `doctor`.
-//  46622  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  46719  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  46749  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  47173  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  47335  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  47472  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  47592  diagnose/prove_machine.hpp         Observations of the verb `prove` on the machine, other than its services.
-//  47681  diagnose/prove_session.hpp         Session of the verb `prove`.
-//  47795  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  48141  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  48422  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  48588  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  48681  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   9055  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9280  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9369  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9433  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9527  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9543  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9640  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//   9686  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9728  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//   9810  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9884  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10002  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10035  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10086  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10328  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10364  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10406  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10499  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10529  route/url_value.hpp:bodies           url_value, with_query.
+//  10571  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10728  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  10846  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10973  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11041  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11079  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11128  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11166  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11200  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11222  api/parameter.hpp:bodies             Parameters of a route.
+//  11280  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11308  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11380  wire/fields.hpp:bodies               Parser for query strings and URL-encoded forms ...
+//  11446  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11474  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11498  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11665  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  11802  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  11889  base/quote.hpp:bodies                Windows command lines.
+//  11979  scm/spec.hpp:bodies                  Service specification.
+//  12108  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12228  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12378  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12447  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12603  wire/host_name.hpp:bodies            Host names of requests.
+//  12654  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  12692  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12764  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13022  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13050  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13102  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13195  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13316  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13376  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13417  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13462  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13614  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//  13755  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13888  settings/registry.hpp                Registry of the settings of an app.
+//  14200  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14357  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14554  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  14936  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15042  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15150  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15547  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15762  wire/file_name.hpp                   Safe file names for uploads.
+//  15841  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  15911  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16061  wire/representation.hpp              Representation of content in a response.
+//  16213  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16471  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16642  scm/lifecycle.hpp                    Lifecycle of a service.
+//  16775  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  16860  scm/stop_limits.hpp                  Time limits of a stop, which depend on the control that caused it.
+//  16928  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  16995  scm/account.hpp                      Account of a service.
+//  17134  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17368  scm/security.hpp                     Security descriptors in SDDL.
+//  17567  scm/writable_folder.hpp              Writable folders and files.
+//  17700  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  17759  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17870  scm/event_record.hpp                 Records of the Windows event log.
+//  18012  scm/saved_state.hpp                  Saved state of a service.
+//  18133  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18406  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18446  commandline/command.hpp              A parsed command line.
+//  18528  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  18725  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  18988  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19164  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19292  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19465  os/socket.hpp                        TCP sockets with timeouts.
+//  19631  os/listen.hpp                        The listening sockets of a host.
+//  19757  os/posix/headers.hpp                 POSIX system headers.
+//  19797  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  19986  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20030  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20137  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20244  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20410  os/tcp.hpp                           TCP sockets on all platforms.
+//  20734  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20911  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21039  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21302  os/poller.hpp                        Poller: a few threads wait for many sockets.
+//  21356  os/control_channel.hpp               Control channel of a running service.
+//  21427  os/thread.hpp                        Threads of the library.
+//  21473  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  21679  os/connection_threads.hpp            Thread group with a maximum size.
+//  21769  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  21989  os/console.hpp                       Console input and output.
+//  22090  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22246  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22385  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22582  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  22657  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  22706  os/activity.hpp                      Activities: what the threads of a service are doing (a hook, a ...
+//  22878  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  22961  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23011  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23062  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23165  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23206  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23393  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23415  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23450  os/exclusive_file.hpp                Exclusively created file.
+//  23533  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23636  os/probe.hpp                         System queries of the verbs `doctor`, `why` and `prove`.
+//  23676  os/posix/probe.hpp                   System queries on POSIX (os/probe.hpp): not supported.
+//  23726  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  23766  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  23830  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24119  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24171  os/input_file.hpp                    File that is open for reading at any position.
+//  24244  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24342  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24495  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  24741  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  24942  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25122  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25354  os/win/dump_writer.hpp               Minidump by a second process.
+//  25578  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  25639  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  25927  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26029  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26274  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26362  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26433  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26520  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26573  os/win/exclusive_file.hpp            Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26669  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  26807  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  26901  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27138  os/win/thread.hpp                    Reserved stack on Windows (os/thread.hpp).
+//  27179  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27294  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27421  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27586  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27755  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28040  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28046  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28082  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28372  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28446  log/log_query.hpp                    Log query of the verb `logs`.
+//  28531  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  28625  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  28712  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29111  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29222  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29268  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29501  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  29870  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30164  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30406  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30529  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30692  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31172  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31528  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  31741  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  31879  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  31950  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32119  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32463  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  32571  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  32605  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  32665  http/problem.hpp                     Error responses of winsvc.
+//  32812  http/context_impl.hpp                Implementation of api/context.hpp.
+//  32909  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33174  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33234  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  33396  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  33470  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  33692  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  33829  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  33860  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  33952  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34140  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  34277  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  34390  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  34701  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  34937  http/request_processor.hpp           Request processor: runs one request.
+//  35289  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  35490  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  35593  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  35749  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  35840  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36058  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36424  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  36457  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  36560  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  36593  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  36940  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37213  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  37379  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  37456  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  37536  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  37898  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38155  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  38319  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  38504  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  38863  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39232  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  39438  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  39579  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  39654  config/cold.hpp                      Optimizes the functions of the headers after this one for size.
+//  39673  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  39861  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40048  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  40320  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40444  host/route_statistics.hpp            Route statistics of the dashboard.
+//  40606  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  40859  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  40929  host/health.hpp                      Liveness and readiness routes.
+//  41031  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41199  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  41325  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  41464  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  41734  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  41859  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  41965  host/stop_deadlines.hpp              Time limits of a stop.
+//  42029  host/run_options.hpp                 Options and result of one run of a service.
+//  42093  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42201  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  42314  host/control_channel_server.hpp      Control channel server.
+//  42494  host/runtime.hpp                     Runtime of a service.
+//  42921  host/status.hpp                      Text and JSON of `status`.
+//  43084  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43208  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43323  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43415  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  43529  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  43632  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  43743  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44071  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44261  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
+//  44684  manage/wait.hpp                      Waits until a service reaches a state.
+//  44783  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45000  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45077  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  45476  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45666  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  45844  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  45945  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46008  manage/install.hpp                   `install` and `update` verbs.
+//  46457  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  46558  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  46747  diagnose/firewall.hpp                Check of the Windows firewall.
+//  46841  diagnose/finding.hpp                 Findings of `doctor`.
+//  46933  diagnose/live_query.hpp              Live queries: requests of a verb to a running service on its control ...
+//  47030  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47060  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  47484  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  47646  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  47783  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  47903  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  47992  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48106  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  48452  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  48733  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  48899  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  48992  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  48972  config/undef.hpp                   Undefines the internal macros.
+//  49283  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -32106,15 +32116,14 @@ class socket_transport : public transport {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// http/exchange.hpp
+// http/exchange_stream.hpp
 // =====================================================================================================================
 
-// Exchange: one request with its response, and the stream from which cpp-httplib reads the request and to which it
-// writes the response.
+// Exchange stream: the bytes of one request and its response, and the stream from which cpp-httplib reads a request.
 //
 //   exchange_stream stream(transport, buffer, output, head, limits, start);
-//   exchange exchange(head, stream, peer, local, id, draining);
-//   const bool keep_alive = processor.process(exchange);
+//   stream.read_body([](const char* bytes, std::size_t count) { ...; return true; });
+//   stream.write(bytes, count);                       // to `output`, or to the client after disable_buffering()
 //
 // The stream enforces the limits of a body: its framing is decoded here and not by cpp-httplib, one deadline applies to
 // the whole body, and `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and
@@ -32127,13 +32136,10 @@ class socket_transport : public transport {
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -32448,6 +32454,35 @@ class exchange_stream final : public httplib::Stream {
   // `none` selects one of them.
   std::atomic<response_owner> response_owner_{response_owner::none};
 };
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/exchange.hpp
+// =====================================================================================================================
+
+// Exchange: one request with its response, shared by the functions that run around a handler.
+//
+//   exchange exchange(head, stream, peer, local, id, draining);
+//   const bool keep_alive = processor.process(exchange);
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
 
 /// A part of a content provider's bytes that a 206 response has.
 struct body_part {
@@ -35182,6 +35217,98 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   return complete;
 }
 
+/// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
+/// content, or none.
+WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
+  if (!res.file_content_path_.empty()) attach_file(res);
+  if (wire::is_bodyless_status(res.status) || res.status == 205) {
+    discard_stream(res);
+    res.body.clear();
+  } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
+    discard_stream(res);
+  }
+  const std::string removed = remove_framing_fields(exchange, res);
+  if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
+    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+              std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
+              "; the server sets these headers itself and has removed them (logged once per route)");
+  }
+  const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
+  switch (select_content(exchange, res)) {
+    case content_selection::as_is:
+    case content_selection::not_modified: return;
+    case content_selection::failed:
+      return error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
+    case content_selection::unsatisfiable:
+      return error_responder_.send_error(
+          exchange, res, 416,
+          (res.content_provider_ ? "the file has " : "the content has ") +
+              std::to_string(body_length(res).value_or(0)) + " bytes");
+  }
+}
+
+WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
+  if (exchange.match.outcome != route::match_outcome::matched) return {};
+  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
+}
+
+/// Decides the connection header and the body rules when the response is complete, before it is written.
+WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
+                                                                              const response& res) {
+  exchange.status = res.status;
+  // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
+  const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
+  // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
+  if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
+  connection_headers headers;
+  headers.send_body = exchange.head.method_id != route::method::head;
+  const bool has_upgrade =
+      api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
+  if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
+  else if (has_upgrade) headers.connection = "Upgrade";
+  else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
+  return headers;
+}
+
+WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
+  response res;
+  write_error(res, {status, reason}, error_format::json);
+  if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
+  return complete_response(res, send_body);
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/handler_call_impl.hpp
+// =====================================================================================================================
+
+// Implementation of http/request_processor.hpp: the body, the middleware, the handler and its timeout.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
 /// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
 WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
   request& req = request_of(exchange);
@@ -35223,42 +35350,6 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
   if (res.status == -1) res.status = 200;
   error_responder_.run_guarded_change(exchange, res, "response", [&] { prepare_response(exchange, res); });
   discard_unread_body(exchange);
-}
-
-/// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
-/// content, or none.
-WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
-  if (!res.file_content_path_.empty()) attach_file(res);
-  if (wire::is_bodyless_status(res.status) || res.status == 205) {
-    discard_stream(res);
-    res.body.clear();
-  } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
-    discard_stream(res);
-  }
-  const std::string removed = remove_framing_fields(exchange, res);
-  if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
-              std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
-              "; the server sets these headers itself and has removed them (logged once per route)");
-  }
-  const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
-  if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
-  switch (select_content(exchange, res)) {
-    case content_selection::as_is:
-    case content_selection::not_modified: return;
-    case content_selection::failed:
-      return error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
-    case content_selection::unsatisfiable:
-      return error_responder_.send_error(
-          exchange, res, 416,
-          (res.content_provider_ ? "the file has " : "the content has ") +
-              std::to_string(body_length(res).value_or(0)) + " bytes");
-  }
-}
-
-WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
-  if (exchange.match.outcome != route::match_outcome::matched) return {};
-  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
 }
 
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
@@ -35387,32 +35478,6 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
               "; sent 503 to the client, the handler still runs");
   } catch (...) {  // out of memory: the handler may still respond
   }
-}
-
-/// Decides the connection header and the body rules when the response is complete, before it is written.
-WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
-                                                                              const response& res) {
-  exchange.status = res.status;
-  // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
-  const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
-  // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
-  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
-  if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
-  connection_headers headers;
-  headers.send_body = exchange.head.method_id != route::method::head;
-  const bool has_upgrade =
-      api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
-  if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
-  else if (has_upgrade) headers.connection = "Upgrade";
-  else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
-  return headers;
-}
-
-WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
-  response res;
-  write_error(res, {status, reason}, error_format::json);
-  if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
-  return complete_response(res, send_body);
 }
 
 }  // namespace detail::http
@@ -36492,6 +36557,39 @@ class engine {
 #if WINSVC_SEES_SERVER
 
 // =====================================================================================================================
+// server/scratch_buffers.hpp
+// =====================================================================================================================
+
+// Scratch buffers: the memory of a thread for the connection whose step it runs.
+//
+//   scratch_buffers buffers;                          // one for each thread
+//   const auto next = c.advance(buffers, {});         // the connection keeps the blocks whose bytes it still needs
+//
+// So an idle connection holds no block, and a request needs no allocation.
+
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
+/// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
+struct scratch_buffers {
+  scratch_buffers() {
+    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
+    fields.reserve(32);
+  }
+  std::string input, head_block, output;  // empty, with reserved capacity
+  std::vector<wire::field> fields;        // empty, with the capacity for a browser's head
+  api::header_pool headers;
+};
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // server/connection.hpp
 // =====================================================================================================================
 
@@ -36545,17 +36643,6 @@ class engine {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
-
-/// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
-struct scratch_buffers {
-  scratch_buffers() {
-    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
-    fields.reserve(32);
-  }
-  std::string input, head_block, output;  // empty, with reserved capacity
-  std::vector<wire::field> fields;        // empty, with the capacity for a browser's head
-  api::header_pool headers;
-};
 
 /// Handlers in the order of what they do to their thread: no code of the app; fast; may block; holds it for long.
 enum class handler_kind : std::uint8_t { builtin, fast, slow, stream };
@@ -36813,6 +36900,66 @@ WINSVC_INLINE os::transfer connection::receive() {
   return result;
 }
 
+/// After a response, input is read and discarded for 100 ms, or 500 ms if the client still sends: if a socket with
+/// unread input is closed, Windows resets the connection and the client loses the response (RFC 9112 section 9.6). A
+/// client that closes first ends this wait.
+WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
+  finish_request();
+  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : http::close_reason::unread_input);
+  set_deadline(std::chrono::milliseconds(reason == http::close_reason::unread_input ? 500 : 100));
+  stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
+}
+
+WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
+  constexpr std::size_t limit = 1024 * 1024;
+  buffer_.bytes.clear();
+  buffer_.consumed = 0;
+  const auto result = options.timed_out ? os::transfer::closed : receive();
+  lingered_bytes_ += buffer_.bytes.size();
+  if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
+  if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
+  return std::nullopt;
+}
+
+WINSVC_INLINE std::optional<http::active_request> connection::current_request() const {
+  const std::lock_guard lock(current_request_mutex_);
+  was_inspected_.store(true);  // before has_current_request_ is loaded
+  const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
+  if (!has_current_request_.load()) return std::nullopt;
+  return http::active_request{std::string(head_.method) + ' ' + std::string(head_.path),
+                              time() - request_started_};
+}
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER
+
+// =====================================================================================================================
+// server/connection_request_impl.hpp
+// =====================================================================================================================
+
+// Implementation of server/connection.hpp: the stages head, body and handler of a request.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
   const bool begun = !buffer_.remaining().empty();
   if (begun) {
@@ -37056,6 +37203,36 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   limit_unsent();
 }
 
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER
+
+// =====================================================================================================================
+// server/connection_response_impl.hpp
+// =====================================================================================================================
+
+// Implementation of server/connection.hpp: the stage response, the end of a request, and rejections.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
@@ -37190,36 +37367,6 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
 WINSVC_INLINE void connection::reject_at_limit(http::shared_limit limit, std::string_view reason) {
   reject(503, reason);
   if (engine_state_.on_limit_reached) engine_state_.on_limit_reached(limit);
-}
-
-/// After a response, input is read and discarded for 100 ms, or 500 ms if the client still sends: if a socket with
-/// unread input is closed, Windows resets the connection and the client loses the response (RFC 9112 section 9.6). A
-/// client that closes first ends this wait.
-WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
-  finish_request();
-  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : http::close_reason::unread_input);
-  set_deadline(std::chrono::milliseconds(reason == http::close_reason::unread_input ? 500 : 100));
-  stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
-}
-
-WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
-  constexpr std::size_t limit = 1024 * 1024;
-  buffer_.bytes.clear();
-  buffer_.consumed = 0;
-  const auto result = options.timed_out ? os::transfer::closed : receive();
-  lingered_bytes_ += buffer_.bytes.size();
-  if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
-  if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
-  return std::nullopt;
-}
-
-WINSVC_INLINE std::optional<http::active_request> connection::current_request() const {
-  const std::lock_guard lock(current_request_mutex_);
-  was_inspected_.store(true);  // before has_current_request_ is loaded
-  const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
-  if (!has_current_request_.load()) return std::nullopt;
-  return http::active_request{std::string(head_.method) + ' ' + std::string(head_.path),
-                              time() - request_started_};
 }
 
 }  // namespace detail::server
@@ -37642,6 +37789,138 @@ WINSVC_INLINE void thread_pool::start() {
   monitor_ = starter_.start([this] { monitor_main(); });
 }
 
+WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (kind == work_class::step) {
+      enqueue_step(item);
+    } else if (kind == work_class::blocking) {
+      if (blocking_.size() >= limits_.queue_limit) return false;
+      blocking_.push_back(item);
+      ensure_blocking_threads();
+    } else {
+      streams_.push_back(item);
+      ensure_stream_threads();
+    }
+  }
+  if (!scanning_.load()) start_scanning();
+  return true;
+}
+
+WINSVC_INLINE bool thread_pool::remove(work_item& item) noexcept {
+  const std::lock_guard lock(mutex_);
+  return blocking_.remove(item) || streams_.remove(item);
+}
+
+/// Queues an item for an I/O thread; after stop(), for a blocking thread. Requires mutex_.
+WINSVC_INLINE void thread_pool::enqueue_step(work_item& item) noexcept {
+  steps_.push_back(item);
+  step_count_.store(steps_.size());
+  if (stopping_) work_available_.notify_one();
+  else source_.notify();
+}
+
+/// Wakes or starts a thread for the queue of handlers. Requires mutex_.
+WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
+  if (blocking_.empty()) return;
+  if (idle_count_ > 0) work_available_.notify_one();
+  else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
+}
+
+/// Wakes or starts a thread for the queue of streams. Requires mutex_.
+WINSVC_INLINE void thread_pool::ensure_stream_threads() {
+  if (streams_.empty()) return;
+  // One thread for each item, and one that remains for handlers.
+  if (!shortage_ && idle_count_ + starting_count_ < streams_.size() + 1) start_thread(false);
+  if (idle_count_ > 0) work_available_.notify_one();
+}
+
+/// Wakes or starts a thread for the role io, if there are too few. Requires mutex_.
+WINSVC_INLINE void thread_pool::ensure_io_threads() {
+  if (stopping_ || io_count_ >= limits_.io_threads) return;
+  if (idle_count_ > 0) work_available_.notify_one();
+  else start_thread(true);
+  if (io_count_ == 0) reserve_needed_.notify_one();
+}
+
+WINSVC_INLINE void thread_pool::begin_blocking() {
+  pool_thread& thread = *current_thread();
+  const std::lock_guard lock(mutex_);
+  if (&thread == &reserve_) return;
+  --thread_count_;
+  offload_batch(thread);
+  ensure_blocking_threads();
+}
+
+WINSVC_INLINE void thread_pool::end_blocking() {
+  const std::lock_guard lock(mutex_);
+  if (current_thread() != &reserve_) ++thread_count_;
+}
+
+WINSVC_INLINE std::size_t thread_pool::size() const {
+  const std::lock_guard lock(mutex_);
+  return thread_count_;
+}
+
+WINSVC_INLINE void thread_pool::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    work_available_.notify_all();
+    reserve_needed_.notify_all();
+  }
+  source_.wake();
+  stop_monitor();
+  for (auto& thread : threads_) {
+    if (thread.handle.joinable()) thread.handle.join();
+  }
+  threads_.clear();
+  if (reserve_.handle.joinable()) reserve_.handle.join();
+}
+
+WINSVC_INLINE void thread_pool::abandon() {
+  stop_monitor();
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  for (auto& thread : threads_) {
+    if (thread.handle.joinable()) thread.handle.detach();
+  }
+  if (reserve_.handle.joinable()) reserve_.handle.detach();
+}
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER
+
+// =====================================================================================================================
+// server/pool_threads_impl.hpp
+// =====================================================================================================================
+
+// Implementation of server/thread_pool.hpp: the loops of the pool threads and their roles.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
 /// Starts one thread. Requires mutex_. Returns false if the system cannot create it; the monitor then tries again.
 WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
   if (stopping_) return false;
@@ -37790,6 +38069,7 @@ WINSVC_INLINE void thread_pool::promote(pool_thread& thread) {
   ++io_count_;
   thread.is_io.store(true);
 }
+
 WINSVC_INLINE void thread_pool::demote(pool_thread& thread) {
   const std::lock_guard lock(mutex_);
   if (thread.is_io.exchange(false)) --io_count_;
@@ -37853,58 +38133,6 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
   return false;
 }
 
-WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    if (kind == work_class::step) {
-      enqueue_step(item);
-    } else if (kind == work_class::blocking) {
-      if (blocking_.size() >= limits_.queue_limit) return false;
-      blocking_.push_back(item);
-      ensure_blocking_threads();
-    } else {
-      streams_.push_back(item);
-      ensure_stream_threads();
-    }
-  }
-  if (!scanning_.load()) start_scanning();
-  return true;
-}
-
-WINSVC_INLINE bool thread_pool::remove(work_item& item) noexcept {
-  const std::lock_guard lock(mutex_);
-  return blocking_.remove(item) || streams_.remove(item);
-}
-
-/// Queues an item for an I/O thread; after stop(), for a blocking thread. Requires mutex_.
-WINSVC_INLINE void thread_pool::enqueue_step(work_item& item) noexcept {
-  steps_.push_back(item);
-  step_count_.store(steps_.size());
-  if (stopping_) work_available_.notify_one();
-  else source_.notify();
-}
-
-/// Wakes or starts a thread for the queue of handlers. Requires mutex_.
-WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
-  if (blocking_.empty()) return;
-  if (idle_count_ > 0) work_available_.notify_one();
-  else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
-}
-/// Wakes or starts a thread for the queue of streams. Requires mutex_.
-WINSVC_INLINE void thread_pool::ensure_stream_threads() {
-  if (streams_.empty()) return;
-  // One thread for each item, and one that remains for handlers.
-  if (!shortage_ && idle_count_ + starting_count_ < streams_.size() + 1) start_thread(false);
-  if (idle_count_ > 0) work_available_.notify_one();
-}
-/// Wakes or starts a thread for the role io, if there are too few. Requires mutex_.
-WINSVC_INLINE void thread_pool::ensure_io_threads() {
-  if (stopping_ || io_count_ >= limits_.io_threads) return;
-  if (idle_count_ > 0) work_available_.notify_one();
-  else start_thread(true);
-  if (io_count_ == 0) reserve_needed_.notify_one();
-}
-
 /// Demotes an I/O thread that will not return soon and submits the rest of its batch as steps. Requires mutex_.
 WINSVC_INLINE void thread_pool::offload_batch(pool_thread& thread) {
   if (!thread.is_io.exchange(false)) return;
@@ -37917,24 +38145,38 @@ WINSVC_INLINE void thread_pool::offload_batch(pool_thread& thread) {
   if (!steps_.empty() && !stopping_) source_.notify();  // this thread may have taken the last notification
 }
 
-WINSVC_INLINE void thread_pool::begin_blocking() {
-  pool_thread& thread = *current_thread();
-  const std::lock_guard lock(mutex_);
-  if (&thread == &reserve_) return;
-  --thread_count_;
-  offload_batch(thread);
-  ensure_blocking_threads();
-}
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
-WINSVC_INLINE void thread_pool::end_blocking() {
-  const std::lock_guard lock(mutex_);
-  if (current_thread() != &reserve_) ++thread_count_;
-}
+#endif  // WINSVC_BODIES_SERVER
 
-WINSVC_INLINE std::size_t thread_pool::size() const {
-  const std::lock_guard lock(mutex_);
-  return thread_count_;
-}
+// =====================================================================================================================
+// server/pool_monitor_impl.hpp
+// =====================================================================================================================
+
+// Implementation of server/thread_pool.hpp: the monitor thread.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
 
 WINSVC_INLINE void thread_pool::start_scanning() noexcept {
   if (!scanning_.exchange(true)) wake_monitor();
@@ -38065,32 +38307,6 @@ WINSVC_INLINE void thread_pool::stop_monitor() {
     monitor_wakeup_.notify_one();
   }
   monitor_.join();
-}
-
-WINSVC_INLINE void thread_pool::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    work_available_.notify_all();
-    reserve_needed_.notify_all();
-  }
-  source_.wake();
-  stop_monitor();
-  for (auto& thread : threads_) {
-    if (thread.handle.joinable()) thread.handle.join();
-  }
-  threads_.clear();
-  if (reserve_.handle.joinable()) reserve_.handle.join();
-}
-
-WINSVC_INLINE void thread_pool::abandon() {
-  stop_monitor();
-  const std::lock_guard lock(mutex_);
-  stopping_ = true;
-  for (auto& thread : threads_) {
-    if (thread.handle.joinable()) thread.handle.detach();
-  }
-  if (reserve_.handle.joinable()) reserve_.handle.detach();
 }
 
 }  // namespace detail::server
@@ -38993,6 +39209,47 @@ WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& nex
   return slot.park();
 }
 
+/// Logs at most one warning per second and kind. `text` returns the text; if memory is exhausted, the warning is lost.
+template <class F>
+void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept {
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch()).count();
+  auto before = last_warning.load();
+  if (now - before < 1000 || !last_warning.compare_exchange_strong(before, now)) return;
+  try {
+    log_.warn(text());
+  } catch (const std::exception&) {
+  }
+}
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER
+
+// =====================================================================================================================
+// server/server_accept_impl.hpp
+// =====================================================================================================================
+
+// Implementation of server/server.hpp: connections are accepted, rejected and closed.
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
 WINSVC_INLINE server::listener* server::find_listener(work_item& item) noexcept {
   for (auto& each : listeners_)
     if (&item == &each.slot) return &each;
@@ -39029,19 +39286,6 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
     if (!failed) failed = !poller_.arm_accept(source.registration);
     if (failed && deadlines_.set(source.slot, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
   } while (!source.slot.park());
-}
-
-/// Logs at most one warning per second and kind. `text` returns the text; if memory is exhausted, the warning is lost.
-template <class F>
-void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch()).count();
-  auto before = last_warning.load();
-  if (now - before < 1000 || !last_warning.compare_exchange_strong(before, now)) return;
-  try {
-    log_.warn(text());
-  } catch (const std::exception&) {
-  }
 }
 
 WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
@@ -39184,6 +39428,36 @@ WINSVC_INLINE void server::release_slot(connection_slot& slot) noexcept {
   free_slots_.push_back(&slot);
 }
 
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER
+
+// =====================================================================================================================
+// server/server_drain_impl.hpp
+// =====================================================================================================================
+
+// Implementation of server/server.hpp: the drain, and the list of running requests.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
 WINSVC_INLINE std::vector<http::active_request> server::active_requests(std::size_t limit) {
   std::vector<http::active_request> requests;
   const std::lock_guard lock(mutex_);
@@ -39295,6 +39569,35 @@ WINSVC_INLINE void server::shorten_drain(clock::time_point deadline) {
   connection_closed_.notify_all();
 }
 
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER
+
+// =====================================================================================================================
+// server/engine_impl.hpp
+// =====================================================================================================================
+
+// Implementation of server/engine.hpp: an engine passes each call to its server.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
 // --- engine ----------------------------------------------------------------------------------------------------------
 
 WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
@@ -39305,20 +39608,26 @@ WINSVC_INLINE engine::~engine() = default;
 WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {
   return server_->bind(host, port);
 }
+
 WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
 WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
+
 WINSVC_INLINE void engine::on_response(std::function<void(const http::access_record&)> f) {
   server_->on_response(std::move(f));
 }
+
 WINSVC_INLINE void engine::start() { server_->start(); }
 WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused); }
 WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
+
 WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   return server_->drain(limit, progress);
 }
+
 WINSVC_INLINE void engine::shorten_drain(clock::time_point deadline) {
   server_->shorten_drain(deadline);
 }
+
 WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }
 WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }
 WINSVC_INLINE std::size_t engine::websockets() const noexcept { return server_->websockets(); }
@@ -39326,9 +39635,11 @@ WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_-
 WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
 WINSVC_INLINE std::uint64_t engine::response_count() const noexcept { return server_->response_count(); }
 WINSVC_INLINE http::request_statistics& engine::statistics() noexcept { return server_->statistics(); }
+
 WINSVC_INLINE std::vector<http::active_request> engine::active_requests(std::size_t limit) {
   return server_->active_requests(limit);
 }
+
 WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(transport); }
 
 }  // namespace detail::server

@@ -124,6 +124,7 @@
 
 // HTTP: one request and its response, with cpp-httplib.
 #include "winsvc/http/transport.hpp"           // transport: the byte stream of a connection
+#include "winsvc/http/exchange_stream.hpp"     // exchange_stream: the bytes of a request and its response
 #include "winsvc/http/exchange.hpp"            // exchange: one request with its response
 #include "winsvc/http/stream_impl.hpp"         // bodies of api/stream.hpp
 #include "winsvc/http/reply_impl.hpp"          // bodies of api/reply.hpp
@@ -143,6 +144,7 @@
 #include "winsvc/http/response_writer.hpp"     // write_response: head and body of each response
 #include "winsvc/http/response_content.hpp"    // select_content: conditions, ranges, compression
 #include "winsvc/http/request_processor.hpp"   // request_processor: runs one request
+#include "winsvc/http/handler_call_impl.hpp"   // its part for middleware and handlers
 #include "winsvc/http/file_response.hpp"       // send_file_response: a file as the response
 #include "winsvc/http/static_folder.hpp"       // static_folder: serves the files of a folder
 #include "winsvc/http/upload_impl.hpp"         // bodies of api/upload.hpp
@@ -158,11 +160,19 @@
 #if WINSVC_SEES_SERVER
 
 // The server: connections, thread pool, timeouts, with cpp-httplib.
-#include "winsvc/server/connection.hpp"        // connection: from the first byte to close
-#include "winsvc/server/thread_pool.hpp"       // thread_pool: I/O threads and blocking threads
-#include "winsvc/server/connection_table.hpp"  // connection slots and their deadlines
-#include "winsvc/server/tls.hpp"               // the TLS transport
-#include "winsvc/server/server.hpp"            // server: the members of an engine
+#include "winsvc/server/scratch_buffers.hpp"          // scratch_buffers: the memory of a thread for a step
+#include "winsvc/server/connection.hpp"               // connection: from the first byte to close
+#include "winsvc/server/connection_request_impl.hpp"  // its part for requests
+#include "winsvc/server/connection_response_impl.hpp" // its part for responses
+#include "winsvc/server/thread_pool.hpp"              // thread_pool: I/O threads and blocking threads
+#include "winsvc/server/pool_threads_impl.hpp"        // its part for the loops of the threads
+#include "winsvc/server/pool_monitor_impl.hpp"        // its part for the monitor thread
+#include "winsvc/server/connection_table.hpp"         // connection slots and their deadlines
+#include "winsvc/server/tls.hpp"                      // the TLS transport
+#include "winsvc/server/server.hpp"                   // server: the members of an engine
+#include "winsvc/server/server_accept_impl.hpp"       // its part for new and closed connections
+#include "winsvc/server/server_drain_impl.hpp"        // its part for the drain
+#include "winsvc/server/engine_impl.hpp"              // bodies of server/engine.hpp
 
 #endif  // WINSVC_SEES_SERVER
 

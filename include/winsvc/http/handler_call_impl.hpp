@@ -1,0 +1,217 @@
+// Implementation of http/request_processor.hpp: the body, the middleware, the handler and its timeout.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/middleware.hpp"
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/body_reader.hpp"
+#include "winsvc/http/error_responder.hpp"
+#include "winsvc/http/exchange.hpp"
+#include "winsvc/http/handler_timeouts.hpp"
+#include "winsvc/http/problem.hpp"
+#include "winsvc/http/request_fields.hpp"
+#include "winsvc/http/request_processor.hpp"
+#include "winsvc/http/response_writer.hpp"
+#include "winsvc/http/router.hpp"
+#include "winsvc/http/upload_receiver.hpp"
+#include "winsvc/route/table.hpp"
+#include "winsvc/wire/head.hpp"
+#include "winsvc/wire/representation.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
+  request& req = request_of(exchange);
+  if (decompressed) {
+    if (receive_body(exchange, req, *decompressed)) return true;
+    exchange.unknown_coding = !exchange.body_too_large && exchange.stream.body_bytes_read() == 0 &&
+                              exchange.stream.body_error_status() == 0;
+    return false;
+  }
+  const bool is_form = is_multipart(req);
+  if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
+    const std::uint64_t limit = body_limit(exchange);
+    exchange.body_too_large = exchange.head.content_length > limit;
+    if (exchange.body_too_large) return false;
+    exchange.stream.move_body_to(req.body);
+    if (is_urlencoded(req)) parse_urlencoded(req);
+    return true;
+  }
+  return receive_body(exchange, req,
+                      [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
+}
+
+/// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
+WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
+  if (exchange.match.outcome == route::match_outcome::matched) {
+    const auto& entry = routes_.entry(exchange.match.route_id);
+    exchange.pattern = entry.path.text;
+    exchange.is_head_route = entry.method_id == route::method::head;
+  }
+  for (const auto& field : exchange.head.fields) {
+    const char first = base::to_lower(field.name.front());
+    if (first == 'r' && base::equal_nocase(field.name, "Range"))
+      exchange.has_range = !std::exchange(exchange.has_range_field, true) && wire::counts_bytes(field.value);
+    else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
+      exchange.has_conditions = true;
+  }
+  run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  error_responder_.check_status(exchange, res);
+  if (res.status == -1) res.status = 200;
+  error_responder_.run_guarded_change(exchange, res, "response", [&] { prepare_response(exchange, res); });
+  discard_unread_body(exchange);
+}
+
+/// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
+/// an inner function throws.
+WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,
+                                                     std::size_t position, response& res) {
+  if (position == chain.size()) return dispatch(exchange, res);
+  struct call_frame {  // as in process_request()
+    request_processor& processor;
+    http::exchange& current;
+    const api::middleware_chain& chain;
+    std::size_t next_position;
+    response& res;
+    bool called;
+  } frame{*this, exchange, chain, position + 1, res, false};
+  const std::function<void()> call_next = [&frame] {
+    if (std::exchange(frame.called, true)) throw std::logic_error("a middleware called next() a second time");
+    frame.processor.run_middleware(frame.current, frame.chain, frame.next_position, frame.res);
+    if (frame.res.status == -1) frame.res.status = 200;
+  };
+  error_responder_.run_guarded(exchange, res, "middleware", [&] {
+    (*chain[position])(request_of(exchange), res, next_handler(call_next));
+  });
+}
+
+/// Keeps the connection if the unread body is buffered, because the body can be dropped. Otherwise the response is sent
+/// now and the connection ends: it would have to wait for the body.
+WINSVC_INLINE void request_processor::discard_unread_body(exchange& exchange) {
+  if (exchange.stream.is_body_buffered() && exchange.stream.body_error_status() == 0) return;
+  exchange.close_after_response = true;
+  exchange.stream.reject_body();
+}
+
+/// Redirects to the path with a final slash, or without it. The target is relative, so that it is correct behind a
+/// proxy that removes a prefix. After "./", a colon does not end a URI scheme.
+WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res) {
+  std::string_view path = head.path;
+  const bool has_slash = path.back() == '/';
+  if (has_slash) path.remove_suffix(1);
+  const auto last = path.substr(path.rfind('/') + 1);
+  std::string target = has_slash ? "../" : "./";
+  target.append(last).append(has_slash ? "" : "/");
+  if (!head.query.empty()) target.append("?").append(head.query);
+  res.status = 308;
+  api::replace_header(res, "Location", target);
+}
+
+WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res) {
+  switch (exchange.match.outcome) {
+    case route::match_outcome::matched: return call_handler(exchange, res);
+    case route::match_outcome::bad_path:
+      return error_responder_.send_error(exchange, res, 400, exchange.match.reason);
+    case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
+    case route::match_outcome::not_found: return error_responder_.send_error(exchange, res, 404, {});
+    case route::match_outcome::paused:
+      api::replace_header(res, "Retry-After", "10");
+      return error_responder_.send_error(exchange, res, 503, "the service is paused");
+    case route::match_outcome::method_not_allowed:
+      api::replace_header(res, "Allow", exchange.match.allowed.allow());
+      if (exchange.head.method_id == route::method::options) res.status = 204;
+      else error_responder_.send_error(exchange, res, 405, {});
+  }
+}
+
+/// Reads the body into the request, or into files for an upload. Returns false if it did not arrive or is too large.
+WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& req, const body_source& read) const {
+  const std::uint64_t limit = body_limit(exchange);
+  exchange.body_too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
+  if (exchange.body_too_large) return false;
+  const upload_receiver* const files = routes_.receiver(exchange.match);
+  if (!files) return read_body(req, read, limit, exchange.body_too_large);
+
+  // Unless the body is read to its end, the connection cannot serve another request.
+  const bool close_before = std::exchange(exchange.close_after_response, true);
+  const std::uint64_t file_limit = routes_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
+  if (!files->receive(exchange, req, read, {limit, file_limit, routes_.upload_folder})) return false;
+  exchange.close_after_response = close_before;
+  return true;
+}
+
+WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
+  error_responder_.run_guarded(exchange, res, "handler", [&] {
+    const auto limit = time_limit(exchange.match);
+    const auto read_start = limit ? clock_.now() : clock::time_point();
+    if (exchange.read_body && !exchange.read_body()) {
+      const int error = exchange.stream.body_error_status();
+      const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
+      exchange.close_after_response = true;
+      winsvc::abort(status, exchange.body_too_large
+                                ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
+                                : std::string(body_error_text(status)));
+    }
+    std::optional<handler_timeouts::scoped_timeout> timeout;
+    if (limit) {
+      // The time runs from the complete request: a wait for a thread counts, a wait for the client does not.
+      const auto now = clock_.now();
+      const auto deadline = exchange.complete_time + *limit + (now - read_start);
+      if (now >= deadline) {
+        log_unstarted(exchange.head.method, exchange.head.path, *limit);
+        api::replace_header(res, "Retry-After", "10");
+        winsvc::abort(503, "no response within " + base::duration_text(*limit));
+      }
+      timeout.emplace(handler_timeouts_, deadline,
+                      [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
+    }
+    for (const auto& check_body : exchange.before_handler) check_body();
+    if (routes_.needs_request(exchange.match) || exchange.filled_request)
+      routes_.call(exchange.match, request_of(exchange), res);
+    else
+      routes_.call_without_request(exchange.match, res);
+  });
+}
+
+/// Called on the timer thread of handler_timeouts while the handler runs. Both only read the head.
+WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
+                                                            std::chrono::milliseconds limit) noexcept {
+  try {
+    response res;
+    const std::string detail = "no response within " + base::duration_text(limit);
+    write_error(res, {503, detail, exchange.id},
+                preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
+    if (!exchange.stream.send_instead(complete_response(res))) return;
+    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+              std::string(exchange.head.path) + ": handler at " +
+              routes_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
+              "; sent 503 to the client, the handler still runs");
+  } catch (...) {  // out of memory: the handler may still respond
+  }
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -1,0 +1,279 @@
+// Implementation of server/connection.hpp: the stages head, body and handler of a request.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/engine_state.hpp"
+#include "winsvc/http/request_processor.hpp"
+#include "winsvc/server/connection.hpp"
+#include "winsvc/wire/chunked.hpp"
+#include "winsvc/wire/head_parser.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
+WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
+  const bool begun = !buffer_.remaining().empty();
+  if (begun) {
+    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_, std::move(head_.fields));
+    if (parsed.kind == wire::head_parse_result::more) {
+      head_.fields = std::move(parsed.value.fields);
+    } else {
+      scanned_ = 0;
+      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.reason);
+      else accept_head(std::move(parsed));
+      return std::nullopt;
+    }
+  }
+  const auto result = receive();  // bytes that have arrived are served, even after the deadline
+  if (result == os::transfer::done) {
+    if (!begun) set_deadline(limits_.head_timeout);
+    return std::nullopt;
+  }
+  if (result != os::transfer::timed_out) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
+  if (!begun) {
+    if (options.timed_out || engine_state_.draining.load()) {
+      close(http::close_reason::idle);
+      return std::nullopt;
+    }
+    return wait_for_input();
+  }
+  if (options.timed_out || time() >= deadline_) {
+    reject(408, "the request head did not arrive in time");
+    return std::nullopt;
+  }
+  // A drain allows 500 ms for the rest of a head.
+  constexpr std::chrono::milliseconds drain_limit{500};
+  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, time() + drain_limit);
+  return wait_for_input();
+}
+
+WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
+  request_started_ = now_;
+  access_record_.bytes = 0;
+  access_record_.counts_in_statistics = true;
+  ++engine_state_.in_flight;
+  in_flight_ = true;
+
+  // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and
+  // the two blocks are swapped with each request.
+  head_block_.clear();
+  std::swap(head_block_, buffer_.bytes);
+  buffer_.bytes.assign(head_block_, buffer_.consumed + result.consumed);
+  buffer_.consumed = 0;
+  head_ = std::move(result.value);
+  find_route();
+  // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
+  if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&
+      !processor_.routes().routes().all_methods().has_other(head_.method))
+    return reject(501, "method not implemented");
+
+  body_scanner_.reset();
+  body_scanned_ = 0;
+  complete_time_ = now_;
+  queued_time_ = {};
+  stage_ = can_collect_body() && !is_body_buffered() ? stage::body : stage::handler;
+}
+
+/// True if the body is awaited in the poller, which holds no thread. Exceptions: a client that waits for 100 Continue,
+/// an upload, which goes to files, and a request that is rejected without its body.
+WINSVC_INLINE bool connection::can_collect_body() const {
+  if (head_.framing == wire::framing::none || head_.expect_continue) return false;
+  if (match_.outcome != route::match_outcome::matched || processor_.routes().receiver(match_)) return false;
+  return head_.framing == wire::framing::chunked ||
+         head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
+}
+
+WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
+  if (head_.framing == wire::framing::length) return buffer_.remaining().size() >= head_.content_length;
+  return head_.framing == wire::framing::none;
+}
+
+WINSVC_INLINE void connection::find_route() {
+  const auto& routes = processor_.routes();
+  if (head_.path == "*") {
+    match_ = {};
+    match_.outcome = route::match_outcome::method_not_allowed;
+    match_.allowed = routes.routes().all_methods();
+  } else {
+    match_ = routes.match(head_.method_id, head_.path, head_.method);
+  }
+  if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
+}
+
+/// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
+WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
+  const auto have = buffer_.remaining().size();
+  engine_state_.buffered_body_bytes += have - counted_body_bytes_;
+  counted_body_bytes_ = have;
+  if (limits_.buffered_body_bytes > 0 && engine_state_.buffered_body_bytes.load() > limits_.buffered_body_bytes) {
+    reject_at_limit(http::shared_limit::buffered_body_bytes, "too many request bodies are being received");
+    return std::nullopt;
+  }
+  // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
+  deadline_ = request_started_ + limits_.body_deadline(have);
+  const bool is_complete =
+      head_.framing == wire::framing::chunked ? is_chunked_body_complete() : have >= head_.content_length;
+  if (!is_complete && !options.timed_out) {
+    const auto result = receive();
+    if (result == os::transfer::done) return std::nullopt;
+    if (result == os::transfer::timed_out && time() < deadline_) return wait_for_input();
+  }
+  complete_time_ = now_;
+  stage_ = stage::handler;
+  return std::nullopt;
+}
+
+/// True if the buffer contains the whole chunked body, or an error that the handler stage reports.
+WINSVC_INLINE bool connection::is_chunked_body_complete() {
+  if (!body_scanner_) body_scanner_.emplace(limits_, processor_.routes().body_limit(match_, limits_.body_bytes));
+  std::string discarded;
+  std::size_t consumed = 0;
+  const auto step = body_scanner_->feed(buffer_.remaining().substr(body_scanned_), consumed, discarded);
+  body_scanned_ += consumed;
+  return step != wire::chunked_decoder::step::more;
+}
+
+/// The kind of the handler of this request, which decides on which thread it may run.
+WINSVC_INLINE handler_kind connection::required_kind() const {
+  const bool matched = match_.outcome == route::match_outcome::matched;
+  if (matched && processor_.latency_of(match_).holds_thread()) return handler_kind::stream;
+  const bool reads_body = matched && head_.framing != wire::framing::none && !can_collect_body();
+  const bool is_too_large =
+      head_.framing == wire::framing::length &&
+      head_.content_length > processor_.routes().body_limit(match_, limits_.body_bytes);
+  if (reads_body && !is_too_large && !is_body_buffered()) return handler_kind::stream;
+  if (processor_.is_slow(match_)) return handler_kind::slow;
+  return processor_.is_builtin(match_, head_) ? handler_kind::builtin : handler_kind::fast;
+}
+
+/// Counts a request that holds a stream thread. Returns false if there are too many.
+WINSVC_INLINE bool connection::reserve_stream_thread() {
+  if (counted_thread_) return true;
+  const bool streams = processor_.latency_of(match_).holds_thread();
+  auto& counter = streams ? engine_state_.streams : engine_state_.body_threads;
+  const auto limit = streams ? limits_.streams : limits_.body_threads;
+  if (counter.fetch_add(1) < limit) {
+    counted_thread_ = &counter;
+    return true;
+  }
+  --counter;
+  reject_at_limit(streams ? http::shared_limit::streams : http::shared_limit::body_threads,
+                  streams ? "too many streams are open" : "too many uploads are in progress");
+  return false;
+}
+
+WINSVC_INLINE clock::time_point connection::handler_deadline() const noexcept {
+  const auto limit = processor_.time_limit(match_);
+  return limit ? complete_time_ + *limit : (clock::time_point::max)();
+}
+
+/// Runs the handler, or requests a thread that may run it.
+WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step_options& options,
+                                                                      scratch_buffers& buffers) {
+  const bool was_queued = queued_time_ != clock::time_point{};
+  if (options.queue_full) {
+    reject(503, "the service is too busy");
+    return std::nullopt;
+  }
+  if (was_queued && now_ >= handler_deadline()) {
+    const auto limit = *processor_.time_limit(match_);
+    processor_.log_unstarted(head_.method, head_.path, limit);
+    reject(503, "no response within " + base::duration_text(limit));
+    return std::nullopt;
+  }
+  if (const auto kind = required_kind(); kind > options.allowed) {
+    if (kind == handler_kind::stream && !reserve_stream_thread()) return std::nullopt;
+    if (!was_queued) queued_time_ = now_;
+    return wait_condition{kind == handler_kind::stream ? wait_reason::stream_thread : wait_reason::blocking_thread,
+                          handler_deadline()};
+  }
+  // A client that has left needs no response. A client may also end its side after the request and read the response,
+  // so only a request that has waited is dropped: Go and nginx drop it at once.
+  constexpr std::chrono::milliseconds min_wait{100};
+  if (was_queued && (now_ - queued_time_ >= min_wait || engine_state_.draining.load()) &&
+      transport_.has_peer_closed()) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
+  run_handler(options, buffers);
+  return std::nullopt;
+}
+
+WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
+  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), engine_state_.draining);
+  exchange.headers = &buffers.headers;
+  exchange.websockets = &engine_state_.websockets;
+  exchange.routes = &processor_.routes().routes();
+  exchange.match = std::move(match_);
+  exchange.complete_time = complete_time_;
+  if (head_.framing == wire::framing::chunked)
+    stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
+  exchange.close_after_response = !head_.keep_alive;
+  if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
+  has_current_request_.store(true);
+  const auto handler_started = now_;
+  keep_alive_ = processor_.process(exchange);
+  now_ = time();
+  has_current_request_.store(false);
+  if (was_inspected_.load()) {  // wait until current_request() has read head_
+    const std::lock_guard wait(current_request_mutex_);
+  }
+  if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
+  processor_.latency_of(exchange.match).record(now_ - handler_started);
+
+  id_ = std::move(exchange.id);
+  client_ = std::move(exchange.client);
+  access_record_.pattern = exchange.pattern;
+  access_record_.status = exchange.status;
+  access_record_.bytes = stream.sent_bytes();
+  access_record_.counts_in_statistics =
+      !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+  access_record_.route_id.reset();
+  if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
+
+  if (keep_alive_ && exchange.status == 101 && exchange.serve_upgraded) {
+    processor_.latency_of(exchange.match).mark_holds_thread();
+    transport_.begin_blocking();
+    keep_alive_ = stream.flush();
+    access_record_.bytes = stream.sent_bytes();
+    finish_request();  // the new protocol is not part of the request
+    if (keep_alive_) processor_.process_upgraded(exchange);
+    return close(http::close_reason::after_response);
+  }
+  body_unread_ = !stream.is_body_complete();
+  output_sent_ = 0;
+  body_ = std::move(exchange.text_to_send);
+  file_body_ = std::move(exchange.body_to_send);
+  send_wait_start_ = {};
+  deadline_ = now_ + limits_.write_timeout;
+  stage_ = stage::response;
+  limit_unsent();
+}
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER

@@ -1,0 +1,169 @@
+// Implementation of server/connection.hpp: the stage response, the end of a request, and rejections.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/engine_state.hpp"
+#include "winsvc/http/request_processor.hpp"
+#include "winsvc/server/connection.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
+/// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
+WINSVC_INLINE void connection::limit_unsent() {
+  constexpr std::size_t min_counted_bytes = 64 * 1024;
+  if (output_.size() + body_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = output_.size() + body_.size();
+  const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
+  if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
+  file_body_ = {};
+  reject_at_limit(http::shared_limit::unsent_bytes, "too many responses wait for clients that read slowly");
+}
+
+/// Reads the next part of the file into output_. Returns false at its end; ends the connection if the file is shorter
+/// than it was.
+WINSVC_INLINE bool connection::read_file_body() {
+  constexpr std::size_t part_size = 64 * 1024;
+  if (!file_body_.file || file_body_.remaining == 0) return false;
+  output_.resize(static_cast<std::size_t>((std::min)(file_body_.remaining, std::uint64_t{part_size})));
+  const auto count = file_body_.file->read(file_body_.position, output_.data(), output_.size());
+  output_.resize(count.value_or(0));
+  output_sent_ = 0;
+  file_body_.position += output_.size();
+  file_body_.remaining -= output_.size();
+  if (output_.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
+  return !output_.empty();
+}
+
+/// Extends the deadline after progress: the write timeout restarts, but the client must also keep the minimum rate.
+WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexcept {
+  const auto now = time();
+  if (send_wait_start_ == clock::time_point{}) {  // what the socket buffer took at first does not count
+    send_wait_start_ = now;
+    sent_since_wait_ = 0;
+  } else {
+    sent_since_wait_ += sent_now;
+  }
+  deadline_ = (std::min)(now + limits_.write_timeout, send_wait_start_ + limits_.response_deadline(sent_since_wait_));
+}
+
+WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
+  if (options.timed_out) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
+  auto result = os::transfer::done;
+  constexpr int max_parts = 16;  // then other connections go first
+  for (int parts = 0;; ++parts) {
+    std::size_t sent = 0;
+    const auto head = unsent_output(), body = unsent_body();
+    result = body.empty() ? transport_.send_some(head.data(), head.size(), sent)
+                          : transport_.send_parts(head, body, sent);
+    output_sent_ += sent;
+    if (result == os::transfer::timed_out) {
+      if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
+      return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
+    }
+    if (result != os::transfer::done) break;
+    access_record_.bytes += output_.size() + body_.size();
+    if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
+    clear_output();
+    if (!read_file_body()) break;
+    if (parts == max_parts) return wait_for(wait_reason::yield);
+  }
+  if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
+  clear_output();
+  file_body_ = {};
+  finish_request();
+  if (result != os::transfer::done) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
+  if (!keep_alive_) {
+    close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response);
+    return std::nullopt;
+  }
+  stage_ = stage::head;
+  deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
+  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())
+    return wait_for(wait_reason::readable);
+  return std::nullopt;
+}
+
+/// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
+WINSVC_INLINE void connection::finish_request() noexcept {
+  release_shared();
+  if (!std::exchange(in_flight_, false)) return;
+  --engine_state_.in_flight;
+  if (access_record_.bytes == 0) return;  // no response
+  ++engine_state_.response_count;
+  if (access_record_.counts_in_statistics)
+    engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status);
+  if (engine_state_.on_response.empty()) return;
+  try {
+    access_record_.method = head_.method;
+    access_record_.target = head_.target;
+    access_record_.method_id = head_.method_id;
+    access_record_.id = id_;
+    access_record_.peer = peer_;
+    if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
+  } catch (const std::exception&) {  // out of memory: the response was sent, and its record is lost
+    return;
+  }
+  const auto duration = time() - request_started_;  // includes sending
+  access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
+  engine_state_.notify_response(access_record_);
+}
+
+/// Removes this connection from the shared counters.
+WINSVC_INLINE void connection::release_shared() noexcept {
+  engine_state_.buffered_body_bytes -= std::exchange(counted_body_bytes_, 0);
+  engine_state_.unsent_bytes -= std::exchange(counted_unsent_bytes_, 0);
+  if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
+}
+
+/// Responds without a handler to a request that the head parser rejects, that is late, or for which no thread is
+/// available. The connection ends.
+WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
+  // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
+  auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
+  while (base::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  clear_output();
+  output_ = http::error_response(status, reason, !base::starts_with(requested, "HEAD "));
+  keep_alive_ = false;
+  body_unread_ = true;
+  engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});
+  if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
+  release_shared();
+  send_wait_start_ = {};
+  set_deadline(limits_.write_timeout);
+  stage_ = stage::response;
+}
+
+WINSVC_INLINE void connection::reject_at_limit(http::shared_limit limit, std::string_view reason) {
+  reject(503, reason);
+  if (engine_state_.on_limit_reached) engine_state_.on_limit_reached(limit);
+}
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER

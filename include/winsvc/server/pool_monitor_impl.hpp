@@ -1,0 +1,169 @@
+// Implementation of server/thread_pool.hpp: the monitor thread.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/scope.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"
+#include "winsvc/os/thread_starter.hpp"
+#include "winsvc/server/thread_load.hpp"
+#include "winsvc/server/thread_pool.hpp"
+#include "winsvc/server/work_queue.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_SERVER
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
+WINSVC_INLINE void thread_pool::start_scanning() noexcept {
+  if (!scanning_.exchange(true)) wake_monitor();
+}
+
+WINSVC_INLINE void thread_pool::wake_monitor() {
+  const std::lock_guard lock(monitor_mutex_);
+  wake_requested_ = true;
+  monitor_wakeup_.notify_one();
+}
+
+WINSVC_INLINE void thread_pool::monitor_main() noexcept {
+  constexpr int max_quiet_scans = 10;
+  for (int quiet_scans = 0;;) {
+    const auto now = clock_.now();
+    auto next = source_.run_timers(now);
+    if (scanning_.load()) {
+      quiet_scans = scan_threads() ? 0 : quiet_scans + 1;
+      if (quiet_scans >= max_quiet_scans) {
+        scanning_.store(false);
+        if (scan_threads()) scanning_.store(true);  // an item began after the last scan and saw scanning_ as true
+        quiet_scans = 0;
+      }
+      if (scanning_.load()) next = (std::min)(next, now + scan_interval);
+    }
+    join_finished();
+    std::unique_lock lock(monitor_mutex_);
+    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || clock_.now() < next))
+      clock_.wait_until(monitor_wakeup_, lock, next);
+    wake_requested_ = false;
+    if (monitor_stopping_) return;
+  }
+}
+
+/// Returns false if no I/O thread is busy, the queues are empty and no thread is missing.
+WINSVC_INLINE bool thread_pool::scan_threads() {
+  const bool io_busy = scan_io_threads();
+  const bool queues_busy = scan_queues();
+  return io_busy || queues_busy;
+}
+
+/// Demotes I/O threads that are blocked or compute for long.
+WINSVC_INLINE bool thread_pool::scan_io_threads() {
+  constexpr int max_unchanged_scans = 3;  // a thread on a busy system may wait some milliseconds for a processor
+  bool busy = false;
+  const std::lock_guard lock(mutex_);
+  for (auto& thread : threads_) {
+    if (!thread.is_io.load(std::memory_order_relaxed)) continue;
+    const auto sequence = thread.sequence.load();
+    const bool moved = sequence != std::exchange(thread.last_sequence, sequence);
+    const bool serves = sequence % 2 == 1;
+    busy = busy || moved || serves;
+    thread.unchanged_scans = moved || !serves ? 0 : thread.unchanged_scans + 1;
+    if (thread.unchanged_scans < max_unchanged_scans) continue;
+    source_.on_slow(*thread.current_item.load(std::memory_order_acquire));
+    offload_batch(thread);
+  }
+  return busy;
+}
+
+/// Starts a blocking thread if the queue of handlers does not move, and tries again to create threads that are missing.
+WINSVC_INLINE bool thread_pool::scan_queues() {
+  bool busy = false, stuck = false;
+  {
+    const std::lock_guard lock(mutex_);
+    busy = !steps_.empty() || !blocking_.empty() || !streams_.empty() || shortage_;
+    // If no item was dequeued since the last scan, all threads are in handlers.
+    if (!blocking_.empty() && idle_count_ > 0) work_available_.notify_one();
+    else stuck = !blocking_.empty() && dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads;
+    if (!steps_.empty() && !stopping_) source_.notify();
+    dequeued_at_last_scan_ = dequeued_count_;
+  }
+  if (stuck && growth_helps()) {
+    const std::lock_guard lock(mutex_);
+    start_thread(false);
+  }
+  retry_in_shortage(clock_.now());
+  return busy;
+}
+
+/// True if another thread helps: it does if the handlers block, but not if they compute. Called on the monitor thread,
+/// which reads the CPU times without mutex_.
+WINSVC_INLINE bool thread_pool::growth_helps() {
+  constexpr std::size_t max_sampled = 64;  // bounds the number of system calls; the first threads are the oldest
+  std::array<pool_thread*, max_sampled> sampled;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& thread : threads_) {
+      if (count == max_sampled) break;
+      if (thread.is_io.load(std::memory_order_relaxed) || thread.sequence.load() % 2 == 0) continue;
+      sampled[count++] = &thread;
+    }
+  }
+  load_tally tally;
+  const auto now = clock_.now();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto cpu = sampled[i]->cpu_clock.cpu_time();
+    if (cpu) sampled[i]->load.sample(now, *cpu);
+    tally.add(cpu ? sampled[i]->load.state() : load_state::blocked);
+  }
+  return tally.allows_growth((std::max)(limits_.io_threads, std::size_t{1}));
+}
+
+/// While threads cannot be created, tries again and reports the shortage.
+WINSVC_INLINE void thread_pool::retry_in_shortage(time_point now) {
+  if (now < next_retry_) return;
+  thread_shortage numbers;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!shortage_ || stopping_) return;
+    next_retry_ = now + shortage_interval;
+    shortage_ = false;
+    ensure_io_threads();
+    ensure_blocking_threads();
+    ensure_stream_threads();
+    if (!shortage_) return;
+    numbers = {threads_.size(), blocking_.size(), streams_.size()};
+  }
+  source_.on_thread_shortage(numbers);
+}
+
+WINSVC_INLINE void thread_pool::stop_monitor() {
+  if (!monitor_.joinable()) return;
+  {
+    const std::lock_guard lock(monitor_mutex_);
+    monitor_stopping_ = true;
+    monitor_wakeup_.notify_one();
+  }
+  monitor_.join();
+}
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SERVER

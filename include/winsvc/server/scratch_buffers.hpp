@@ -1,0 +1,33 @@
+// Scratch buffers: the memory of a thread for the connection whose step it runs.
+//
+//   scratch_buffers buffers;                          // one for each thread
+//   const auto next = c.advance(buffers, {});         // the connection keeps the blocks whose bytes it still needs
+//
+// So an idle connection holds no block, and a request needs no allocation.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/wire/head.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::server {
+
+/// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
+struct scratch_buffers {
+  scratch_buffers() {
+    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
+    fields.reserve(32);
+  }
+  std::string input, head_block, output;  // empty, with reserved capacity
+  std::vector<wire::field> fields;        // empty, with the capacity for a browser's head
+  api::header_pool headers;
+};
+
+}  // namespace detail::server
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
