@@ -18,9 +18,9 @@ std::string normalized_text(const head& h) {
   std::string out = std::string(h.method) + ' ' + std::string(h.path);
   if (!h.query.empty()) out += '?' + std::string(h.query);
   out += h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n";
-  for_each_normalized_field(h, [&](std::string_view name, std::string&& value) {
+  for_each_normalized_field(h, [&](std::string_view name, std::string_view value) {
     require(normalized_value(h, name) == value, "normalized_value returns the value of the field");
-    out += std::string(name) + ": " + value + "\r\n";
+    out += std::string(name) + ": " + std::string(value) + "\r\n";
   });
   return out + "\r\n";
 }

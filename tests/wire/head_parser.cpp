@@ -50,10 +50,10 @@ std::string normalized(const head& h) {
   std::string out = std::string(h.method) + ' ' + std::string(h.path);
   if (!h.query.empty()) out += '?' + std::string(h.query);
   out += h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n";
-  for_each_normalized_field(h, [&](std::string_view name, std::string&& value) {
+  for_each_normalized_field(h, [&](std::string_view name, std::string_view value) {
     CHECK(normalized_value(h, name) == value);
     CHECK(normalized_value(h, winsvc::detail::base::to_lower(name)) == value);
-    out += std::string(name) + ": " + value + "\r\n";
+    out += std::string(name) + ": " + std::string(value) + "\r\n";
   });
   return out + "\r\n";
 }

@@ -66,16 +66,18 @@ WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::
 
   api::header_pool* const pool = api::header_pool::current();
   if (pool) pool->acquire(req.headers);
-  wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
+  wire::for_each_normalized_field(head, [&](std::string_view name, std::string_view value) {
     if (name.size() == 6 && base::equal_nocase(name, "Accept")) {
-      for (const auto& range : wire::accept_list(value)) req.accept_content_types.emplace_back(range.value);
+      const auto media_ranges = wire::accept_list(value);
+      req.accept_content_types.reserve(media_ranges.size());
+      for (const auto& range : media_ranges) req.accept_content_types.emplace_back(range.value);
     } else if (name.size() == 5 && base::equal_nocase(name, "Range") && head.method_id == route::method::get) {
       const auto ranges = wire::parse_byte_ranges(value);
       for (const auto& [first, last] : ranges ? *ranges : wire::byte_ranges<std::int64_t>())
         req.ranges.emplace_back(static_cast<ssize_t>(first), static_cast<ssize_t>(last));
     }
     if (pool) pool->insert(req.headers, name, value);
-    else req.headers.emplace(std::string(name), std::move(value));
+    else req.headers.emplace(name, value);
   });
 }
 

@@ -52,11 +52,13 @@ namespace detail::wire {
 /// Removes the text before the next `separator` from `text`, and the separator. A separator in a quoted string does not
 /// count.
 WINSVC_INLINE std::string_view take_element(std::string_view& text, char separator) noexcept {
-  bool quoted = false;
-  std::size_t end = 0;
-  for (; end < text.size() && (quoted || text[end] != separator); ++end) {
-    if (quoted && text[end] == '\\') ++end;
-    else if (text[end] == '"') quoted = !quoted;
+  std::size_t end = (std::min)(text.find(separator), text.size());
+  if (text.substr(0, end).find('"') != std::string_view::npos) {
+    bool quoted = false;
+    for (end = 0; end < text.size() && (quoted || text[end] != separator); ++end) {
+      if (quoted && text[end] == '\\') ++end;
+      else if (text[end] == '"') quoted = !quoted;
+    }
   }
   const auto element = text.substr(0, (std::min)(end, text.size()));
   text.remove_prefix((std::min)(end + 1, text.size()));
@@ -81,6 +83,7 @@ WINSVC_INLINE int parse_weight(std::string_view text) noexcept {
 template <class F>
 std::vector<weighted_value> weighted_list(std::string_view field, const F& is_valid) {
   std::vector<weighted_value> list;
+  list.reserve(8);  // as many as a browser sends
   while (!field.empty()) {
     std::string_view element = take_element(field, ',');
     weighted_value entry{take_element(element, ';')};

@@ -1,6 +1,6 @@
 // Request head: the result of the head parser (wire/head_parser.hpp), and its normalized fields.
 //
-//   for_each_normalized_field(head, [](std::string_view name, std::string&& value) { ... });
+//   for_each_normalized_field(head, [](std::string_view name, std::string_view value) { ... });
 //   const auto accept = normalized_value(head, "Accept");      // the value of one field
 //
 // An app sees the normalized fields: each name once, without the fields of the connection.
@@ -93,23 +93,23 @@ void for_each_name(const head& h, F&& f) {
 
 template <class F>
 void for_each_normalized_field(const head& h, const F& f) {
-  if (!h.host.empty() && !h.find("Host")) f("Host", std::string(h.host));  // an absolute-form target in HTTP/1.0
+  if (!h.host.empty() && !h.find("Host")) f("Host", h.host);  // an absolute-form target in HTTP/1.0
   if (!h.has_repeated_names) {
     for (const auto& line : h.fields) {
       const bool is_host = base::equal_nocase(line.name, "Host");  // the host of a URL replaces it
-      if (is_forwarded_field(h, line)) f(line.name, std::string(is_host ? h.host : line.value));
+      if (is_forwarded_field(h, line)) f(line.name, is_host ? h.host : line.value);
     }
   } else {
     for_each_name(h, [&f, &h](std::string_view name, const std::vector<std::string_view>& values) {
       std::string joined(base::equal_nocase(name, "Host") ? h.host : values[0]);
       for (std::size_t i = 1; i < values.size(); ++i) joined.append(value_separator(name)).append(values[i]);
-      f(name, std::move(joined));
+      f(name, std::string_view(joined));
     });
   }
-  if (h.framing == framing::chunked) f("Transfer-Encoding", std::string("chunked"));
+  if (h.framing == framing::chunked) f("Transfer-Encoding", "chunked");
   else if (h.framing == framing::length || implies_no_body(h)) f("Content-Length", std::to_string(h.content_length));
   if (is_connection_field(h))
-    f("Connection", std::string(!h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive"));
+    f("Connection", !h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive");
 }
 
 }  // namespace detail::wire
@@ -164,8 +164,8 @@ WINSVC_INLINE bool is_connection_field(const head& h) noexcept {
 WINSVC_INLINE std::optional<std::string> normalized_value(const head& h, std::string_view name) {
   std::optional<std::string> found;
   if (is_rewritten_field(name) || base::equal_nocase(name, "Host")) {
-    for_each_normalized_field(h, [&](std::string_view other, std::string&& value) {
-      if (base::equal_nocase(other, name)) found = std::move(value);
+    for_each_normalized_field(h, [&](std::string_view other, std::string_view value) {
+      if (base::equal_nocase(other, name)) found.emplace(value);
     });
     return found;
   }
