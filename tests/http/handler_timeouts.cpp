@@ -91,7 +91,7 @@ TEST_CASE("no byte of a file or a long body follows a timeout response") {
   const auto wait_for_timeout = [](const request& req) {
     wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
   };
-  client c([&](service& svc) {
+  const auto app = [&](service& svc) {
     svc.get("/file", [&](const request& req) {
       wait_for_timeout(req);
       return winsvc::reply::file(__FILE__);
@@ -100,7 +100,8 @@ TEST_CASE("no byte of a file or a long body follows a timeout response") {
       wait_for_timeout(req);
       return std::string(100'000, 'x');
     }).timeout(5ms);
-  });
+  };
+  client c(app);
   for (const char* path : {"/file", "/long"}) {
     CAPTURE(path);
     std::string output = c.raw("GET " + std::string(path) + " HTTP/1.1\r\nHost: t\r\n\r\n");

@@ -74,12 +74,12 @@ TEST_CASE("arguments from the head have the same values with the request and wit
 TEST_CASE("middleware and error handlers see the request of a handler that does not take it") {
   std::string seen;
   const auto with_middleware = [&seen](service& svc) {
-    app(svc);
     svc.use([&seen](const request& req, response& res, const next_handler& next) {
       seen = req.path + ' ' + req.get_header_value("X-Key");
       next();
       seen += ' ' + res.get_header_value("Content-Type");
     });
+    app(svc);
   };
   client c(with_middleware);
 

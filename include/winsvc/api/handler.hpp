@@ -98,6 +98,7 @@ struct handler_shape {
   std::size_t parameters = 0;      ///< number of path parameters
   bool accepts_request = false;    ///< the handler can read `path_params` of the request
   bool accepts_response = false;
+  bool reads_request = false;      ///< the handler reads the request without a parameter for it
   bool accepts_body = false;
   const http::upload_receiver& (*receiver)() noexcept = nullptr;  ///< null unless the handler has an `upload` parameter
   const route::value_kind* kinds = nullptr;                 ///< kinds of the path parameters, an array of `parameters`

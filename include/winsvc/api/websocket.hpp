@@ -137,7 +137,7 @@ class websocket_handler final : public handler {
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
     s.parameters = sizeof...(Parameters);
-    s.accepts_request = true;  // websocket::request()
+    s.reads_request = true;  // websocket::request()
     s.kinds = kinds_;
     s.sets_status = true;
     return s;

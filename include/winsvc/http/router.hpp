@@ -324,7 +324,8 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
       [](const route::parameter_metadata& value) { return value.source == "form" || value.source == "file"; });
   handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
                        shape.objects, shape.object_count,
-                       shape.accepts_request || shape.accepts_body || shape.receiver || reads_body});
+                       shape.accepts_request || shape.reads_request || shape.accepts_body || shape.receiver ||
+                           reads_body});
 
   auto& metadata = table_.metadata(id);
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
