@@ -416,12 +416,37 @@ def our_meson_with_mingw():
         runs_as_hello(folder / "hello.exe", "wine", **environment)
 
 
+def meson_resources():
+    """The block of docs/shipping.md with MinGW: the resources that Meson compiles have version, icon and manifest.
+
+    They are linked to an empty program, because the program of the block takes minutes to compile.
+    """
+    folder = fresh("meson_resources")
+    source_tree(folder / "subprojects" / "winsvc")
+    page = (ROOT / "docs" / "shipping.md").read_text(encoding="utf-8")
+    project = "project('user', 'cpp', version: '4.5.6', default_options: ['cpp_std=c++17'])\n"
+    (folder / "meson.build").write_text(project + re.search(r"```meson\n(.*?)```", page, re.DOTALL).group(1))
+    shutil.copy(CONSUMER / "main.cpp", folder)
+    shutil.copy(ROOT / "examples" / "starter" / "greeter.ico", folder)
+    step("meson", "setup", folder / "build", folder, "--cross-file", CROSS_FILE, f"-Dcpp_args={LIBRARY_FLAGS}")
+    known = step("ninja", "-C", folder / "build", "-t", "targets", "all")
+    (target,) = set(re.findall(r"^(\S*greeter\S*\.o): CUSTOM_COMMAND", known, re.MULTILINE))
+    step("ninja", "-C", folder / "build", target)
+    (folder / "empty.c").write_text("int main(void) { return 0; }\n")
+    step("x86_64-w64-mingw32-gcc-posix", folder / "empty.c", folder / "build" / target, "-o", folder / "empty.exe")
+    listed = step("wrestool", "-l", folder / "empty.exe")
+    must_say(listed, "--type=14 ", "--type=16 ", "--type=24 ")    # icon, version, manifest
+    version_resource = run(["wrestool", "-x", "--raw", "-t16", folder / "empty.exe"])[1].replace("\0", "")
+    must_say(version_resource, "4.5.6", "Example", "greeter")
+    must_say(run(["wrestool", "-x", "--raw", "-t24", folder / "empty.exe"])[1], "longPathAware", "UTF-8")
+
+
 WAYS = (copied_header, copied_for_two_steps, copied_file_with_httplib, add_subdirectory, find_package,
         installed_httplib_package, pkg_config_from_cmake, pkg_config_from_meson, meson_subproject,
         meson_subproject_installs_nothing, meson_dependency, fetched_httplib, missing_httplib_in_cmake,
         missing_httplib_in_meson, two_vendored_copies, same_tests_in_cmake_and_meson, same_names_in_natvis, presets,
         vcpkg_port, conan_recipe,
-        starter, our_meson_with_mingw)
+        starter, meson_resources, our_meson_with_mingw)
 
 
 def attempt(way):

@@ -28,39 +28,40 @@ Fault = collections.namedtuple("Fault", "name claim changes")
 # (text of the header, its replacement); FAULT is true in the program with the name of the fault
 FAULTS = (
     Fault("serving-late", "RUNNING means serving: a request directly after start gets a response", [
-        ("if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;",
-         "if (!run_start_hooks() || stop_.token().stop_requested()) return false;\n"
+        ("if (!run_start_hooks() || !open_listener()) return false;",
+         "if (!run_start_hooks()) return false;\n"
          "  if (FAULT) {\n"
          "    status_reporter_.apply(scm::lifecycle_event::ready);\n"
          "    std::this_thread::sleep_for(std::chrono::seconds(2));\n"
          "  }\n"
-         "  if (!bind()) return false;"),
+         "  if (!open_listener()) return false;"),
         ("if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;",
          "if (!status_reporter_.apply(scm::lifecycle_event::ready) && !FAULT) return false;")]),
     Fault("requests-cut", "a stop completes the requests in flight", [
-        ("const auto drained = engine_->drain(limit, progress);",
-         "const auto drained = engine_->drain(FAULT ? milliseconds(0) : limit, progress);")]),
+        ("const auto drained = engine_.drain(limit_, on_progress_);",
+         "const auto drained = engine_.drain(FAULT ? decltype(limit_)(0) : limit_, on_progress_);")]),
     Fault("stopped-early", "STOPPED means that nothing accepts connections", [
-        ("  if (engine_) drain();\n",
+        ("  if (engine_) {\n    settings_watcher_.reset();\n",
          "  if (FAULT) {\n"
          "    status_reporter_.apply(scm::lifecycle_event::finished, {}, {});\n"
          "    std::this_thread::sleep_for(std::chrono::seconds(3));\n"
          "  }\n"
-         "  if (engine_) drain();\n")]),
+         "  if (engine_) {\n    settings_watcher_.reset();\n")]),
     Fault("event-text-lost", "the event source is registered", [
         ("WINSVC_INLINE sys_result<void> add_event_source(const std::string& source) {\n",
          "WINSVC_INLINE sys_result<void> add_event_source(const std::string& source) {\n  if (FAULT) return {};\n")]),
     Fault("crash-without-dump", "a crash writes a minidump and its reason, and ends the process: access-violation", [
-        ("options.folder = log_folder_;", "options.folder = FAULT ? std::string() : log_folder_;")]),
+        ("options.folder = folder_;", "options.folder = FAULT ? std::string() : folder_;")]),
     Fault("crash-without-reason", "a crash writes a minidump and its reason, and ends the process: access-violation", [
-        ("  write_failure(crash_sentence_);\n", "  if (FAULT) return;\n  write_failure(crash_sentence_);\n"),
+        ("  state_.write_failure(sentence_);\n", "  if (FAULT) return;\n  state_.write_failure(sentence_);\n"),
         ("  const bool is_written = !report.dump.empty();\n",
          "  const bool is_written = !report.dump.empty();\n  if (FAULT) return;\n")]),
     Fault("exit-code-lost", "a service that fails stops with an exit code other than 0", [
         ("result_.exit = scm::failure_status(result_.failure->code);",
          "result_.exit = FAULT ? scm::exit_status{} : scm::failure_status(result_.failure->code);")]),
     Fault("reason-lost", "a start that fails returns its reason and an exit code", [
-        ("last.failure = result_.failure_text();", "last.failure = FAULT ? std::string() : result_.failure_text();")]),
+        ("const std::string failure = result_.failure_text();",
+         "const std::string failure = FAULT ? std::string() : result_.failure_text();")]),
     Fault("pause-ignored", "a paused service sends 503, a resumed one 200", [
         ("  engine_.pause(true);\n", "  if (!FAULT) engine_.pause(true);\n")]),
     Fault("control-lost", "a custom control reaches its hook", [

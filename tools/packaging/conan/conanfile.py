@@ -2,8 +2,8 @@
 
   conan create tools/packaging/conan
 
-Conan has not been run: neither the recipe nor the test package. The CMake commands that it executes are those of the
-vcpkg port, which were run (tests/package/run.py). If CONAN names the program, that stage inspects and exports the recipe.
+README.md in the parent folder lists the commands that have been run. If CONAN names the program, the stage `package`
+inspects and exports the recipe.
 """
 
 import pathlib

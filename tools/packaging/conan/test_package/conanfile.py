@@ -1,4 +1,4 @@
-"""Builds and runs a small service with the package. Not run: it needs cpp-httplib from a Conan registry."""
+"""Builds and runs a small service with the package, which needs cpp-httplib from a Conan registry."""
 
 import pathlib
 
