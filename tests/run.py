@@ -7,7 +7,8 @@
   tools/test --list           the stages
 
 Some stages are opt-in: they run only if --stage names them.
-Two stages run at a time: one that computes, and one that mostly waits. The output has the order of the list.
+Stages that compute run two at a time, each with half of the jobs: many steps use one processor only, such as to compile
+a precompiled header or to link. A stage that mostly waits runs at the same time. The output has the order of the list.
 
 The last line is `N passed, N failed` (and `, N skipped`); the exit code is 0 only if there is no failure. A stage without
 tests is a failure. With CI=true, a skipped test is a failure unless MAY_SKIP names it.
@@ -96,10 +97,10 @@ def counts_of(output):
     return int(ran.group(1)) - failed - skipped, failed, skipped
 
 
-def run_stage(stage):
+def run_stage(stage, jobs):
     """(passed, failed, skipped, sentence about a failure of the stage itself, seconds, processor seconds)"""
     environment = dict(os.environ, WINSVC_HTTPLIB_DIR=str(httplib_folder()), PYTHONDONTWRITEBYTECODE="1",
-                       WINSVC_STAGE=stage.name)
+                       WINSVC_STAGE=stage.name, WINSVC_TEST_JOBS=str(jobs), CMAKE_BUILD_PARALLEL_LEVEL=str(jobs))
     if stage.wine10:
         environment.update(WINSVC_WINE="wine10", PATH=f"{WINE10 / 'bin'}{os.pathsep}{os.environ['PATH']}")
     start = time.monotonic()
@@ -129,9 +130,13 @@ def verdict(code, output):
 
 
 def results_in_order(stages):
-    """(stage, result) in the order of the stages: two queues run at a time, of stages that compute and that wait."""
-    with concurrent.futures.ThreadPoolExecutor(1) as computing, concurrent.futures.ThreadPoolExecutor(1) as waiting:
-        running = [(waiting if stage.waits and JOBS != "1" else computing).submit(run_stage, stage) for stage in stages]
+    """(stage, result) in the order of the stages. With several jobs, two stages that compute run at a time, and one that
+    waits."""
+    jobs = int(JOBS)
+    lanes = 2 if jobs > 1 and sum(not stage.waits for stage in stages) > 1 else 1
+    with concurrent.futures.ThreadPoolExecutor(lanes) as computing, concurrent.futures.ThreadPoolExecutor(1) as waiting:
+        running = [(waiting if stage.waits and jobs > 1 else computing).submit(run_stage, stage, max(1, jobs // lanes))
+                   for stage in stages]
         for stage, result in zip(stages, running):
             yield stage, result.result()
 

@@ -32,6 +32,8 @@ class Broken(Exception):
 
 
 def step(*command, cwd=None, timeout=400, **environment):
+    if command[0] == "ninja":                               # cmake reads CMAKE_BUILD_PARALLEL_LEVEL
+        command = ["ninja", "-j", JOBS, *command[1:]]
     code, output = run(command, timeout=timeout, cwd=cwd, env=dict(os.environ, CC="clang", CXX=CLANG, **environment))
     if code != 0:
         raise Broken("$ " + " ".join(map(str, command)) + f"\n{output}\nexit code {code}")
