@@ -33,6 +33,7 @@ REQUESTS = {
     "plain-128": ({"connections": 128}, "limit ours bare peers"),
     "json": ({"path": "/json"}, "ours bare peers"),
     "browser": ({"headers": load.BROWSER_FIELDS}, "limit ours bare peers"),
+    "browser-request": ({"path": "/request", "headers": load.BROWSER_FIELDS}, "ours"),  # its handler takes the request
     "body": ({"script": "body"}, "ours bare peers"),
     "first-route": ({"path": "/r0/7"}, "ours"),
     "last-route": ({"path": "/r999/7"}, "ours"),
@@ -46,11 +47,16 @@ MANY_CLIENTS = {
 # {scenario: path of the slow handler}
 SLOW_HANDLERS = {"with-sleep": "/sleep", "with-compute": "/compute"}
 
-# The targets of the engine: (name, scenario, figure, server to compare with, comparison, limit of the ratio)
+# The targets of the engine: (name, scenario, figure, server to compare with, comparison, limit of the ratio). The server
+# has the same scenario, or it is given as (scenario, server). `uws` is uWebSockets, measured with --peer uws=COMMAND.
 TARGETS = (
+    ("processor time of a plain request, relative to limit", "plain", "cpu", "limit", "at most", 1.10),
     ("processor time of a plain request, relative to bare", "plain", "cpu", "bare", "at most", 0.54),
-    ("processor time of a plain request, relative to limit", "plain", "cpu", "limit", "at most", 1.15),
-    ("processor time with a browser's head, relative to bare", "browser", "cpu", "bare", "at most", 0.35),
+    ("processor time of a plain request, relative to uWebSockets", "plain", "cpu", "uws", "at most", 1.05),
+    ("processor time with a browser's head, relative to uWebSockets", "browser", "cpu", "uws", "at most", 1.15),
+    ("processor time with a browser's head and a handler that takes the request, relative to bare", "browser-request",
+     "cpu", ("browser", "bare"), "at most", 0.40),
+    ("processor time of a small POST, relative to uWebSockets", "body", "cpu", "uws", "at most", 1.2),
     ("p99 with 16 connections, relative to limit", "plain", "p99", "limit", "at most", 1.5),
     ("p99 with 128 connections, relative to limit", "plain-128", "p99", "limit", "at most", 1.5),
     ("rate with sleeping handlers, relative to bare", "with-sleep", "rate", "bare", "at least", 0.8),
@@ -143,7 +149,8 @@ class Benchmark:
                              f"| {min(values):.4g} | {max(values):.4g} |")
         lines += ["", "| target | median | range | limit | met |", "|---|---:|---|---|---|"]
         for name, scenario, figure, server, comparison, limit in TARGETS:
-            if ratios := self.ratios(figure, (scenario, "ours"), (scenario, server)):
+            other = server if isinstance(server, tuple) else (scenario, server)
+            if ratios := self.ratios(figure, (scenario, "ours"), other):
                 median = statistics.median(ratios)
                 is_met = median <= limit if comparison == "at most" else median >= limit
                 lines.append(f"| {name} | {median:.2f} | {min(ratios):.2f} to {max(ratios):.2f} | {comparison} {limit} "
