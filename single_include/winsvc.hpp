@@ -84,320 +84,320 @@
 //   6826  api/setting.hpp                      Setting handle: reads a setting of the app.
 //   6977  api/settings_format.hpp              settings_format: another format of the settings file, for ...
 //   7013  api/tls_options.hpp                  TLS options: client certificates.
-//   7054  base/lost_lines.hpp                  lost_lines: counts log lines that were lost, and formats the text ...
-//   7110  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7179  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7323  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7401  base/quote.hpp                       Windows command lines.
-//   7444  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7519  scm/spec.hpp                         Service specification.
-//   7625  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7706  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8060  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8106  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8145  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8214  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8227  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8278  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8365  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8406  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8474  wire/host_name.hpp                   Host names of requests.
-//   8508  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8549  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8666  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   8799  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   8826  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   8897  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   8939  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   8991  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9023  addons/headers.hpp                   Middleware for response headers and body size.
+//   7054  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7134  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7203  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7347  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7425  base/quote.hpp                       Windows command lines.
+//   7468  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7543  scm/spec.hpp                         Service specification.
+//   7649  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7730  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8084  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8130  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8169  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8238  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8251  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8302  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8389  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8430  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8498  wire/host_name.hpp                   Host names of requests.
+//   8532  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8573  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8690  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   8823  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   8850  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   8921  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   8963  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9015  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9047  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9056  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9281  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9370  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9434  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9528  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9544  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9641  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//   9687  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9729  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//   9811  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9885  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10003  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10036  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10087  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10329  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10365  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10407  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10500  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10530  route/url_value.hpp:bodies           url_value, with_query.
-//  10572  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10729  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  10847  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10974  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11042  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11080  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11129  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11167  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11201  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11223  api/parameter.hpp:bodies             Parameters of a route.
-//  11281  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11309  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11381  wire/fields.hpp:bodies               Parser for query strings and URL-encoded forms ...
-//  11447  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11475  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11499  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11666  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  11803  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  11890  base/quote.hpp:bodies                Windows command lines.
-//  11980  scm/spec.hpp:bodies                  Service specification.
-//  12109  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12229  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12379  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12448  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12604  wire/host_name.hpp:bodies            Host names of requests.
-//  12655  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  12693  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12765  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13023  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13051  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13103  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13199  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13320  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13380  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13421  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13466  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13618  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//  13759  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13892  settings/registry.hpp                Registry of the settings of an app.
-//  14204  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14361  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14558  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  14940  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15046  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15154  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15551  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15766  wire/file_name.hpp                   Safe file names for uploads.
-//  15845  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  15915  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16065  wire/representation.hpp              Representation of content in a response.
-//  16217  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16475  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16646  scm/lifecycle.hpp                    Lifecycle of a service.
-//  16779  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  16864  scm/stop_limits.hpp                  Time limits of a stop, which depend on the control that caused it.
-//  16932  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  16999  scm/account.hpp                      Account of a service.
-//  17138  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17372  scm/security.hpp                     Security descriptors in SDDL.
-//  17571  scm/writable_folder.hpp              Writable folders and files.
-//  17704  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  17763  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  17874  scm/event_record.hpp                 Records of the Windows event log.
-//  18016  scm/saved_state.hpp                  Saved state of a service.
-//  18137  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18410  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18450  commandline/command.hpp              A parsed command line.
-//  18532  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  18729  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  18992  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19168  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19296  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19469  os/socket.hpp                        TCP sockets with timeouts.
-//  19635  os/listen.hpp                        The listening sockets of a host.
-//  19761  os/posix/headers.hpp                 POSIX system headers.
-//  19801  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  19990  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20034  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20141  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20248  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20414  os/tcp.hpp                           TCP sockets on all platforms.
-//  20738  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  20915  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21043  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21306  os/poller.hpp                        Poller: a few threads wait for many sockets.
-//  21360  os/control_channel.hpp               Control channel of a running service.
-//  21431  os/thread.hpp                        Threads of the library.
-//  21477  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  21683  os/connection_threads.hpp            Thread group with a maximum size.
-//  21773  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  21993  os/console.hpp                       Console input and output.
-//  22094  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22250  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22389  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22586  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  22661  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  22710  os/activity.hpp                      Activities: what the threads of a service are doing (a hook, a ...
-//  22882  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  22965  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23015  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23066  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23169  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23210  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23397  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23419  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23454  os/exclusive_file.hpp                Exclusively created file.
-//  23537  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23640  os/probe.hpp                         System queries of the verbs `doctor`, `why` and `prove`.
-//  23680  os/posix/probe.hpp                   System queries on POSIX (os/probe.hpp): not supported.
-//  23730  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  23770  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  23834  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24123  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24175  os/input_file.hpp                    File that is open for reading at any position.
-//  24248  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24346  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24499  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  24745  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  24946  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25126  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25358  os/win/dump_writer.hpp               Minidump by a second process.
-//  25582  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  25643  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  25931  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26033  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26278  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26366  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26437  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26524  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26577  os/win/exclusive_file.hpp            Exclusively created file on Windows (os/exclusive_file.hpp).
-//  26673  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  26811  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  26905  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27142  os/win/thread.hpp                    Reserved stack on Windows (os/thread.hpp).
-//  27183  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27298  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27425  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  27590  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27759  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28044  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28050  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28086  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28376  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28450  log/log_query.hpp                    Log query of the verb `logs`.
-//  28535  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  28629  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  28716  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29115  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29226  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29272  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29505  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  29874  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30168  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30410  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30533  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30696  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31176  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  31533  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  31746  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  31884  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  31955  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32124  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32468  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  32576  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  32610  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  32670  http/problem.hpp                     Error responses of winsvc.
-//  32817  http/context_impl.hpp                Implementation of api/context.hpp.
-//  32914  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33179  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33239  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  33401  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  33475  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  33697  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  33834  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  33865  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  33959  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34147  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  34284  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  34397  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  34708  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  34944  http/request_processor.hpp           Request processor: runs one request.
-//  35296  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  35497  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  35600  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  35756  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  35847  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36065  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36431  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  36464  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  36567  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  36600  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  36947  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37220  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  37386  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  37463  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  37543  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  37905  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38162  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  38326  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  38511  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  38870  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39239  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  39445  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  39586  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  39661  config/cold.hpp                      Optimizes the functions of the headers after this one for size.
-//  39680  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  39868  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40055  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  40327  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40451  host/route_statistics.hpp            Route statistics of the dashboard.
-//  40613  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  40866  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  40936  host/health.hpp                      Liveness and readiness routes.
-//  41038  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41206  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  41332  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  41471  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  41741  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  41866  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  41972  host/stop_deadlines.hpp              Time limits of a stop.
-//  42036  host/run_options.hpp                 Options and result of one run of a service.
-//  42100  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  42208  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  42321  host/control_channel_server.hpp      Control channel server.
-//  42501  host/runtime.hpp                     Runtime of a service.
-//  42928  host/status.hpp                      Text and JSON of `status`.
-//  43091  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43215  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43330  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43422  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  43536  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  43639  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  43750  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44078  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44268  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
-//  44691  manage/wait.hpp                      Waits until a service reaches a state.
-//  44790  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45007  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45084  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  45483  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45673  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  45851  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  45952  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46015  manage/install.hpp                   `install` and `update` verbs.
-//  46464  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  46565  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  46754  diagnose/firewall.hpp                Check of the Windows firewall.
-//  46848  diagnose/finding.hpp                 Findings of `doctor`.
-//  46940  diagnose/live_query.hpp              Live queries: requests of a verb to a running service on its control ...
-//  47037  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47067  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  47491  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  47653  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  47790  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  47910  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  47999  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48113  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  48459  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  48740  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  48906  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  48999  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9080  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9305  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9394  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9458  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9552  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9568  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9665  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//   9711  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9753  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//   9835  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9909  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10027  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10060  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10111  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10353  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10389  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10431  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10524  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10554  route/url_value.hpp:bodies           url_value, with_query.
+//  10596  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10753  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  10871  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10998  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11066  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11104  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11153  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11191  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11225  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11247  api/parameter.hpp:bodies             Parameters of a route.
+//  11305  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11333  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11405  wire/fields.hpp:bodies               Parser for query strings and URL-encoded forms ...
+//  11471  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11499  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11523  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11690  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  11827  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  11914  base/quote.hpp:bodies                Windows command lines.
+//  12004  scm/spec.hpp:bodies                  Service specification.
+//  12133  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12253  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12403  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12472  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12628  wire/host_name.hpp:bodies            Host names of requests.
+//  12679  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  12717  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12789  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13047  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13075  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13127  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13223  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13344  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13404  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13445  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13490  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13642  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//  13783  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13916  settings/registry.hpp                Registry of the settings of an app.
+//  14228  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14385  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14582  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  14964  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15070  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15178  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15575  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15790  wire/file_name.hpp                   Safe file names for uploads.
+//  15869  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  15939  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16089  wire/representation.hpp              Representation of content in a response.
+//  16241  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16499  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16670  scm/lifecycle.hpp                    Lifecycle of a service.
+//  16803  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  16888  scm/stop_limits.hpp                  Time limits of a stop, which depend on the control that caused it.
+//  16956  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17023  scm/account.hpp                      Account of a service.
+//  17162  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17396  scm/security.hpp                     Security descriptors in SDDL.
+//  17595  scm/writable_folder.hpp              Writable folders and files.
+//  17728  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  17787  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  17898  scm/event_record.hpp                 Records of the Windows event log.
+//  18040  scm/saved_state.hpp                  Saved state of a service.
+//  18161  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18434  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18474  commandline/command.hpp              A parsed command line.
+//  18556  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  18753  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19016  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19192  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19320  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19493  os/socket.hpp                        TCP sockets with timeouts.
+//  19659  os/listen.hpp                        The listening sockets of a host.
+//  19785  os/posix/headers.hpp                 POSIX system headers.
+//  19825  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20014  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20058  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20165  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20272  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20438  os/tcp.hpp                           TCP sockets on all platforms.
+//  20762  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  20939  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21067  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21330  os/poller.hpp                        Poller: a few threads wait for many sockets.
+//  21384  os/control_channel.hpp               Control channel of a running service.
+//  21455  os/thread.hpp                        Threads of the library.
+//  21501  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  21707  os/connection_threads.hpp            Thread group with a maximum size.
+//  21797  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22017  os/console.hpp                       Console input and output.
+//  22118  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22274  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22413  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22610  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  22685  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  22734  os/activity.hpp                      Activities: what the threads of a service are doing (a hook, a ...
+//  22906  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  22989  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23039  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23090  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23193  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23234  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23421  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23443  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23478  os/exclusive_file.hpp                Exclusively created file.
+//  23561  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23664  os/probe.hpp                         System queries of the verbs `doctor`, `why` and `prove`.
+//  23704  os/posix/probe.hpp                   System queries on POSIX (os/probe.hpp): not supported.
+//  23754  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  23794  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  23858  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24147  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24199  os/input_file.hpp                    File that is open for reading at any position.
+//  24272  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24370  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24523  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  24769  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  24970  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25150  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25382  os/win/dump_writer.hpp               Minidump by a second process.
+//  25606  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  25667  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  25955  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26057  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26302  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26390  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26461  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26548  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26601  os/win/exclusive_file.hpp            Exclusively created file on Windows (os/exclusive_file.hpp).
+//  26697  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  26835  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  26929  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27166  os/win/thread.hpp                    Reserved stack on Windows (os/thread.hpp).
+//  27207  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27322  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27449  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27614  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27783  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28068  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28074  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28110  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28397  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28471  log/log_query.hpp                    Log query of the verb `logs`.
+//  28556  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  28650  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  28737  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29135  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29246  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29292  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29525  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  29894  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30188  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30430  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30553  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30716  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31196  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31553  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  31766  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  31904  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  31975  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32144  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32488  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  32596  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  32630  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  32690  http/problem.hpp                     Error responses of winsvc.
+//  32837  http/context_impl.hpp                Implementation of api/context.hpp.
+//  32934  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33199  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33259  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  33421  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  33495  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  33717  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  33854  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  33885  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  33979  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34167  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  34304  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  34417  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  34728  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  34964  http/request_processor.hpp           Request processor: runs one request.
+//  35316  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  35517  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  35620  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  35776  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  35867  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36085  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36451  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  36484  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  36587  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  36620  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  36967  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37240  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  37406  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  37483  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  37563  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  37925  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38182  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  38346  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  38531  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  38890  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39259  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  39465  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  39606  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  39681  config/cold.hpp                      Optimizes the functions of the headers after this one for size.
+//  39700  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  39888  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40075  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  40347  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40471  host/route_statistics.hpp            Route statistics of the dashboard.
+//  40633  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  40886  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  40956  host/health.hpp                      Liveness and readiness routes.
+//  41058  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41226  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  41352  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  41491  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  41761  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  41886  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  41992  host/stop_deadlines.hpp              Time limits of a stop.
+//  42056  host/run_options.hpp                 Options and result of one run of a service.
+//  42120  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42228  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  42341  host/control_channel_server.hpp      Control channel server.
+//  42521  host/runtime.hpp                     Runtime of a service.
+//  42948  host/status.hpp                      Text and JSON of `status`.
+//  43111  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43235  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43350  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43442  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  43556  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  43659  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  43770  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44098  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44288  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
+//  44711  manage/wait.hpp                      Waits until a service reaches a state.
+//  44810  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45027  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45104  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  45503  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45693  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  45871  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  45972  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46035  manage/install.hpp                   `install` and `update` verbs.
+//  46484  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  46585  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  46774  diagnose/firewall.hpp                Check of the Windows firewall.
+//  46868  diagnose/finding.hpp                 Findings of `doctor`.
+//  46960  diagnose/live_query.hpp              Live queries: requests of a verb to a running service on its control ...
+//  47057  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47087  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  47511  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  47673  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  47810  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  47930  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48019  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48133  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  48479  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  48760  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  48926  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49019  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  49290  config/undef.hpp                     Undefines the internal macros.
+//  49310  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -7054,16 +7054,17 @@ struct tls_files {
 // base/lost_lines.hpp
 // =====================================================================================================================
 
-// lost_lines: counts log lines that were lost, and formats the text that reports them.
+// lost_lines, lost_line_counter: count log lines that were lost, and format the text that reports them.
 //
 //   lost_lines lost;
 //   lost.add(entry.time);
 //   lost.text("they were logged faster than they could be written", &iso_time)
 //   // 3 lines were lost between 2026-01-31T08:05:09.250Z and ...: they were logged faster than they could be written
 //
-// Each part of the log that can lose lines has one: the logger, the async sink, the rotating file sink. It is not
-// thread-safe.
+// Each part of the log that can lose lines has one of both: the logger, the async sink, the rotating file sink.
+// lost_lines is not thread-safe. lost_line_counter is, for lines that are lost without a lock.
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7100,6 +7101,29 @@ struct lost_lines {
   }
   /// The number as a field of a JSON line.
   [[nodiscard]] std::string json_field() const { return "\"lost\":" + std::to_string(count); }
+};
+
+/// The number of lost lines, and those that no thread has reported yet. Safe to use from any thread.
+class lost_line_counter {
+ public:
+  /// Counts lines that the caller reports.
+  void add(std::uint64_t lines = 1) noexcept { total_.fetch_add(lines, std::memory_order_relaxed); }
+  /// Counts a line that the next take_unreported() reports: memory is out, or a lock was not acquired in time.
+  void add_unreported() noexcept {
+    add();
+    unreported_.fetch_add(1, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool has_unreported() const noexcept { return unreported_.load(std::memory_order_relaxed) != 0; }
+  /// The number of lines to report.
+  [[nodiscard]] std::uint64_t take_unreported() noexcept { return unreported_.exchange(0, std::memory_order_relaxed); }
+  /// The report of these lines was lost, too: take_unreported() returns them again.
+  void return_unreported(std::uint64_t lines) noexcept { unreported_.fetch_add(lines, std::memory_order_relaxed); }
+  /// The number of lost lines since the start.
+  [[nodiscard]] std::uint64_t total() const noexcept { return total_.load(std::memory_order_relaxed); }
+
+ private:
+  // Relaxed: counters that order no other data.
+  std::atomic<std::uint64_t> total_{0}, unreported_{0};
 };
 
 }  // namespace detail::base
@@ -7309,7 +7333,7 @@ class logger {
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
   std::atomic<log_level> threshold_{log_level::info};  // relaxed: a change may take effect one entry late
-  std::atomic<std::uint64_t> lost_count_{0};           // relaxed: a counter that orders no other data
+  detail::base::lost_line_counter lost_;  // lost without the lock
   detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
@@ -11746,11 +11770,11 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
   constexpr std::size_t max_buffered = 100;
   const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
   if (!lock) {
-    lost_count_.fetch_add(1, std::memory_order_relaxed);
+    lost_.add_unreported();
     return;
   }
   const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
-  if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
+  if (lost_.has_unreported()) report_lost_lines(now);
   log_entry entry{now, level, std::move(text), std::move(json_fields)};
   write_to_sinks(entry);
   if (!sinks_.empty()) return;
@@ -11760,7 +11784,7 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
   detail::base::lost_lines lost;
-  lost.add(lost_count_.exchange(0, std::memory_order_relaxed));
+  lost.add(lost_.take_unreported());
   const std::string reason =
       "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
   write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});
@@ -28093,7 +28117,7 @@ class thread_starter {
 //   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// When the queue is full, entries are dropped and counted (base/lost_lines.hpp); a WARN entry in their place reports
+// When the queue is full, entries are lost and counted (base/lost_lines.hpp); a WARN entry in their place reports
 // their number and times.
 // The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
 // queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
@@ -28126,7 +28150,7 @@ class async_sink final : public log_sink {
     /// logs 100,000 entries per second would spend its time in system calls, with one wakeup and one write for each.
     std::chrono::milliseconds batch_delay{5};
     std::chrono::milliseconds flush_timeout{5'000};  ///< longest wait of `flush`
-    /// Returns the UTC offset for times in the entry about dropped entries. Default: UTC.
+    /// Returns the UTC offset for times in the entry about lost entries. Default: UTC.
     std::function<std::chrono::minutes(clock::system_time)> utc_offset;
     /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
     /// writes to the sinks. It waits at most 1 s for another thread that does the same.
@@ -28154,26 +28178,25 @@ class async_sink final : public log_sink {
     return flush_requested_ != flush_done_.load(std::memory_order_relaxed);
   }
 
-  /// Number of dropped entries since construction.
-  [[nodiscard]] std::uint64_t dropped_count() const noexcept { return dropped_total_.load(std::memory_order_relaxed); }
+  /// Number of lost entries since construction.
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_.total(); }
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   bool enqueue(log_entry& entry);
-  void count_dropped(clock::system_time time) noexcept;
+  void count_lost(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
   log_entry lost_lines_entry(const base::lost_lines& lost) const;
   bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) const noexcept;
 
   async_sink_options options_;
-  std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
-  std::atomic<std::uint64_t> dropped_without_lock_{0};  // relaxed; out of memory, or the lock was not acquired in time
+  base::lost_line_counter lost_;
   std::mutex mutex_;  // held for a push or a swap; during a call of a sink only if there is no thread
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
-  base::lost_lines unreported_losses_;  // since the thread last took the queue
+  base::lost_lines unreported_lost_;  // since the thread last took the queue; under mutex_
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
   bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
@@ -28251,8 +28274,7 @@ WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
     log_entry copy(entry);
     wake = enqueue(copy);
   } catch (...) {  // out of memory
-    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
-    dropped_total_.fetch_add(1, std::memory_order_relaxed);
+    lost_.add_unreported();
   }
   if (wake) wakeup_.notify_one();  // without the lock, for which the thread would otherwise wait
 }
@@ -28261,13 +28283,12 @@ WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
 WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
-    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
-    dropped_total_.fetch_add(1, std::memory_order_relaxed);
+    lost_.add_unreported();
     return false;
   }
   if (synchronous_ && !sinks_->empty()) {
     base::lost_lines lost;
-    lost.add(dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time);
+    lost.add(lost_.take_unreported(), entry.time, entry.time);
     for (const auto& sink : *sinks_) {
       if (!lost.empty()) sink->write(lost_lines_entry(lost));
       sink->write(entry);
@@ -28276,10 +28297,10 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   }
   const std::size_t size = entry.text.size() + entry.json_fields.size();
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
-  // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
+  // After the first lost entry, all entries are lost until the thread takes the queue. Then the WARN entry is at
   // the right place in the order.
-  if (full || !unreported_losses_.empty()) {
-    count_dropped(entry.time);
+  if (full || !unreported_lost_.empty()) {
+    count_lost(entry.time);
     return false;
   }
   const bool was_near_capacity = is_near_capacity();
@@ -28290,9 +28311,9 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   return wake;
 }
 
-WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
-  unreported_losses_.add(time);
-  dropped_total_.fetch_add(1, std::memory_order_relaxed);
+WINSVC_INLINE void async_sink::count_lost(clock::system_time time) noexcept {
+  unreported_lost_.add(time);
+  lost_.add();
 }
 
 /// True if the thread must write now and not wait for more entries. Requires the lock.
@@ -28322,21 +28343,21 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
     batch.swap(queue_);
     bytes_ = 0;
-    base::lost_lines lost = std::exchange(unreported_losses_, {});
+    base::lost_lines lost = std::exchange(unreported_lost_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
     const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
-    if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
-      if (lost.empty() && !batch.empty()) lost.add(dropped, batch.back().time, batch.back().time);
-      else lost.add(dropped);
+    if (const auto count = lost_.take_unreported(); count != 0) {
+      if (lost.empty() && !batch.empty()) lost.add(count, batch.back().time, batch.back().time);
+      else lost.add(count);
     }
     if (!lost.empty()) {
       try {
         batch.push_back(lost_lines_entry(lost));
       } catch (...) {  // out of memory: reported with the next batch
-        dropped_without_lock_.fetch_add(lost.count, std::memory_order_relaxed);
+        lost_.return_unreported(lost.count);
       }
     }
     for (const auto& sink : *sinks_now) {
@@ -28783,7 +28804,7 @@ class rotating_file_sink final : public log_sink {
   /// Name of the newest file. Call it before the first line.
   [[nodiscard]] std::string current_name() const { return name(0); }
   /// Number of lines that could not be written since the sink was created.
-  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_.total(); }
 
  private:
   [[nodiscard]] std::string name(int age) const { return log_file_name(path_, age); }
@@ -28828,9 +28849,8 @@ class rotating_file_sink final : public log_sink {
   bool blocked_rotation_reported_ = false;
   clock::time_point next_check_;
 
-  // Relaxed: statistics for `status`. Only the writing thread changes them.
-  std::atomic<std::uint32_t> last_error_{0};
-  std::atomic<std::uint64_t> lost_total_{0};
+  std::atomic<std::uint32_t> last_error_{0};  // relaxed: for `status`; only the writing thread changes it
+  base::lost_line_counter lost_;
   base::lost_lines unreported_lost_;  // lines that the log does not report yet
   std::uint32_t lost_error_ = 0;      // of the first one; 0: out of memory
   clock::time_point retry_at_;
@@ -29085,7 +29105,7 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
   if (unreported_lost_.empty()) lost_error_ = last_error();
   unreported_lost_.add(lines, first_pending_time_, last_pending_time_);
-  lost_total_.fetch_add(lines, std::memory_order_relaxed);
+  lost_.add(lines);
 }
 
 WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) noexcept {

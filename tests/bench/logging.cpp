@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
     }
     for (auto& writer : writers) writer.join();
     log.flush();
-    dropped = queue->dropped_count();
+    dropped = queue->lost_count();
     unwritten = file->lost_count();
   }
   const double elapsed = std::chrono::duration<double>(steady::now() - start).count();

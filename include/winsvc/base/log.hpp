@@ -135,7 +135,7 @@ class logger {
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
   std::atomic<log_level> threshold_{log_level::info};  // relaxed: a change may take effect one entry late
-  std::atomic<std::uint64_t> lost_count_{0};           // relaxed: a counter that orders no other data
+  detail::base::lost_line_counter lost_;  // lost without the lock
   detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
@@ -227,11 +227,11 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
   constexpr std::size_t max_buffered = 100;
   const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
   if (!lock) {
-    lost_count_.fetch_add(1, std::memory_order_relaxed);
+    lost_.add_unreported();
     return;
   }
   const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
-  if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
+  if (lost_.has_unreported()) report_lost_lines(now);
   log_entry entry{now, level, std::move(text), std::move(json_fields)};
   write_to_sinks(entry);
   if (!sinks_.empty()) return;
@@ -241,7 +241,7 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
   detail::base::lost_lines lost;
-  lost.add(lost_count_.exchange(0, std::memory_order_relaxed));
+  lost.add(lost_.take_unreported());
   const std::string reason =
       "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
   write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});

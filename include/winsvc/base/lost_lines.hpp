@@ -1,14 +1,15 @@
-// lost_lines: counts log lines that were lost, and formats the text that reports them.
+// lost_lines, lost_line_counter: count log lines that were lost, and format the text that reports them.
 //
 //   lost_lines lost;
 //   lost.add(entry.time);
 //   lost.text("they were logged faster than they could be written", &iso_time)
 //   // 3 lines were lost between 2026-01-31T08:05:09.250Z and ...: they were logged faster than they could be written
 //
-// Each part of the log that can lose lines has one: the logger, the async sink, the rotating file sink. It is not
-// thread-safe.
+// Each part of the log that can lose lines has one of both: the logger, the async sink, the rotating file sink.
+// lost_lines is not thread-safe. lost_line_counter is, for lines that are lost without a lock.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,6 +49,29 @@ struct lost_lines {
   }
   /// The number as a field of a JSON line.
   [[nodiscard]] std::string json_field() const { return "\"lost\":" + std::to_string(count); }
+};
+
+/// The number of lost lines, and those that no thread has reported yet. Safe to use from any thread.
+class lost_line_counter {
+ public:
+  /// Counts lines that the caller reports.
+  void add(std::uint64_t lines = 1) noexcept { total_.fetch_add(lines, std::memory_order_relaxed); }
+  /// Counts a line that the next take_unreported() reports: memory is out, or a lock was not acquired in time.
+  void add_unreported() noexcept {
+    add();
+    unreported_.fetch_add(1, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool has_unreported() const noexcept { return unreported_.load(std::memory_order_relaxed) != 0; }
+  /// The number of lines to report.
+  [[nodiscard]] std::uint64_t take_unreported() noexcept { return unreported_.exchange(0, std::memory_order_relaxed); }
+  /// The report of these lines was lost, too: take_unreported() returns them again.
+  void return_unreported(std::uint64_t lines) noexcept { unreported_.fetch_add(lines, std::memory_order_relaxed); }
+  /// The number of lost lines since the start.
+  [[nodiscard]] std::uint64_t total() const noexcept { return total_.load(std::memory_order_relaxed); }
+
+ private:
+  // Relaxed: counters that order no other data.
+  std::atomic<std::uint64_t> total_{0}, unreported_{0};
 };
 
 }  // namespace detail::base

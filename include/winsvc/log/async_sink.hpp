@@ -5,7 +5,7 @@
 //   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// When the queue is full, entries are dropped and counted (base/lost_lines.hpp); a WARN entry in their place reports
+// When the queue is full, entries are lost and counted (base/lost_lines.hpp); a WARN entry in their place reports
 // their number and times.
 // The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
 // queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
@@ -44,7 +44,7 @@ class async_sink final : public log_sink {
     /// logs 100,000 entries per second would spend its time in system calls, with one wakeup and one write for each.
     std::chrono::milliseconds batch_delay{5};
     std::chrono::milliseconds flush_timeout{5'000};  ///< longest wait of `flush`
-    /// Returns the UTC offset for times in the entry about dropped entries. Default: UTC.
+    /// Returns the UTC offset for times in the entry about lost entries. Default: UTC.
     std::function<std::chrono::minutes(clock::system_time)> utc_offset;
     /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
     /// writes to the sinks. It waits at most 1 s for another thread that does the same.
@@ -72,26 +72,25 @@ class async_sink final : public log_sink {
     return flush_requested_ != flush_done_.load(std::memory_order_relaxed);
   }
 
-  /// Number of dropped entries since construction.
-  [[nodiscard]] std::uint64_t dropped_count() const noexcept { return dropped_total_.load(std::memory_order_relaxed); }
+  /// Number of lost entries since construction.
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_.total(); }
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   bool enqueue(log_entry& entry);
-  void count_dropped(clock::system_time time) noexcept;
+  void count_lost(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
   log_entry lost_lines_entry(const base::lost_lines& lost) const;
   bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) const noexcept;
 
   async_sink_options options_;
-  std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
-  std::atomic<std::uint64_t> dropped_without_lock_{0};  // relaxed; out of memory, or the lock was not acquired in time
+  base::lost_line_counter lost_;
   std::mutex mutex_;  // held for a push or a swap; during a call of a sink only if there is no thread
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
-  base::lost_lines unreported_losses_;  // since the thread last took the queue
+  base::lost_lines unreported_lost_;  // since the thread last took the queue; under mutex_
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
   bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
@@ -169,8 +168,7 @@ WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
     log_entry copy(entry);
     wake = enqueue(copy);
   } catch (...) {  // out of memory
-    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
-    dropped_total_.fetch_add(1, std::memory_order_relaxed);
+    lost_.add_unreported();
   }
   if (wake) wakeup_.notify_one();  // without the lock, for which the thread would otherwise wait
 }
@@ -179,13 +177,12 @@ WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
 WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
-    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
-    dropped_total_.fetch_add(1, std::memory_order_relaxed);
+    lost_.add_unreported();
     return false;
   }
   if (synchronous_ && !sinks_->empty()) {
     base::lost_lines lost;
-    lost.add(dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time);
+    lost.add(lost_.take_unreported(), entry.time, entry.time);
     for (const auto& sink : *sinks_) {
       if (!lost.empty()) sink->write(lost_lines_entry(lost));
       sink->write(entry);
@@ -194,10 +191,10 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   }
   const std::size_t size = entry.text.size() + entry.json_fields.size();
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
-  // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
+  // After the first lost entry, all entries are lost until the thread takes the queue. Then the WARN entry is at
   // the right place in the order.
-  if (full || !unreported_losses_.empty()) {
-    count_dropped(entry.time);
+  if (full || !unreported_lost_.empty()) {
+    count_lost(entry.time);
     return false;
   }
   const bool was_near_capacity = is_near_capacity();
@@ -208,9 +205,9 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   return wake;
 }
 
-WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
-  unreported_losses_.add(time);
-  dropped_total_.fetch_add(1, std::memory_order_relaxed);
+WINSVC_INLINE void async_sink::count_lost(clock::system_time time) noexcept {
+  unreported_lost_.add(time);
+  lost_.add();
 }
 
 /// True if the thread must write now and not wait for more entries. Requires the lock.
@@ -240,21 +237,21 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
     batch.swap(queue_);
     bytes_ = 0;
-    base::lost_lines lost = std::exchange(unreported_losses_, {});
+    base::lost_lines lost = std::exchange(unreported_lost_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
     const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
-    if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
-      if (lost.empty() && !batch.empty()) lost.add(dropped, batch.back().time, batch.back().time);
-      else lost.add(dropped);
+    if (const auto count = lost_.take_unreported(); count != 0) {
+      if (lost.empty() && !batch.empty()) lost.add(count, batch.back().time, batch.back().time);
+      else lost.add(count);
     }
     if (!lost.empty()) {
       try {
         batch.push_back(lost_lines_entry(lost));
       } catch (...) {  // out of memory: reported with the next batch
-        dropped_without_lock_.fetch_add(lost.count, std::memory_order_relaxed);
+        lost_.return_unreported(lost.count);
       }
     }
     for (const auto& sink : *sinks_now) {

@@ -75,7 +75,7 @@ class rotating_file_sink final : public log_sink {
   /// Name of the newest file. Call it before the first line.
   [[nodiscard]] std::string current_name() const { return name(0); }
   /// Number of lines that could not be written since the sink was created.
-  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_.total(); }
 
  private:
   [[nodiscard]] std::string name(int age) const { return log_file_name(path_, age); }
@@ -120,9 +120,8 @@ class rotating_file_sink final : public log_sink {
   bool blocked_rotation_reported_ = false;
   clock::time_point next_check_;
 
-  // Relaxed: statistics for `status`. Only the writing thread changes them.
-  std::atomic<std::uint32_t> last_error_{0};
-  std::atomic<std::uint64_t> lost_total_{0};
+  std::atomic<std::uint32_t> last_error_{0};  // relaxed: for `status`; only the writing thread changes it
+  base::lost_line_counter lost_;
   base::lost_lines unreported_lost_;  // lines that the log does not report yet
   std::uint32_t lost_error_ = 0;      // of the first one; 0: out of memory
   clock::time_point retry_at_;
@@ -377,7 +376,7 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
   if (unreported_lost_.empty()) lost_error_ = last_error();
   unreported_lost_.add(lines, first_pending_time_, last_pending_time_);
-  lost_total_.fetch_add(lines, std::memory_order_relaxed);
+  lost_.add(lines);
 }
 
 WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) noexcept {
