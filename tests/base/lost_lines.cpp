@@ -38,3 +38,25 @@ TEST_CASE("zero lines change nothing") {
   CHECK(lost.empty());
   CHECK_FALSE(lost.first_time);
 }
+
+TEST_CASE("lines that were counted without a lock are reported once, and counted in the total") {
+  winsvc::detail::base::lost_line_counter lost;
+  lost.add(3);
+  lost.add_unreported();
+  lost.add_unreported();
+
+  CHECK(lost.has_unreported());
+  CHECK(lost.take_unreported() == 2);
+  CHECK_FALSE(lost.has_unreported());
+  CHECK(lost.total() == 5);
+}
+
+TEST_CASE("lines whose report was lost are reported again, and not counted again") {
+  winsvc::detail::base::lost_line_counter lost;
+  lost.add_unreported();
+
+  lost.return_unreported(lost.take_unreported());
+
+  CHECK(lost.take_unreported() == 1);
+  CHECK(lost.total() == 1);
+}
