@@ -163,6 +163,105 @@ WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_
   }
   return nullptr;
 }
+WINSVC_INLINE int show_help(const host::service_definition& definition, const commandline::command& command,
+                            const program_dependencies& dependencies) {
+  const std::string program = dependencies.program();
+  const std::string about = definition.spec.display_name.value_or(definition.spec.name) +
+                            (definition.spec.description ? ": " + *definition.spec.description : "");
+  dependencies.out(command.topic ? commandline::help_text(program, *command.topic)
+                                  : commandline::help_text(program, about));
+  return base::exit_codes::ok;
+}
+
+WINSVC_INLINE int show_version(const host::service_definition& definition, const commandline::command& command,
+                               const program_dependencies& dependencies) {
+  if (command.report.json) {
+    base::json_object_writer json;
+    json.put_text("name", definition.spec.name).put_text("version", definition.version);
+    json.put_text("winsvc", WINSVC_VERSION_STRING).put_text("cpp-httplib", api::httplib_version_text());
+    dependencies.out(json.text() + '\n');
+    return base::exit_codes::ok;
+  }
+  dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
+             ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
+  return base::exit_codes::ok;
+}
+
+/// Connects to the process that requested elevation, before any output, which nothing would display. Sets
+/// `from_parent`. Returns an exit code if it fails.
+WINSVC_INLINE std::optional<int> join_parent(const commandline::command& command,
+                                             const program_dependencies& dependencies,
+                                             std::optional<std::string>& from_parent) {
+  if (!command.elevated) return std::nullopt;
+  const auto joined = dependencies.join_parent(*command.elevated);
+  if (!joined) {
+    return dependencies.print_error(base::error_with_explanation(
+        joined.error(), "connect to the program that requested elevation", dependencies.program(),
+        os::system_error_message(joined.error())));
+  }
+  from_parent = *joined;
+  return std::nullopt;
+}
+
+/// Reports the errors of this command line before the verb runs, and returns the exit code. The errors of the settings
+/// file are reported by the verbs that read it.
+WINSVC_INLINE std::optional<int> check_command_line(const host::service_definition& definition,
+                                                    const commandline::command& command,
+                                                    const program_dependencies& dependencies) {
+  std::vector<error> from_command_line;
+  for (const auto& error : definition.settings.errors()) {
+    if (error.origin == error::source::command_line) from_command_line.push_back(error);
+  }
+  if (!from_command_line.empty()) return dependencies.print_errors(from_command_line);
+
+  if (const auto* secret = find_secret(definition.settings, command.install.request.environment)) {
+    return dependencies.print_error(base::usage_error(
+        "--env " + definition.settings.sources().variable(secret->name()) + ": '" + secret->name() +
+            "' is a secret; every user of the machine can read the environment of a service",
+        "write it to the settings file"));
+  }
+  const bool reads_service = command.verb == commandline::verb::logs || command.verb == commandline::verb::config ||
+                             command.verb == commandline::verb::reload;
+  if (!reads_service) return std::nullopt;
+  if (auto own = check_own_service(definition, command, dependencies); !own)
+    return dependencies.print_error(own.error());
+  return std::nullopt;
+}
+
+/// Runs a verb after the app has described the service.
+WINSVC_INLINE int run_described_verb(host::service_definition& definition, const commandline::command& command,
+                                     const std::vector<std::string>& arguments,
+                                     const program_dependencies& dependencies,
+                                     const std::optional<std::string>& from_parent, std::shared_ptr<void> app_object) {
+  switch (command.verb) {
+    case commandline::verb::help: return show_help(definition, command, dependencies);
+    case commandline::verb::version: return show_version(definition, command, dependencies);
+    case commandline::verb::routes:
+      dependencies.out(command.report.json ? routes_json(definition.router.routes())
+                                     : host::format_routes(definition.router.routes()));
+      return base::exit_codes::ok;
+    case commandline::verb::logs: return show_log(definition, command, dependencies);
+    case commandline::verb::config: return show_settings(definition, command, dependencies);
+    case commandline::verb::reload:  // errors that the service would reject are reported here
+      with_installed_options(definition, command, dependencies);
+      if (check_settings(definition.settings)) {
+        const int code = dependencies.print_errors(definition.settings.errors());
+        dependencies.err(dependencies.program() +
+                         ": the service was not reloaded; correct the settings and run 'reload' again\n");
+        return code;
+      }
+      return manage(definition, command, arguments, dependencies, from_parent);
+    case commandline::verb::doctor:
+      with_installed_options(definition, command, dependencies);
+      return manage(definition, command, arguments, dependencies, from_parent);
+    case commandline::verb::debug:
+      if (const auto errors = definition.settings.errors(); !errors.empty()) return dependencies.print_errors(errors);
+      definition.spec = scm::spec_of_instance(std::move(definition.spec), definition.instance);
+      return host::run_in_console(definition, std::move(app_object));
+    default: return manage(definition, command, arguments, dependencies, from_parent);
+  }
+}
+
 WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::string>& arguments,
                       const program_dependencies& dependencies) {
   if (const auto code = os::run_dump_writer(arguments)) return *code;  // started by the crash handler of a service
@@ -185,15 +284,7 @@ WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::
   if (command->no_arguments && !os::has_standard_output()) return run_service(app, {});
 
   std::optional<std::string> from_parent;
-  if (command->elevated) {  // before any output, which nothing would display
-    const auto joined = dependencies.join_parent(*command->elevated);
-    if (!joined) {
-      return dependencies.print_error(base::error_with_explanation(joined.error(),
-                                                                    "connect to the program that requested elevation",
-                                                                    program, os::system_error_message(joined.error())));
-    }
-    from_parent = *joined;
-  }
+  if (const auto code = join_parent(*command, dependencies, from_parent)) return *code;
   if (command->verb == commandline::verb::debug)
     os::change_directory(os::folder_of(dependencies.executable));  // as the service does, before the app runs
 
@@ -215,71 +306,8 @@ WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::
                                      "open resources in on_start, because the app function runs for every verb"});
   }
 
-  // Errors of this command line are reported before the verb runs; errors of the settings file by the verbs that read
-  // it.
-  std::vector<error> from_command_line;
-  for (const auto& error : definition.settings.errors()) {
-    if (error.origin == error::source::command_line) from_command_line.push_back(error);
-  }
-  if (!from_command_line.empty()) return dependencies.print_errors(from_command_line);
-
-  if (const auto* secret = find_secret(definition.settings, command->install.request.environment)) {
-    return dependencies.print_error(base::usage_error(
-        "--env " + definition.settings.sources().variable(secret->name()) + ": '" + secret->name() +
-            "' is a secret; every user of the machine can read the environment of a service",
-        "write it to the settings file"));
-  }
-
-  switch (command->verb) {
-    case commandline::verb::help: {
-      const std::string about = definition.spec.display_name.value_or(definition.spec.name) +
-                                (definition.spec.description ? ": " + *definition.spec.description : "");
-      dependencies.out(command->topic ? commandline::help_text(program, *command->topic)
-                                      : commandline::help_text(program, about));
-      return base::exit_codes::ok;
-    }
-    case commandline::verb::version:
-      if (command->report.json) {
-        base::json_object_writer json;
-        json.put_text("name", definition.spec.name).put_text("version", definition.version);
-        json.put_text("winsvc", WINSVC_VERSION_STRING).put_text("cpp-httplib", api::httplib_version_text());
-        dependencies.out(json.text() + '\n');
-        return base::exit_codes::ok;
-      }
-      dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
-                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
-      return base::exit_codes::ok;
-    case commandline::verb::routes:
-      dependencies.out(command->report.json ? routes_json(definition.router.routes())
-                                     : host::format_routes(definition.router.routes()));
-      return base::exit_codes::ok;
-    case commandline::verb::logs:
-      if (auto own = check_own_service(definition, *command, dependencies); !own)
-        return dependencies.print_error(own.error());
-      return show_log(definition, *command, dependencies);
-    case commandline::verb::config:
-      if (auto own = check_own_service(definition, *command, dependencies); !own)
-        return dependencies.print_error(own.error());
-      return show_settings(definition, *command, dependencies);
-    case commandline::verb::reload:  // errors that the service would reject are reported here
-      if (auto own = check_own_service(definition, *command, dependencies); !own)
-        return dependencies.print_error(own.error());
-      with_installed_options(definition, *command, dependencies);
-      if (check_settings(definition.settings)) {
-        const int code = dependencies.print_errors(definition.settings.errors());
-        dependencies.err(program + ": the service was not reloaded; correct the settings and run 'reload' again\n");
-        return code;
-      }
-      return manage(definition, *command, arguments, dependencies, from_parent);
-    case commandline::verb::doctor:
-      with_installed_options(definition, *command, dependencies);
-      return manage(definition, *command, arguments, dependencies, from_parent);
-    case commandline::verb::debug:
-      if (const auto errors = definition.settings.errors(); !errors.empty()) return dependencies.print_errors(errors);
-      definition.spec = scm::spec_of_instance(std::move(definition.spec), definition.instance);
-      return host::run_in_console(definition, std::move(app_object));
-    default: return manage(definition, *command, arguments, dependencies, from_parent);
-  }
+  if (const auto code = check_command_line(definition, *command, dependencies)) return *code;
+  return run_described_verb(definition, *command, arguments, dependencies, from_parent, std::move(app_object));
 }
 
 }  // namespace detail::cli
