@@ -31640,7 +31640,7 @@ class request_statistics {
   void advance_to(std::int64_t second) noexcept;
 
   std::array<shard, shard_count> shards_;
-  std::atomic<std::int64_t> current_second_{0};
+  std::atomic<std::int64_t> current_second_{0};  // relaxed, as the counters; written under mutex_
   std::mutex mutex_;
   std::vector<interval_statistics> intervals_;   // index: second modulo kept_seconds
   std::vector<histogram> histograms_;            // index: second modulo seconds_per_minute
