@@ -26,11 +26,11 @@ def is_ours(path):
     """True if the path begins with a folder of the project: a page may also name a file of another project."""
     if path in PATTERNS or re.search(r"\b(?:FOLDER|NAME)\b", path):
         return False
-    return any((folder / path.split("/")[0]).is_dir() for folder in (ROOT, HEADERS, HEADERS.parent, ROOT / "docs"))
+    return any((folder / path.split("/")[0]).is_dir() for folder in (ROOT, HEADERS, HEADERS.parent, ROOT / "docs", ROOT / "adapters"))
 
 
 def exists(path):
-    return any((folder / path).exists() for folder in (ROOT, HEADERS, HEADERS.parent, ROOT / "docs"))
+    return any((folder / path).exists() for folder in (ROOT, HEADERS, HEADERS.parent, ROOT / "docs", ROOT / "adapters"))
 
 
 def items(page):
