@@ -12,15 +12,15 @@
 //   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/hello.cpp winsvc.o -o hello2
 //   cl /std:c++17 /EHsc /O2 /bigobj /c /I single_include /I build\deps\include single_include\winsvc.cpp    (not run here: there is no cl)
 //
-//   C:\hello> hello install                from an elevated prompt
-//   installed 'hello' (auto): "C:\hello\hello.exe" run-service
-//   C:\hello> hello start
+//   C:\Program Files\hello> hello install                from an elevated prompt
+//   installed 'hello' (auto): "C:\Program Files\hello\hello.exe" run-service
+//   C:\Program Files\hello> hello start
 //   started 'hello': http://127.0.0.1:5001
-//   C:\hello> curl http://127.0.0.1:5001/hello/world
+//   C:\Program Files\hello> curl http://127.0.0.1:5001/hello/world
 //   hello world
-//   C:\hello> hello stop
+//   C:\Program Files\hello> hello stop
 //   stopped 'hello'
-//   C:\hello> hello remove
+//   C:\Program Files\hello> hello remove
 //   removed 'hello'
 #include <winsvc.hpp>
 
