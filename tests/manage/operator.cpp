@@ -240,6 +240,20 @@ TEST_CASE("a start whose process has ended fails at once, with its exit code and
   CHECK(b.time.now() - before < 2s);
 }
 
+TEST_CASE("stop of a service whose process ended during its start does not wait") {
+  for (const std::uint32_t refusal : {1061u, 1052u}) {
+    CAPTURE(refusal);
+    bench b;
+    b.installed();
+    b.scm.services["hello"].process = service_database::at(scm::state::start_pending, 42);
+    b.scm.fail_with["control_service"] = refusal;
+    b.scm.ended_processes[42] = 3;
+    const auto before = b.time.now();
+    CHECK(sentence(b.stop()) == "done");
+    CHECK(b.time.now() - before < 2s);
+  }
+}
+
 TEST_CASE("the message of a failed start has the operation and the name once") {
   bench b;
   b.installed();
