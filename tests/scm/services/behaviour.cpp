@@ -88,6 +88,10 @@ void App(winsvc::service& svc) {
 
   svc.get("/", [] { return "hello from " + stem; });
   svc.get("/folder", [] { return std::filesystem::current_path().u8string(); });
+  svc.get("/variable", [] {
+    const char* const value = std::getenv("KITCHEN");
+    return std::string(value ? value : "(not set)");
+  });
   svc.get("/slow", [] {
     std::this_thread::sleep_for(2s);
     return std::string(100'000, 'x') + " and that is all";
@@ -130,6 +134,7 @@ void App(winsvc::service& svc) {
         start.progress("laying the table", step, 4);
       }
     }
+    if (has_behavior("exits")) std::exit(3);
     if (has_behavior("throws")) throw std::runtime_error("the cupboard is bare");
     return [&svc] { svc.log().info("second hook undone"); };
   });

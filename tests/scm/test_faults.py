@@ -1,0 +1,100 @@
+"""Faults that an operator sees: each test is one fault, from the command to what the verbs report about it."""
+
+import os
+import shutil
+import time
+
+import wine
+
+
+class FailedStart(wine.ServiceTest):
+    def test_the_error_of_a_failed_start_has_its_words_once(self):
+        service = self.install("throws")
+        result = self.assert_fails(service.run("start"), "hook", "threw: the cupboard is bare")
+        self.assertEqual(result.err.count("start 'throws'"), 1, result.err)
+        self.assertEqual(service.run("status").out.count("the cupboard is bare"), 1)
+
+    def test_a_start_hook_that_calls_exit_is_reported_at_once_with_its_code(self):
+        service = self.install("exits")
+        result = self.assert_fails(service.run("start"), "exit(3)", "start hook")
+        self.assertLess(result.seconds, 15 * wine.load())       # not after the 30 s without a checkpoint
+        self.assertIn("exit(3)", service.log())
+        for verb in ("why", "status"):
+            self.assertIn("exit(3)", service.run(verb).out, verb)
+
+    def test_an_old_failure_is_one_short_line_that_ends_with_a_clean_stop(self):
+        service = self.install("repaired")
+        settings = service.exe.with_suffix(".ini")
+        self.addCleanup(lambda: settings.unlink(missing_ok=True))
+        settings.write_text("bad line\n[cloud\nlanes = x\n")
+        self.assertNotEqual(service.run("start").code, 0)
+        settings.unlink()
+        self.assert_succeeds(service.run("start"))
+        (line,) = [line for line in service.run("status").out.splitlines() if "repaired.ini" in line]
+        self.assertRegex(line, r"^  failed   \d{4}-\d\d-\d\dT")
+        self.assertLess(len(line), 250)
+        self.assert_succeeds(service.run("stop"))
+        self.assertNotIn("failed", service.run("status").out)
+
+
+class Answers(wine.ServiceTest):
+    def test_a_control_without_a_hook_is_refused_and_not_sent(self):
+        service = self.install_and_start("plain")
+        position = self.machine.trace_size()
+        self.assert_fails(service.run("control", "202"), "control 'plain'", "the service has no on_control 202 hook")
+        self.assertNotIn("ControlService", self.machine.trace(position))
+
+    def test_start_and_stop_without_waiting_print_what_they_sent(self):
+        service = self.install("hasty")
+        self.assertEqual(self.assert_succeeds(service.run("start", "--no-wait")).out, "sent 'start' to 'hasty'\n")
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))
+        self.assertEqual(self.assert_succeeds(service.run("stop", "--no-wait")).out, "sent 'stop' to 'hasty'\n")
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "stopped"))
+
+    def test_an_update_of_a_running_service_is_pending_until_its_restart(self):
+        service = self.install_and_start("pending")
+        result = service.run("update", "--set", "log_level=debug")
+        self.assertEqual(result.code, 0)
+        self.assertIn("runs with the old values until it is restarted: binary", result.err)
+        self.assertIn("pending  restart, for: binary", service.run("status").out)
+        self.assertEqual(service.status()["pending_restart"], ["binary"])
+        self.assertIn("until it is restarted: binary", service.run("doctor").out)
+        self.assert_succeeds(service.run("restart"))
+        self.assertNotIn("  pending  ", service.run("status").out)
+
+    def test_an_update_after_a_start_that_died_has_no_warning_about_old_values(self):
+        service = self.install("exits")
+        service.run("start")
+        self.assert_succeeds(service.run("update", "--set", "log_level=debug"))
+
+    def test_a_declined_password_has_the_words_and_the_number_of_one_code(self):
+        service = self.service("declined")
+        result = self.assert_fails(service.run("install", "--username", "bob"))
+        self.assertRegex(result.err, r"password of 'bob'.*Invalid handle \(6\); ")
+        self.assertNotIn("1223", result.err)
+
+
+class LogFile(wine.ServiceTest):
+    def test_a_log_that_cannot_be_written_is_reported_by_each_verb(self):
+        service = self.install_and_start("deafened")
+        time.sleep(1.1)                                         # the path of the file is checked once a second
+        logs = service.data_folder / "logs"
+        shutil.rmtree(logs)
+        logs.write_text("")                                     # a file in place of the folder
+        self.addCleanup(lambda: os.path.isfile(logs) and os.unlink(logs))
+        self.assert_succeeds(service.run("level", "debug"))     # writes a line
+        text = "the log file cannot be written since "
+        self.assertTrue(wine.eventually(lambda: text in service.run("status").out))
+        doctor = service.run("doctor")
+        self.assertEqual(doctor.code, 1)
+        self.assertIn(text, doctor.out)
+        self.assertIn(text, service.run("logs").err)
+        self.assertIn(text, service.get("/readyz").body)
+
+
+class Environment(wine.ServiceTest):
+    def test_a_variable_of_install_reaches_the_service_and_config_shows_it(self):
+        service = self.install_and_start("seasoned", "--env", "KITCHEN=warm", "--env", "SEASONED_LOG_LEVEL=debug")
+        self.assertEqual(service.get("/variable").body, "warm")
+        self.assertIn("log_level = debug", service.run("config").out)
+        self.assertIn("SEASONED_LOG_LEVEL", service.run("config").out)
