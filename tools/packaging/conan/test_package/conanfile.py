@@ -24,4 +24,5 @@ class Test(ConanFile):
 
     def test(self):
         if can_run(self):
-            self.run(f'"{pathlib.Path(self.cpp.build.bindir) / "greeter"}" version', env="conanrun")
+            program = pathlib.Path(self.build_folder) / self.cpp.build.bindir / "greeter"
+            self.run(f'"{program}" version', env="conanrun")
