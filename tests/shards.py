@@ -32,17 +32,23 @@ def shards_of(sources, root, size):
     return made
 
 
-def run_shards(tally, shards, start, jobs):
+def run_shards(tally, shards, start, jobs, attempts=1):
     """Runs all shards, `jobs` at a time, and counts their test cases. The report has the order of the shards.
 
-    start(arguments, limit) runs the program and returns (exit code, output).
+    start(arguments, limit) runs the program and returns (exit code, output). A shard that fails runs again until it has
+    run `attempts` times; the report shows each failure, and the last run counts.
     """
     def attempt(shard):
         began = time.monotonic()
         files = ",".join(str(source) for source in shard.sources)
-        code, output = start(["--no-colors=true", "--no-version=true", "--reporters=console,announce",
-                              f"--source-file={files}"], LIMIT)
-        return code, output, time.monotonic() - began
+        earlier = []
+        while True:
+            code, output = start(["--no-colors=true", "--no-version=true", "--reporters=console,announce",
+                                  f"--source-file={files}"], LIMIT)
+            if code == 0 or len(earlier) + 1 >= attempts:
+                break
+            earlier.append(f"failed in run {len(earlier) + 1} with exit code {code}:\n{readable(output)}\n")
+        return code, "".join(earlier) + output, time.monotonic() - began
 
     ran, everything = 0, set()
     with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -59,8 +65,12 @@ def run_shards(tally, shards, start, jobs):
                     "a file that no shard runs, or is skipped")
 
 
+def readable(output):
+    return NOISE.sub("", CASE.sub("", output)).strip("\n")
+
+
 def report(tally, shard, code, output, counts, seconds):
-    text = NOISE.sub("", CASE.sub("", output)).strip("\n")
+    text = readable(output)
     if counts is None:
         running = CASE.findall(output)
         where = f"in the test case {running[-1]}" if running else "before its first test case"

@@ -18,12 +18,12 @@
 //     45  testing/client.hpp                client: sends requests to an app in memory, without a socket.
 //    316  testing/clock.hpp                 manual_clock: a clock that the test advances.
 //    363  testing/status_rules.hpp          find_status_violations.
-//    479  testing/control_rules.hpp         find_control_violations.
-//    586  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    867  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1148  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
-//   1252  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1681  testing.hpp                       Test support for your services, on any platform.
+//    479  testing/control_rules.hpp         Control rules of the SCM.
+//    585  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    866  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1147  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1251  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1680  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -479,8 +479,7 @@ inline constexpr std::chrono::minutes max_wait_hint{5};
 // testing/control_rules.hpp
 // =====================================================================================================================
 
-// find_control_violations: checks the reaction of a service to its controls against the rules of the SCM. A pure
-// function.
+// Control rules of the SCM: find_control_violations checks the reaction of a service to its controls. A pure function.
 //
 //   for (const auto& text : find_control_violations(statuses, controls, end)) FAIL(text);
 

@@ -1,4 +1,4 @@
-// TLS options: client certificates.
+// TLS options of HTTPS: the authorities whose client certificates are accepted (mutual TLS).
 //
 //   winsvc::tls_options options;
 //   options.client_authorities = "clients.pem";

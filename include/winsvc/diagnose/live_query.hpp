@@ -1,5 +1,5 @@
-// Live queries: requests of a verb to a running service on its control channel (os/control_channel.hpp,
-// host/control_channel_server.hpp).
+// Live status and live commands: requests of a verb to a running service on its control channel
+// (os/control_channel.hpp, host/control_channel_server.hpp).
 //
 //   command_service(channel, "level debug", pid_of(scm, "hello"))    // false: the service did not execute it
 #pragma once

@@ -216,10 +216,11 @@ WINSVC_INLINE void follow_log(const std::string& path, const log::log_query& que
     if (!is_new_file) continue;
     filter.end();
     log_files log(path, current ? std::optional(current->id()) : std::nullopt);
-    // The current file is not found if it was deleted or there were too many rotations. Files changed since then are
-    // new.
+    // The current file is not found if it was deleted or there were too many rotations. Files changed since the last
+    // check are new. The system takes the time of a change from a clock with steps of at most 16 ms.
+    constexpr std::chrono::milliseconds clock_step{16};
     std::size_t first = 0;
-    while (!log.found && first + 1 < log.files.size() && log.files[first].modified() < before) ++first;
+    while (!log.found && first + 1 < log.files.size() && log.files[first].modified() < before - clock_step) ++first;
     for (std::size_t file = first; file < log.files.size(); ++file) {
       current = std::move(log.files[file]);
       position = filter_file(*current, 0, filter);

@@ -1,5 +1,5 @@
-// Activities: what the threads of a service are doing (a hook, a request, a worker), in a memory-mapped file. The file
-// still has them after the process was killed, because the system writes the pages of a dead process.
+// Activity file: what each thread of a service was doing (a hook, a request, a worker) when the process crashed or was
+// killed. It is a memory-mapped file: the system writes the pages of a dead process.
 //
 //   open_activity_file(path_join(folder, "activity"));
 //   const activity running("GET /orders/7");                     // until the end of the scope

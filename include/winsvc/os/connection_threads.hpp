@@ -1,4 +1,5 @@
-// Thread group with a maximum size: one thread for each connection, joined when it has finished.
+// Connection threads of the control channel: at most N threads, one for each connection, joined when it has finished.
+// HTTP connections use server/thread_pool.hpp.
 //
 //   connection_threads threads(8);
 //   threads.run([s = std::move(connection)] { serve(*s); });   // blocks while 8 threads run

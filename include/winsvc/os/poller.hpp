@@ -1,4 +1,5 @@
-// Poller: a few threads wait for many sockets; each event is returned to one of the waiting threads.
+// Poller (epoll, I/O completion port, poll): a few threads wait for many sockets; each event is returned to one of the
+// waiting threads.
 //
 //   poller events;
 //   events.add(registration, socket.native(), &connection);   // once

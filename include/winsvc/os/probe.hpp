@@ -1,5 +1,5 @@
-// System queries of the verbs `doctor`, `why` and `prove`: firewall rules, event logs, kind of drive. They change
-// nothing.
+// System probe: queries of the verbs `doctor`, `why` and `prove`, which change nothing. They read firewall rules, event
+// logs and the kind of a drive.
 //
 //   if (auto rules = os::firewall_rules()) for (const auto& rule : *rules) print(rule);
 //

@@ -100,8 +100,8 @@ struct service_status {
   std::chrono::milliseconds wait_hint{0};
 };
 
-/// Controls that the app has hooks for. The service does not accept the other controls, and the SCM rejects them with
-/// 1052.
+/// Controls that the app has hooks for. The service does not accept the others, and the SCM rejects them with 1052. The
+/// SCM sends every custom control; without a hook the service returns 120.
 struct handled_controls {
   bool pause_continue = false;
   bool param_change = false;

@@ -1,4 +1,4 @@
-// Parser for query strings and URL-encoded forms (application/x-www-form-urlencoded): `a=1&b=x+y`.
+// Form fields: parser for query strings and URL-encoded forms (application/x-www-form-urlencoded), `a=1&b=x+y`.
 //
 //   find_field("a=1&b=x+y", "b")          // "x y"; nullopt if the name is not present
 //   find_fields("a=1&b=2&a=1", "a")       // "1", "1": one value for each occurrence

@@ -1,4 +1,4 @@
-// System queries on POSIX (os/probe.hpp): not supported.
+// System probe on POSIX (os/probe.hpp): firewall rules and event logs are not supported (50).
 #pragma once
 
 #include <string>

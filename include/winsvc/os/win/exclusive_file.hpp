@@ -1,4 +1,4 @@
-// Exclusively created file on Windows (os/exclusive_file.hpp).
+// Exclusive file on Windows (os/exclusive_file.hpp): CreateFileW with CREATE_NEW, MoveFileExW, private folders.
 #pragma once
 
 #include <cstdint>

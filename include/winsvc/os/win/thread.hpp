@@ -1,4 +1,4 @@
-// Reserved stack on Windows (os/thread.hpp).
+// Threads on Windows (os/thread.hpp): the stack that each thread reserves for the crash handler.
 //
 // Wine ignores the size: it commits the whole stack and puts the guard page at its end, so that two pages remain after
 // an overflow. Its dispatcher of exceptions needs more on a processor with large registers. So the guard page is moved.
