@@ -82,7 +82,7 @@ TEST_CASE("a path without quotes is a problem") {
 TEST_CASE("a program folder that users can change is a problem") {
   doctor_test p;
   p.check();
-  CHECK(p.about("folder") == "ok: only administrators can change files in C:\\apps\n");
+  CHECK(p.about("folder") == "ok: no group of ordinary users can change files in C:\\apps\n");
   p.b.scm.folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1301bf;;;AU)";
   p.check();
   CHECK(has(p.about("folder"), "problem: authenticated users can change files in C:\\apps"));
@@ -99,7 +99,7 @@ TEST_CASE("a settings file that users can change is a problem with a remedy") {
   p.definition.settings.set_sources(sources);
   p.b.scm.folders["C:\\apps\\hello.ini"] = "D:PAI(A;;FA;;;BA)(A;;FR;;;BU)";
   p.check();
-  CHECK(p.about("settings file") == "ok: only administrators can change C:\\apps\\hello.ini\n");
+  CHECK(p.about("settings file") == "ok: no group of ordinary users can change C:\\apps\\hello.ini\n");
   p.b.scm.folders["C:\\apps\\hello.ini"] = "D:AI(A;;FA;;;BA)(A;;0x1301bf;;;S-1-5-32-545)";
   p.check();
   CHECK(has(p.about("settings file"),
@@ -159,7 +159,14 @@ TEST_CASE("a data folder that other users can change, or that another user owns,
   CHECK(has(p.about("data folder"), "problem: everyone can change files in " + folder + " -> remove the right"));
   p.b.scm.folders[folder] = "O:BAD:P(A;OICI;FA;;;BA)";
   p.check();
-  CHECK(has(p.about("data folder"), "ok: only the service and administrators"));
+  CHECK(has(p.about("data folder"), "ok: no group of ordinary users can change files in " + folder));
+  p.b.scm.fail_with["query_folder_security"] = 4395;
+  p.check();
+  CHECK(has(p.about("data folder"), "problem: " + folder + " is a link -> remove the link"));
+  p.b.scm.fail_with["query_folder_security"] = 5;
+  p.check();
+  CHECK(has(p.about("data folder"), "note: the rights of " + folder + " cannot be read"));
+  p.b.scm.fail_with.clear();
   p.b.missing_services.insert("hello");
   p.b.scm.folders[folder] = "D:AI(A;OICIID;0x1301bf;;;BU)";
   p.check();

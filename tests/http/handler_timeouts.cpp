@@ -76,6 +76,7 @@ TEST_CASE("a handler that exceeds the timeout of its route is answered with 503,
 
   CHECK(output.find("HTTP/1.1 503 Service Unavailable\r\n") == 0);
   CHECK(output.find("Connection: close\r\n") != std::string::npos);
+  CHECK(output.find("Retry-After: 10\r\n") != std::string::npos);
   CHECK(output.find("no response within 20 ms") != std::string::npos);
   CHECK(output.find("too late") == std::string::npos);
   CHECK(output.find("in time") == std::string::npos);  // the connection has ended
@@ -85,6 +86,19 @@ TEST_CASE("a handler that exceeds the timeout of its route is answered with 503,
   CHECK(c.log()[0].text.find("no response within 20 ms; sent 503 to the client, the handler still runs") !=
         std::string::npos);
   CHECK(c.get("/quick").body == "in time");
+}
+
+TEST_CASE("the response to a HEAD request that exceeds the timeout has no body") {
+  auto app = [](service& svc) {
+    svc.get("/slow", [](const request& req) {
+      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
+      return "too late";
+    }).timeout(20ms);
+  };
+  client c(app);
+  const std::string output = c.raw("HEAD /slow HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(output.find("HTTP/1.1 503 ") == 0);
+  CHECK(output.substr(output.size() - 4) == "\r\n\r\n");
 }
 
 TEST_CASE("no byte of a file or a long body follows a timeout response") {

@@ -603,6 +603,21 @@ TEST_CASE("an open data folder with files is renamed before the install, and bac
   CHECK(has(b.warnings, "other users could change the data folder '" + folder + "'; it is now '" + renamed + '\''));
 }
 
+TEST_CASE("a data folder whose permissions cannot be read is renamed: its owner may have excluded administrators") {
+  const temporary_folder parent;
+  const std::string folder = parent.path("hello");
+  REQUIRE(os::make_folders(folder));
+  REQUIRE(os::replace_file(os::path_join(folder, "planted"), "x"));
+  bench b;
+  b.defaults.data_folder = folder;
+  b.scm.fail_with["query_folder_security"] = 5;
+
+  CHECK(sentence(b.install()) == "done");
+
+  CHECK(os::read_file(os::path_join(folder + ".before-install-1", "planted")) == "x");
+  CHECK_FALSE(os::read_file(os::path_join(folder, "planted")));
+}
+
 TEST_CASE("a data folder is not renamed if it is empty, closed, or under Wine") {
   for (const int variant : {0, 1, 2}) {
     CAPTURE(variant);

@@ -43,6 +43,13 @@ TEST_CASE("untrusted writers of a folder are found in its entries, in each notat
   CHECK(untrusted_writers("D:(A;;FA;;;WD").empty());
 }
 
+TEST_CASE("an entry after a condition with a quoted parenthesis is found") {
+  CHECK(untrusted_writers("O:BAD:P(XA;;FX;;;WD;(@User.Title==\"(\"))(A;OICI;FA;;;BU)") ==
+        std::vector<std::string>{"users"});
+  CHECK(untrusted_writers("D:P(XA;;FX;;;BA;(@User.Title==\")\"))(A;OICI;FA;;;WD)S:(AU;;FA;;;WD)") ==
+        std::vector<std::string>{"everyone"});
+}
+
 TEST_CASE("untrusted readers of a file are those who may read its data") {
   using winsvc::detail::scm::untrusted_readers;
   CHECK(untrusted_readers("D:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;S-1-5-32-545)") == names{"users"});

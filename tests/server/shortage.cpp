@@ -295,6 +295,7 @@ TEST_CASE("if the bodies that arrive need too much memory, further ones are 503,
   CHECK(s.sink->contains("the limit 'buffered_body_bytes' is reached"));
   first.send(std::string(10'000, 'x'));
   CHECK(first.read_response().body == "90000");
+  CHECK(eventually([&] { return s.engine->in_flight() == 0; }));  // the body counts until its request has ended
   test_client third(s);
   third.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 90000\r\n\r\n" + std::string(90'000, 'x'));
   CHECK(third.read_response().body == "90000");

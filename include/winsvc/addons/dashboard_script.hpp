@@ -429,7 +429,7 @@ function show(data) {
   second_count = span.seconds;
   seconds = Array.from({length: second_count}, (_, index) => {
     const t = newest - second_count + 1 + index;
-    return by_second.get(t) || (t < begin ? undefined : {n: 0, e: 0});
+    return by_second.get(t) || (t < begin ? undefined : {n: 0, c: 0, e: 0});
   });
   show_charts();
   show_routes(data.routes);

@@ -231,7 +231,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
   }
   const auto writers = scm::untrusted_writers(*security);
   if (writers.empty())
-    return add(diagnose::severity::ok, "folder", "only administrators can change files in " + folder);
+    return add(diagnose::severity::ok, "folder", "no group of ordinary users can change files in " + folder);
   add(diagnose::severity::problem, "folder",
       base::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
       scm::restrict_folder_hint(folder));
@@ -256,7 +256,13 @@ WINSVC_INLINE void diagnostics::data_folder() {
 WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& folder) {
   if (context_.is_wine()) return;  // its folders have no rights
   const auto security = context_.scm().query_folder_security(folder);
-  if (!security) return;  // it does not exist yet, or the prompt may not read it
+  constexpr std::uint32_t is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
+  if (!security && security.error() == is_link)
+    return add(diagnose::severity::problem, "data folder", folder + " is a link", "remove the link");
+  if (!security && security.error() == base::win32_error::access_denied)
+    return add(diagnose::severity::note, "data folder", "the rights of " + folder + " cannot be read",
+               "run doctor from an elevated prompt");
+  if (!security) return;  // it does not exist yet
   const bool is_installed = context_.is_installed(context_.name());
   const auto writers = scm::untrusted_writers(*security);
   if (!scm::is_restricted(*security)) {
@@ -268,7 +274,7 @@ WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& fold
     add(diagnose::severity::problem, "data folder", base::join(writers, " and ") + " can change files in " + folder,
         "remove the right to write: icacls \"" + folder + '"');
   } else {
-    add(diagnose::severity::ok, "data folder", "only the service and administrators can change files in " + folder);
+    add(diagnose::severity::ok, "data folder", "no group of ordinary users can change files in " + folder);
   }
 }
 
@@ -302,7 +308,7 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
         base::join(readers, " and ") + " can read " + sources.path + ", which has the secret " + secrets,
         scm::restrict_file_hint(sources.path, context_.name()));
   } else if (writers.empty() && file) {
-    add(diagnose::severity::ok, "settings file", "only administrators can change " + sources.path);
+    add(diagnose::severity::ok, "settings file", "no group of ordinary users can change " + sources.path);
   }
 }
 

@@ -201,7 +201,8 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
     const std::string detail = "no response within " + base::duration_text(limit);
     write_error(res, {503, detail, exchange.id},
                 preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
-    if (!exchange.stream.send_instead(complete_response(res))) return;
+    api::replace_header(res, "Retry-After", "10");
+    if (!exchange.stream.send_instead(complete_response(res, exchange.head.method_id != route::method::head))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
               routes_.entry(exchange.match.route_id).location.to_string() + ": " + detail +

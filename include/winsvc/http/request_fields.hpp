@@ -84,7 +84,12 @@ WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::
 WINSVC_INLINE request& request_of(exchange& exchange) {
   if (exchange.filled_request) return *exchange.filled_request;
   request& req = exchange.filled_request.emplace();
-  fill_request(req, exchange.head, exchange.peer, exchange.local);
+  try {
+    fill_request(req, exchange.head, exchange.peer, exchange.local);
+  } catch (...) {  // out of memory: no code sees a part of the request
+    exchange.filled_request.reset();
+    throw;
+  }
   req.is_connection_closed = [&exchange] {
     return exchange.stream.wait_stream_event(std::chrono::milliseconds(0)) == stream_event::peer_closed;
   };

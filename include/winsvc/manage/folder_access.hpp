@@ -91,7 +91,8 @@ WINSVC_INLINE result<std::string> rename_open_data_folder(verb_context& context)
   if (!security && security.error() == is_link)
     return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
                          "remove the link; any user may create one there"}};
-  if (!security || scm::is_restricted(*security)) return std::string();
+  if (security ? scm::is_restricted(*security) : is_not_found(security.error())) return std::string();
+  // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
   if (const auto empty = os::remove_empty_folder(folder); empty || os::is_missing(empty.error())) return std::string();
   constexpr int max_names = 100;
   for (int i = 1; i <= max_names; ++i) {

@@ -200,8 +200,11 @@ WINSVC_INLINE std::optional<ace> parse_ace(std::string_view entry, secured_objec
 WINSVC_INLINE std::vector<std::string_view> split_entries(std::string_view acl) {
   std::vector<std::string_view> entries;
   int depth = 0;
+  bool is_quoted = false;  // a text in a condition may contain parentheses
   std::size_t begin = 0;
   for (std::size_t i = 0; i < acl.size(); ++i) {
+    is_quoted ^= acl[i] == '"' && depth > 0;
+    if (is_quoted) continue;
     if (acl[i] == '(' && depth++ == 0) begin = i;
     if (acl[i] == ')' && depth > 0 && --depth == 0) entries.push_back(acl.substr(begin, i + 1 - begin));
   }

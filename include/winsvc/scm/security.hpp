@@ -91,8 +91,11 @@ struct dacl_extent {
 WINSVC_INLINE dacl_extent find_dacl(std::string_view sddl) noexcept {
   // A part begins with its letter and a colon, outside of parentheses: O: G: D: S:
   int depth = 0;
+  bool is_quoted = false;
   dacl_extent extent;
   for (std::size_t i = 0; i < sddl.size(); ++i) {
+    is_quoted ^= sddl[i] == '"' && depth > 0;
+    if (is_quoted) continue;
     if (sddl[i] == '(') ++depth;
     if (sddl[i] == ')') --depth;
     if (depth != 0 || i + 1 >= sddl.size() || sddl[i + 1] != ':') continue;

@@ -313,6 +313,10 @@ WINSVC_INLINE os::transfer connection::receive() {
   char chunk[chunk_size];
   std::size_t received = 0;
   const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
+  // The parsed head refers to these bytes while they move to head_block_ by a swap of the strings, so they must be in
+  // allocated memory, not in the string itself.
+  constexpr std::size_t min_capacity = 64;
+  if (bytes.capacity() < min_capacity) bytes.reserve(min_capacity);
   if (result == os::transfer::done) bytes.append(chunk, received);
   return result;
 }

@@ -259,6 +259,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     keep_alive_ = stream.flush();
     access_record_.bytes = stream.sent_bytes();
     finish_request();  // the new protocol is not part of the request
+    exchange.id = id_;
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(http::close_reason::after_response);
   }

@@ -143,13 +143,21 @@ WINSVC_INLINE void connection::release_shared() noexcept {
 /// available. The connection ends.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
-  auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
-  while (base::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  auto received = buffer_.remaining();
+  while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
+  const bool is_head = in_flight_ ? head_.method_id == route::method::head : base::starts_with(received, "HEAD ");
   clear_output();
-  output_ = http::error_response(status, reason, !base::starts_with(requested, "HEAD "));
+  output_ = http::error_response(status, reason, !is_head);
   keep_alive_ = false;
   body_unread_ = true;
-  engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});
+  http::access_record record{"refused:", reason, {}, peer_, status, output_.size(), {}};
+  if (in_flight_) {  // a valid request that is not served
+    record.method_id = head_.method_id;
+    if (match_.outcome == route::match_outcome::matched) record.route_id = match_.route_id;
+    record.duration = std::chrono::duration_cast<std::chrono::microseconds>(now_ - request_started_);
+    engine_state_.statistics.record(now_, now_ - request_started_, status);
+  }
+  engine_state_.notify_response(record);
   if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
   release_shared();
   send_wait_start_ = {};
