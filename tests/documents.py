@@ -32,7 +32,8 @@ from kit import (BUILD, CLANG, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, h
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
 # The stage chroot runs the blocks of this page.
 RUN_BY_CHROOT = ("docs/getting-started.md",)
-LINUX_LIBRARIES = ("-lssl", "-lspdlog", "-lctemplate", "-lsqlite3")   # Debian has no package of these for mingw
+# In a command line of an example that has no line for mingw: Debian has no package of the library for mingw.
+LINUX_LIBRARIES = ("-lssl", "-lspdlog", "-lctemplate", "-lsqlite3", "examples/toml/app.cpp")
 KNOWN_COMMANDS = {
     "app.exe", "cd", "cmake", "ctest", "curl", "git", "hello", "hello.exe", "./hello", "./hello.exe", "meson", "ninja",
     "sc.exe", "rest", "rest.exe", "./rest", "./tested_service_test", "tools/amalgamate", "tools/demo", "tools/deps", "tools/test", "wine",

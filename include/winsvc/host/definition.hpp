@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "winsvc/api/hooks.hpp"
+#include "winsvc/api/settings_format.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
