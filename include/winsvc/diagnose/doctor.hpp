@@ -31,6 +31,7 @@
 #include "winsvc/manage/install.hpp"
 #include "winsvc/diagnose/system_probe.hpp"
 #include "winsvc/manage/query_installed.hpp"
+#include "winsvc/wire/host_name.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

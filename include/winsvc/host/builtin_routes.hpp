@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/api/context.hpp"
 #include "winsvc/api/service.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/server/engine.hpp"
