@@ -10,24 +10,11 @@
 
 #include "winsvc/commandline/parse_command.hpp"
 
+#include "error_text.hpp"
+
 using namespace winsvc;
 using namespace winsvc::detail::commandline;
 using namespace std::chrono_literals;
-using words = std::vector<std::string>;
-
-namespace {
-
-/// Returns the error message, or "accepted".
-std::string error_text(const words& arguments) {
-  const auto result = parse_command(arguments);
-  if (result) return "accepted";
-  CHECK(result.error().origin == error::source::command_line);
-  return result.error().to_string();
-}
-
-bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
-
-}  // namespace
 
 TEST_CASE("an invalid value of an option is rejected with a hint for valid values") {
   struct row { words arguments; const char* hint; };

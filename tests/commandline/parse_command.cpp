@@ -1,13 +1,14 @@
 // Command-line parser.
 #include "winsvc/commandline/parse_command.hpp"
 
+#include "error_text.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace winsvc;
 using namespace winsvc::detail::commandline;
 using namespace winsvc::detail::scm;
 using namespace std::chrono_literals;
-using words = std::vector<std::string>;
 
 namespace {
 
@@ -113,16 +114,6 @@ std::string upper_case(std::string_view s) {
   for (char& c : out) c = detail::base::to_upper(c);
   return out;
 }
-
-/// Returns the error message, or "accepted".
-std::string error_text(const words& arguments) {
-  const auto result = parse_command(arguments);
-  if (result) return "accepted";
-  CHECK(result.error().origin == error::source::command_line);
-  return result.error().to_string();
-}
-
-bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
 
 }  // namespace
 

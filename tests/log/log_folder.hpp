@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -31,6 +32,9 @@ struct folder {
     fs::remove_all(path, ignored);
   }
   std::string operator/(const char* name) const { return (path / name).string(); }
+  void append(const char* name, const std::string& text) const {
+    std::ofstream(path / name, std::ios::binary | std::ios::app) << text;
+  }
   std::string read(const char* name) const { return winsvc::detail::os::read_file(*this / name).value_or("(none)"); }
   int files() const {
     int count = 0;

@@ -2,6 +2,8 @@
 #include "winsvc/log/rotating_file_sink.hpp"
 #include "winsvc/log/log_reader.hpp"
 
+#include "log_folder.hpp"
+
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -12,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+using log_test::folder;
 using winsvc::log_level;
 using winsvc::detail::log::follow_log;
 using winsvc::detail::log::print_log;
@@ -20,22 +23,6 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct folder {
-  fs::path path;
-  folder() : path(fs::temp_directory_path() / ("winsvc-logs-" + std::to_string(winsvc::detail::os::process_id()))) {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  std::string operator/(const char* name) const { return (path / name).string(); }
-  void append(const char* name, const std::string& text) const {
-    std::ofstream(path / name, std::ios::binary | std::ios::app) << text;
-  }
-};
 
 winsvc::clock::system_time time_at(std::chrono::seconds since_1970) {
   return winsvc::clock::system_time(std::chrono::duration_cast<winsvc::clock::system_time::duration>(since_1970));

@@ -4,7 +4,7 @@
   tests/package/chroot.py [SUITE...]      # as root, with debootstrap; default: bookworm trixie (Debian 12 and 13)
 
 For each suite, build/chroot/SUITE becomes an empty system (debootstrap --variant=minbase, from the mirror in the
-configuration of apt) with a clone of this working tree in /root/winsvc. Then `tools/demo` runs, and each `sh` block of
+configuration of apt) with a clone of this working tree in /srv/winsvc. Then `tools/demo` runs, and each `sh` block of
 the pages, in the order of the pages. A block begins in the folder of the clone.
 
 Each program that a compile line of README.md makes, and each last line of a block that ends with `debug`, must serve:
@@ -98,7 +98,7 @@ class Machine:
 
     def clone(self):
         """A repository with the files of this working tree, as `git clone` makes it."""
-        clone = self.root / "root" / "winsvc"
+        clone = self.root / "srv" / "winsvc"
         files = step("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
         for name in files:
             if (ROOT / name).exists():
@@ -112,7 +112,7 @@ class Machine:
 
     def run(self, script, network=False):
         """Runs a bash script in the folder of the clone, with private mounts and processes, which end with it."""
-        (self.root / "tmp" / "script").write_text("set -eo pipefail\ncd /root/winsvc\n" + SERVES + script)
+        (self.root / "tmp" / "script").write_text("set -eo pipefail\ncd /srv/winsvc\n" + SERVES + script)
         root = shlex.quote(str(self.root))
         enter = [f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev",
                  f"mount --bind {shlex.quote(str(self.packages))} {root}/var/cache/apt/archives",

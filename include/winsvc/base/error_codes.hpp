@@ -39,6 +39,7 @@ inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_de
                                failed_controller_connect = 1063, process_aborted = 1067,
                                service_marked_for_delete = 1072, service_exists = 1073, duplicate_service_name = 1078,
                                cancelled = 1223, none_mapped = 1332, timeout = 1460, invalid_tag = 1733,
+                               reparse_point_encountered = 4395,  // the path is a link
                                access_to_address = 10013, family_not_supported = 10047, address_in_use = 10048,
                                address_not_available = 10049;
 }  // namespace win32_error

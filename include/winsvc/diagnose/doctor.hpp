@@ -257,8 +257,7 @@ WINSVC_INLINE void diagnostics::data_folder() {
 WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& folder) {
   if (context_.is_wine()) return;  // its folders have no rights
   const auto security = context_.scm().query_folder_security(folder);
-  constexpr std::uint32_t is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
-  if (!security && security.error() == is_link)
+  if (!security && security.error() == base::win32_error::reparse_point_encountered)
     return add(diagnose::severity::problem, "data folder", folder + " is a link", "remove the link");
   if (!security && security.error() == base::win32_error::access_denied)
     return add(diagnose::severity::note, "data folder", "the rights of " + folder + " cannot be read",

@@ -2,7 +2,8 @@
 // the previous run, which may have ended without a message.
 //
 //   state_file file(clock::system());
-//   file.open(data_folder);                    // reads the previous run, starts the recording of activities
+//   file.set_folder(data_folder);
+//   file.open();                               // reads the previous run, starts to record activities
 //   file.write_running("http://127.0.0.1:8080");
 //   file.write_end(result.failure_text(), result.stop_reason);
 //
@@ -38,7 +39,7 @@ class state_file {
 
   /// The service has reported or will report RUNNING on this address.
   void write_running(std::string url);
-  /// The end of the run. `failure` is empty after a complete stop, which also ends the memory of the previous failure.
+  /// The end of the run. `failure` is empty after a complete stop, which also deletes the previous failure.
   void write_end(const std::string& failure, const std::string& stop_reason);
   /// The process is about to end: a crash, or an exit. Called on the thread that reports it.
   void write_failure(const std::string& failure);

@@ -60,7 +60,9 @@ WINSVC_INLINE os::sys_result<std::string> service_sid(verb_context& context) {
   return context.scm().account_sid("NT SERVICE\\" + context.name());
 }
 
-WINSVC_INLINE bool is_not_found(std::uint32_t code) noexcept { return code == 2 || code == 3; }
+WINSVC_INLINE bool is_not_found(std::uint32_t code) noexcept {
+  return code == base::win32_error::file_not_found || code == base::win32_error::path_not_found;
+}
 
 WINSVC_INLINE std::string folder_of_binary(const std::string& binary) {
   const auto arguments = base::split_command_line(binary);
@@ -87,7 +89,7 @@ WINSVC_INLINE result<std::string> rename_open_data_folder(verb_context& context)
   const std::string& folder = context.defaults().data_folder;
   if (folder.empty() || context.is_wine()) return std::string();
   const auto security = context.scm().query_folder_security(folder);
-  constexpr std::uint32_t is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
+  constexpr auto is_link = base::win32_error::reparse_point_encountered;
   if (!security && security.error() == is_link)
     return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
                          "remove the link; any user may create one there"}};

@@ -24,7 +24,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-/// The numeric addresses of a host to listen on. A name other than `localhost` is its own and only address.
+/// The numeric addresses of a host to listen on. For any other name than `localhost`, that is the name.
 struct listen_addresses {
   std::vector<std::string> addresses;
   bool needs_all = true;  ///< false: the first address that this machine has is enough

@@ -96,14 +96,14 @@ WINSVC_INLINE sys_result<void> change_environment(const std::string& service_nam
 /// follows a link to System32 would change the security of System32.
 WINSVC_INLINE sys_result<unique_handle> open_without_links(const std::string& path, DWORD rights,
                                                          bool must_be_folder) {
-  constexpr DWORD is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
   unique_handle folder(::CreateFileW(wide_path(path).c_str(), rights | FILE_READ_ATTRIBUTES,
                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
                                      FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
   if (!folder) return sys_failure(::GetLastError());
   BY_HANDLE_FILE_INFORMATION info{};
   if (!::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
-  if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(is_link);
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
+    return sys_failure(base::win32_error::reparse_point_encountered);
   const bool is_folder = (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
   if (must_be_folder && !is_folder) return sys_failure(ERROR_DIRECTORY);
   return folder;
