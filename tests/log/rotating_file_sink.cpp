@@ -465,6 +465,68 @@ TEST_CASE("a deleted log folder is created again if its parent exists") {
 #endif
 }
 
+#ifndef _WIN32  // on Windows a folder remains while a file in it is open
+TEST_CASE("a flush detects that the log folder was replaced, at once and without a line") {
+  folder f;
+  test_log log(f / "logs/hello");
+  std::vector<std::uint32_t> reported;
+  log.sink.on_write_error([&reported](std::uint32_t code) { reported.push_back(code); });
+  log.write(entry("one"));
+  fs::remove_all(f / "logs");
+  std::ofstream(f / "logs", std::ios::binary) << "x";
+
+  log.sink.flush();
+  log.sink.flush();
+
+  CHECK(log.sink.last_error() == ENOTDIR);
+  CHECK(reported == std::vector<std::uint32_t>{ENOTDIR});
+}
+
+TEST_CASE("a flush ends a write error whose reason is gone, and reports the lost lines") {
+  folder f;
+  std::ofstream(f / "logs", std::ios::binary) << "x";
+  test_log log(f / "logs/hello");
+  log.write(entry("lost"));
+  fs::remove(f / "logs");
+  log.sink.flush();
+  CHECK(log.sink.last_error() == ENOTDIR);  // tried once per second
+  log.time.sleep(1s);
+
+  log.sink.flush();
+
+  CHECK(log.sink.last_error() == 0);
+  const std::string text = f.read("logs/hello.log");
+  CHECK(text.find("1 line was lost " + at_0) != std::string::npos);
+  log.sink.flush();
+  CHECK(f.read("logs/hello.log") == text);
+}
+#endif
+
+#ifdef __linux__
+TEST_CASE("a flush does not end a write error while the disk is full") {
+  folder f;
+  fs::create_symlink("/dev/full", f / "hello.log");
+  test_log log(f / "hello");
+  log.write(entry("lost"));
+  log.time.sleep(1s);
+
+  log.sink.flush();
+
+  CHECK(log.sink.last_error() == ENOSPC);
+}
+#endif
+
+TEST_CASE("a flush leaves a log that works as it is") {
+  folder f;
+  test_log log(f / "hello");
+  log.write(entry("one"));
+
+  log.sink.flush();
+
+  CHECK(f.read("hello.log") == line("one"));
+  CHECK(log.sink.last_error() == 0);
+}
+
 TEST_CASE("if one file is kept, numbered files of earlier runs are deleted") {
   folder f;
   for (const char* name : {"hello.1.log", "hello.2.log", "hello.3.log"}) std::ofstream(f / name) << "old\n";

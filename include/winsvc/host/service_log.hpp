@@ -1,5 +1,6 @@
 // Service log: the log file of a service under the SCM. It is open before the app runs, so that the log has the app's
-// first lines and exceptions. The event log reports a file that cannot be written.
+// first lines and exceptions. The event log reports a file that cannot be written. `definition.log_failure` checks the
+// file, at most once per second, so that a replaced folder is reported even if the service has no line to write.
 //
 //   service_log log(report_degraded, time);
 //   log.open(definition, data_folder, name, initial_log_format(definition));
@@ -7,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,6 +49,11 @@ class service_log {
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
 
  private:
+  /// Why the file cannot be written; nullopt if it can be written.
+  [[nodiscard]] std::optional<log_file_failure> failure() const;
+  /// Lets the thread of the queue check the file. Safe to call from any thread.
+  void check_file(log::async_sink& queue);
+
   const std::function<void(const std::string&)> report_;
   const clock& time_;
   std::string folder_;
@@ -54,6 +61,7 @@ class service_log {
   // Begin of the current failure. The log's thread writes it and `status` reads it; relaxed would do, because the value
   // orders no other data.
   std::atomic<clock::system_time> failed_at_{};
+  std::atomic<clock::time_point> checked_at_{(clock::time_point::min)()};  // relaxed: it orders no other data
 };
 
 }  // namespace detail::host
@@ -84,19 +92,32 @@ WINSVC_INLINE void service_log::open(service_definition& definition, const std::
     report_error(error);
   });
   if (file_->last_error() != 0) failed_at_ = time_.system_now();
-  definition.log_failure = [file = file_, since = &failed_at_]() -> std::optional<log_file_failure> {
-    const std::uint32_t error = file->last_error();
-    if (error == 0) return std::nullopt;
-    return log_file_failure{os::system_error_text(error), file->lost_count(), since->load()};
-  };
   if (code == 0) code = file_->last_error();
   log::async_sink::async_sink_options options;
   options.utc_offset = &os::utc_offset;
   auto queue = std::make_shared<log::async_sink>(std::move(options));
   queue->add_sink(file_);
   definition.log.add_sink(queue);
+  definition.log_failure = [this, queue] {
+    check_file(*queue);
+    return failure();
+  };
   definition.async_sinks.push_back(std::move(queue));
   if (code != 0) report_error(code);
+}
+
+WINSVC_INLINE std::optional<log_file_failure> service_log::failure() const {
+  const std::uint32_t error = file_->last_error();
+  if (error == 0) return std::nullopt;
+  return log_file_failure{os::system_error_text(error), file_->lost_count(), failed_at_.load()};
+}
+
+WINSVC_INLINE void service_log::check_file(log::async_sink& queue) {
+  constexpr std::chrono::milliseconds interval{1'000}, timeout{500};  // the disk may hang; `status` and /readyz do not
+  const auto now = clock::system().now();
+  auto last = checked_at_.load(std::memory_order_relaxed);
+  if (last != (clock::time_point::min)() && now - last < interval) return;
+  if (checked_at_.compare_exchange_strong(last, now, std::memory_order_relaxed)) queue.flush(timeout);
 }
 
 }  // namespace detail::host

@@ -64,7 +64,9 @@ class async_sink final : public log_sink {
   /// Waits until all earlier entries are written and the sinks are flushed, at most `flush_timeout`. Also works after a
   /// crash, from another thread, even if the crashed thread holds a lock. Does nothing when called from a sink of this
   /// queue.
-  void flush() noexcept override;
+  void flush() noexcept override { flush(options_.flush_timeout); }
+  /// The same with another timeout.
+  void flush(std::chrono::milliseconds timeout) noexcept;
   [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
   /// True if a flush was requested and has not completed, for example after a timeout. The destructor waits for it.
   [[nodiscard]] bool is_flush_overdue() {
@@ -264,11 +266,11 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
   }
 }
 
-WINSVC_INLINE void async_sink::flush() noexcept {
+WINSVC_INLINE void async_sink::flush(std::chrono::milliseconds timeout) noexcept {
   if (std::this_thread::get_id() == thread_.get_id()) return;
-  const auto deadline = options_.time->now() + options_.flush_timeout;
+  const auto deadline = options_.time->now() + timeout;
   std::unique_lock lock(mutex_, std::defer_lock);
-  if (!try_lock_for(lock, options_.flush_timeout) || sinks_->empty()) return;
+  if (!try_lock_for(lock, timeout) || sinks_->empty()) return;
   if (synchronous_) {
     for (const auto& sink : *sinks_) sink->flush();
     return;

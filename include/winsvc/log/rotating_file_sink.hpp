@@ -6,6 +6,8 @@
 //
 //   2026-01-31T09:05:09.250+01:00 WARN  37 lines were lost between 2026-01-31T09:04:51.002+01:00 and ...: they ...
 //
+// `flush` does the same without a line to write, so that the failure is reported even if the service logs nothing.
+//
 // If the disk is full, the sink first deletes its oldest files, except the newest rotated one. It locks its file: a
 // second process with the same path writes to `hello-2.log` (up to `hello-9.log`), and its first line reports this.
 //
@@ -64,6 +66,8 @@ class rotating_file_sink final : public log_sink {
   void write(const log_entry& entry) noexcept override { write_entries(&entry, 1); }
   /// Writes the entries in one call, unless they go to different files.
   void write_batch(const std::vector<log_entry>& batch) noexcept override { write_entries(batch.data(), batch.size()); }
+  /// Checks the file: opens a new one if another program moved or deleted it, and tries again after a write error.
+  void flush() noexcept override;
 
   /// The system's error code of the current failure; 0 if writing works. Safe to call from any thread, as the next two.
   [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
@@ -192,6 +196,18 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
     count_lost(entry_ends_.size() + (count - taken));
     pending_text_.clear();
     entry_ends_.clear();
+  }
+}
+
+WINSVC_INLINE void rotating_file_sink::flush() noexcept {
+  try {
+    next_check_ = time_->now();
+    detect_external_rename();
+    if (last_error() == 0 || time_->now() < retry_at_ || !open()) return;
+    first_pending_time_ = time_->system_now();
+    if (!unreported_lost_.empty()) write_from(0);  // only the notice: the disk may still be full
+    if (unreported_lost_.empty()) last_error_.store(0, std::memory_order_relaxed);
+  } catch (...) {  // out of memory: the next line or flush tries again
   }
 }
 
