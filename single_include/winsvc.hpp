@@ -358,46 +358,46 @@
 //  42275  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
 //  42388  host/control_channel_server.hpp      Control channel server.
 //  42568  host/runtime.hpp                     Runtime of a service.
-//  42995  host/status.hpp                      Text and JSON of `status`.
-//  43158  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43282  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43397  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43489  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  43604  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  43728  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  43839  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44167  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44357  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
-//  44780  manage/wait.hpp                      Waits until a service reaches a state.
-//  44879  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45096  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45173  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  45570  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45760  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  45941  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46042  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46105  manage/install.hpp                   `install` and `update` verbs.
-//  46554  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  46655  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  46844  diagnose/firewall.hpp                Check of the Windows firewall.
-//  46938  diagnose/finding.hpp                 Findings of `doctor`.
-//  47030  diagnose/live_query.hpp              Live status and live commands.
-//  47127  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47157  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  47586  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  47748  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  47885  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48005  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48094  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48208  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  48554  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  48835  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49001  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49094  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//  42996  host/status.hpp                      Text and JSON of `status`.
+//  43159  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43283  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43398  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43490  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  43605  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  43729  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  43840  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44168  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44358  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
+//  44781  manage/wait.hpp                      Waits until a service reaches a state.
+//  44880  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45097  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45174  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  45571  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45761  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  45942  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46043  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46106  manage/install.hpp                   `install` and `update` verbs.
+//  46555  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  46656  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  46845  diagnose/firewall.hpp                Check of the Windows firewall.
+//  46939  diagnose/finding.hpp                 Findings of `doctor`.
+//  47031  diagnose/live_query.hpp              Live status and live commands.
+//  47128  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47158  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  47587  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  47749  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  47886  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48006  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48095  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48209  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  48555  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  48836  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49002  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49095  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  49413  config/undef.hpp                     Undefines the internal macros.
+//  49414  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -42276,10 +42276,10 @@ WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definit
 // =====================================================================================================================
 
 // Drain of a service: completes the requests in flight, then joins the workers, within the time limits of the stop. The
-// rest is aborted, and each handler and worker that did not return is named.
+// rest is aborted, and each handler and worker that did not return is reported as soon as its limit has passed.
 //
-//   drainer drain(definition, *engine, workers.get(), limits, report_progress);
-//   const auto drained = drain.run();     // on the service's thread
+//   drainer drain(definition, *engine, workers.get(), limits, report_progress, report_incomplete);
+//   drain.run();                          // on the service's thread
 //   drain.shorten();                      // from any thread, after limits.reduce()
 
 #include <algorithm>
@@ -42287,7 +42287,6 @@ WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definit
 #include <functional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -42296,18 +42295,20 @@ namespace detail::host {
 class drainer {
  public:
   /// `workers` is null if the start failed before the workers. `on_progress` is called when connections close and
-  /// workers return.
+  /// workers return. `on_incomplete` receives a sentence for each handler or worker that did not return; its thread
+  /// continues, so the objects that it uses must exist until the process ends.
   drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& limits,
-          std::function<void()> on_progress)
+          std::function<void()> on_progress, std::function<void(std::string)> on_incomplete)
       : definition_(definition),
         engine_(engine),
         workers_(workers),
         limits_(limits),
-        on_progress_(std::move(on_progress)) {}
+        on_progress_(std::move(on_progress)),
+        on_incomplete_(std::move(on_incomplete)) {}
 
-  /// Drains. Returns a sentence for each handler or worker that did not return; its thread continues, so the objects
-  /// that it uses must exist until the process ends.
-  [[nodiscard]] std::vector<std::string> run();
+  /// Drains. Calls `on_incomplete` for the handlers before it waits for the workers, because the SCM may end the
+  /// process first.
+  void run();
   /// The limits were reduced: a drain and a join that are running end earlier. Safe to call from any thread.
   void shorten();
 
@@ -42325,9 +42326,9 @@ class drainer {
   worker_pool* const workers_;
   const stop_deadlines& limits_;
   std::function<void()> on_progress_;
+  std::function<void(std::string)> on_incomplete_;
   const clock::time_point start_time_ = definition_.time->now();
   const std::chrono::milliseconds limit_ = limits_.next_step();
-  std::vector<std::string> incomplete_;
 };
 
 }  // namespace detail::host
@@ -42342,10 +42343,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE std::vector<std::string> drainer::run() {
+WINSVC_INLINE void drainer::run() {
   drain_engine();
   if (workers_) join_workers();
-  return std::move(incomplete_);
 }
 
 WINSVC_INLINE void drainer::shorten() {
@@ -42366,8 +42366,8 @@ WINSVC_INLINE void drainer::drain_engine() {
   }
   if (drained.stuck_threads == 0) return;
   engine_.abandon_threads();
-  incomplete_.push_back(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                        elapsed_text());
+  on_incomplete_(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
+                 elapsed_text());
 }
 
 /// A worker has until the deadline of the drain, and at least one second after the drain.
@@ -42375,7 +42375,7 @@ WINSVC_INLINE void drainer::join_workers() {
   const auto deadline = (std::min)(
       (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
   for (const auto& name : workers_->join(deadline, on_progress_))
-    incomplete_.push_back("worker '" + name + "' did not return within " + elapsed_text());
+    on_incomplete_("worker '" + name + "' did not return within " + elapsed_text());
 }
 
 }  // namespace detail::host
@@ -42926,12 +42926,13 @@ WINSVC_INLINE void runtime::drain() {
   if (workers_) workers_->request_stop();
   {
     const std::lock_guard lock(mutex_);
-    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); });
+    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); },
+                     [this](std::string reason) {
+                       has_stuck_thread_ = true;
+                       record_incomplete_stop(std::move(reason));
+                     });
   }
-  for (auto& sentence : drainer_->run()) {
-    has_stuck_thread_ = true;
-    record_incomplete_stop(std::move(sentence));
-  }
+  drainer_->run();
 }
 
 WINSVC_INLINE void runtime::run_stop_hooks() {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -754,6 +756,65 @@ TEST_CASE("a handler that does not return is counted; the stop is not a failure,
   go.request_stop();
   wait_for_stop(returned, "the abandoned handler to return");
 }
+
+TEST_CASE("a handler that does not return is logged when its limit has passed, before the workers have returned") {
+  struct line_listener final : winsvc::log_sink {
+    stop_source found;
+    void write(const winsvc::log_entry& entry) noexcept override {
+      if (entry.text.find("request handler(s) did not return") != std::string::npos) found.request_stop();
+    }
+  };
+  const auto listener = std::make_shared<line_listener>();
+  winsvc::testing::manual_clock time;  // the workers' limit does not pass; the drain of the engine has real time
+  stop_source started, go, returned;
+  auto app = [&](service& svc) {
+    svc.stop_limit(20ms);
+    svc.log().add_sink(listener);
+    svc.worker("listener", [&](stop_token) { wait_for_stop(listener->found, "the line about the handler"); });
+    svc.get("/deaf", [started, go, returned] {
+      started.request_stop();
+      wait_for_stop(go, "the release of the handler");
+      returned.request_stop();
+      return "late";
+    });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.time = &time;
+  scm.data_folder = data.path;
+  scm.start(app);
+  auto client = connected(scm);
+  ask(client, "/deaf");
+  wait_for_stop(started, "the handler to start");
+
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(data.left().failure.find("did not return") != std::string::npos);
+  CHECK(data.left().failure.find("worker") == std::string::npos);
+  go.request_stop();
+  wait_for_stop(returned, "the abandoned handler to return");
+}
+
+#if !defined(_WIN32)  // on Windows a folder remains while a file in it is open
+TEST_CASE("a log folder that is replaced while no line is written is reported by /readyz, also when it works again") {
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  auto app = [](service& svc) { svc.log().threshold(winsvc::log_level::error); };
+  scm.start(app);
+  const std::filesystem::path logs = std::filesystem::path(data.path) / "logs";
+  std::filesystem::remove_all(logs);
+  std::ofstream(logs, std::ios::binary) << "x";
+
+  CHECK(get(scm, "/readyz").body.find("ready\nthe log file cannot be written since 2") == 0);
+
+  std::filesystem::remove(logs);
+  CHECK(eventually([&] { return get(scm, "/readyz").body == "ready\n"; }));
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+}
+#endif
 
 TEST_CASE("if the dispatcher or the registration of the control handler fails, the process ends with its code") {
   auto app = [](service&) {};

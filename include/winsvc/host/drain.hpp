@@ -1,8 +1,8 @@
 // Drain of a service: completes the requests in flight, then joins the workers, within the time limits of the stop. The
-// rest is aborted, and each handler and worker that did not return is named.
+// rest is aborted, and each handler and worker that did not return is reported as soon as its limit has passed.
 //
-//   drainer drain(definition, *engine, workers.get(), limits, report_progress);
-//   const auto drained = drain.run();     // on the service's thread
+//   drainer drain(definition, *engine, workers.get(), limits, report_progress, report_incomplete);
+//   drain.run();                          // on the service's thread
 //   drain.shorten();                      // from any thread, after limits.reduce()
 #pragma once
 
@@ -11,7 +11,6 @@
 #include <functional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
@@ -28,18 +27,20 @@ namespace detail::host {
 class drainer {
  public:
   /// `workers` is null if the start failed before the workers. `on_progress` is called when connections close and
-  /// workers return.
+  /// workers return. `on_incomplete` receives a sentence for each handler or worker that did not return; its thread
+  /// continues, so the objects that it uses must exist until the process ends.
   drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& limits,
-          std::function<void()> on_progress)
+          std::function<void()> on_progress, std::function<void(std::string)> on_incomplete)
       : definition_(definition),
         engine_(engine),
         workers_(workers),
         limits_(limits),
-        on_progress_(std::move(on_progress)) {}
+        on_progress_(std::move(on_progress)),
+        on_incomplete_(std::move(on_incomplete)) {}
 
-  /// Drains. Returns a sentence for each handler or worker that did not return; its thread continues, so the objects
-  /// that it uses must exist until the process ends.
-  [[nodiscard]] std::vector<std::string> run();
+  /// Drains. Calls `on_incomplete` for the handlers before it waits for the workers, because the SCM may end the
+  /// process first.
+  void run();
   /// The limits were reduced: a drain and a join that are running end earlier. Safe to call from any thread.
   void shorten();
 
@@ -57,9 +58,9 @@ class drainer {
   worker_pool* const workers_;
   const stop_deadlines& limits_;
   std::function<void()> on_progress_;
+  std::function<void(std::string)> on_incomplete_;
   const clock::time_point start_time_ = definition_.time->now();
   const std::chrono::milliseconds limit_ = limits_.next_step();
-  std::vector<std::string> incomplete_;
 };
 
 }  // namespace detail::host
@@ -74,10 +75,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE std::vector<std::string> drainer::run() {
+WINSVC_INLINE void drainer::run() {
   drain_engine();
   if (workers_) join_workers();
-  return std::move(incomplete_);
 }
 
 WINSVC_INLINE void drainer::shorten() {
@@ -98,8 +98,8 @@ WINSVC_INLINE void drainer::drain_engine() {
   }
   if (drained.stuck_threads == 0) return;
   engine_.abandon_threads();
-  incomplete_.push_back(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                        elapsed_text());
+  on_incomplete_(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
+                 elapsed_text());
 }
 
 /// A worker has until the deadline of the drain, and at least one second after the drain.
@@ -107,7 +107,7 @@ WINSVC_INLINE void drainer::join_workers() {
   const auto deadline = (std::min)(
       (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
   for (const auto& name : workers_->join(deadline, on_progress_))
-    incomplete_.push_back("worker '" + name + "' did not return within " + elapsed_text());
+    on_incomplete_("worker '" + name + "' did not return within " + elapsed_text());
 }
 
 }  // namespace detail::host

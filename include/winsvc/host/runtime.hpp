@@ -380,12 +380,13 @@ WINSVC_INLINE void runtime::drain() {
   if (workers_) workers_->request_stop();
   {
     const std::lock_guard lock(mutex_);
-    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); });
+    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); },
+                     [this](std::string reason) {
+                       has_stuck_thread_ = true;
+                       record_incomplete_stop(std::move(reason));
+                     });
   }
-  for (auto& sentence : drainer_->run()) {
-    has_stuck_thread_ = true;
-    record_incomplete_stop(std::move(sentence));
-  }
+  drainer_->run();
 }
 
 WINSVC_INLINE void runtime::run_stop_hooks() {
