@@ -107,6 +107,128 @@ TEST_CASE("removed headers are logged once per route") {
   CHECK(c.log()[0].text.find("framing.cpp") != std::string::npos);
 }
 
+TEST_CASE("an invalid header of a handler is a logged 500, for all kinds of responses") {
+  const small_file file;
+  const auto set_invalid = [](response& res, const request& req) {
+    const std::string kind = winsvc::query<std::string>(req, "kind");
+    if (kind == "empty-name") res.set_header("", "1");
+    if (kind == "blank-in-name") res.set_header("X Bad", "1");
+    if (kind == "colon-in-name") res.set_header("X:Bad", "1");
+    if (kind == "line-in-name") res.set_header("X\r\nX-Evil", "1");
+    if (kind == "cr") res.set_header("X-A", "a\rX-Evil: 1");
+    if (kind == "lf") res.set_header("X-A", "a\nX-Evil: 1");
+    if (kind == "crlf") res.set_header("Content-Type", "a\r\nX-Evil: 1");
+    if (kind == "nul") res.set_header("X-A", std::string("a\0b", 3));
+    if (kind == "delete") res.set_header("X-A", "a\x7f");
+    if (kind == "redirect") res.set_redirect("/\r\nX-Evil: 1");
+    if (kind == "type") res.set_content("text", "text/plain\r\nX-Evil: 1");
+    if (kind == "moved-type") res.set_content(std::string("text"), "text/plain\n");
+    if (kind == "provider-type") res.set_content_provider(3, "a\nb", [](auto, auto, auto&) { return true; });
+    if (kind == "stream-type") res.set_chunked_content_provider("a\nb", [](auto, auto&) { return true; });
+    if (kind == "file-type") res.set_file_content("missing", "a\nb");
+    if (kind == "direct") res.headers.emplace("X-A", "a\r\nX-Evil: 1");
+    if (kind == "direct-name") res.headers.emplace("X\r\nX-Evil: 1", "1");
+  };
+  auto app = [&](service& svc) {
+    svc.get("/text", [&](const request& req, response& res) { set_invalid(res, req); return "hello"; });
+    svc.get("/json", [&](const request& req, response& res) { set_invalid(res, req); return winsvc::json{{"a", 1}}; });
+    svc.get("/reply", [&](const request& req, response& res) { set_invalid(res, req); return reply::html("<p>"); });
+    svc.get("/file", [&](const request& req, response& res) { set_invalid(res, req); return reply::file(file.path); });
+    svc.get("/stream", [&](const request& req, response& res) {
+      set_invalid(res, req);
+      return reply::stream("text/plain", [](winsvc::stream& out) { out.write("x"); });
+    });
+    svc.get("/empty", [&](const request& req, response& res) { set_invalid(res, req); });
+    svc.get("/unchanged", [&](const request& req, response& res) {
+      res.set_header("ETag", "\"1\"");
+      set_invalid(res, req);
+      return "hello";
+    });
+    svc.get("/cpp-httplib", [&](const httplib::Request&, httplib::Response& res) { res.set_header("X-A", "1"); });
+    svc.group("/around", [&](winsvc::route_group& g) {
+      g.use([&](const request& req, response& res, const winsvc::next_handler& next) {
+        next();
+        set_invalid(res, req);
+      });
+      g.get("/", [] { return "hello"; });
+    });
+  };
+  client c(app);
+  for (const char* kind : {"empty-name", "blank-in-name", "colon-in-name", "line-in-name", "cr", "lf", "crlf", "nul",
+                           "delete", "redirect", "type", "moved-type", "provider-type", "stream-type", "file-type",
+                           "direct", "direct-name"}) {
+    for (const char* path : {"/text", "/json", "/reply", "/file", "/stream", "/empty", "/unchanged", "/around/"}) {
+      for (const char* method : {"GET", "HEAD"}) {
+        for (const char* fields : {"", "Range: bytes=0-1\r\nIf-None-Match: \"1\"\r\nAccept-Encoding: gzip\r\n"}) {
+          const std::string request_line = std::string(method) + ' ' + path + "?kind=" + kind + " HTTP/1.1";
+          CAPTURE(request_line);
+          CAPTURE(fields);
+          const auto lines_before = c.log().size();
+          const std::string out = c.raw(request_line + "\r\nHost: t\r\n" + fields + "\r\n");
+          CHECK(out.find("HTTP/1.1 500 ") == 0);
+          CHECK(out.find("Evil") == out.npos);
+          REQUIRE(c.log().size() == lines_before + 1);
+          CHECK(c.log().back().level == winsvc::log_level::error);
+          CHECK(c.log().back().text.find("set the response header") != std::string::npos);
+        }
+      }
+    }
+  }
+  CHECK(c.get("/text?kind=none").body == "hello");
+  CHECK(c.get("/cpp-httplib").header("X-A") == "1");
+}
+
+TEST_CASE("blanks around the value of a header are removed, other characters stay") {
+  auto app = [](service& svc) {
+    svc.get("/", [](response& res) {
+      res.set_header("X-Blanks", " \ta b\t ");
+      res.set_header("X-Empty", "");
+      res.set_header("X-Text", "\xc3\xa4 \"q\"; a=b\t,");
+    });
+  };
+  client c(app);
+  const auto out = c.raw("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(out.find("\r\nX-Blanks: a b\r\n") != out.npos);
+  CHECK(out.find("\r\nX-Empty: \r\n") != out.npos);
+  CHECK(out.find("\r\nX-Text: \xc3\xa4 \"q\"; a=b\t,\r\n") != out.npos);
+}
+
+TEST_CASE("an invalid header of an error handler is logged, and the client receives the error without it") {
+  auto app = [](service& svc) {
+    svc.not_found([](const request& req, response& res) {
+      if (winsvc::query<int>(req, "direct", 0)) res.headers.emplace("X-A", "a\r\nX-Evil: 1");
+      else res.set_header("X Bad", "1");
+    });
+  };
+  client c(app);
+  for (const char* path : {"/missing", "/missing?direct=1"}) {
+    const auto lines_before = c.log().size();
+    const auto found = c.get(path);
+    CHECK(found.status == 404);
+    CHECK(found.header("X-Evil").empty());
+    REQUIRE(c.log().size() == lines_before + 1);
+    CHECK(c.log().back().text.find("set the response header") != std::string::npos);
+  }
+}
+
+TEST_CASE("an invalid trailer is logged and ends the connection before the end of the body") {
+  auto app = [](service& svc) {
+    svc.get("/", [](response& res) {
+      res.set_chunked_content_provider("text/plain", [](std::size_t, httplib::DataSink& sink) {
+        sink.write("text", 4);
+        sink.done_with_trailer({{"X-A", "a\r\nX-Evil: 1"}});
+        return true;
+      });
+    });
+  };
+  client c(app);
+  const auto out = c.raw("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(out.find("Evil") == out.npos);
+  CHECK(out.find("\r\n0\r\n") == out.npos);
+  REQUIRE(c.log().size() == 1);
+  CHECK(c.log()[0].text.find("set the response header 'X-A'") != std::string::npos);
+}
+
 TEST_CASE("a Content-Length that a handler gives for a stream is its length") {
   auto stream = [](std::size_t bytes) {
     return reply::stream("text/plain", [bytes](winsvc::stream& out) { out.write(std::string(bytes, 's')); })

@@ -65,7 +65,7 @@ constexpr argument_kind kind_of() noexcept {
       std::is_lvalue_reference_v<Argument> && !std::is_const_v<std::remove_reference_t<Argument>>;
   if constexpr (std::is_same_v<plain, winsvc::request>) {
     return mutable_reference || !std::is_reference_v<Argument> ? argument_kind::unsupported : argument_kind::request;
-  } else if constexpr (std::is_same_v<plain, winsvc::response>) {
+  } else if constexpr (std::is_same_v<plain, winsvc::response> || std::is_same_v<plain, httplib::Response>) {
     return mutable_reference ? argument_kind::response : argument_kind::unsupported;
   } else if constexpr (is_body<plain>::value) {
     return mutable_reference ? argument_kind::unsupported : argument_kind::body;

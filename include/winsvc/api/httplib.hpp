@@ -9,8 +9,7 @@
 // (wire/head_parser.hpp) runs first.
 //
 // In the separate form (config/form.hpp), this header only declares the types, which saves most of the compile time of
-// an app. A file that uses members of a request or a response includes <httplib.h> itself, before or after
-// <winsvc.hpp>.
+// an app. A file that uses members of a request or a response includes <httplib.h> itself, before <winsvc.hpp>.
 #pragma once
 
 #include <algorithm>
@@ -88,8 +87,34 @@ inline namespace WINSVC_ABI {
 
 /// A request: method, target, headers, params, body, remote_addr ...
 using request = httplib::Request;
-/// A response: status, headers, body, set_content(...) ...
-using response = httplib::Response;
+
+#if WINSVC_SEES_SERVER || defined(CPPHTTPLIB_HTTPLIB_H)
+/// A response: cpp-httplib's type with its members (status, headers, body, ...). The functions that set a header throw
+/// std::invalid_argument if its name is not a token or its value contains a line break or another control character.
+/// The exception becomes a logged 500. In cpp-httplib, these functions ignore such a header silently.
+struct response : httplib::Response {
+  /// Adds a header. Blanks around the value are removed.
+  void set_header(const std::string& name, const std::string& value);
+  /// Sets Location and the status; 302 replaces a status that is not 300 to 399.
+  void set_redirect(const std::string& target, int status = 302);
+  /// Sets the body and its Content-Type.
+  void set_content(const char* bytes, std::size_t size, const std::string& content_type);
+  void set_content(const std::string& body, const std::string& content_type);
+  void set_content(std::string&& body, const std::string& content_type);
+  /// Sets a function that provides a body of this length, or of unknown length.
+  void set_content_provider(std::size_t length, const std::string& content_type, httplib::ContentProvider provider,
+                            httplib::ContentProviderResourceReleaser releaser = nullptr);
+  void set_content_provider(const std::string& content_type, httplib::ContentProviderWithoutLength provider,
+                            httplib::ContentProviderResourceReleaser releaser = nullptr);
+  void set_chunked_content_provider(const std::string& content_type, httplib::ContentProviderWithoutLength provider,
+                                    httplib::ContentProviderResourceReleaser releaser = nullptr);
+  /// Sends a file. Without a type, Content-Type follows from the extension.
+  void set_file_content(const std::string& path, const std::string& content_type);
+  void set_file_content(const std::string& path);
+};
+#else
+struct response;
+#endif
 
 namespace detail::api {
 
@@ -114,9 +139,13 @@ static_assert(httplib_version() >= 0x002900,
 /// True if a response can have this header: the name is a token, the value has no CR, LF or other control character
 /// (RFC 9110 sections 5.1 and 5.5).
 [[nodiscard]] bool is_valid_header(std::string_view name, std::string_view value) noexcept;
+/// Error text for an invalid header: "set the response header 'X-A' to ...: the value contains ...".
+[[nodiscard]] std::string invalid_header_text(std::string_view name, std::string_view value);
+/// Throws std::invalid_argument if the header is invalid, so that the log has it.
+void check_header(std::string_view name, std::string_view value);
 
-/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.) Throws
-/// std::invalid_argument if the header is invalid, so that the log has it; cpp-httplib would drop it silently.
+/// Replaces all headers of this name by one. (`set_header` adds another header.) Throws std::invalid_argument if the
+/// header is invalid.
 void replace_header(response& res, std::string_view name, std::string_view value);
 /// Adds a header that the response does not have and that is known to be valid.
 void insert_header(response& res, std::string_view name, std::string_view value);
@@ -171,18 +200,21 @@ WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPL
 WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value) noexcept {
   return wire::is_token(name) && std::none_of(value.begin(), value.end(), wire::is_control);
 }
-[[noreturn]] WINSVC_INLINE void throw_invalid_header(std::string_view name, std::string_view value) {
+WINSVC_INLINE std::string invalid_header_text(std::string_view name, std::string_view value) {
   if (!wire::is_token(name)) {
-    throw std::invalid_argument("set the response header " + base::json_quoted(name) +
-                                ": the name is not a token (RFC 9110); use letters, digits and '-'");
+    return "set the response header " + base::json_quoted(base::truncate(name, 80)) +
+           ": the name is not a token (RFC 9110); use letters, digits and '-'";
   }
-  throw std::invalid_argument("set the response header '" + std::string(name) + "' to " +
-                              base::json_quoted(base::truncate(value, 80)) +
-                              ": the value contains a line break or another control character; remove it");
+  return "set the response header '" + std::string(base::truncate(name, 80)) + "' to " +
+         base::json_quoted(base::truncate(value, 80)) +
+         ": the value contains a line break or another control character; remove it";
+}
+WINSVC_INLINE void check_header(std::string_view name, std::string_view value) {
+  if (!is_valid_header(name, value)) throw std::invalid_argument(invalid_header_text(name, value));
 }
 
 WINSVC_INLINE void replace_header(response& res, std::string_view name, std::string_view value) {
-  if (!is_valid_header(name, value)) throw_invalid_header(name, value);
+  check_header(name, value);
   if (find_header(res, name)) {
     const std::string copy(value);  // `value` may be a part of the header that is replaced
     res.headers.erase(std::string(name));
@@ -245,6 +277,51 @@ WINSVC_INLINE const std::string* find_header(const response& res, std::string_vi
 }
 
 }  // namespace detail::api
+
+WINSVC_INLINE void response::set_header(const std::string& name, const std::string& value) {
+  const std::string_view trimmed = detail::base::trim(value);
+  detail::api::check_header(name, trimmed);
+  detail::api::insert_header(*this, name, trimmed);
+}
+WINSVC_INLINE void response::set_redirect(const std::string& target, int redirect_status) {
+  set_header("Location", target);
+  status = redirect_status >= 300 && redirect_status < 400 ? redirect_status : 302;
+}
+WINSVC_INLINE void response::set_content(const char* bytes, std::size_t size, const std::string& content_type) {
+  detail::api::check_header("Content-Type", content_type);
+  httplib::Response::set_content(bytes, size, content_type);
+}
+WINSVC_INLINE void response::set_content(const std::string& text, const std::string& content_type) {
+  set_content(text.data(), text.size(), content_type);
+}
+WINSVC_INLINE void response::set_content(std::string&& text, const std::string& content_type) {
+  detail::api::check_header("Content-Type", content_type);
+  httplib::Response::set_content(std::move(text), content_type);
+}
+WINSVC_INLINE void response::set_content_provider(std::size_t length, const std::string& content_type,
+                                                  httplib::ContentProvider provider,
+                                                  httplib::ContentProviderResourceReleaser releaser) {
+  detail::api::check_header("Content-Type", content_type);
+  httplib::Response::set_content_provider(length, content_type, std::move(provider), std::move(releaser));
+}
+WINSVC_INLINE void response::set_content_provider(const std::string& content_type,
+                                                  httplib::ContentProviderWithoutLength provider,
+                                                  httplib::ContentProviderResourceReleaser releaser) {
+  detail::api::check_header("Content-Type", content_type);
+  httplib::Response::set_content_provider(content_type, std::move(provider), std::move(releaser));
+}
+WINSVC_INLINE void response::set_chunked_content_provider(const std::string& content_type,
+                                                          httplib::ContentProviderWithoutLength provider,
+                                                          httplib::ContentProviderResourceReleaser releaser) {
+  detail::api::check_header("Content-Type", content_type);
+  httplib::Response::set_chunked_content_provider(content_type, std::move(provider), std::move(releaser));
+}
+WINSVC_INLINE void response::set_file_content(const std::string& path, const std::string& content_type) {
+  detail::api::check_header("Content-Type", content_type);
+  httplib::Response::set_file_content(path, content_type);
+}
+WINSVC_INLINE void response::set_file_content(const std::string& path) { httplib::Response::set_file_content(path); }
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -156,6 +156,7 @@ WINSVC_INLINE void error_responder::send_error(exchange& exchange, response& res
   if (handlers.by_status.count(res.status) == 0) return;
   try {
     handlers.handle(request_of(exchange), res);
+    reject_invalid_headers(res);
   } catch (...) {
     log(exchange, "error handler", base::exception_message());
     write_default();

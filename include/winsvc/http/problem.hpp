@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,9 @@ void discard_body(response& res);
 
 /// Adds the name of a request header to Vary, unless Vary has it.
 void add_vary(response& res, std::string_view name);
+/// Removes invalid headers, which a handler can insert into `res.headers` directly. Throws std::invalid_argument for
+/// the first of them.
+void reject_invalid_headers(response& res);
 
 /// The formats of an error response.
 enum class error_format { json, text, html };
@@ -83,6 +87,19 @@ WINSVC_INLINE void add_vary(response& res, std::string_view name) {
     }
   }
   api::insert_header(res, "Vary", name);
+}
+
+WINSVC_INLINE void reject_invalid_headers(response& res) {
+  std::string first_error;
+  for (auto field = res.headers.begin(); field != res.headers.end();) {
+    if (api::is_valid_header(field->first, field->second)) {
+      ++field;
+      continue;
+    }
+    if (first_error.empty()) first_error = api::invalid_header_text(field->first, field->second);
+    field = res.headers.erase(field);
+  }
+  if (!first_error.empty()) throw std::invalid_argument(first_error);
 }
 
 WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {

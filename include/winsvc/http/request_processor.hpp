@@ -160,7 +160,7 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
 #if WINSVC_COMPRESSES
   // A handler with a reader decides when the body is read: after the middleware and before the app's handler. It exists
   // only with a decompressor, because a route of cpp-httplib adds std::regex to the program.
-  Post("/:_", [](const request&, response&, const httplib::ContentReader& read) {
+  Post("/:_", [](const request&, httplib::Response&, const httplib::ContentReader& read) {
     exchange& exchange = *current_exchange();
     const body_source decompressed = [&read](const body_receiver& take) { return read(take); };
     exchange.run_with_body(decompressed);
@@ -303,6 +303,7 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
 /// content, or none.
 WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
+  reject_invalid_headers(res);
   if (!res.file_content_path_.empty()) attach_file(res);
   if (wire::is_bodyless_status(res.status) || res.status == 205) {
     discard_stream(res);

@@ -132,7 +132,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     std::snprintf(random, sizeof random, "%08x%08x", device(), device());
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
-    res.set_header("Content-Type", "multipart/byteranges; boundary=" + delimiter);
+    api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
     exchange.end_of_parts = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));

@@ -241,7 +241,8 @@ class stream_writer {
     if (!chunked_) return;
     std::string end = "0\r\n";
     for (const auto& [name, value] : trailers) {
-      if (api::is_valid_header(name, value)) end.append(name).append(": ").append(value).append("\r\n");
+      api::check_header(name, value);  // the client detects the missing end of the body
+      append_field(end, name, value);
     }
     ok_ = send(end.append("\r\n"));
   }
