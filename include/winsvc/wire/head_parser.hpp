@@ -90,7 +90,8 @@ class head_parser {
   head& head_;
   std::string_view authority_;  // of an absolute-form target
   std::uint64_t names_ = 0;     // Bloom filter of the field names: one bit per name
-  bool has_host_ = false, has_content_length_ = false, has_transfer_encoding_ = false, has_expect_ = false;
+  bool has_host_ = false, has_content_length_ = false, has_expect_ = false;
+  bool has_transfer_encoding_ = false, is_chunked_ = false, has_unknown_coding_ = false;
   bool has_upgrade_field_ = false;
   bool has_close_ = false, has_keep_alive_ = false, has_upgrade_ = false;  // options of Connection
 };
@@ -103,8 +104,10 @@ WINSVC_INLINE head_error head_parser::check_partial_line(std::string_view line, 
     return {};
   }
   const auto method_end = line.find(' ');
-  if ((method_end == npos ? line.size() : method_end) > limits_.method_bytes) return {501, "method too long"};
+  // A complete method is 501 (RFC 9112 section 3). Bytes that do not even end as a method are no request.
+  if ((method_end == npos ? line.size() : method_end) > limits_.target_bytes) return {400, "malformed request line"};
   if (method_end == npos) return {};
+  if (method_end > limits_.method_bytes) return {501, "method too long"};
   const auto remaining = line.substr(method_end + 1);
   const auto target_end = remaining.find(' ');
   if ((target_end == npos ? remaining.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
@@ -251,20 +254,35 @@ WINSVC_INLINE head_error head_parser::content_length(std::string_view value) {
   return {};
 }
 
-/// 400 if the end of the body cannot be determined, 501 if the coding is unknown (RFC 9112 section 6.1).
+/// Reads one field of the list of transfer codings; check_complete() decides. The list may have several fields.
 WINSVC_INLINE head_error head_parser::transfer_encoding(std::string_view value) {
   if (head_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
-  if (has_transfer_encoding_) return {400, "Transfer-Encoding twice"};
   has_transfer_encoding_ = true;
-  if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
-  if (!base::equal_nocase(value, "chunked")) return {501, "transfer coding not implemented"};
   if (has_content_length_) return {400, "Content-Length with Transfer-Encoding"};
-  head_.framing = framing::chunked;
+  for (bool is_last = false; !is_last;) {
+    const auto end = value.find(',');
+    const auto coding = base::trim(value.substr(0, end));
+    const auto name = base::trim(coding.substr(0, coding.find(';')));
+    // An empty element is allowed in a list (RFC 9110 section 5.6.1), but some parsers treat it differently.
+    if (!is_token(name) || coding.find('"') != coding.npos) return {400, "invalid Transfer-Encoding"};
+    if (is_chunked_) return {400, "chunked is not the last transfer coding"};
+    if (base::equal_nocase(coding, "chunked")) is_chunked_ = true;
+    else if (base::equal_nocase(name, "chunked")) return {400, "parameter of the coding chunked"};
+    else has_unknown_coding_ = true;
+    is_last = end == value.npos;
+    if (!is_last) value.remove_prefix(end + 1);
+  }
   return {};
 }
 
 WINSVC_INLINE head_error head_parser::check_complete() {
   if (!has_host_ && head_.minor_version == 1) return {400, "Host missing"};
+  if (has_transfer_encoding_) {
+    // Without chunked as the last coding, the end of the body cannot be determined (RFC 9112 section 6.3).
+    if (!is_chunked_) return {400, "the last transfer coding is not chunked"};
+    if (has_unknown_coding_) return {501, "transfer coding not implemented"};  // RFC 9112 section 6.1
+    head_.framing = framing::chunked;
+  }
   if (!authority_.empty()) head_.host = authority_;  // it replaces Host (RFC 9112 section 3.2.2)
 
   head_.keep_alive = !has_close_ && (head_.minor_version == 1 || has_keep_alive_);
