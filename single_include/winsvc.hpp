@@ -170,234 +170,234 @@
 //  13522  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
 //  13567  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
 //  13719  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//  13861  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13994  settings/registry.hpp                Registry of the settings of an app.
-//  14306  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14463  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14660  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15042  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15148  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15256  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15671  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15886  wire/file_name.hpp                   Safe file names for uploads.
-//  15965  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16035  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16185  wire/representation.hpp              Representation of content in a response.
-//  16337  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16595  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16766  scm/lifecycle.hpp                    Lifecycle of a service.
-//  16899  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  16984  scm/stop_limits.hpp                  Time limits of a stop.
-//  17052  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17119  scm/account.hpp                      Account of a service.
-//  17258  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17495  scm/security.hpp                     Security descriptors in SDDL.
-//  17697  scm/writable_folder.hpp              Writable folders and files.
-//  17830  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  17889  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18000  scm/event_record.hpp                 Records of the Windows event log.
-//  18142  scm/saved_state.hpp                  Saved state of a service.
-//  18263  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18536  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18576  commandline/command.hpp              A parsed command line.
-//  18658  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  18855  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19118  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19294  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19422  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19595  os/socket.hpp                        TCP sockets with timeouts.
-//  19761  os/listen.hpp                        The listening sockets of a host.
-//  19887  os/posix/headers.hpp                 POSIX system headers.
-//  19927  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20116  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20160  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20267  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20374  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20540  os/tcp.hpp                           TCP sockets on all platforms.
-//  20864  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21041  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21169  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21432  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21487  os/control_channel.hpp               Control channel of a running service.
-//  21558  os/thread.hpp                        Threads of the library.
-//  21604  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  21810  os/connection_threads.hpp            Connection threads of the control channel.
-//  21901  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22121  os/console.hpp                       Console input and output.
-//  22222  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22378  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22517  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22714  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  22789  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  22838  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23010  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23093  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23143  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23194  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23297  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23338  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23525  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23547  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23582  os/exclusive_file.hpp                Exclusively created file.
-//  23665  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23768  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  23808  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  23858  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  23898  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  23962  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24251  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24303  os/input_file.hpp                    File that is open for reading at any position.
-//  24376  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24474  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24627  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  24873  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25074  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25254  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25486  os/win/dump_writer.hpp               Minidump by a second process.
-//  25710  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  25771  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26059  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26161  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26406  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26494  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26565  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26652  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26705  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  26801  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  26939  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27033  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27270  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27311  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27426  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27553  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  27718  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27887  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28172  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28178  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28214  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28503  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28577  log/log_query.hpp                    Log query of the verb `logs`.
-//  28662  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  28756  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  28843  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29257  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29368  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29414  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29648  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30017  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30311  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30553  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30676  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30839  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31319  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  31676  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  31889  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32027  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32098  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32267  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32611  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  32719  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  32753  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  32813  http/problem.hpp                     Error responses of winsvc.
-//  32977  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33074  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33339  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33399  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  33561  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  33635  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  33857  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  33994  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34025  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34124  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34313  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  34450  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  34563  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  34875  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35111  http/request_processor.hpp           Request processor: runs one request.
-//  35464  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  35666  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  35769  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  35925  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36016  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36234  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36600  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  36633  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  36736  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  36769  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37120  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37394  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  37568  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  37645  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  37725  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38087  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38344  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  38508  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  38693  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39052  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39421  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  39627  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  39768  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  39843  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  39862  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40050  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40237  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  40509  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40633  host/route_statistics.hpp            Route statistics of the dashboard.
-//  40795  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41048  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41118  host/health.hpp                      Liveness and readiness routes.
-//  41220  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41388  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  41514  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  41653  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  41923  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42048  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42154  host/stop_deadlines.hpp              Time limits of a stop.
-//  42218  host/run_options.hpp                 Options and result of one run of a service.
-//  42282  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  42390  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  42503  host/control_channel_server.hpp      Control channel server.
-//  42683  host/runtime.hpp                     Runtime of a service.
-//  43111  host/status.hpp                      Text and JSON of `status`.
-//  43274  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43398  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43513  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43605  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  43720  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  43844  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  43955  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44283  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44473  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
-//  44896  manage/wait.hpp                      Waits until a service reaches a state.
-//  44995  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45212  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45289  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  45686  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45876  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46057  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46158  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46221  manage/install.hpp                   `install` and `update` verbs.
-//  46670  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  46771  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  46960  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47054  diagnose/finding.hpp                 Findings of `doctor`.
-//  47146  diagnose/live_query.hpp              Live status and live commands.
-//  47243  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47273  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  47702  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  47864  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48001  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48121  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48210  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48324  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  48670  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  48951  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49117  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49210  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//  13862  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13995  settings/registry.hpp                Registry of the settings of an app.
+//  14307  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14464  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14661  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  15043  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15149  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15257  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15672  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15887  wire/file_name.hpp                   Safe file names for uploads.
+//  15966  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16036  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16186  wire/representation.hpp              Representation of content in a response.
+//  16338  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16596  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16767  scm/lifecycle.hpp                    Lifecycle of a service.
+//  16900  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  16985  scm/stop_limits.hpp                  Time limits of a stop.
+//  17053  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17120  scm/account.hpp                      Account of a service.
+//  17259  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17496  scm/security.hpp                     Security descriptors in SDDL.
+//  17704  scm/writable_folder.hpp              Writable folders and files.
+//  17904  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  17963  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18074  scm/event_record.hpp                 Records of the Windows event log.
+//  18216  scm/saved_state.hpp                  Saved state of a service.
+//  18337  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18610  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18650  commandline/command.hpp              A parsed command line.
+//  18732  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  18929  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19192  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19375  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19503  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19676  os/socket.hpp                        TCP sockets with timeouts.
+//  19842  os/listen.hpp                        The listening sockets of a host.
+//  19968  os/posix/headers.hpp                 POSIX system headers.
+//  20008  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20197  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20241  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20348  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20455  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20621  os/tcp.hpp                           TCP sockets on all platforms.
+//  20945  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21122  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21250  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21513  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21568  os/control_channel.hpp               Control channel of a running service.
+//  21639  os/thread.hpp                        Threads of the library.
+//  21685  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  21891  os/connection_threads.hpp            Connection threads of the control channel.
+//  21982  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22202  os/console.hpp                       Console input and output.
+//  22303  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22459  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22598  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22795  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  22870  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  22919  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23091  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23174  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23224  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23275  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23378  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23419  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23606  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23628  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23663  os/exclusive_file.hpp                Exclusively created file.
+//  23746  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23849  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  23889  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  23939  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  23979  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24043  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24336  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24388  os/input_file.hpp                    File that is open for reading at any position.
+//  24461  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24559  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24728  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  24974  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25175  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25355  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25587  os/win/dump_writer.hpp               Minidump by a second process.
+//  25811  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  25872  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26160  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26262  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26507  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26595  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26666  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26753  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26806  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  26902  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27040  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  27134  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27371  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
+//  27412  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27527  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27654  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27828  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  27997  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28291  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28297  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28333  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28622  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28696  log/log_query.hpp                    Log query of the verb `logs`.
+//  28781  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  28875  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  28962  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29376  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29487  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29533  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29767  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30136  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30430  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30672  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30795  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30958  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31438  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31795  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  32008  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32146  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  32217  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32386  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32730  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  32838  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  32872  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  32932  http/problem.hpp                     Error responses of winsvc.
+//  33096  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33193  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33458  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33518  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  33680  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  33754  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  33976  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34113  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  34144  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34243  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34432  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  34569  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  34682  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  34994  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35230  http/request_processor.hpp           Request processor: runs one request.
+//  35583  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  35785  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  35888  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36044  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36135  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36353  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36719  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  36752  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  36855  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  36888  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37239  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37513  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  37687  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  37764  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  37844  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38206  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38463  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  38627  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  38812  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39171  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39540  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  39746  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  39887  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  39962  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
+//  39981  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40169  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40356  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  40628  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40752  host/route_statistics.hpp            Route statistics of the dashboard.
+//  40914  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41167  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41237  host/health.hpp                      Liveness and readiness routes.
+//  41339  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41507  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  41633  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  41772  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42042  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42167  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42273  host/stop_deadlines.hpp              Time limits of a stop.
+//  42337  host/run_options.hpp                 Options and result of one run of a service.
+//  42401  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42509  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  42622  host/control_channel_server.hpp      Control channel server.
+//  42802  host/runtime.hpp                     Runtime of a service.
+//  43230  host/status.hpp                      Text and JSON of `status`.
+//  43393  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43517  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43632  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43724  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  43839  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  43963  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44074  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44402  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44592  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
+//  45015  manage/wait.hpp                      Waits until a service reaches a state.
+//  45114  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45331  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45408  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  45805  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  45995  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46210  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46311  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46374  manage/install.hpp                   `install` and `update` verbs.
+//  46826  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  46927  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47116  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47210  diagnose/finding.hpp                 Findings of `doctor`.
+//  47302  diagnose/live_query.hpp              Live status and live commands.
+//  47399  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47429  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  47903  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48065  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48202  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48322  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48411  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48525  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  48871  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49152  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49318  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49411  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  49529  config/undef.hpp                     Undefines the internal macros.
+//  49730  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -13748,7 +13748,8 @@ inline constexpr int not_installed = 4;  // status
 /// System error codes that the program tests for.
 namespace win32_error {
 inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, invalid_data = 13,
-                               not_supported = 50, call_not_implemented = 120, invalid_level = 124, io_pending = 997,
+                               not_supported = 50, call_not_implemented = 120, invalid_level = 124,
+                               already_exists = 183, io_pending = 997,
                                dependent_services_running = 1051, invalid_service_control = 1052,
                                service_request_timeout = 1053, service_already_running = 1056,
                                invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
@@ -17533,6 +17534,8 @@ namespace detail::scm {
 /// True if administrators or the system own the folder and its DACL is protected from inheritance. Any local user may
 /// have created a folder with this name before the install.
 [[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
+/// Returns the SID of the owner, or its alias if the SID depends on the machine; empty without `O:`.
+[[nodiscard]] std::string_view owner_of(std::string_view sddl) noexcept;
 /// Returns `sddl` from its DACL on, to restore the rights of a folder without a change of its owner.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
@@ -17654,12 +17657,16 @@ WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::strin
 }
 
 WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
-  bool has_owner = false;
-  for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
-    const auto next_part = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    has_owner = has_owner || (base::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
-  }
-  return has_owner && base::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  const std::string_view owner = owner_of(sddl);
+  return (owner == "S-1-5-32-544" || owner == "S-1-5-18") && base::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+}
+
+WINSVC_INLINE std::string_view owner_of(std::string_view sddl) noexcept {
+  if (!base::starts_with(sddl, "O:")) return {};
+  sddl.remove_prefix(2);
+  // The next part begins one character before its colon: O:BAG:SYD:(...)
+  const auto colon = sddl.find(':');
+  return full_sid(colon == sddl.npos ? sddl : sddl.substr(0, colon == 0 ? 0 : colon - 1));
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {
@@ -17697,9 +17704,9 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 // scm/writable_folder.hpp
 // =====================================================================================================================
 
-// Writable folders and files: which untrusted groups may change or read them, from their security descriptor.
+// Writable folders and files: which untrusted users and groups may change or read them, from their security descriptor.
 //
-//   untrusted_writers("D:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)")   // {"authenticated users"}
+//   group_names(untrusted_writers("O:BAD:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)"))   // {"authenticated users"}
 //
 // A user that can replace the executable of a service runs code with the account of the service. Each folder directly
 // below C:\ inherits Modify for Authenticated Users.
@@ -17707,6 +17714,7 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17716,17 +17724,30 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
 
-/// Returns the untrusted groups that may change the content of a folder with this SDDL, such as "everyone" or "users".
-/// Untrusted are groups that any user can belong to: everyone, authenticated, interactive, network and domain users,
-/// the Users group, guests, and packaged apps. A right with a condition counts, because the condition may hold.
-/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
-[[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
-/// Returns the untrusted groups that may read a file with this SDDL.
-[[nodiscard]] std::vector<std::string> untrusted_readers(std::string_view sddl);
+/// A user or a group that is not trusted with an object and may access it.
+struct untrusted_trustee {
+  std::string sid;         ///< S-1-...; two letters for a SID that depends on the machine or its domain
+  std::string_view group;  ///< name of a group that any user can belong to, such as "users"; empty for all others
+  bool is_owner = false;   ///< the owner of an object may always change its rights, and so grant itself any right
+};
+using sid_list = std::vector<std::string>;
+
+/// Returns the users and groups that may change the content of a folder with this SDDL. Trusted are the system,
+/// administrators, TrustedInstaller, and the SIDs in `trusted` (the service). A right with a condition counts, because
+/// the condition may hold. Source: "ACE Strings", "File Access Rights Constants" and "Owner of a New Object" in the
+/// Win32 documentation.
+[[nodiscard]] std::vector<untrusted_trustee> untrusted_writers(std::string_view sddl, const sid_list& trusted = {});
+/// Returns the users and groups that may read a file with this SDDL.
+[[nodiscard]] std::vector<untrusted_trustee> untrusted_readers(std::string_view sddl, const sid_list& trusted = {});
+/// Returns the names of the groups that any user can belong to: everyone, the Users group, guests, packaged apps, and
+/// authenticated, interactive, network and domain users.
+[[nodiscard]] std::vector<std::string> group_names(const std::vector<untrusted_trustee>& trustees);
 
 /// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
 /// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
+/// Returns the remedy for an object to which single accounts, or groups that have members, have access.
+[[nodiscard]] std::string remove_access_hint(const std::string& path, const std::vector<untrusted_trustee>& trustees);
 /// Returns the remedy for a settings file that other users can read or change.
 [[nodiscard]] std::string restrict_file_hint(const std::string& path, const std::string& service_name);
 
@@ -17754,7 +17775,8 @@ WINSVC_INLINE std::optional<ace> parse_or_assume_all_rights(std::string_view ent
   return parse_ace(std::string(parts[0]) + ";;FA;;;" + std::string(sid) + ')');
 }
 
-WINSVC_INLINE std::vector<std::string> untrusted_trustees(std::string_view sddl, std::uint32_t rights) {
+/// The name of a group that any user can belong to; empty for all other SIDs.
+WINSVC_INLINE std::string_view untrusted_group_name(std::string_view sid) noexcept {
   struct untrusted_group {
     std::string_view alias, sid, name;
   };
@@ -17764,46 +17786,98 @@ WINSVC_INLINE std::vector<std::string> untrusted_trustees(std::string_view sddl,
       {"", "S-1-5-2", "network users"},      {"", "S-1-5-32-545", "users"},
       {"", "S-1-5-32-546", "guests"},        {"DU", "-513", "domain users"},
       {"DG", "-514", "domain guests"},       {"", "S-1-15-2-1", "packaged apps"}};
-  const auto is_group = [](const untrusted_group& group, std::string_view sid) {
-    if (sid == group.alias || base::equal_nocase(sid, group.sid)) return true;
+  for (const auto& group : untrusted_groups) {
+    if (sid == group.alias || base::equal_nocase(sid, group.sid)) return group.name;
     // A group of a domain: the number of the domain precedes the number of the group.
-    return group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
-           sid.substr(sid.size() - group.sid.size()) == group.sid;
+    if (group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
+        sid.substr(sid.size() - group.sid.size()) == group.sid)
+      return group.name;
+  }
+  return {};
+}
+
+WINSVC_INLINE bool is_trusted(std::string_view sid, const sid_list& trusted) noexcept {
+  // The last two stand for the creator of a later file in the folder. Another entry must grant the right to create it.
+  constexpr std::string_view always_trusted[] = {
+      "S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464",  // TrustedInstaller
+      "S-1-3-0", "S-1-3-1"};
+  const auto is_same = [sid](std::string_view other) { return base::equal_nocase(other, sid); };
+  return std::any_of(std::begin(always_trusted), std::end(always_trusted), is_same) ||
+         std::any_of(trusted.begin(), trusted.end(), is_same);
+}
+
+WINSVC_INLINE std::vector<untrusted_trustee> untrusted_trustees(std::string_view sddl, std::uint32_t rights,
+                                                                const sid_list& trusted) {
+  std::vector<untrusted_trustee> out;
+  const auto add = [&](std::string_view sid, bool is_owner) {
+    if (sid.empty() || is_trusted(sid, trusted)) return;
+    const auto group = untrusted_group_name(sid);
+    for (auto& present : out) {
+      if (!base::equal_nocase(present.sid, sid) && (group.empty() || present.group != group)) continue;
+      present.is_owner |= is_owner;
+      return;
+    }
+    out.push_back({std::string(sid), group, is_owner});
   };
-  std::vector<std::string> out;
   if (sddl.empty()) return out;
-  if (find_dacl(sddl).begin == sddl.npos || dacl_flags(sddl).find("NO_ACCESS_CONTROL") != std::string_view::npos)
-    return {"everyone"};  // without a DACL, everyone has all rights
+  const std::string_view owner = owner_of(sddl);
+  if (find_dacl(sddl).begin == sddl.npos || dacl_flags(sddl).find("NO_ACCESS_CONTROL") != std::string_view::npos) {
+    add("S-1-1-0", false);  // without a DACL, everyone has all rights
+    return out;
+  }
   struct denial {
     std::string sid;
     std::uint32_t mask;
   };
   std::vector<denial> denied;
+  // An entry for OWNER RIGHTS replaces the rights that the owner has without an entry: to read and change the DACL.
+  constexpr std::string_view owner_rights = "S-1-3-4";
+  constexpr std::uint32_t change_dacl = 0x40000;
+  bool has_owner_entry = false;
   for (const auto text : split_entries(dacl_of(sddl))) {
     const auto entry = parse_or_assume_all_rights(text);
     if (!entry) continue;
+    const bool is_for_owner = base::equal_nocase(entry->sid, owner_rights);
+    has_owner_entry |= is_for_owner && (entry->flags & ace_flags::inherit_only) == 0;
+    const std::string sid = is_for_owner ? std::string(owner) : entry->sid;
     std::uint32_t mask = entry->mask & rights;
-    if (entry->kind == "D" && (entry->flags & ace_flags::inherit_only) == 0) denied.push_back({entry->sid, mask});
+    if (entry->kind == "D" && (entry->flags & ace_flags::inherit_only) == 0) denied.push_back({sid, mask});
     // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
     const bool grants = entry->kind == "A" || entry->kind == "XA" || entry->kind == "OA" || entry->kind == "ZA";
     for (const auto& other : denied) {
-      if (base::equal_nocase(other.sid, entry->sid)) mask &= ~other.mask;
+      if (base::equal_nocase(other.sid, sid)) mask &= ~other.mask;
     }
-    if (!grants || mask == 0) continue;
-    for (const auto& group : untrusted_groups) {
-      if (is_group(group, entry->sid) && std::find(out.begin(), out.end(), group.name) == out.end())
-        out.emplace_back(group.name);
-    }
+    if (grants && mask != 0) add(sid, is_for_owner);
   }
+  if (!has_owner_entry && (rights & change_dacl) != 0) add(owner, true);
   return out;
 }
 
-WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
-  return untrusted_trustees(sddl, writing_rights);
+WINSVC_INLINE std::vector<untrusted_trustee> untrusted_writers(std::string_view sddl, const sid_list& trusted) {
+  return untrusted_trustees(sddl, writing_rights, trusted);
 }
-WINSVC_INLINE std::vector<std::string> untrusted_readers(std::string_view sddl) {
+WINSVC_INLINE std::vector<untrusted_trustee> untrusted_readers(std::string_view sddl, const sid_list& trusted) {
   constexpr std::uint32_t read_data = 0x1;
-  return untrusted_trustees(sddl, read_data | writing_rights);
+  return untrusted_trustees(sddl, read_data | writing_rights, trusted);
+}
+
+WINSVC_INLINE std::vector<std::string> group_names(const std::vector<untrusted_trustee>& trustees) {
+  std::vector<std::string> names;
+  for (const auto& trustee : trustees) {
+    if (!trustee.group.empty()) names.emplace_back(trustee.group);
+  }
+  return names;
+}
+
+WINSVC_INLINE std::string remove_access_hint(const std::string& path, const std::vector<untrusted_trustee>& trustees) {
+  const std::string command = "icacls \"" + path + '"';
+  std::string removal, owner;
+  for (const auto& trustee : trustees) {
+    if (!trustee.group.empty()) continue;
+    removal += " /remove:g \"*" + trustee.sid + '"';
+    if (trustee.is_owner) owner = command + " /setowner \"*S-1-5-32-544\", then ";
+  }
+  return "if they are not to change it: " + owner + command + " /inheritance:d" + removal;
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
@@ -19229,6 +19303,8 @@ class service_manager {
   /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text. Fails with 1332 if
   /// the account does not exist.
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
+  /// LookupAccountSidW: the name of an account or a group, `DOMAIN\name`. Fails with 1332 if the SID has no name.
+  virtual sys_result<std::string> account_name(const std::string& sid) = 0;
   /// LsaAddAccountRights: grants the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
   /// LsaEnumerateAccountRights: true if the account itself has this right. The rights of its groups do not count.
@@ -19236,10 +19312,15 @@ class service_manager {
   /// The owner and the DACL of a folder or a file as SDDL. Fails with 2 or 3 if it does not exist.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
   /// Sets the DACL, and the owner if `O:` is present, and propagates inheritable entries to the content of the folder.
-  /// `D:P` blocks entries from the parent folder. If the folder does not exist, creates it with this security; missing
-  /// parents are created with the default security. Fails with 4395 if the path is a link (it is not followed), and
-  /// with 1336 if the SDDL has no DACL, which would grant access to everyone.
+  /// `D:P` blocks entries from the parent folder. Fails with 2 or 3 if the folder does not exist, with 4395 if the path
+  /// is a link (it is not followed), and with 1336 if the SDDL has no DACL, which would grant access to everyone.
   virtual sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) = 0;
+  /// Creates a folder that has this security from the beginning, so that no other user can open it in between. Missing
+  /// parents are created with the default security. Fails with 183 if the path exists, with 1336 without a DACL.
+  virtual sys_result<void> create_folder(const std::string& path, const std::string& sddl) = 0;
+  /// os::remove_empty_folder and os::rename_file, for folders whose security this class knows.
+  virtual sys_result<void> remove_empty_folder(const std::string& path) = 0;
+  virtual sys_result<void> rename_folder(const std::string& from, const std::string& to) = 0;
 };
 
 /// Owns a handle to the manager or to a service and closes it. Close handles early: an open handle keeps a deleted
@@ -24031,12 +24112,16 @@ class native_service_manager final : public service_manager {
     return sys_failure(not_supported);
   }
   sys_result<std::string> account_sid(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<std::string> account_name(const std::string&) override { return sys_failure(not_supported); }
   sys_result<void> add_logon_right(const std::string&) override { return sys_failure(not_supported); }
   sys_result<bool> query_logon_right(const std::string&) override { return sys_failure(not_supported); }
   sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(not_supported); }
   sys_result<void> change_folder_security(const std::string&, const std::string&) override {
     return sys_failure(not_supported);
   }
+  sys_result<void> create_folder(const std::string&, const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> remove_empty_folder(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> rename_folder(const std::string&, const std::string&) override { return sys_failure(not_supported); }
 
  private:
   static constexpr std::uint32_t not_supported = 50;  // ERROR_NOT_SUPPORTED
@@ -24479,8 +24564,8 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
 //   const auto descriptor = descriptor_of("D:P(A;;GA;;;BA)");   // descriptor->get() for SECURITY_ATTRIBUTES
 //   sid_of_account("Administrators")                            // S-1-5-32-544
 //
-// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
-// GetTokenInformation in the Win32 documentation.
+// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW,
+// LookupAccountSidW and GetTokenInformation in the Win32 documentation.
 
 #include <cstdint>
 #include <string>
@@ -24526,6 +24611,9 @@ class local_memory {
 /// The SID of an account as text. LookupAccountNameW; the SID of a service (`NT SERVICE\name`) is computed from its
 /// name, because a lookup fails until the service exists.
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
+
+/// The name of a SID as `DOMAIN\name`, or `name` if it has no domain. LookupAccountSidW.
+[[nodiscard]] sys_result<std::string> name_of_sid(const std::string& sid);
 
 /// The SID of the account of this process as text.
 [[nodiscard]] sys_result<std::string> current_user_sid();
@@ -24605,6 +24693,19 @@ WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account)
     if (domain_size > domain.size()) domain.resize(domain_size);
   }
 }
+WINSVC_INLINE sys_result<std::string> name_of_sid(const std::string& sid) {
+  PSID binary = nullptr;
+  if (!::ConvertStringSidToSidW(to_wide(sid).c_str(), &binary)) return sys_failure(::GetLastError());
+  const local_memory owner(binary);
+  constexpr DWORD max_name = 257;  // UNLEN and a NUL
+  wchar_t name[max_name] = {}, domain[max_name] = {};
+  DWORD name_size = max_name, domain_size = max_name;
+  SID_NAME_USE kind{};
+  if (!::LookupAccountSidW(nullptr, binary, name, &name_size, domain, &domain_size, &kind))
+    return sys_failure(::GetLastError());
+  return domain[0] == L'\0' ? to_utf8(name) : to_utf8(domain) + '\\' + to_utf8(name);
+}
+
 WINSVC_INLINE sys_result<std::string> current_user_sid() {
   HANDLE opened = nullptr;
   if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
@@ -27579,6 +27680,7 @@ sys_result<void> remove_event_source(const std::string& source);
 sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items);
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
+sys_result<void> create_folder(const std::string& path, const std::string& sddl);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -27686,12 +27788,6 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   }
   if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // no DACL would grant access to everyone
 
-  if (auto parent = make_folders(folder_of(path)); !parent) return parent;
-  // Create the folder with its final security, so that no other user can open it in between.
-  SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
-  if (::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return {};
-  if (const DWORD code = ::GetLastError(); code != ERROR_ALREADY_EXISTS) return sys_failure(code);
-
   const auto folder = open_without_links(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0), true);
   if (!folder) return sys_failure(folder.error());
   const DWORD parts = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
@@ -27703,6 +27799,20 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   if (!set_security_info) return sys_failure(ERROR_PROC_NOT_FOUND);
   const DWORD code = set_security_info(folder->get(), file_object, parts, owner, nullptr, dacl, nullptr);
   if (code != ERROR_SUCCESS) return sys_failure(code);
+  return {};
+}
+
+WINSVC_INLINE sys_result<void> create_folder(const std::string& path, const std::string& sddl) {
+  const auto descriptor = descriptor_of(sddl);
+  if (!descriptor) return sys_failure(descriptor.error());
+  PACL dacl = nullptr;
+  BOOL has_dacl = FALSE, defaulted = FALSE;
+  if (!::GetSecurityDescriptorDacl(descriptor->get(), &has_dacl, &dacl, &defaulted))
+    return sys_failure(::GetLastError());
+  if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // no DACL would grant access to everyone
+  if (auto parent = make_folders(folder_of(path)); !parent) return parent;
+  SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
+  if (!::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return sys_failure(::GetLastError());
   return {};
 }
 
@@ -28114,6 +28224,7 @@ class native_service_manager final : public service_manager {
     return os::change_environment(service_name, items);
   }
   sys_result<std::string> account_sid(const std::string& account) override { return sid_of_account(account); }
+  sys_result<std::string> account_name(const std::string& sid) override { return name_of_sid(sid); }
   sys_result<void> add_logon_right(const std::string& sid) override { return os::add_logon_right(sid); }
   sys_result<bool> query_logon_right(const std::string& sid) override { return os::query_logon_right(sid); }
   sys_result<std::string> query_folder_security(const std::string& path) override {
@@ -28121,6 +28232,14 @@ class native_service_manager final : public service_manager {
   }
   sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override {
     return os::change_folder_security(path, sddl);
+  }
+  sys_result<void> create_folder(const std::string& path, const std::string& sddl) override {
+    return os::create_folder(path, sddl);
+  }
+  sys_result<void> remove_empty_folder(const std::string& path) override { return os::remove_empty_folder(path); }
+  sys_result<void> rename_folder(const std::string& from, const std::string& to) override {
+    if (!os::rename_file(from, to)) return sys_failure(::GetLastError());
+    return {};
   }
 
  private:
@@ -45878,10 +45997,12 @@ WINSVC_INLINE result<void> resume(verb_context& context, const commandline::cont
 
 // Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
 // the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
-// inherited the access. A data folder of another user is renamed before the install.
+// inherited the access. The data folder of a new service is created before the service, with its final security; a
+// folder of another user is renamed before.
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -45898,14 +46019,20 @@ void grant_folder_access(verb_context& context, manage::install_plan& plan,
 /// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
 /// error names the right to remove. Succeeds if the permissions cannot be read.
 [[nodiscard]] result<void> check_program_folder(verb_context& context);
-/// Renames a data folder that exists, has files, and is open to other users: any user may create a folder in
-/// ProgramData, and a link inside would stay in that user's hands. Returns its new path; empty if it was not renamed.
-/// Fails if the folder is a link, or if it cannot be renamed.
-[[nodiscard]] result<std::string> rename_open_data_folder(verb_context& context);
+/// The data folder before its service exists.
+struct prepared_data_folder {
+  std::vector<std::string> renamed;  ///< new paths of folders of other users that had its name
+  bool is_created = false;
+};
+/// Creates the data folder with its final security. Any user may create a folder in ProgramData: one that exists and is
+/// open to other users is deleted if it is empty, and renamed if it has files, because a link inside would stay in that
+/// user's hands. If another user creates the folder again in between, the creation fails with 183 and is repeated. A
+/// closed folder stays. Fails if the folder is a link, or if it cannot be renamed.
+[[nodiscard]] result<prepared_data_folder> prepare_data_folder(verb_context& context);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
-/// The service SID, which does not depend on the account. It exists only while the service is installed.
+/// The service SID, which does not depend on the account. Wine knows it only while the service is installed.
 [[nodiscard]] os::sys_result<std::string> service_sid(verb_context& context);
 
 }  // namespace detail::manage
@@ -45949,25 +46076,47 @@ WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
   return os::system_error_message(code) + " (" + std::to_string(code) + ")";
 }
 
-WINSVC_INLINE result<std::string> rename_open_data_folder(verb_context& context) {
+/// Deletes or renames a data folder that other users can change. Returns its new path; empty if it was deleted.
+WINSVC_INLINE result<std::string> move_data_folder_away(verb_context& context) {
   const std::string& folder = context.defaults().data_folder;
-  if (folder.empty() || context.is_wine()) return std::string();
-  const auto security = context.scm().query_folder_security(folder);
-  constexpr auto is_link = base::win32_error::reparse_point_encountered;
-  if (!security && security.error() == is_link)
-    return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
-                         "remove the link; any user may create one there"}};
-  if (security ? scm::is_restricted(*security) : is_not_found(security.error())) return std::string();
-  // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
-  if (const auto empty = os::remove_empty_folder(folder); empty || os::is_missing(empty.error())) return std::string();
-  constexpr int max_names = 100;
-  for (int i = 1; i <= max_names; ++i) {
-    const std::string new_path = folder + ".before-install-" + std::to_string(i);
-    if (!os::file_id_of(new_path) && os::rename_file(folder, new_path)) return new_path;
-  }
+  if (const auto done = context.scm().remove_empty_folder(folder); done || os::is_missing(done.error()))
+    return std::string();
+  // Random digits: a user who can guess the name could prevent the install with a folder of this name.
+  std::string new_path = folder + ".before-install-" + base::random_hex(16);
+  if (context.scm().rename_folder(folder, new_path)) return new_path;
   return failure{error{base::win32_error::access_denied, "install", context.name(),
                        "other users can change the data folder '" + folder + "', and it cannot be renamed",
                        "close the programs that use it, and move or delete it"}};
+}
+
+WINSVC_INLINE result<prepared_data_folder> prepare_data_folder(verb_context& context) {
+  const std::string& folder = context.defaults().data_folder;
+  prepared_data_folder prepared;
+  if (folder.empty() || context.is_wine()) return prepared;
+  constexpr auto is_link = base::win32_error::reparse_point_encountered;
+  constexpr int max_attempts = 10;
+  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    const auto security = context.scm().query_folder_security(folder);
+    if (!security && security.error() == is_link)
+      return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
+                           "remove the link; any user may create one there"}};
+    if (security && scm::is_restricted(*security)) return prepared;
+    // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
+    if (security || !is_not_found(security.error())) {
+      auto new_path = move_data_folder_away(context);
+      if (!new_path) return failure{new_path.error()};
+      if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));
+    }
+    const auto sid = service_sid(context);
+    if (!sid) return prepared;  // grant_folder_access reports it
+    const auto created = context.scm().create_folder(folder, scm::data_folder_security(*sid));
+    prepared.is_created = static_cast<bool>(created);
+    // Other errors: grant_folder_access tries again, and reports the reason.
+    if (created || created.error() != base::win32_error::already_exists) return prepared;
+  }
+  return failure{error{base::win32_error::already_exists, "install", context.name(),
+                       "another user or program creates the data folder '" + folder + "' again and again",
+                       "end that program"}};
 }
 
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
@@ -45985,7 +46134,10 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
                            : security ? scm::data_folder_security(*security, sid)
                                       : scm::data_folder_security(sid);
-  if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
+  if (is_data && security && sddl == *security) return true;  // it was created with this security
+  const auto done =
+      security ? context.scm().change_folder_security(folder, sddl) : context.scm().create_folder(folder, sddl);
+  if (!done) {
     context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
                  "; grant it to " + user + " manually");
     return false;
@@ -45999,7 +46151,8 @@ WINSVC_INLINE result<void> check_program_folder(verb_context& context) {
   const std::string& folder = context.defaults().program_folder;
   const auto security = context.scm().query_folder_security(folder);
   if (!security) return {};
-  const auto writers = scm::untrusted_writers(*security);
+  // Groups only: a single account is usually the developer or the administrator who installs; doctor names it.
+  const auto writers = scm::group_names(scm::untrusted_writers(*security));
   if (writers.empty()) return {};
   return failure{base::usage_error(
       base::join(writers, " and ") + " can change files in '" + folder + "' and so replace the program of the service",
@@ -46471,14 +46624,17 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (!manager) return failure{manager.error()};
   if (auto read = read_password(job); !read) return read;
 
+  // The data folder comes first: from the creation of the service on, a start could create it with inherited rights.
+  const std::string& folder = context_.defaults().data_folder;
+  const auto prepared = prepare_data_folder(context_);
+  if (!prepared) return failure{prepared.error()};
   rollback folder_rollback;
-  const auto renamed = rename_open_data_folder(context_);
-  if (!renamed) return failure{renamed.error()};
-  if (!renamed->empty()) {
-    folder_rollback.add([from = *renamed, to = context_.defaults().data_folder] { os::rename_file(from, to); });
-    context_.warn("other users could change the data folder '" + context_.defaults().data_folder +
-                  "'; it is now '" + *renamed + "'; move back the files that are yours");
-  }
+  for (const auto& new_path : prepared->renamed)
+    context_.warn("other users could change the data folder '" + folder + "'; it is now '" + new_path +
+                  "'; move back the files that are yours");
+  if (!prepared->renamed.empty())
+    folder_rollback.add([&] { static_cast<void>(scm.rename_folder(prepared->renamed.front(), folder)); });
+  if (prepared->is_created) folder_rollback.add([&] { static_cast<void>(scm.remove_empty_folder(folder)); });
 
   os::service_config_change config;
   config.startup = job.desired.startup;
@@ -47279,6 +47435,7 @@ struct system_probe {
 // The checks change nothing and need no rights beyond reading; a part that cannot be read becomes a finding. Each check
 // is a function that adds its findings.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -47315,6 +47472,8 @@ class diagnostics {
   void check_log();
   void check_drift(const manage::installation& installed);
   void binary(const std::string& image_path);
+  [[nodiscard]] scm::sid_list trusted_sids();
+  [[nodiscard]] std::string names_of(const std::vector<scm::untrusted_trustee>& trustees);
   void program_folder();
   void data_folder();
   void check_data_folder_rights(const std::string& folder);
@@ -47329,6 +47488,7 @@ class diagnostics {
   const host::service_definition& definition_;
   std::string live_status_;
   system_probe system_probe_;
+  std::string account_;  // of the installed service
   std::vector<diagnose::finding> findings_;
 };
 
@@ -47393,6 +47553,7 @@ WINSVC_INLINE void diagnostics::service() {
   }
   if (!service->installation) return add(diagnose::severity::note, "service", "it is not installed", "install --start");
   const auto& installed = *service->installation;
+  if (installed.account) account_ = installed.account->name;
   if (installed.startup == startup::disabled)
     add(diagnose::severity::problem, "service", "the service is disabled and cannot be started",
         "update --startup auto");
@@ -47474,6 +47635,34 @@ WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   }
 }
 
+/// The SIDs of the service: its own and that of its account, which has no more rights than the service.
+WINSVC_INLINE scm::sid_list diagnostics::trusted_sids() {
+  scm::sid_list sids;
+  if (const auto sid = manage::service_sid(context_)) sids.push_back(*sid);
+  if (account_.empty()) return sids;
+  if (const auto sid = context_.scm().account_sid(scm::lookup_name(account_))) sids.push_back(*sid);
+  return sids;
+}
+
+/// The names of users and groups for a finding; the SID if the system has no name for it.
+WINSVC_INLINE std::string diagnostics::names_of(const std::vector<scm::untrusted_trustee>& trustees) {
+  std::vector<std::string> names;
+  for (const auto& trustee : trustees) {
+    std::string name(trustee.group);
+    if (name.empty()) {
+      const auto known = context_.scm().account_name(trustee.sid);
+      name = known ? *known : trustee.sid;
+    }
+    names.push_back(name + (trustee.is_owner ? " (owner)" : ""));
+  }
+  return base::join(names, " and ");
+}
+
+/// A group that any user can belong to is a problem. A single account may be an administrator: a warning.
+WINSVC_INLINE diagnose::severity severity_of(const std::vector<scm::untrusted_trustee>& trustees) {
+  return scm::group_names(trustees).empty() ? diagnose::severity::warning : diagnose::severity::problem;
+}
+
 /// A user who can replace the executable, or add a library next to it, can run code with the account of the service.
 WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
@@ -47484,12 +47673,17 @@ WINSVC_INLINE void diagnostics::program_folder() {
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  const auto writers = scm::untrusted_writers(*security);
+  auto writers = scm::untrusted_writers(*security, trusted_sids());
+  if (context_.is_wine())  // each folder belongs to the user of Unix
+    writers.erase(std::remove_if(writers.begin(), writers.end(), [](const auto& user) { return user.group.empty(); }),
+                  writers.end());
   if (writers.empty())
-    return add(diagnose::severity::ok, "folder", "no group of ordinary users can change files in " + folder);
-  add(diagnose::severity::problem, "folder",
-      base::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
-      scm::restrict_folder_hint(folder));
+    return add(diagnose::severity::ok, "folder", "only administrators and the service can change files in " + folder);
+  const auto severity = severity_of(writers);
+  add(severity, "folder",
+      names_of(writers) + " can change files in " + folder + " and so replace the program of the service",
+      severity == diagnose::severity::problem ? scm::restrict_folder_hint(folder)
+                                              : scm::remove_access_hint(folder, writers));
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
@@ -47518,17 +47712,19 @@ WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& fold
                "run doctor from an elevated prompt");
   if (!security) return;  // it does not exist yet
   const bool is_installed = context_.is_installed(context_.name());
-  const auto writers = scm::untrusted_writers(*security);
+  const auto writers = scm::untrusted_writers(*security, trusted_sids());
+  const std::string evidence = names_of(writers) + " can change files in " + folder;
   if (!scm::is_restricted(*security)) {
     add(is_installed ? diagnose::severity::problem : diagnose::severity::note, "data folder",
-        (writers.empty() ? "another user owns " + folder + ", or it inherits its rights"
-                         : base::join(writers, " and ") + " can change files in " + folder),
+        writers.empty() ? folder + " inherits rights, or the service owns it" : evidence,
         is_installed ? "update, and check that the files in it are yours" : "install renames it", is_installed);
   } else if (!writers.empty()) {
-    add(diagnose::severity::problem, "data folder", base::join(writers, " and ") + " can change files in " + folder,
-        "remove the right to write: icacls \"" + folder + '"');
+    const auto severity = severity_of(writers);
+    add(severity, "data folder", evidence,
+        severity == diagnose::severity::problem ? "remove the right to write: icacls \"" + folder + '"'
+                                                : scm::remove_access_hint(folder, writers));
   } else {
-    add(diagnose::severity::ok, "data folder", "no group of ordinary users can change files in " + folder);
+    add(diagnose::severity::ok, "data folder", "only administrators and the service can change files in " + folder);
   }
 }
 
@@ -47537,32 +47733,37 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   const auto& sources = definition_.settings.sources();
   if (sources.path.empty() || context_.is_wine()) return;
   const auto file = context_.scm().query_folder_security(sources.path);
-  auto writers = file ? scm::untrusted_writers(*file) : std::vector<std::string>();
+  const auto trusted = trusted_sids();
+  auto writers = file ? scm::untrusted_writers(*file, trusted) : std::vector<scm::untrusted_trustee>();
   std::string path = sources.path;
   const std::string folder = os::folder_of(sources.path);
   // The program folder has its own check.
   if (writers.empty() && !base::equal_nocase(folder, context_.defaults().program_folder)) {
-    if (const auto security = context_.scm().query_folder_security(folder)) writers = scm::untrusted_writers(*security);
+    if (const auto security = context_.scm().query_folder_security(folder))
+      writers = scm::untrusted_writers(*security, trusted);
     path = folder;
   }
   if (!writers.empty()) {
-    add(diagnose::severity::problem, "settings file",
-        base::join(writers, " and ") + " can change " + path + " and so the settings of the service",
+    add(severity_of(writers), "settings file",
+        names_of(writers) + " can change " + path + " and so the settings of the service",
         path == folder ? "move the file to the folder of the program or the data folder, and use --config"
-                       : scm::restrict_file_hint(path, context_.name()));
+        : severity_of(writers) == diagnose::severity::problem ? scm::restrict_file_hint(path, context_.name())
+                                                              : scm::remove_access_hint(path, writers));
   }
   std::string secrets;
   for (const auto& setting : definition_.settings.views()) {
     if (setting.secret && base::starts_with(setting.origin, sources.file_name + ':'))
       secrets += (secrets.empty() ? "'" : ", '") + setting.name + '\'';
   }
-  const auto readers = file && !secrets.empty() ? scm::untrusted_readers(*file) : std::vector<std::string>();
+  const auto readers =
+      file && !secrets.empty() ? scm::untrusted_readers(*file, trusted) : std::vector<scm::untrusted_trustee>();
   if (!readers.empty()) {
     add(diagnose::severity::warning, "settings file",
-        base::join(readers, " and ") + " can read " + sources.path + ", which has the secret " + secrets,
-        scm::restrict_file_hint(sources.path, context_.name()));
+        names_of(readers) + " can read " + sources.path + ", which has the secret " + secrets,
+        scm::group_names(readers).empty() ? scm::remove_access_hint(sources.path, readers)
+                                          : scm::restrict_file_hint(sources.path, context_.name()));
   } else if (writers.empty() && file) {
-    add(diagnose::severity::ok, "settings file", "no group of ordinary users can change " + sources.path);
+    add(diagnose::severity::ok, "settings file", "only administrators and the service can change " + sources.path);
   }
 }
 
@@ -47677,7 +47878,7 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);
   } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
-             security && !scm::untrusted_writers(*security).empty()) {
+             security && !scm::group_names(scm::untrusted_writers(*security)).empty()) {
     return failure{
         error{base::win32_error::access_denied, "repair", context.name(),
               "the installed executable does not exist, and other users can change the folder of this program: " +
@@ -48419,7 +48620,7 @@ WINSVC_INLINE prover::outcome prover::folder_is_closed() {
   if (has_wine()) return hidden("Wine does not check the rights of files");
   const auto security = context_.scm().query_folder_security(data_folder_);
   if (!security) return no("query the security of the folder: error " + std::to_string(security.error()));
-  const auto writers = scm::untrusted_writers(*security);
+  const auto writers = scm::group_names(scm::untrusted_writers(*security));
   return yes_if(writers.empty(), writers.empty() ? *security : "writable for " + base::join(writers, ", "));
 }
 

@@ -82,7 +82,7 @@ TEST_CASE("a path without quotes is a problem") {
 TEST_CASE("a program folder that users can change is a problem") {
   doctor_test p;
   p.check();
-  CHECK(p.about("folder") == "ok: no group of ordinary users can change files in C:\\apps\n");
+  CHECK(p.about("folder") == "ok: only administrators and the service can change files in C:\\apps\n");
   p.b.scm.folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1301bf;;;AU)";
   p.check();
   CHECK(has(p.about("folder"), "problem: authenticated users can change files in C:\\apps"));
@@ -92,6 +92,35 @@ TEST_CASE("a program folder that users can change is a problem") {
   CHECK(has(p.about("folder"), "note: the permissions of C:\\apps cannot be read"));
 }
 
+TEST_CASE("an account and an owner that can change a folder or a file are named, and the service itself is not") {
+  doctor_test p;
+  p.b.scm.accounts = {{"PC\\ann", "S-1-5-21-7"}, {"PC\\svc", "S-1-5-21-8"}};
+  p.b.scm.services["hello"].config.account = "PC\\svc";
+  p.b.scm.folders["C:\\apps"] =
+      "O:S-1-5-21-7D:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;S-1-5-21-8)(A;OICI;FA;;;S-1-5-21-9)(A;OICI;FA;;;S-1-5-80-hello)";
+  p.check();
+  CHECK(has(p.about("folder"), "warning: S-1-5-21-9 and PC\\ann (owner) can change files in C:\\apps and so replace the "
+            "program of the service -> if they are not to change it: icacls \"C:\\apps\" /setowner"));
+  p.b.scm.folders["C:\\apps"] = "O:S-1-5-21-7D:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;BU)";
+  p.check();
+  CHECK(has(p.about("folder"), "problem: users and PC\\ann (owner) can change files in C:\\apps"));
+  p.b.is_wine = true;
+  p.b.scm.folders["C:\\apps"] = "O:S-1-5-21-7D:PAI(A;OICI;FA;;;S-1-5-21-7)";
+  p.check();
+  CHECK(has(p.about("folder"), "ok: "));  // each folder belongs to the user of Unix
+
+  doctor_test q;
+  q.b.scm.accounts = {{"PC\\ann", "S-1-5-21-7"}};
+  q.b.scm.folders["C:\\ProgramData\\hello"] = "O:BAD:P(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-21-7)";
+  auto sources = q.definition.settings.sources();
+  sources.path = "C:\\apps\\hello.ini";
+  q.definition.settings.set_sources(sources);
+  q.b.scm.folders[sources.path] = "O:S-1-5-21-7D:PAI(A;;FA;;;BA)(A;;FR;;;BU)";
+  q.check();
+  CHECK(has(q.about("data folder"), "warning: PC\\ann can change files in C:\\ProgramData\\hello -> if they are not to"));
+  CHECK(has(q.about("settings file"), "warning: PC\\ann (owner) can change C:\\apps\\hello.ini and so the settings"));
+}
+
 TEST_CASE("a settings file that users can change is a problem with a remedy") {
   doctor_test p;
   auto sources = p.definition.settings.sources();
@@ -99,7 +128,7 @@ TEST_CASE("a settings file that users can change is a problem with a remedy") {
   p.definition.settings.set_sources(sources);
   p.b.scm.folders["C:\\apps\\hello.ini"] = "D:PAI(A;;FA;;;BA)(A;;FR;;;BU)";
   p.check();
-  CHECK(p.about("settings file") == "ok: no group of ordinary users can change C:\\apps\\hello.ini\n");
+  CHECK(p.about("settings file") == "ok: only administrators and the service can change C:\\apps\\hello.ini\n");
   p.b.scm.folders["C:\\apps\\hello.ini"] = "D:AI(A;;FA;;;BA)(A;;0x1301bf;;;S-1-5-32-545)";
   p.check();
   CHECK(has(p.about("settings file"),
@@ -150,16 +179,20 @@ TEST_CASE("a data folder that other users can change, or that another user owns,
   CHECK(p.about("data folder").empty());  // it does not exist yet
   p.b.scm.folders[folder] = "O:S-1-5-21-7D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1301bf;;;BU)";
   p.check();
-  CHECK(has(p.about("data folder"), "problem: users can change files in " + folder + " -> update"));
+  CHECK(has(p.about("data folder"), "problem: users and S-1-5-21-7 (owner) can change files in " + folder +
+                                        " -> update"));
   p.b.scm.folders[folder] = "O:S-1-5-21-7D:P(A;OICI;FA;;;S-1-5-21-7)";
   p.check();
-  CHECK(has(p.about("data folder"), "problem: another user owns " + folder));
+  CHECK(has(p.about("data folder"), "problem: S-1-5-21-7 (owner) can change files in " + folder + " -> update"));
+  p.b.scm.folders[folder] = "O:BAD:AI(A;OICIID;FA;;;BA)";
+  p.check();
+  CHECK(has(p.about("data folder"), "problem: " + folder + " inherits rights"));
   p.b.scm.folders[folder] = "O:BAD:P(A;OICI;FA;;;BA)(A;OICI;FA;;;WD)";
   p.check();
   CHECK(has(p.about("data folder"), "problem: everyone can change files in " + folder + " -> remove the right"));
   p.b.scm.folders[folder] = "O:BAD:P(A;OICI;FA;;;BA)";
   p.check();
-  CHECK(has(p.about("data folder"), "ok: no group of ordinary users can change files in " + folder));
+  CHECK(has(p.about("data folder"), "ok: only administrators and the service can change files in " + folder));
   p.b.scm.fail_with["query_folder_security"] = 4395;
   p.check();
   CHECK(has(p.about("data folder"), "problem: " + folder + " is a link -> remove the link"));

@@ -84,6 +84,16 @@ void add_accounts(bench& b) {
 const std::string data_sddl =
     "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-hello)(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;"
     "BU)";
+/// The new path of the data folder that the last install of `b` has renamed.
+std::string renamed_folder(const bench& b) {
+  std::string new_path;
+  for (const auto& call : b.scm.calls) {
+    const std::string begin = "rename_folder(" + b.defaults.data_folder + ", ";
+    if (call.compare(0, begin.size(), begin) != 0) continue;
+    new_path = call.substr(begin.size(), call.size() - begin.size() - 1);
+  }
+  return new_path;
+}
 const std::string apps_sddl = "D:AI(A;OICI;0x1200a9;;;S-1-5-80-hello)(A;OICIID;FA;;;BA)";
 
 }  // namespace
@@ -97,13 +107,13 @@ TEST_CASE("install without options makes these calls with these rights and argum
         calls{"open_manager(0x1)", "open_service(hello, 0x1)",  // is it installed?
               "query_folder_security(C:\\apps)",                // can ordinary users change it?
               "open_manager(0x3)", "query_folder_security(C:\\ProgramData\\hello)",
+              "account_sid(NT SERVICE\\hello)", "create_folder(C:\\ProgramData\\hello, " + data_sddl + ")",
               "create_service(hello, 0x10012, startup auto, binary \"C:\\apps\\hello.exe\" run-service, display name "
               "hello, account NT SERVICE\\hello, password NULL, depends on none)",
               "change_level(2, restart/5s,restart/30s,restart/2m, reset 1d)", "change_level(4, yes)",
               "change_level(5, unrestricted)", "change_level(6, SeChangeNotifyPrivilege)", "change_level(7, 25s)",
               "add_event_source(hello)", "account_sid(NT SERVICE\\hello)", "query_folder_security(C:\\apps)",
-              "change_folder_security(C:\\apps, " + apps_sddl + ")", "query_folder_security(C:\\ProgramData\\hello)",
-              "change_folder_security(C:\\ProgramData\\hello, " + data_sddl + ")"});
+              "change_folder_security(C:\\apps, " + apps_sddl + ")", "query_folder_security(C:\\ProgramData\\hello)"});
   CHECK(b.output == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\n");
   CHECK(b.scm.open_handles() == 0);
 }
@@ -122,6 +132,7 @@ TEST_CASE("install with all options makes these calls with these rights and argu
             "open_service(hello, 0x20001)",
             "query_folder_security(C:\\apps)",
             "open_manager(0x3)", "query_folder_security(C:\\ProgramData\\hello)",
+            "account_sid(NT SERVICE\\hello)", "create_folder(C:\\ProgramData\\hello, " + data_sddl + ")",
             "create_service(hello, 0x70012, startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 "
             "--port 5002 --preshutdown 45s, display name Hello service, account CORP\\anna, password given, depends on "
             "tcpip +net)",
@@ -141,8 +152,7 @@ TEST_CASE("install with all options makes these calls with these rights and argu
             "account_sid(NT SERVICE\\hello)",
             "query_folder_security(C:\\apps)",
             "change_folder_security(C:\\apps, " + apps_sddl + ")",
-            "query_folder_security(C:\\ProgramData\\hello)",
-            "change_folder_security(C:\\ProgramData\\hello, " + data_sddl + ")"});
+            "query_folder_security(C:\\ProgramData\\hello)"});
   const auto& installed = b.scm.services.at("hello");
   CHECK(installed.password == "secret");
   CHECK(installed.config.dependencies == calls{"tcpip", "+net"});
@@ -380,9 +390,10 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
   add_accounts(reference);
   REQUIRE(reference.install(everything()));
   const std::size_t count = reference.scm.calls.size();
-  constexpr std::size_t first_query = 3, first_data_query = 5;
+  constexpr std::size_t first_query = 3, first_data_query = 5, data_creation = 7;
   REQUIRE(reference.scm.calls[first_query] == "query_folder_security(C:\\apps)");
   REQUIRE(reference.scm.calls[first_data_query] == "query_folder_security(C:\\ProgramData\\hello)");
+  REQUIRE(has(reference.scm.calls[data_creation], "create_folder(C:\\ProgramData\\hello"));
 
   std::size_t failures = 0;
   for (std::size_t failing_call = 0; failing_call < count; ++failing_call) {
@@ -394,8 +405,10 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
     CAPTURE(reference.scm.calls[failing_call]);
     CHECK(b.scm.open_handles() == 0);
     if (done) {
-      // A folder: the service is installed. If the first query fails, a later one reports the reason.
-      CHECK((has(b.output, "warning: ") || failing_call == first_query || failing_call == first_data_query));
+      // A folder: the service is installed. If the first query or the first creation fails, a later one succeeds or
+      // reports the reason.
+      const bool is_repeated = failing_call >= first_data_query && failing_call <= data_creation;
+      CHECK((has(b.output, "warning: ") || failing_call == first_query || is_repeated));
       continue;
     }
     ++failures;
@@ -404,8 +417,8 @@ TEST_CASE("if any call of an install fails, everything is rolled back") {
     CHECK(!done.error().operation.empty());
     CHECK(b.output.empty());
   }
-  // The first query of each of the two folders, the service SID, and two calls for each folder.
-  CHECK(failures == count - 7);
+  // The first query of each of the two folders, the service SID (twice), and the other calls for the folders.
+  CHECK(failures == count - 8);
 }
 
 TEST_CASE("if any call of an update fails, all changes are rolled back") {
@@ -543,6 +556,7 @@ TEST_CASE("folder access that cannot be granted is a warning with a remedy") {
 
   bench refused;
   refused.scm.fail_with["change_folder_security"] = 5;
+  refused.scm.fail_with["create_folder"] = 5;
   CHECK(sentence(refused.install()) == "done");
   CHECK(has(refused.output, "warning: read access to 'C:\\apps' cannot be granted: "));
   CHECK(has(refused.output, "warning: modify access to 'C:\\ProgramData\\hello' cannot be granted: "));
@@ -583,7 +597,7 @@ TEST_CASE("a data folder that an administrator created keeps its entries") {
 
 TEST_CASE("an open data folder with files is renamed before the install, and back if the install fails") {
   const temporary_folder parent;
-  const std::string folder = parent.path("hello"), renamed = folder + ".before-install-1";
+  const std::string folder = parent.path("hello");
   const std::string open = "O:S-1-5-21-7D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1301bf;;;BU)";
   REQUIRE(os::make_folders(folder));
   REQUIRE(os::replace_file(os::path_join(folder, "planted"), "x"));
@@ -598,8 +612,10 @@ TEST_CASE("an open data folder with files is renamed before the install, and bac
   b.output.clear();
   CHECK(sentence(b.install()) == "done");
 
+  const std::string renamed = renamed_folder(b);
   CHECK_FALSE(os::read_file(os::path_join(folder, "planted")));
   CHECK(os::read_file(os::path_join(renamed, "planted")) == "x");
+  CHECK(b.scm.folders.at(folder) == data_sddl);
   CHECK(has(b.warnings, "other users could change the data folder '" + folder + "'; it is now '" + renamed + '\''));
 }
 
@@ -614,7 +630,7 @@ TEST_CASE("a data folder whose permissions cannot be read is renamed: its owner 
 
   CHECK(sentence(b.install()) == "done");
 
-  CHECK(os::read_file(os::path_join(folder + ".before-install-1", "planted")) == "x");
+  CHECK(os::read_file(os::path_join(renamed_folder(b), "planted")) == "x");
   CHECK_FALSE(os::read_file(os::path_join(folder, "planted")));
 }
 
@@ -633,6 +649,41 @@ TEST_CASE("a data folder is not renamed if it is empty, closed, or under Wine") 
     CHECK(os::read_file(os::path_join(folder, "own")).has_value() == (variant != 0));
     CHECK(!has(b.warnings, "it is now"));
   }
+}
+
+TEST_CASE("the new name of a data folder ends with random digits, so that no user can take all possible names") {
+  std::vector<std::string> names;
+  for (int i = 0; i < 2; ++i) {
+    const temporary_folder parent;
+    bench b;
+    b.defaults.data_folder = parent.path("hello");
+    REQUIRE(os::make_folders(b.defaults.data_folder));
+    REQUIRE(os::replace_file(os::path_join(b.defaults.data_folder, "planted"), "x"));
+    b.scm.folders[b.defaults.data_folder] = "O:S-1-5-21-7D:AI(A;OICIID;0x1301bf;;;BU)";
+    CHECK(sentence(b.install()) == "done");
+    names.push_back(renamed_folder(b));
+    const std::string digits = names.back().substr(names.back().rfind('-') + 1);
+    CHECK(digits.size() == 16);
+    CHECK(digits.find_first_not_of("0123456789abcdef") == std::string::npos);
+  }
+  CHECK(names[0] != names[1]);
+}
+
+TEST_CASE("a data folder that another user creates between its removal and its creation is not accepted") {
+  bench b;
+  REQUIRE(b.install());
+  std::size_t creation = 0;
+  while (!has(b.scm.calls[creation], "create_folder(")) ++creation;
+
+  bench once;
+  once.scm.fail_call_with[creation] = 183;
+  CHECK(sentence(once.install()) == "done");
+  CHECK(once.scm.folders.at("C:\\ProgramData\\hello") == data_sddl);
+
+  bench always;
+  always.scm.fail_with["create_folder"] = 183;
+  CHECK(always.install().error().code == 183);
+  CHECK(always.scm.services.empty());
 }
 
 TEST_CASE("a data folder that is a link is refused, and an update reports a data folder that was open") {

@@ -84,6 +84,15 @@ TEST_CASE("account_sid returns the SID of an account, and fails with 1332 if it 
   CHECK(sid->substr(0, 4) == "S-1-");
 }
 
+TEST_CASE("account_name returns the name of a SID with its domain, and fails if the SID has no name") {
+  detail::os::native_service_manager scm;
+  CHECK(*scm.account_name("S-1-5-32-544") == "BUILTIN\\Administrators");
+  CHECK(*scm.account_name("S-1-5-18") == "NT AUTHORITY\\SYSTEM");
+  CHECK(*scm.account_name("S-1-1-0") == "Everyone");
+  CHECK(scm.account_name("S-1-5-80-1-2-3-4-5").error() == 1332);
+  CHECK_FALSE(scm.account_name("nonsense"));
+}
+
 TEST_CASE("add_logon_right rejects a text that is not a SID") {
   detail::os::native_service_manager scm;
   CHECK(scm.add_logon_right("no-sid").error() == ERROR_INVALID_SID);
@@ -159,7 +168,7 @@ TEST_CASE("after conversion to a descriptor and back, SDDL has the full SIDs and
   CHECK_FALSE(detail::os::descriptor_of("nonsense"));
 }
 
-TEST_CASE("change_folder_security creates a folder with its security and can change it later") {
+TEST_CASE("create_folder creates a folder with its security, and change_folder_security changes it later") {
   detail::os::native_service_manager scm;
   const std::string parent = path_in_test_folder("winsvc-folder"), folder = detail::os::path_join(parent, "Z\xC3\xBCrich");
   const scope_exit cleanup([&] {
@@ -178,8 +187,10 @@ TEST_CASE("change_folder_security creates a folder with its security and can cha
   // So the parent folder is closed too.
   const std::string closed = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", everyone = detail::scm::read_ace("WD");
   CHECK(scm.query_folder_security(folder).error() == 3);
-  CHECK(scm.change_folder_security(parent, closed));
-  CHECK(scm.change_folder_security(folder, closed));
+  CHECK(scm.change_folder_security(parent, closed).error() == 2);
+  CHECK(scm.create_folder(parent, closed));
+  CHECK(scm.create_folder(folder, closed));
+  CHECK(scm.create_folder(folder, closed).error() == 183);
   CHECK(has(security(folder), "(A;OICI;FA;;;SY)"));
   CHECK_FALSE(names_everyone(security(folder)));
 
@@ -189,14 +200,16 @@ TEST_CASE("change_folder_security creates a folder with its security and can cha
   CHECK_FALSE(names_everyone(security(folder)));
 }
 
-TEST_CASE("change_folder_security creates missing parent folders") {
+TEST_CASE("create_folder creates missing parent folders, and fails without a DACL") {
   detail::os::native_service_manager scm;
   const std::string parent = path_in_test_folder("winsvc-parent"), folder = detail::os::path_join(parent, "in");
   const scope_exit cleanup([&] {
     ::RemoveDirectoryW(detail::os::to_wide(folder).c_str());
     ::RemoveDirectoryW(detail::os::to_wide(parent).c_str());
   });
-  CHECK(scm.change_folder_security(folder, "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"));
+  CHECK(scm.create_folder(folder, "O:BA").error() == ERROR_INVALID_ACL);
+  CHECK_FALSE(scm.create_folder(folder, "nonsense"));
+  CHECK(scm.create_folder(folder, "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"));
   CHECK(scm.query_folder_security(folder));
 }
 

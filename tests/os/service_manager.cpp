@@ -40,12 +40,16 @@ class close_recorder final : public detail::os::service_manager {
   }
   detail::os::sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override { return {}; }
   detail::os::sys_result<std::string> account_sid(const std::string&) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<std::string> account_name(const std::string&) override { return detail::os::sys_failure(50); }
   detail::os::sys_result<void> add_logon_right(const std::string&) override { return {}; }
   detail::os::sys_result<bool> query_logon_right(const std::string&) override { return false; }
   detail::os::sys_result<bool> query_event_source(const std::string&) override { return false; }
   detail::os::sys_result<bool> query_delete_mark(const std::string&) override { return false; }
   detail::os::sys_result<std::string> query_folder_security(const std::string&) override { return detail::os::sys_failure(50); }
   detail::os::sys_result<void> change_folder_security(const std::string&, const std::string&) override { return {}; }
+  detail::os::sys_result<void> create_folder(const std::string&, const std::string&) override { return {}; }
+  detail::os::sys_result<void> remove_empty_folder(const std::string&) override { return {}; }
+  detail::os::sys_result<void> rename_folder(const std::string&, const std::string&) override { return {}; }
   std::vector<raw_handle> closed;
 };
 

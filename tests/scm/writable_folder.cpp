@@ -6,8 +6,26 @@
 #include <string>
 #include <vector>
 
-using winsvc::detail::scm::untrusted_writers;
+using winsvc::detail::scm::untrusted_trustee;
 using names = std::vector<std::string>;
+
+namespace {
+
+names untrusted_writers(const std::string& sddl) {
+  return winsvc::detail::scm::group_names(winsvc::detail::scm::untrusted_writers(sddl));
+}
+names untrusted_readers(const std::string& sddl) {
+  return winsvc::detail::scm::group_names(winsvc::detail::scm::untrusted_readers(sddl));
+}
+/// The SIDs that may write, each with "owner" if it owns the object.
+names writers(const std::string& sddl, const names& trusted = {}) {
+  names out;
+  for (const auto& trustee : winsvc::detail::scm::untrusted_writers(sddl, trusted))
+    out.push_back(trustee.sid + (trustee.is_owner ? " owner" : ""));
+  return out;
+}
+
+}  // namespace
 
 TEST_CASE("the hint restricts a folder of the program, but not one of a user or of Windows") {
   using winsvc::detail::scm::restrict_folder_hint;
@@ -51,7 +69,6 @@ TEST_CASE("an entry after a condition with a quoted parenthesis is found") {
 }
 
 TEST_CASE("untrusted readers of a file are those who may read its data") {
-  using winsvc::detail::scm::untrusted_readers;
   CHECK(untrusted_readers("D:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;S-1-5-32-545)") == names{"users"});
   CHECK(untrusted_readers("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1301bf;;;S-1-5-80-1)").empty());
   CHECK(untrusted_readers("D:P(D;;FR;;;WD)(A;;FR;;;WD)").empty());
@@ -65,7 +82,43 @@ TEST_CASE("a folder below the root of C: inherits Modify for Authenticated Users
 }
 
 TEST_CASE("the rights of C:\\Program Files let only administrators write") {
-  CHECK(untrusted_writers("O:S-1-5-80-1D:PAI(A;;FA;;;S-1-5-80-1)(A;CIIO;GA;;;S-1-5-80-1)(A;;0x1301bf;;;SY)"
-                          "(A;OICIIO;GA;;;SY)(A;;0x1301bf;;;BA)(A;OICIIO;GA;;;BA)(A;;0x1200a9;;;BU)"
-                          "(A;OICIIO;GXGR;;;BU)(A;OICIIO;GA;;;CO)").empty());
+  const std::string installer = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";  // TrustedInstaller
+  CHECK(writers("O:" + installer + "D:PAI(A;;FA;;;" + installer + ")(A;CIIO;GA;;;" + installer +
+                ")(A;;0x1301bf;;;SY)(A;OICIIO;GA;;;SY)(A;;0x1301bf;;;BA)(A;OICIIO;GA;;;BA)(A;;0x1200a9;;;BU)"
+                "(A;OICIIO;GXGR;;;BU)(A;OICIIO;GA;;;CO)").empty());
+}
+
+TEST_CASE("single accounts, groups with members and the owner are untrusted writers, too") {
+  CHECK(writers("O:BAD:P(A;;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-21-1-2-3-1001)") == names{"S-1-5-21-1-2-3-1001"});
+  CHECK(writers("O:SYD:P(A;;FA;;;PU)(A;;FW;;;S-1-5-21-1-2-3-1105)(A;;FR;;;S-1-5-21-1-2-3-1106)") ==
+        names{"S-1-5-32-547", "S-1-5-21-1-2-3-1105"});
+  CHECK(writers("O:S-1-5-21-1-2-3-1001D:P(A;;FA;;;BA)") == names{"S-1-5-21-1-2-3-1001 owner"});
+  CHECK(writers("O:S-1-5-21-1-2-3-1001G:BAD:P(A;;FA;;;S-1-5-21-1-2-3-1001)") == names{"S-1-5-21-1-2-3-1001 owner"});
+  CHECK(writers("O:LAD:P(A;;FA;;;BA)") == names{"LA owner"});  // the administrator of this machine
+  CHECK(writers("O:BAD:P(D;;FA;;;S-1-5-21-1-2-3-1001)(A;;FA;;;S-1-5-21-1-2-3-1001)").empty());
+  // A denial does not take the owner's right to change the DACL.
+  CHECK(writers("O:S-1-5-21-7D:P(D;;FA;;;S-1-5-21-7)") == names{"S-1-5-21-7 owner"});
+  CHECK(writers("O:BUD:P(A;;FA;;;BU)") == names{"S-1-5-32-545 owner"});
+}
+
+TEST_CASE("an entry for OWNER RIGHTS replaces the right of the owner to change the DACL") {
+  CHECK(writers("O:S-1-5-21-7D:P(A;;FR;;;OW)").empty());
+  CHECK(writers("O:S-1-5-21-7D:P(A;;FA;;;S-1-3-4)") == names{"S-1-5-21-7 owner"});
+  CHECK(writers("O:BAD:P(A;;FA;;;OW)").empty());
+  CHECK(writers("O:S-1-5-21-7D:P(A;OICIIO;FR;;;OW)") == names{"S-1-5-21-7 owner"});  // only for the files in it
+  CHECK(writers("D:P(A;;FA;;;OW)").empty());                                         // the owner is not known
+}
+
+TEST_CASE("the service and its account may write") {
+  const std::string sddl = "O:BAD:P(A;;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-1-2)(A;OICI;0x1301bf;;;LS)";
+  CHECK(writers(sddl) == names{"S-1-5-80-1-2", "S-1-5-19"});
+  CHECK(writers(sddl, {"S-1-5-80-1-2", "S-1-5-19"}).empty());
+  CHECK(writers(sddl, {"s-1-5-80-1-2"}) == names{"S-1-5-19"});
+}
+
+TEST_CASE("the remedy removes the entries of accounts and gives the object to administrators") {
+  const std::vector<untrusted_trustee> trustees = {{"S-1-1-0", "everyone", false}, {"S-1-5-21-7", "", true}};
+  CHECK(winsvc::detail::scm::remove_access_hint("C:\\a b", trustees) ==
+        "if they are not to change it: icacls \"C:\\a b\" /setowner \"*S-1-5-32-544\", then icacls \"C:\\a b\" "
+        "/inheritance:d /remove:g \"*S-1-5-21-7\"");
 }

@@ -5,6 +5,7 @@
 // is a function that adds its findings.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -28,6 +29,7 @@
 #include "winsvc/diagnose/live_query.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/manage/drift.hpp"
+#include "winsvc/manage/folder_access.hpp"
 #include "winsvc/manage/install.hpp"
 #include "winsvc/diagnose/system_probe.hpp"
 #include "winsvc/manage/query_installed.hpp"
@@ -61,6 +63,8 @@ class diagnostics {
   void check_log();
   void check_drift(const manage::installation& installed);
   void binary(const std::string& image_path);
+  [[nodiscard]] scm::sid_list trusted_sids();
+  [[nodiscard]] std::string names_of(const std::vector<scm::untrusted_trustee>& trustees);
   void program_folder();
   void data_folder();
   void check_data_folder_rights(const std::string& folder);
@@ -75,6 +79,7 @@ class diagnostics {
   const host::service_definition& definition_;
   std::string live_status_;
   system_probe system_probe_;
+  std::string account_;  // of the installed service
   std::vector<diagnose::finding> findings_;
 };
 
@@ -139,6 +144,7 @@ WINSVC_INLINE void diagnostics::service() {
   }
   if (!service->installation) return add(diagnose::severity::note, "service", "it is not installed", "install --start");
   const auto& installed = *service->installation;
+  if (installed.account) account_ = installed.account->name;
   if (installed.startup == startup::disabled)
     add(diagnose::severity::problem, "service", "the service is disabled and cannot be started",
         "update --startup auto");
@@ -220,6 +226,34 @@ WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   }
 }
 
+/// The SIDs of the service: its own and that of its account, which has no more rights than the service.
+WINSVC_INLINE scm::sid_list diagnostics::trusted_sids() {
+  scm::sid_list sids;
+  if (const auto sid = manage::service_sid(context_)) sids.push_back(*sid);
+  if (account_.empty()) return sids;
+  if (const auto sid = context_.scm().account_sid(scm::lookup_name(account_))) sids.push_back(*sid);
+  return sids;
+}
+
+/// The names of users and groups for a finding; the SID if the system has no name for it.
+WINSVC_INLINE std::string diagnostics::names_of(const std::vector<scm::untrusted_trustee>& trustees) {
+  std::vector<std::string> names;
+  for (const auto& trustee : trustees) {
+    std::string name(trustee.group);
+    if (name.empty()) {
+      const auto known = context_.scm().account_name(trustee.sid);
+      name = known ? *known : trustee.sid;
+    }
+    names.push_back(name + (trustee.is_owner ? " (owner)" : ""));
+  }
+  return base::join(names, " and ");
+}
+
+/// A group that any user can belong to is a problem. A single account may be an administrator: a warning.
+WINSVC_INLINE diagnose::severity severity_of(const std::vector<scm::untrusted_trustee>& trustees) {
+  return scm::group_names(trustees).empty() ? diagnose::severity::warning : diagnose::severity::problem;
+}
+
 /// A user who can replace the executable, or add a library next to it, can run code with the account of the service.
 WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
@@ -230,12 +264,17 @@ WINSVC_INLINE void diagnostics::program_folder() {
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  const auto writers = scm::untrusted_writers(*security);
+  auto writers = scm::untrusted_writers(*security, trusted_sids());
+  if (context_.is_wine())  // each folder belongs to the user of Unix
+    writers.erase(std::remove_if(writers.begin(), writers.end(), [](const auto& user) { return user.group.empty(); }),
+                  writers.end());
   if (writers.empty())
-    return add(diagnose::severity::ok, "folder", "no group of ordinary users can change files in " + folder);
-  add(diagnose::severity::problem, "folder",
-      base::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
-      scm::restrict_folder_hint(folder));
+    return add(diagnose::severity::ok, "folder", "only administrators and the service can change files in " + folder);
+  const auto severity = severity_of(writers);
+  add(severity, "folder",
+      names_of(writers) + " can change files in " + folder + " and so replace the program of the service",
+      severity == diagnose::severity::problem ? scm::restrict_folder_hint(folder)
+                                              : scm::remove_access_hint(folder, writers));
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
@@ -264,17 +303,19 @@ WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& fold
                "run doctor from an elevated prompt");
   if (!security) return;  // it does not exist yet
   const bool is_installed = context_.is_installed(context_.name());
-  const auto writers = scm::untrusted_writers(*security);
+  const auto writers = scm::untrusted_writers(*security, trusted_sids());
+  const std::string evidence = names_of(writers) + " can change files in " + folder;
   if (!scm::is_restricted(*security)) {
     add(is_installed ? diagnose::severity::problem : diagnose::severity::note, "data folder",
-        (writers.empty() ? "another user owns " + folder + ", or it inherits its rights"
-                         : base::join(writers, " and ") + " can change files in " + folder),
+        writers.empty() ? folder + " inherits rights, or the service owns it" : evidence,
         is_installed ? "update, and check that the files in it are yours" : "install renames it", is_installed);
   } else if (!writers.empty()) {
-    add(diagnose::severity::problem, "data folder", base::join(writers, " and ") + " can change files in " + folder,
-        "remove the right to write: icacls \"" + folder + '"');
+    const auto severity = severity_of(writers);
+    add(severity, "data folder", evidence,
+        severity == diagnose::severity::problem ? "remove the right to write: icacls \"" + folder + '"'
+                                                : scm::remove_access_hint(folder, writers));
   } else {
-    add(diagnose::severity::ok, "data folder", "no group of ordinary users can change files in " + folder);
+    add(diagnose::severity::ok, "data folder", "only administrators and the service can change files in " + folder);
   }
 }
 
@@ -283,32 +324,37 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   const auto& sources = definition_.settings.sources();
   if (sources.path.empty() || context_.is_wine()) return;
   const auto file = context_.scm().query_folder_security(sources.path);
-  auto writers = file ? scm::untrusted_writers(*file) : std::vector<std::string>();
+  const auto trusted = trusted_sids();
+  auto writers = file ? scm::untrusted_writers(*file, trusted) : std::vector<scm::untrusted_trustee>();
   std::string path = sources.path;
   const std::string folder = os::folder_of(sources.path);
   // The program folder has its own check.
   if (writers.empty() && !base::equal_nocase(folder, context_.defaults().program_folder)) {
-    if (const auto security = context_.scm().query_folder_security(folder)) writers = scm::untrusted_writers(*security);
+    if (const auto security = context_.scm().query_folder_security(folder))
+      writers = scm::untrusted_writers(*security, trusted);
     path = folder;
   }
   if (!writers.empty()) {
-    add(diagnose::severity::problem, "settings file",
-        base::join(writers, " and ") + " can change " + path + " and so the settings of the service",
+    add(severity_of(writers), "settings file",
+        names_of(writers) + " can change " + path + " and so the settings of the service",
         path == folder ? "move the file to the folder of the program or the data folder, and use --config"
-                       : scm::restrict_file_hint(path, context_.name()));
+        : severity_of(writers) == diagnose::severity::problem ? scm::restrict_file_hint(path, context_.name())
+                                                              : scm::remove_access_hint(path, writers));
   }
   std::string secrets;
   for (const auto& setting : definition_.settings.views()) {
     if (setting.secret && base::starts_with(setting.origin, sources.file_name + ':'))
       secrets += (secrets.empty() ? "'" : ", '") + setting.name + '\'';
   }
-  const auto readers = file && !secrets.empty() ? scm::untrusted_readers(*file) : std::vector<std::string>();
+  const auto readers =
+      file && !secrets.empty() ? scm::untrusted_readers(*file, trusted) : std::vector<scm::untrusted_trustee>();
   if (!readers.empty()) {
     add(diagnose::severity::warning, "settings file",
-        base::join(readers, " and ") + " can read " + sources.path + ", which has the secret " + secrets,
-        scm::restrict_file_hint(sources.path, context_.name()));
+        names_of(readers) + " can read " + sources.path + ", which has the secret " + secrets,
+        scm::group_names(readers).empty() ? scm::remove_access_hint(sources.path, readers)
+                                          : scm::restrict_file_hint(sources.path, context_.name()));
   } else if (writers.empty() && file) {
-    add(diagnose::severity::ok, "settings file", "no group of ordinary users can change " + sources.path);
+    add(diagnose::severity::ok, "settings file", "only administrators and the service can change " + sources.path);
   }
 }
 
@@ -423,7 +469,7 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);
   } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
-             security && !scm::untrusted_writers(*security).empty()) {
+             security && !scm::group_names(scm::untrusted_writers(*security)).empty()) {
     return failure{
         error{base::win32_error::access_denied, "repair", context.name(),
               "the installed executable does not exist, and other users can change the folder of this program: " +

@@ -110,7 +110,7 @@ WINSVC_INLINE prover::outcome prover::folder_is_closed() {
   if (has_wine()) return hidden("Wine does not check the rights of files");
   const auto security = context_.scm().query_folder_security(data_folder_);
   if (!security) return no("query the security of the folder: error " + std::to_string(security.error()));
-  const auto writers = scm::untrusted_writers(*security);
+  const auto writers = scm::group_names(scm::untrusted_writers(*security));
   return yes_if(writers.empty(), writers.empty() ? *security : "writable for " + base::join(writers, ", "));
 }
 

@@ -1,14 +1,17 @@
 // Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
 // the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
-// inherited the access. A data folder of another user is renamed before the install.
+// inherited the access. The data folder of a new service is created before the service, with its final security; a
+// folder of another user is renamed before.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/base/token.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/scm/security.hpp"
@@ -34,14 +37,20 @@ void grant_folder_access(verb_context& context, manage::install_plan& plan,
 /// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
 /// error names the right to remove. Succeeds if the permissions cannot be read.
 [[nodiscard]] result<void> check_program_folder(verb_context& context);
-/// Renames a data folder that exists, has files, and is open to other users: any user may create a folder in
-/// ProgramData, and a link inside would stay in that user's hands. Returns its new path; empty if it was not renamed.
-/// Fails if the folder is a link, or if it cannot be renamed.
-[[nodiscard]] result<std::string> rename_open_data_folder(verb_context& context);
+/// The data folder before its service exists.
+struct prepared_data_folder {
+  std::vector<std::string> renamed;  ///< new paths of folders of other users that had its name
+  bool is_created = false;
+};
+/// Creates the data folder with its final security. Any user may create a folder in ProgramData: one that exists and is
+/// open to other users is deleted if it is empty, and renamed if it has files, because a link inside would stay in that
+/// user's hands. If another user creates the folder again in between, the creation fails with 183 and is repeated. A
+/// closed folder stays. Fails if the folder is a link, or if it cannot be renamed.
+[[nodiscard]] result<prepared_data_folder> prepare_data_folder(verb_context& context);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
-/// The service SID, which does not depend on the account. It exists only while the service is installed.
+/// The service SID, which does not depend on the account. Wine knows it only while the service is installed.
 [[nodiscard]] os::sys_result<std::string> service_sid(verb_context& context);
 
 }  // namespace detail::manage
@@ -85,25 +94,47 @@ WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
   return os::system_error_message(code) + " (" + std::to_string(code) + ")";
 }
 
-WINSVC_INLINE result<std::string> rename_open_data_folder(verb_context& context) {
+/// Deletes or renames a data folder that other users can change. Returns its new path; empty if it was deleted.
+WINSVC_INLINE result<std::string> move_data_folder_away(verb_context& context) {
   const std::string& folder = context.defaults().data_folder;
-  if (folder.empty() || context.is_wine()) return std::string();
-  const auto security = context.scm().query_folder_security(folder);
-  constexpr auto is_link = base::win32_error::reparse_point_encountered;
-  if (!security && security.error() == is_link)
-    return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
-                         "remove the link; any user may create one there"}};
-  if (security ? scm::is_restricted(*security) : is_not_found(security.error())) return std::string();
-  // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
-  if (const auto empty = os::remove_empty_folder(folder); empty || os::is_missing(empty.error())) return std::string();
-  constexpr int max_names = 100;
-  for (int i = 1; i <= max_names; ++i) {
-    const std::string new_path = folder + ".before-install-" + std::to_string(i);
-    if (!os::file_id_of(new_path) && os::rename_file(folder, new_path)) return new_path;
-  }
+  if (const auto done = context.scm().remove_empty_folder(folder); done || os::is_missing(done.error()))
+    return std::string();
+  // Random digits: a user who can guess the name could prevent the install with a folder of this name.
+  std::string new_path = folder + ".before-install-" + base::random_hex(16);
+  if (context.scm().rename_folder(folder, new_path)) return new_path;
   return failure{error{base::win32_error::access_denied, "install", context.name(),
                        "other users can change the data folder '" + folder + "', and it cannot be renamed",
                        "close the programs that use it, and move or delete it"}};
+}
+
+WINSVC_INLINE result<prepared_data_folder> prepare_data_folder(verb_context& context) {
+  const std::string& folder = context.defaults().data_folder;
+  prepared_data_folder prepared;
+  if (folder.empty() || context.is_wine()) return prepared;
+  constexpr auto is_link = base::win32_error::reparse_point_encountered;
+  constexpr int max_attempts = 10;
+  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    const auto security = context.scm().query_folder_security(folder);
+    if (!security && security.error() == is_link)
+      return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
+                           "remove the link; any user may create one there"}};
+    if (security && scm::is_restricted(*security)) return prepared;
+    // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
+    if (security || !is_not_found(security.error())) {
+      auto new_path = move_data_folder_away(context);
+      if (!new_path) return failure{new_path.error()};
+      if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));
+    }
+    const auto sid = service_sid(context);
+    if (!sid) return prepared;  // grant_folder_access reports it
+    const auto created = context.scm().create_folder(folder, scm::data_folder_security(*sid));
+    prepared.is_created = static_cast<bool>(created);
+    // Other errors: grant_folder_access tries again, and reports the reason.
+    if (created || created.error() != base::win32_error::already_exists) return prepared;
+  }
+  return failure{error{base::win32_error::already_exists, "install", context.name(),
+                       "another user or program creates the data folder '" + folder + "' again and again",
+                       "end that program"}};
 }
 
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
@@ -121,7 +152,10 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
                            : security ? scm::data_folder_security(*security, sid)
                                       : scm::data_folder_security(sid);
-  if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
+  if (is_data && security && sddl == *security) return true;  // it was created with this security
+  const auto done =
+      security ? context.scm().change_folder_security(folder, sddl) : context.scm().create_folder(folder, sddl);
+  if (!done) {
     context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
                  "; grant it to " + user + " manually");
     return false;
@@ -135,7 +169,8 @@ WINSVC_INLINE result<void> check_program_folder(verb_context& context) {
   const std::string& folder = context.defaults().program_folder;
   const auto security = context.scm().query_folder_security(folder);
   if (!security) return {};
-  const auto writers = scm::untrusted_writers(*security);
+  // Groups only: a single account is usually the developer or the administrator who installs; doctor names it.
+  const auto writers = scm::group_names(scm::untrusted_writers(*security));
   if (writers.empty()) return {};
   return failure{base::usage_error(
       base::join(writers, " and ") + " can change files in '" + folder + "' and so replace the program of the service",

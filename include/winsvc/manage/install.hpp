@@ -260,14 +260,17 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (!manager) return failure{manager.error()};
   if (auto read = read_password(job); !read) return read;
 
+  // The data folder comes first: from the creation of the service on, a start could create it with inherited rights.
+  const std::string& folder = context_.defaults().data_folder;
+  const auto prepared = prepare_data_folder(context_);
+  if (!prepared) return failure{prepared.error()};
   rollback folder_rollback;
-  const auto renamed = rename_open_data_folder(context_);
-  if (!renamed) return failure{renamed.error()};
-  if (!renamed->empty()) {
-    folder_rollback.add([from = *renamed, to = context_.defaults().data_folder] { os::rename_file(from, to); });
-    context_.warn("other users could change the data folder '" + context_.defaults().data_folder +
-                  "'; it is now '" + *renamed + "'; move back the files that are yours");
-  }
+  for (const auto& new_path : prepared->renamed)
+    context_.warn("other users could change the data folder '" + folder + "'; it is now '" + new_path +
+                  "'; move back the files that are yours");
+  if (!prepared->renamed.empty())
+    folder_rollback.add([&] { static_cast<void>(scm.rename_folder(prepared->renamed.front(), folder)); });
+  if (prepared->is_created) folder_rollback.add([&] { static_cast<void>(scm.remove_empty_folder(folder)); });
 
   os::service_config_change config;
   config.startup = job.desired.startup;

@@ -116,6 +116,8 @@ class service_manager {
   /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text. Fails with 1332 if
   /// the account does not exist.
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
+  /// LookupAccountSidW: the name of an account or a group, `DOMAIN\name`. Fails with 1332 if the SID has no name.
+  virtual sys_result<std::string> account_name(const std::string& sid) = 0;
   /// LsaAddAccountRights: grants the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
   /// LsaEnumerateAccountRights: true if the account itself has this right. The rights of its groups do not count.
@@ -123,10 +125,15 @@ class service_manager {
   /// The owner and the DACL of a folder or a file as SDDL. Fails with 2 or 3 if it does not exist.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
   /// Sets the DACL, and the owner if `O:` is present, and propagates inheritable entries to the content of the folder.
-  /// `D:P` blocks entries from the parent folder. If the folder does not exist, creates it with this security; missing
-  /// parents are created with the default security. Fails with 4395 if the path is a link (it is not followed), and
-  /// with 1336 if the SDDL has no DACL, which would grant access to everyone.
+  /// `D:P` blocks entries from the parent folder. Fails with 2 or 3 if the folder does not exist, with 4395 if the path
+  /// is a link (it is not followed), and with 1336 if the SDDL has no DACL, which would grant access to everyone.
   virtual sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) = 0;
+  /// Creates a folder that has this security from the beginning, so that no other user can open it in between. Missing
+  /// parents are created with the default security. Fails with 183 if the path exists, with 1336 without a DACL.
+  virtual sys_result<void> create_folder(const std::string& path, const std::string& sddl) = 0;
+  /// os::remove_empty_folder and os::rename_file, for folders whose security this class knows.
+  virtual sys_result<void> remove_empty_folder(const std::string& path) = 0;
+  virtual sys_result<void> rename_folder(const std::string& from, const std::string& to) = 0;
 };
 
 /// Owns a handle to the manager or to a service and closes it. Close handles early: an open handle keeps a deleted

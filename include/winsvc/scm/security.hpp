@@ -41,6 +41,8 @@ namespace detail::scm {
 /// True if administrators or the system own the folder and its DACL is protected from inheritance. Any local user may
 /// have created a folder with this name before the install.
 [[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
+/// Returns the SID of the owner, or its alias if the SID depends on the machine; empty without `O:`.
+[[nodiscard]] std::string_view owner_of(std::string_view sddl) noexcept;
 /// Returns `sddl` from its DACL on, to restore the rights of a folder without a change of its owner.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
@@ -162,12 +164,16 @@ WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::strin
 }
 
 WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
-  bool has_owner = false;
-  for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
-    const auto next_part = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    has_owner = has_owner || (base::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
-  }
-  return has_owner && base::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  const std::string_view owner = owner_of(sddl);
+  return (owner == "S-1-5-32-544" || owner == "S-1-5-18") && base::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+}
+
+WINSVC_INLINE std::string_view owner_of(std::string_view sddl) noexcept {
+  if (!base::starts_with(sddl, "O:")) return {};
+  sddl.remove_prefix(2);
+  // The next part begins one character before its colon: O:BAG:SYD:(...)
+  const auto colon = sddl.find(':');
+  return full_sid(colon == sddl.npos ? sddl : sddl.substr(0, colon == 0 ? 0 : colon - 1));
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {

@@ -1,6 +1,6 @@
-// Writable folders and files: which untrusted groups may change or read them, from their security descriptor.
+// Writable folders and files: which untrusted users and groups may change or read them, from their security descriptor.
 //
-//   untrusted_writers("D:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)")   // {"authenticated users"}
+//   group_names(untrusted_writers("O:BAD:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)"))   // {"authenticated users"}
 //
 // A user that can replace the executable of a service runs code with the account of the service. Each folder directly
 // below C:\ inherits Modify for Authenticated Users.
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,17 +24,30 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
 
-/// Returns the untrusted groups that may change the content of a folder with this SDDL, such as "everyone" or "users".
-/// Untrusted are groups that any user can belong to: everyone, authenticated, interactive, network and domain users,
-/// the Users group, guests, and packaged apps. A right with a condition counts, because the condition may hold.
-/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
-[[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
-/// Returns the untrusted groups that may read a file with this SDDL.
-[[nodiscard]] std::vector<std::string> untrusted_readers(std::string_view sddl);
+/// A user or a group that is not trusted with an object and may access it.
+struct untrusted_trustee {
+  std::string sid;         ///< S-1-...; two letters for a SID that depends on the machine or its domain
+  std::string_view group;  ///< name of a group that any user can belong to, such as "users"; empty for all others
+  bool is_owner = false;   ///< the owner of an object may always change its rights, and so grant itself any right
+};
+using sid_list = std::vector<std::string>;
+
+/// Returns the users and groups that may change the content of a folder with this SDDL. Trusted are the system,
+/// administrators, TrustedInstaller, and the SIDs in `trusted` (the service). A right with a condition counts, because
+/// the condition may hold. Source: "ACE Strings", "File Access Rights Constants" and "Owner of a New Object" in the
+/// Win32 documentation.
+[[nodiscard]] std::vector<untrusted_trustee> untrusted_writers(std::string_view sddl, const sid_list& trusted = {});
+/// Returns the users and groups that may read a file with this SDDL.
+[[nodiscard]] std::vector<untrusted_trustee> untrusted_readers(std::string_view sddl, const sid_list& trusted = {});
+/// Returns the names of the groups that any user can belong to: everyone, the Users group, guests, packaged apps, and
+/// authenticated, interactive, network and domain users.
+[[nodiscard]] std::vector<std::string> group_names(const std::vector<untrusted_trustee>& trustees);
 
 /// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
 /// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
+/// Returns the remedy for an object to which single accounts, or groups that have members, have access.
+[[nodiscard]] std::string remove_access_hint(const std::string& path, const std::vector<untrusted_trustee>& trustees);
 /// Returns the remedy for a settings file that other users can read or change.
 [[nodiscard]] std::string restrict_file_hint(const std::string& path, const std::string& service_name);
 
@@ -61,7 +75,8 @@ WINSVC_INLINE std::optional<ace> parse_or_assume_all_rights(std::string_view ent
   return parse_ace(std::string(parts[0]) + ";;FA;;;" + std::string(sid) + ')');
 }
 
-WINSVC_INLINE std::vector<std::string> untrusted_trustees(std::string_view sddl, std::uint32_t rights) {
+/// The name of a group that any user can belong to; empty for all other SIDs.
+WINSVC_INLINE std::string_view untrusted_group_name(std::string_view sid) noexcept {
   struct untrusted_group {
     std::string_view alias, sid, name;
   };
@@ -71,46 +86,98 @@ WINSVC_INLINE std::vector<std::string> untrusted_trustees(std::string_view sddl,
       {"", "S-1-5-2", "network users"},      {"", "S-1-5-32-545", "users"},
       {"", "S-1-5-32-546", "guests"},        {"DU", "-513", "domain users"},
       {"DG", "-514", "domain guests"},       {"", "S-1-15-2-1", "packaged apps"}};
-  const auto is_group = [](const untrusted_group& group, std::string_view sid) {
-    if (sid == group.alias || base::equal_nocase(sid, group.sid)) return true;
+  for (const auto& group : untrusted_groups) {
+    if (sid == group.alias || base::equal_nocase(sid, group.sid)) return group.name;
     // A group of a domain: the number of the domain precedes the number of the group.
-    return group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
-           sid.substr(sid.size() - group.sid.size()) == group.sid;
+    if (group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
+        sid.substr(sid.size() - group.sid.size()) == group.sid)
+      return group.name;
+  }
+  return {};
+}
+
+WINSVC_INLINE bool is_trusted(std::string_view sid, const sid_list& trusted) noexcept {
+  // The last two stand for the creator of a later file in the folder. Another entry must grant the right to create it.
+  constexpr std::string_view always_trusted[] = {
+      "S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464",  // TrustedInstaller
+      "S-1-3-0", "S-1-3-1"};
+  const auto is_same = [sid](std::string_view other) { return base::equal_nocase(other, sid); };
+  return std::any_of(std::begin(always_trusted), std::end(always_trusted), is_same) ||
+         std::any_of(trusted.begin(), trusted.end(), is_same);
+}
+
+WINSVC_INLINE std::vector<untrusted_trustee> untrusted_trustees(std::string_view sddl, std::uint32_t rights,
+                                                                const sid_list& trusted) {
+  std::vector<untrusted_trustee> out;
+  const auto add = [&](std::string_view sid, bool is_owner) {
+    if (sid.empty() || is_trusted(sid, trusted)) return;
+    const auto group = untrusted_group_name(sid);
+    for (auto& present : out) {
+      if (!base::equal_nocase(present.sid, sid) && (group.empty() || present.group != group)) continue;
+      present.is_owner |= is_owner;
+      return;
+    }
+    out.push_back({std::string(sid), group, is_owner});
   };
-  std::vector<std::string> out;
   if (sddl.empty()) return out;
-  if (find_dacl(sddl).begin == sddl.npos || dacl_flags(sddl).find("NO_ACCESS_CONTROL") != std::string_view::npos)
-    return {"everyone"};  // without a DACL, everyone has all rights
+  const std::string_view owner = owner_of(sddl);
+  if (find_dacl(sddl).begin == sddl.npos || dacl_flags(sddl).find("NO_ACCESS_CONTROL") != std::string_view::npos) {
+    add("S-1-1-0", false);  // without a DACL, everyone has all rights
+    return out;
+  }
   struct denial {
     std::string sid;
     std::uint32_t mask;
   };
   std::vector<denial> denied;
+  // An entry for OWNER RIGHTS replaces the rights that the owner has without an entry: to read and change the DACL.
+  constexpr std::string_view owner_rights = "S-1-3-4";
+  constexpr std::uint32_t change_dacl = 0x40000;
+  bool has_owner_entry = false;
   for (const auto text : split_entries(dacl_of(sddl))) {
     const auto entry = parse_or_assume_all_rights(text);
     if (!entry) continue;
+    const bool is_for_owner = base::equal_nocase(entry->sid, owner_rights);
+    has_owner_entry |= is_for_owner && (entry->flags & ace_flags::inherit_only) == 0;
+    const std::string sid = is_for_owner ? std::string(owner) : entry->sid;
     std::uint32_t mask = entry->mask & rights;
-    if (entry->kind == "D" && (entry->flags & ace_flags::inherit_only) == 0) denied.push_back({entry->sid, mask});
+    if (entry->kind == "D" && (entry->flags & ace_flags::inherit_only) == 0) denied.push_back({sid, mask});
     // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
     const bool grants = entry->kind == "A" || entry->kind == "XA" || entry->kind == "OA" || entry->kind == "ZA";
     for (const auto& other : denied) {
-      if (base::equal_nocase(other.sid, entry->sid)) mask &= ~other.mask;
+      if (base::equal_nocase(other.sid, sid)) mask &= ~other.mask;
     }
-    if (!grants || mask == 0) continue;
-    for (const auto& group : untrusted_groups) {
-      if (is_group(group, entry->sid) && std::find(out.begin(), out.end(), group.name) == out.end())
-        out.emplace_back(group.name);
-    }
+    if (grants && mask != 0) add(sid, is_for_owner);
   }
+  if (!has_owner_entry && (rights & change_dacl) != 0) add(owner, true);
   return out;
 }
 
-WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
-  return untrusted_trustees(sddl, writing_rights);
+WINSVC_INLINE std::vector<untrusted_trustee> untrusted_writers(std::string_view sddl, const sid_list& trusted) {
+  return untrusted_trustees(sddl, writing_rights, trusted);
 }
-WINSVC_INLINE std::vector<std::string> untrusted_readers(std::string_view sddl) {
+WINSVC_INLINE std::vector<untrusted_trustee> untrusted_readers(std::string_view sddl, const sid_list& trusted) {
   constexpr std::uint32_t read_data = 0x1;
-  return untrusted_trustees(sddl, read_data | writing_rights);
+  return untrusted_trustees(sddl, read_data | writing_rights, trusted);
+}
+
+WINSVC_INLINE std::vector<std::string> group_names(const std::vector<untrusted_trustee>& trustees) {
+  std::vector<std::string> names;
+  for (const auto& trustee : trustees) {
+    if (!trustee.group.empty()) names.emplace_back(trustee.group);
+  }
+  return names;
+}
+
+WINSVC_INLINE std::string remove_access_hint(const std::string& path, const std::vector<untrusted_trustee>& trustees) {
+  const std::string command = "icacls \"" + path + '"';
+  std::string removal, owner;
+  for (const auto& trustee : trustees) {
+    if (!trustee.group.empty()) continue;
+    removal += " /remove:g \"*" + trustee.sid + '"';
+    if (trustee.is_owner) owner = command + " /setowner \"*S-1-5-32-544\", then ";
+  }
+  return "if they are not to change it: " + owner + command + " /inheritance:d" + removal;
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {

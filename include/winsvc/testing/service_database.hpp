@@ -102,10 +102,14 @@ class service_database final : public detail::os::service_manager {
   detail::os::sys_result<void> change_environment(const std::string& name,
                                                   const std::vector<std::string>& items) override;
   detail::os::sys_result<std::string> account_sid(const std::string& account) override;
+  detail::os::sys_result<std::string> account_name(const std::string& sid) override;
   detail::os::sys_result<void> add_logon_right(const std::string& sid) override;
   detail::os::sys_result<bool> query_logon_right(const std::string& sid) override;
   detail::os::sys_result<std::string> query_folder_security(const std::string& path) override;
   detail::os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
+  detail::os::sys_result<void> create_folder(const std::string& path, const std::string& sddl) override;
+  detail::os::sys_result<void> remove_empty_folder(const std::string& path) override;
+  detail::os::sys_result<void> rename_folder(const std::string& from, const std::string& to) override;
 
  private:
   struct handle {
@@ -395,8 +399,15 @@ inline detail::os::sys_result<std::string> service_database::account_sid(const s
   if (const auto code = record_call("account_sid", account)) return detail::os::sys_failure(code);
   if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
   const auto slash = account.find('\\');
-  if (detail::base::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
-    return "S-1-5-80-" + account.substr(slash + 1);
+  // The SID of a service depends on its name alone; it is also known before the service exists.
+  if (detail::base::starts_with_nocase(account, "NT SERVICE\\")) return "S-1-5-80-" + account.substr(slash + 1);
+  return detail::os::sys_failure(database::code::none_mapped);
+}
+
+inline detail::os::sys_result<std::string> service_database::account_name(const std::string& sid) {
+  if (const auto code = record_call("account_name", sid)) return detail::os::sys_failure(code);
+  for (const auto& [name, known] : accounts)
+    if (known == sid) return name;
   return detail::os::sys_failure(database::code::none_mapped);
 }
 
@@ -420,7 +431,32 @@ inline detail::os::sys_result<std::string> service_database::query_folder_securi
 inline detail::os::sys_result<void> service_database::change_folder_security(const std::string& path,
                                                                              const std::string& sddl) {
   if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return detail::os::sys_failure(code);
+  if (folders.count(path) == 0) return detail::os::sys_failure(database::code::file_not_found);
   folders[path] = sddl;
+  return {};
+}
+
+inline detail::os::sys_result<void> service_database::create_folder(const std::string& path, const std::string& sddl) {
+  if (const auto code = record_call("create_folder", path + ", " + sddl)) return detail::os::sys_failure(code);
+  if (!folders.emplace(path, sddl).second) return detail::os::sys_failure(database::code::already_exists);
+  return {};
+}
+
+inline detail::os::sys_result<void> service_database::remove_empty_folder(const std::string& path) {
+  if (const auto code = record_call("remove_empty_folder", path)) return detail::os::sys_failure(code);
+  if (const auto done = detail::os::remove_empty_folder(path); !done && !detail::os::is_missing(done.error()))
+    return done;
+  if (folders.erase(path) == 0) return detail::os::sys_failure(database::code::file_not_found);
+  return {};
+}
+
+inline detail::os::sys_result<void> service_database::rename_folder(const std::string& from, const std::string& to) {
+  if (const auto code = record_call("rename_folder", from + ", " + to)) return detail::os::sys_failure(code);
+  if (!detail::os::rename_file(from, to)) return detail::os::sys_failure(database::code::access_denied);
+  if (auto moved = folders.extract(from)) {
+    moved.key() = to;
+    folders.insert(std::move(moved));
+  }
   return {};
 }
 

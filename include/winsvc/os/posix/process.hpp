@@ -79,12 +79,16 @@ class native_service_manager final : public service_manager {
     return sys_failure(not_supported);
   }
   sys_result<std::string> account_sid(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<std::string> account_name(const std::string&) override { return sys_failure(not_supported); }
   sys_result<void> add_logon_right(const std::string&) override { return sys_failure(not_supported); }
   sys_result<bool> query_logon_right(const std::string&) override { return sys_failure(not_supported); }
   sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(not_supported); }
   sys_result<void> change_folder_security(const std::string&, const std::string&) override {
     return sys_failure(not_supported);
   }
+  sys_result<void> create_folder(const std::string&, const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> remove_empty_folder(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> rename_folder(const std::string&, const std::string&) override { return sys_failure(not_supported); }
 
  private:
   static constexpr std::uint32_t not_supported = 50;  // ERROR_NOT_SUPPORTED

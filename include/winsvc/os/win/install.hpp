@@ -35,6 +35,7 @@ sys_result<void> remove_event_source(const std::string& source);
 sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items);
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
+sys_result<void> create_folder(const std::string& path, const std::string& sddl);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -142,12 +143,6 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   }
   if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // no DACL would grant access to everyone
 
-  if (auto parent = make_folders(folder_of(path)); !parent) return parent;
-  // Create the folder with its final security, so that no other user can open it in between.
-  SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
-  if (::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return {};
-  if (const DWORD code = ::GetLastError(); code != ERROR_ALREADY_EXISTS) return sys_failure(code);
-
   const auto folder = open_without_links(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0), true);
   if (!folder) return sys_failure(folder.error());
   const DWORD parts = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
@@ -159,6 +154,20 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   if (!set_security_info) return sys_failure(ERROR_PROC_NOT_FOUND);
   const DWORD code = set_security_info(folder->get(), file_object, parts, owner, nullptr, dacl, nullptr);
   if (code != ERROR_SUCCESS) return sys_failure(code);
+  return {};
+}
+
+WINSVC_INLINE sys_result<void> create_folder(const std::string& path, const std::string& sddl) {
+  const auto descriptor = descriptor_of(sddl);
+  if (!descriptor) return sys_failure(descriptor.error());
+  PACL dacl = nullptr;
+  BOOL has_dacl = FALSE, defaulted = FALSE;
+  if (!::GetSecurityDescriptorDacl(descriptor->get(), &has_dacl, &dacl, &defaulted))
+    return sys_failure(::GetLastError());
+  if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // no DACL would grant access to everyone
+  if (auto parent = make_folders(folder_of(path)); !parent) return parent;
+  SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
+  if (!::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return sys_failure(::GetLastError());
   return {};
 }
 

@@ -3,8 +3,8 @@
 //   const auto descriptor = descriptor_of("D:P(A;;GA;;;BA)");   // descriptor->get() for SECURITY_ATTRIBUTES
 //   sid_of_account("Administrators")                            // S-1-5-32-544
 //
-// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
-// GetTokenInformation in the Win32 documentation.
+// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW,
+// LookupAccountSidW and GetTokenInformation in the Win32 documentation.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +60,9 @@ class local_memory {
 /// The SID of an account as text. LookupAccountNameW; the SID of a service (`NT SERVICE\name`) is computed from its
 /// name, because a lookup fails until the service exists.
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
+
+/// The name of a SID as `DOMAIN\name`, or `name` if it has no domain. LookupAccountSidW.
+[[nodiscard]] sys_result<std::string> name_of_sid(const std::string& sid);
 
 /// The SID of the account of this process as text.
 [[nodiscard]] sys_result<std::string> current_user_sid();
@@ -139,6 +142,19 @@ WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account)
     if (domain_size > domain.size()) domain.resize(domain_size);
   }
 }
+WINSVC_INLINE sys_result<std::string> name_of_sid(const std::string& sid) {
+  PSID binary = nullptr;
+  if (!::ConvertStringSidToSidW(to_wide(sid).c_str(), &binary)) return sys_failure(::GetLastError());
+  const local_memory owner(binary);
+  constexpr DWORD max_name = 257;  // UNLEN and a NUL
+  wchar_t name[max_name] = {}, domain[max_name] = {};
+  DWORD name_size = max_name, domain_size = max_name;
+  SID_NAME_USE kind{};
+  if (!::LookupAccountSidW(nullptr, binary, name, &name_size, domain, &domain_size, &kind))
+    return sys_failure(::GetLastError());
+  return domain[0] == L'\0' ? to_utf8(name) : to_utf8(domain) + '\\' + to_utf8(name);
+}
+
 WINSVC_INLINE sys_result<std::string> current_user_sid() {
   HANDLE opened = nullptr;
   if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());

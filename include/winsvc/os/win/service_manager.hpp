@@ -235,6 +235,7 @@ class native_service_manager final : public service_manager {
     return os::change_environment(service_name, items);
   }
   sys_result<std::string> account_sid(const std::string& account) override { return sid_of_account(account); }
+  sys_result<std::string> account_name(const std::string& sid) override { return name_of_sid(sid); }
   sys_result<void> add_logon_right(const std::string& sid) override { return os::add_logon_right(sid); }
   sys_result<bool> query_logon_right(const std::string& sid) override { return os::query_logon_right(sid); }
   sys_result<std::string> query_folder_security(const std::string& path) override {
@@ -242,6 +243,14 @@ class native_service_manager final : public service_manager {
   }
   sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override {
     return os::change_folder_security(path, sddl);
+  }
+  sys_result<void> create_folder(const std::string& path, const std::string& sddl) override {
+    return os::create_folder(path, sddl);
+  }
+  sys_result<void> remove_empty_folder(const std::string& path) override { return os::remove_empty_folder(path); }
+  sys_result<void> rename_folder(const std::string& from, const std::string& to) override {
+    if (!os::rename_file(from, to)) return sys_failure(::GetLastError());
+    return {};
   }
 
  private:
