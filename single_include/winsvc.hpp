@@ -18,386 +18,387 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    405  config/version.hpp                   The version of winsvc, defined only here.
-//    422  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    461  config/form.hpp                      The form in which winsvc is compiled.
-//    552  config/options.hpp                   The compile-time options of winsvc.
-//    614  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    665  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    696  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    771  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    828  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    888  os/win/windows_headers.hpp           Windows system headers.
-//    949  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1136  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1179  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1240  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1295  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
-//   1345  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1388  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1488  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1521  settings/setting_value.hpp           Types of settings and their text form.
-//   1713  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1858  api/json_library.hpp                 json_library: the JSON parser that reads described types.
-//   1921  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   1979  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2042  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2268  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2639  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2761  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2846  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
-//   2883  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   2955  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3000  route/url_value.hpp                  url_value, with_query.
-//   3049  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3132  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3164  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3252  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3391  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3734  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3797  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   3945  api/app_objects.hpp                  Objects of the app by type.
-//   4012  api/handler_arguments.hpp            Arguments of a handler.
-//   4122  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
-//   4222  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4543  api/parameter.hpp                    Parameters of a route.
-//   4840  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5024  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5103  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5175  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
-//   5247  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5396  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5435  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
-//   5534  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5555  api/file_options.hpp                 Options of a static folder.
-//   5586  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5622  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   5931  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6020  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6059  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6186  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6225  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6308  scm/control_event.hpp                Event data of a control.
-//   6381  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6556  settings/settings_file.hpp           Settings file (.ini).
-//   6631  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6855  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7006  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7042  api/tls_options.hpp                  TLS options of HTTPS.
-//   7083  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7163  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7232  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7376  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7454  base/quote.hpp                       Windows command lines.
-//   7497  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7572  scm/spec.hpp                         Service specification.
-//   7678  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7759  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8113  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8159  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8198  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8267  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8280  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8331  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8418  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8459  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8527  wire/host_name.hpp                   Host names of requests.
-//   8561  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8602  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8719  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   8852  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   8879  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   8950  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   8992  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9044  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9076  addons/headers.hpp                   Middleware for response headers and body size.
+//    406  config/version.hpp                   The version of winsvc, defined only here.
+//    423  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    462  config/form.hpp                      The form in which winsvc is compiled.
+//    553  config/options.hpp                   The compile-time options of winsvc.
+//    615  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    666  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    697  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    772  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    829  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    889  os/win/windows_headers.hpp           Windows system headers.
+//    950  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1137  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1180  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1241  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1296  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
+//   1346  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1389  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1489  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1522  settings/setting_value.hpp           Types of settings and their text form.
+//   1714  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1859  api/json_library.hpp                 json_library: the JSON parser that reads described types.
+//   1922  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   1980  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2043  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2269  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2640  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2762  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2851  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
+//   2888  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2960  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3005  route/url_value.hpp                  url_value, with_query.
+//   3054  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3137  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3169  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3257  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3396  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3739  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3802  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3951  api/app_objects.hpp                  Objects of the app by type.
+//   4018  api/handler_arguments.hpp            Arguments of a handler.
+//   4128  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
+//   4228  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4555  api/parameter.hpp                    Parameters of a route.
+//   4852  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5036  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5115  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5187  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
+//   5259  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5408  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5447  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
+//   5546  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5567  api/file_options.hpp                 Options of a static folder.
+//   5598  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5634  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   5943  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6032  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6071  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6198  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6237  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6320  scm/control_event.hpp                Event data of a control.
+//   6393  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6568  settings/settings_file.hpp           Settings file (.ini).
+//   6643  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6867  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7018  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7054  api/tls_options.hpp                  TLS options of HTTPS.
+//   7095  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7175  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7244  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7388  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7466  base/quote.hpp                       Windows command lines.
+//   7509  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7584  scm/spec.hpp                         Service specification.
+//   7690  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7771  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8125  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8171  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8210  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8279  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8292  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8343  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8430  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8471  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8539  wire/host_name.hpp                   Host names of requests.
+//   8573  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8614  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8731  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   8864  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   8891  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   8962  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9004  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9056  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9088  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9109  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9334  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9423  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9487  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9629  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9645  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9742  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//   9788  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9830  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//   9912  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9986  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10104  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10137  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10188  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10430  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10466  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10508  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10601  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10631  route/url_value.hpp:bodies           url_value, with_query.
-//  10673  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10830  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  10948  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11075  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11143  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11181  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11230  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11268  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11302  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11324  api/parameter.hpp:bodies             Parameters of a route.
-//  11382  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11410  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11482  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11548  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11576  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11600  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11767  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  11904  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  11991  base/quote.hpp:bodies                Windows command lines.
-//  12081  scm/spec.hpp:bodies                  Service specification.
-//  12210  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12330  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12480  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12549  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12705  wire/host_name.hpp:bodies            Host names of requests.
-//  12756  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  12794  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12866  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13124  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13152  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13204  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13300  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13421  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13481  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13522  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13567  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13719  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//  13862  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13995  settings/registry.hpp                Registry of the settings of an app.
-//  14307  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14464  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14661  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15043  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15149  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15257  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15672  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15887  wire/file_name.hpp                   Safe file names for uploads.
-//  15966  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16036  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16186  wire/representation.hpp              Representation of content in a response.
-//  16338  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16596  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16767  scm/lifecycle.hpp                    Lifecycle of a service.
-//  16900  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  16985  scm/stop_limits.hpp                  Time limits of a stop.
-//  17053  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17120  scm/account.hpp                      Account of a service.
-//  17259  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17496  scm/security.hpp                     Security descriptors in SDDL.
-//  17704  scm/writable_folder.hpp              Writable folders and files.
-//  17904  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  17963  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18074  scm/event_record.hpp                 Records of the Windows event log.
-//  18216  scm/saved_state.hpp                  Saved state of a service.
-//  18337  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18610  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18650  commandline/command.hpp              A parsed command line.
-//  18732  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  18929  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19192  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19375  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19503  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19676  os/socket.hpp                        TCP sockets with timeouts.
-//  19842  os/listen.hpp                        The listening sockets of a host.
-//  19968  os/posix/headers.hpp                 POSIX system headers.
-//  20008  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20197  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20241  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20348  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20455  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20621  os/tcp.hpp                           TCP sockets on all platforms.
-//  20945  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21122  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21250  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21513  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21568  os/control_channel.hpp               Control channel of a running service.
-//  21639  os/thread.hpp                        Threads of the library.
-//  21685  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  21891  os/connection_threads.hpp            Connection threads of the control channel.
-//  21982  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22202  os/console.hpp                       Console input and output.
-//  22303  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22459  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22598  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22795  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  22870  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  22919  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23091  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23174  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23224  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23275  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23378  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23419  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23606  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23628  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23663  os/exclusive_file.hpp                Exclusively created file.
-//  23746  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23849  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  23889  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  23939  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  23979  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24043  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24336  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24388  os/input_file.hpp                    File that is open for reading at any position.
-//  24461  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24559  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24728  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  24974  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25175  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25355  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25587  os/win/dump_writer.hpp               Minidump by a second process.
-//  25811  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  25872  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26160  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26262  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26507  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26595  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26666  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26753  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26806  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  26902  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27040  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27134  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27371  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27412  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27527  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27654  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  27828  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  27997  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28291  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28297  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28333  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28622  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28696  log/log_query.hpp                    Log query of the verb `logs`.
-//  28781  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  28875  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  28962  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29376  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29487  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29533  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29767  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30136  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30430  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30672  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30795  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30958  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31438  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  31795  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  32008  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32146  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32217  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32386  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32730  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  32838  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  32872  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  32932  http/problem.hpp                     Error responses of winsvc.
-//  33096  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33193  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33458  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33518  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  33680  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  33754  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  33976  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34113  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34144  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34243  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34432  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  34569  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  34682  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  34994  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35230  http/request_processor.hpp           Request processor: runs one request.
-//  35583  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  35785  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  35888  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36044  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36135  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36353  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36719  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  36752  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  36855  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  36888  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37239  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37513  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  37687  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  37764  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  37844  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38206  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38463  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  38627  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  38812  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39171  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39540  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  39746  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  39887  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  39962  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  39981  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40169  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40356  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  40628  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40752  host/route_statistics.hpp            Route statistics of the dashboard.
-//  40914  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41167  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41237  host/health.hpp                      Liveness and readiness routes.
-//  41339  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41507  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  41633  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  41772  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42042  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42167  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42273  host/stop_deadlines.hpp              Time limits of a stop.
-//  42337  host/run_options.hpp                 Options and result of one run of a service.
-//  42401  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  42509  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  42622  host/control_channel_server.hpp      Control channel server.
-//  42802  host/runtime.hpp                     Runtime of a service.
-//  43230  host/status.hpp                      Text and JSON of `status`.
-//  43393  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43517  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43632  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43724  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  43839  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  43963  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44074  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44402  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44592  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
-//  45015  manage/wait.hpp                      Waits until a service reaches a state.
-//  45114  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45331  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45408  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  45805  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  45995  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46210  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46311  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46374  manage/install.hpp                   `install` and `update` verbs.
-//  46826  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  46927  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47116  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47210  diagnose/finding.hpp                 Findings of `doctor`.
-//  47302  diagnose/live_query.hpp              Live status and live commands.
-//  47399  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47429  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  47903  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48065  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48202  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48322  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48411  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48525  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  48871  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49152  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49318  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49411  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9121  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9346  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9435  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9499  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9641  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9657  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9754  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//   9800  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9842  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//   9924  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9998  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10116  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10149  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10200  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10442  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10478  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10520  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10613  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10643  route/url_value.hpp:bodies           url_value, with_query.
+//  10685  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10842  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  10960  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11087  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11155  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11193  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11242  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11280  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11314  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11336  api/parameter.hpp:bodies             Parameters of a route.
+//  11394  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11422  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11494  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11560  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11588  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11612  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11779  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  11916  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12003  base/quote.hpp:bodies                Windows command lines.
+//  12093  scm/spec.hpp:bodies                  Service specification.
+//  12222  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12342  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12492  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12561  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12717  wire/host_name.hpp:bodies            Host names of requests.
+//  12768  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  12806  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12878  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13136  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13164  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13216  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13312  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13433  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13493  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13534  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13579  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13731  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//  13874  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14007  settings/registry.hpp                Registry of the settings of an app.
+//  14319  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14476  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14673  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  15055  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15161  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15269  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15684  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15899  wire/file_name.hpp                   Safe file names for uploads.
+//  15978  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16048  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16198  wire/representation.hpp              Representation of content in a response.
+//  16350  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16608  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16779  scm/lifecycle.hpp                    Lifecycle of a service.
+//  16912  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  16997  scm/stop_limits.hpp                  Time limits of a stop.
+//  17065  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17132  scm/account.hpp                      Account of a service.
+//  17271  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17508  scm/security.hpp                     Security descriptors in SDDL.
+//  17716  scm/writable_folder.hpp              Writable folders and files.
+//  17916  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  17975  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18086  scm/event_record.hpp                 Records of the Windows event log.
+//  18228  scm/saved_state.hpp                  Saved state of a service.
+//  18349  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18622  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18662  commandline/command.hpp              A parsed command line.
+//  18744  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  18941  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19204  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19387  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19515  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19688  os/socket.hpp                        TCP sockets with timeouts.
+//  19854  os/listen.hpp                        The listening sockets of a host.
+//  19980  os/posix/headers.hpp                 POSIX system headers.
+//  20020  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20209  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20253  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20360  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20467  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20633  os/tcp.hpp                           TCP sockets on all platforms.
+//  20957  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21134  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21262  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21525  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21580  os/control_channel.hpp               Control channel of a running service.
+//  21651  os/thread.hpp                        Threads of the library.
+//  21697  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  21903  os/connection_threads.hpp            Connection threads of the control channel.
+//  21994  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22214  os/console.hpp                       Console input and output.
+//  22315  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22471  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22610  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22807  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  22882  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  22931  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23103  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23186  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23236  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23287  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23390  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23431  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23618  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23640  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23675  os/exclusive_file.hpp                Exclusively created file.
+//  23758  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23861  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  23901  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  23951  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  23991  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24055  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24348  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24400  os/input_file.hpp                    File that is open for reading at any position.
+//  24473  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24571  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24740  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  24986  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25187  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25367  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25599  os/win/dump_writer.hpp               Minidump by a second process.
+//  25823  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  25884  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26172  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26274  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26519  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26607  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26678  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26765  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26818  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  26914  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27052  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  27146  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27383  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
+//  27424  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27539  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27666  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27840  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  28009  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28303  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28309  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28345  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28634  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28708  log/log_query.hpp                    Log query of the verb `logs`.
+//  28793  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  28887  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  28974  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29388  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29499  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29545  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29779  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30148  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30442  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30684  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30807  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30970  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31450  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31809  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  32022  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32160  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  32231  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32400  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32744  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  32919  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  32958  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33124  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33183  http/problem.hpp                     Error responses of winsvc.
+//  33347  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33443  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33708  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33759  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  33921  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  33995  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34219  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34356  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  34387  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34486  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34675  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  34812  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  34925  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  35154  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35391  http/request_processor.hpp           Request processor: runs one request.
+//  35746  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  35949  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36052  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36208  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36299  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36517  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36882  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  36915  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37018  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37051  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37402  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37675  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  37849  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  37926  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  38006  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38368  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38625  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  38789  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  38974  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39333  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39702  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  39908  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40049  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40124  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
+//  40143  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40331  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40518  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  40790  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40914  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41076  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41329  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41399  host/health.hpp                      Liveness and readiness routes.
+//  41501  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41669  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  41795  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  41934  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42204  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42329  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42435  host/stop_deadlines.hpp              Time limits of a stop.
+//  42499  host/run_options.hpp                 Options and result of one run of a service.
+//  42563  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42671  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  42784  host/control_channel_server.hpp      Control channel server.
+//  42964  host/runtime.hpp                     Runtime of a service.
+//  43392  host/status.hpp                      Text and JSON of `status`.
+//  43555  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43679  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43794  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43886  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44001  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44125  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44236  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44564  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44754  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
+//  45177  manage/wait.hpp                      Waits until a service reaches a state.
+//  45276  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45493  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45570  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  45967  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46157  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46372  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46473  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46536  manage/install.hpp                   `install` and `update` verbs.
+//  46988  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47089  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47278  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47372  diagnose/finding.hpp                 Findings of `doctor`.
+//  47464  diagnose/live_query.hpp              Live status and live commands.
+//  47561  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47591  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  48065  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48227  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48364  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48484  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48573  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48687  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  49033  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49314  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49480  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49573  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  49730  config/undef.hpp                     Undefines the internal macros.
+//  49892  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -2808,6 +2809,10 @@ class stream {
   [[nodiscard]] bool is_open() const noexcept;
 
  private:
+  friend class reply;
+  /// The header Last-Event-ID of the request; empty without one.
+  [[nodiscard]] std::string last_event_id() const;
+
   httplib::DataSink& sink_;
   detail::http::exchange& exchange_;
   bool open_ = true;
@@ -3925,13 +3930,14 @@ class upload {
 };
 
 namespace detail::http {
+struct exchange;
 struct upload_receiver;
 }
 
 namespace detail::api {
 
-/// The upload of the request that this thread handles; empty if the request has no body.
-[[nodiscard]] upload make_upload();
+/// Moves the upload out of the exchange; empty if the request has no body.
+[[nodiscard]] upload extract_upload(http::exchange& exchange);
 
 /// Writes a body to files (http/upload_receiver.hpp). Only routes with an `upload` parameter refer to it, so that a
 /// program without such a route does not link the code.
@@ -4255,13 +4261,18 @@ struct result_traits<std::pair<int, T>> : result_traits<T> {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+namespace detail::http {
+struct exchange;
+}
+
 namespace detail::api {
 
 /// The data for one call of a handler.
 struct invocation {
-  const request& req;
+  const request& req;                      ///< empty unless the handler needs the request
   response& res;
   const std::vector<std::string>& values;  ///< values of the path parameters, decoded
+  http::exchange& exchange;
   const app_objects* objects = nullptr;    ///< null: the app provides none
 };
 
@@ -4290,7 +4301,8 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
 /// Throws setup_error if the name is missing, or if a file comes from another source than `file`.
 void check_source(source_kind source, const std::string& name, bool is_file);
 /// All values with this name, in the order of the request.
-[[nodiscard]] std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name);
+[[nodiscard]] std::vector<std::string> source_texts(const invocation& call, source_kind source,
+                                                    const std::string& name);
 /// Moves the uploaded files of this name out of the request.
 [[nodiscard]] std::vector<uploaded_file> take_files(argument_context& context, const std::string& name);
 void add_missing_value(fault_list& faults, source_kind source, const std::string& name);
@@ -4455,7 +4467,7 @@ class signature {
 #endif
       }
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
-      output = make_upload();
+      output = extract_upload(context.call.exchange);
     }
     static_cast<void>(context), static_cast<void>(output), static_cast<void>(sources);
     return true;
@@ -4684,7 +4696,7 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
       else if (!single::is_optional) add_missing_value(context.faults, source.source, source.name);
     }
   } else {
-    const auto texts = source_texts(context.call.req, source.source, source.name);
+    const auto texts = source_texts(context.call, source.source, source.name);
     if constexpr (single::is_list) {
       output.emplace();
       for (const std::string& text : texts) {
@@ -31444,7 +31456,7 @@ request_data();
 //   r.add(route::method::get, "/users/{id}", handler, location);   // while the app registers its routes
 //   r.freeze();
 //   const auto match = r.routes().match(route::method::get, "/users/7");
-//   r.call(match, req, res);
+//   r.call(match, req, res, exchange);
 //
 // It is filled while the app registers its routes and frozen at start; after that many threads read it without a lock.
 // It serves no connections: the engine, the test client and the verb `routes` use it.
@@ -31559,9 +31571,9 @@ class router {
     return match.outcome == route::match_outcome::matched && handlers_[match.route_id].needs_request;
   }
   /// Calls the handler of a match. Exceptions of the handler pass through.
-  void call(const route::match_result& match, request& req, response& res) const;
+  void call(const route::match_result& match, request& req, response& res, exchange& exchange) const;
   /// Calls the handler of a match that does not take the request.
-  void call_without_request(const route::match_result& match, response& res) const;
+  void call_without_request(const route::match_result& match, response& res, exchange& exchange) const;
 
   [[nodiscard]] const route::route_entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
@@ -31770,19 +31782,21 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   return id;
 }
 
-WINSVC_INLINE void router::call(const route::match_result& match, request& req, response& res) const {
+WINSVC_INLINE void router::call(const route::match_result& match, request& req, response& res,
+                                exchange& exchange) const {
   const auto& route = table_.entries()[match.route_id];
   req.matched_route = route.path.text;
   if (handlers_[match.route_id].needs_parameter_names) {
     req.path_params.clear();
     for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
   }
-  handlers_[match.route_id].call->call({req, res, match.values, &objects});
+  handlers_[match.route_id].call->call({req, res, match.values, exchange, &objects});
 }
 
-WINSVC_INLINE void router::call_without_request(const route::match_result& match, response& res) const {
+WINSVC_INLINE void router::call_without_request(const route::match_result& match, response& res,
+                                                exchange& exchange) const {
   static const request empty;
-  handlers_[match.route_id].call->call({empty, res, match.values, &objects});
+  handlers_[match.route_id].call->call({empty, res, match.values, exchange, &objects});
 }
 
 }  // namespace detail::http
@@ -32732,8 +32746,11 @@ class exchange_stream final : public httplib::Stream {
 
 // Exchange: one request with its response, shared by the functions that run around a handler.
 //
-//   exchange exchange(head, stream, peer, local, id, draining);
+//   exchange exchange(head, stream, peer, local, id, services);
 //   const bool keep_alive = processor.process(exchange);
+//
+// Code of winsvc receives the exchange as an argument: a handler finds it in its `invocation`, a content provider in
+// its sink (http/response_writer.hpp).
 
 #include <atomic>
 #include <cstddef>
@@ -32763,53 +32780,107 @@ struct file_body {
   std::uint64_t position = 0, remaining = 0;
 };
 
+/// The services of the server for each request.
+struct exchange_services {
+  const route::table& routes;
+  api::header_pool& headers;             ///< memory for headers
+  std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
+  const std::atomic<bool>& draining;     ///< may become true while the handler runs
+};
+
+/// The body of a request: how it is read, and why it could not be read.
+struct request_body {
+  std::function<bool()> read;             ///< empty if there is no body to read
+  std::uint64_t limit = ~std::uint64_t{0};  ///< maximum size for this request; the app's limit also applies
+  bool too_large = false;
+  bool unknown_coding = false;            ///< the body was not read, because its content coding is unknown
+};
+
+/// Fields of the request and of the matched route that select the content of the response.
+struct content_criteria {
+  bool has_conditions = false;   ///< the request has conditional fields
+  bool has_range = false;        ///< the request has a Range field that applies
+  bool has_range_field = false;  ///< the request has at least one Range field
+  bool is_head_route = false;    ///< the route serves HEAD only
+};
+
+/// How the response is sent, as far as `response` of cpp-httplib has no member for it.
+struct response_plan {
+  int status = 0;                              ///< of the response, for the access log
+  bool close_after_response = false;
+  std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
+  std::string end_of_parts;                    ///< bytes after the last part
+  std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
+  std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
+  std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
+  file_body body_to_send;                      ///< the part of a file that follows the head in output()
+
+  /// Sends nothing after the head.
+  void discard_body() noexcept {
+    body_to_send = {};
+    text_to_send.clear();
+  }
+};
+
+/// The client's address and URL as a trusted proxy reports them; a member is empty if it is not reported.
+struct forwarded_origin {
+  std::string client;  ///< address of the client
+  std::string scheme, host, path_prefix;
+};
+
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, exchange_stream& s, const os::endpoint& peer_address,
-           const os::endpoint& local_address, std::string request_id, const std::atomic<bool>& drains)
-      : head(h), stream(s), peer(peer_address), local(local_address), draining(drains), id(std::move(request_id)) {}
+           const os::endpoint& local_address, std::string request_id, const exchange_services& provided)
+      : head(h), stream(s), peer(peer_address), local(local_address), services(provided), id(std::move(request_id)) {}
 
   const wire::head& head;
   exchange_stream& stream;
   const os::endpoint &peer, &local;
-  const std::atomic<bool>& draining;              ///< may become true while the handler runs
-  route::match_result match;
-  clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
-  const route::table* routes = nullptr;           ///< the table of `match`
+  const exchange_services services;
+
   std::string id;                                 ///< request id, for the log and for a 500
-  std::function<bool()> read_body;                ///< reads the body; empty if there is no body to read
-  /// Runs the request with a reader of the decompressed body; set while cpp-httplib processes the request.
-  std::function<void(const std::function<bool(const std::function<bool(const char*, std::size_t)>&)>&)> run_with_body;
-  bool body_too_large = false;
-  std::uint64_t body_limit = ~std::uint64_t{0};   ///< maximum body size for this request; the app's limit also applies
-  bool has_conditions = false, has_range = false;  ///< the request has conditional fields, a Range field that applies
-  bool has_range_field = false;                   ///< the request has at least one Range field
-  bool unknown_coding = false;                    ///< the body was not read, because its content coding is unknown
-  bool is_head_route = false;                     ///< the matched route serves HEAD only
-  std::vector<body_part> parts;                   ///< of a 206 response; empty: the whole body
-  std::string end_of_parts;                       ///< bytes after the last part
-  std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
-  std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
-  api::header_pool* headers = nullptr;            ///< memory for headers; null: none
+  route::match_result match;
+  std::string_view pattern;                       ///< of the route, for the access log
+  clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
+  request_body body;
+  content_criteria criteria;
+  response_plan plan;
+  forwarded_origin forwarded;
+
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call
   const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
-  std::string text_to_send;                       ///< a long body that follows the head in output(), without a copy
-  file_body body_to_send;                         ///< the part of a file that follows the head in output()
-  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
-  bool close_after_response = false;
-  int status = 0;                                 ///< of the response
-  std::string_view pattern;                       ///< of the route, for the access log
-  std::string scheme, host, path_prefix;          ///< of the client's URL, if a trusted proxy reports them
-  std::string client;                             ///< address of the client if a trusted proxy named it
-  std::atomic<std::size_t>* websockets = nullptr;  ///< number of open WebSockets; null: WebSockets are not available
+  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
   std::function<void(logger&)> serve_upgraded;
 };
 
-/// The exchange of this thread; null outside a request. All connections share cpp-httplib's callbacks, which have no
-/// other access to it.
-exchange*& current_exchange() noexcept;
+/// Makes an exchange the one that this thread handles, until the scope ends. Scopes nest: a handler may call another
+/// engine.
+class exchange_scope {
+ public:
+  explicit exchange_scope(exchange& handled) noexcept : outer_(std::exchange(of_thread(), &handled)) {}
+  ~exchange_scope() { of_thread() = outer_; }
+  exchange_scope(const exchange_scope&) = delete;
+  exchange_scope& operator=(const exchange_scope&) = delete;
+
+ private:
+  friend exchange* current_exchange() noexcept;
+  /// The exchange of this thread; null outside a request.
+  [[nodiscard]] static exchange*& of_thread() noexcept;
+
+  exchange* outer_;
+};
+
+/// The exchange that this thread handles; null outside a request. Only for public functions that get nothing, or only a
+/// `request` or a `response` of cpp-httplib. A pointer inside the request would be copied with it and outlive the
+/// exchange; this one is compared with the address of the request, which need not exist.
+[[nodiscard]] exchange* current_exchange() noexcept;
+
+/// The exchange that handles `req`. Throws setup_error if `req` is a copy or if this thread does not handle it;
+/// `function_name` begins the message.
+[[nodiscard]] exchange& exchange_of(const request& req, std::string_view function_name);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -32823,9 +32894,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE exchange*& current_exchange() noexcept {
+WINSVC_INLINE exchange*& exchange_scope::of_thread() noexcept {
   static thread_local exchange* current = nullptr;
   return current;
+}
+WINSVC_INLINE exchange* current_exchange() noexcept { return exchange_scope::of_thread(); }
+
+WINSVC_INLINE exchange& exchange_of(const request& req, std::string_view function_name) {
+  exchange* const found = current_exchange();
+  if (!found || found->current_request != &req)
+    throw setup_error(std::string(function_name) +
+                      ": use it only on the thread that handles the request, while the handler runs, and not with a "
+                      "copy of the request");
+  return *found;
 }
 
 }  // namespace detail::http
@@ -32841,6 +32922,7 @@ WINSVC_INLINE exchange*& current_exchange() noexcept {
 // Implementation of api/stream.hpp: writes to the response of a request in progress and waits for its client.
 
 #include <chrono>
+#include <string>
 #include <string_view>
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -32861,8 +32943,178 @@ WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds limit) {
   return event == detail::http::stream_event::timed_out;
 }
 
-WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }
+WINSVC_INLINE std::string stream::last_event_id() const {
+  return detail::wire::normalized_value(exchange_.head, "Last-Event-ID").value_or(std::string());
+}
 
+WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.services.draining.load(); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/content_sink.hpp
+// =====================================================================================================================
+
+// Content sink: receives the bytes of a content provider of cpp-httplib and sends them as the body of a response.
+//
+//   const bool complete = stream_sink(exchange, chunked).run(res);      // a stream
+//   const bool sent = range_sink(exchange, offset, length).run(res);    // a part of a content of known length
+//
+// A content provider gets cpp-httplib's DataSink only; exchange_of(sink) is the way from there to its exchange.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// The exchange whose response a content provider writes into `sink`. Throws setup_error for a sink that winsvc has not
+/// made.
+[[nodiscard]] exchange& exchange_of(const httplib::DataSink& sink);
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Receives the bytes of a content provider and sends them.
+class content_sink {
+ public:
+  explicit content_sink(exchange& current) : stream_(current.stream), exchange_(current) {
+    sink_.write = write_function{*this};
+    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
+  }
+  virtual ~content_sink() = default;
+  content_sink(const content_sink&) = delete;
+  content_sink& operator=(const content_sink&) = delete;
+
+  /// Sends the next bytes. Returns false if they were not all sent.
+  virtual bool write(const char* bytes, std::size_t count) = 0;
+  [[nodiscard]] exchange& current() const noexcept { return exchange_; }
+
+  /// The function `write` of the sink; exchange_of(sink) finds the content_sink through it.
+  struct write_function {
+    content_sink& sink;
+    bool operator()(const char* bytes, std::size_t count) const { return sink.write(bytes, count); }
+  };
+
+ protected:
+  exchange_stream& stream_;
+  httplib::DataSink sink_;
+  bool ok_ = true, done_ = false;
+
+ private:
+  exchange& exchange_;
+};
+
+WINSVC_INLINE exchange& exchange_of(const httplib::DataSink& sink) {
+  const auto* const write = sink.write.target<content_sink::write_function>();
+  if (!write) throw setup_error("stream: the sink is not one of winsvc; pass the sink that the content provider gets");
+  return write->sink.current();
+}
+
+/// Sends the bytes [offset, offset + length) of a provider of known length.
+class range_sink final : public content_sink {
+ public:
+  range_sink(exchange& current, std::uint64_t offset, std::uint64_t length)
+      : content_sink(current),
+        position_(static_cast<std::size_t>(offset)),
+        end_(static_cast<std::size_t>(offset + length)) {
+    sink_.done = [this] { done_ = true; };
+    sink_.done_with_trailer = [this](const httplib::Headers&) { done_ = true; };
+  }
+
+  /// Runs the provider to the end of the range. Returns false if the provider sent fewer bytes.
+  [[nodiscard]] bool run(const response& res) {
+    while (ok_ && !done_ && position_ < end_) {
+      if (!sink_.is_writable()) return false;
+      if (!res.content_provider_(position_, end_ - position_, sink_) && position_ < end_) return false;
+    }
+    return ok_ && position_ == end_;
+  }
+
+ private:
+  bool write(const char* bytes, std::size_t count) override {
+    const std::size_t wanted = (std::min)(count, end_ - position_);
+    if (ok_ && wanted != 0) ok_ = stream_.write(bytes, wanted) >= 0;
+    position_ += wanted;
+    return ok_ && wanted == count;  // bytes after the announced length are not sent
+  }
+
+  std::size_t position_, end_;
+};
+
+/// Sends a stream: in chunks, with a length that the app has announced, or until the connection ends.
+class stream_sink final : public content_sink {
+ public:
+  stream_sink(exchange& current, bool chunked)
+      : content_sink(current), chunked_(chunked), bytes_left_(current.plan.stream_length) {
+    sink_.done = [this] { finish({}); };
+    sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
+  }
+
+  /// Runs the provider until it is done. Returns false if the stream is incomplete.
+  [[nodiscard]] bool run(const response& res) {
+    while (ok_ && !done_) {
+      if (!sink_.is_writable() || !res.content_provider_(offset_, 0, sink_)) return false;
+    }
+    return ok_ && (!bytes_left_ || *bytes_left_ == 0);
+  }
+
+ private:
+  bool write(const char* bytes, std::size_t count) override {
+    if (!ok_ || done_) return false;
+    if (count == 0) return true;
+    offset_ += count;
+    bool fits = true;
+    if (bytes_left_) {  // bytes after the announced length are not sent
+      fits = count <= *bytes_left_;
+      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
+      *bytes_left_ -= count;
+    }
+    if (chunked_) {
+      char size[24];
+      std::snprintf(size, sizeof size, "%zx\r\n", count);
+      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
+    } else if (count != 0) {
+      ok_ = stream_.write(bytes, count) >= 0;
+    }
+    return ok_ && fits;
+  }
+  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
+  void finish(const httplib::Headers& trailers) {
+    if (!ok_ || done_) return;
+    done_ = true;
+    if (!chunked_) return;
+    std::string end = "0\r\n";
+    for (const auto& [name, value] : trailers) {
+      api::check_header(name, value);  // the client detects the missing end of the body
+      end.append(name).append(": ").append(value).append("\r\n");
+    }
+    ok_ = send(end.append("\r\n"));
+  }
+
+  bool chunked_;
+  std::optional<std::uint64_t> bytes_left_;
+  std::size_t offset_ = 0;
+};
+
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -32888,8 +33140,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
-    const auto last_event_id = detail::wire::normalized_value(detail::http::current_exchange()->head, "Last-Event-ID");
-    event_stream events(output, last_event_id.value_or(std::string()));
+    event_stream events(output, output.last_event_id());
     write(events);
   });
   // A proxy that buffers the response, as nginx does by default, would delay the events.
@@ -32910,7 +33161,7 @@ WINSVC_INLINE void reply::apply(response& res) && {
   if (!has_type && !content_type_.empty()) detail::api::replace_header(res, "Content-Type", content_type_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
-      winsvc::stream output(sink, *detail::http::current_exchange());
+      winsvc::stream output(sink, detail::http::exchange_of(sink));
       write(output);
       sink.done();
       return true;
@@ -33113,10 +33364,7 @@ WINSVC_INLINE void write_error(response& res, const error_text& error, error_for
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE context::context(const request& req) : exchange_(detail::http::current_exchange()) {
-  if (!exchange_ || exchange_->current_request != &req)
-    throw setup_error("context: use it only on the thread that handles the request, while the handler runs");
-}
+WINSVC_INLINE context::context(const request& req) : exchange_(&detail::http::exchange_of(req, "context")) {}
 
 WINSVC_INLINE const std::string& context::id() const noexcept { return exchange_->id; }
 WINSVC_INLINE bool context::is_encrypted() const noexcept {
@@ -33125,7 +33373,7 @@ WINSVC_INLINE bool context::is_encrypted() const noexcept {
 WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->stream.was_sent_instead(); }
 
 WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
-  if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
+  if (bytes < exchange_->body.limit) exchange_->body.limit = bytes;
 }
 
 WINSVC_INLINE void context::before_handler(std::function<void()> f) const {
@@ -33142,35 +33390,37 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
 }
 
 WINSVC_INLINE std::string context::scheme() const {
-  return !exchange_->scheme.empty() ? exchange_->scheme : is_encrypted() ? "https" : "http";
+  const std::string& reported = exchange_->forwarded.scheme;
+  return !reported.empty() ? reported : is_encrypted() ? "https" : "http";
 }
 WINSVC_INLINE std::string context::host() const {
-  return exchange_->host.empty() ? std::string(exchange_->head.host) : exchange_->host;
+  return exchange_->forwarded.host.empty() ? std::string(exchange_->head.host) : exchange_->forwarded.host;
 }
-WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->path_prefix; }
+WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded.path_prefix; }
 
 namespace detail::api {
 
 WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& report, std::string id) {
   // Handlers receive the request as const, but the object is not const; removing the const is well defined.
   auto& target = const_cast<request&>(req);
-  auto* const exchange = http::current_exchange();
+  http::exchange* const current = http::current_exchange();
+  http::exchange* const handling = current && current->current_request == &req ? current : nullptr;
   if (report.client != target.remote_addr) {
     target.remote_addr = report.client;
     target.remote_port = -1;  // only the port of the proxy is known
-    if (exchange) exchange->client = std::move(report.client);
+    if (handling) handling->forwarded.client = std::move(report.client);
   }
-  if (!exchange) return;
-  exchange->scheme = std::move(report.scheme);
-  exchange->host = std::move(report.host);
-  exchange->path_prefix = std::move(report.prefix);
-  if (!id.empty()) exchange->id = std::move(id);
+  if (!handling) return;  // a request that the app has made
+  handling->forwarded.scheme = std::move(report.scheme);
+  handling->forwarded.host = std::move(report.host);
+  handling->forwarded.path_prefix = std::move(report.prefix);
+  if (!id.empty()) handling->id = std::move(id);
 }
 
 WINSVC_INLINE bool is_https_request() noexcept {
   const auto* const exchange = http::current_exchange();
   if (!exchange) return false;
-  if (!exchange->scheme.empty()) return exchange->scheme == "https";
+  if (!exchange->forwarded.scheme.empty()) return exchange->forwarded.scheme == "https";
   return exchange->stream.connection_transport().is_encrypted();
 }
 
@@ -33482,22 +33732,13 @@ WINSVC_INLINE std::string with_prefix(const std::string& prefix, std::string_vie
   return has_prefix ? std::string(path) : prefix + std::string(path);
 }
 
-/// The exchange of a request. Throws setup_error if this thread does not handle it.
-WINSVC_INLINE const exchange& exchange_of(const request& req, const char* function_name) {
-  const auto* const found = current_exchange();
-  if (!found || found->current_request != &req || !found->routes)
-    throw setup_error(std::string(function_name) +
-                      ": use it only on the thread that handles the request, while the handler runs");
-  return *found;
-}
-
 }  // namespace detail::http
 
 namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto& exchange = http::exchange_of(req, "url_for");
-  return exchange.path_prefix + route::build_path(*exchange.routes, name, values);
+  return exchange.forwarded.path_prefix + route::build_path(exchange.services.routes, name, values);
 }
 
 }  // namespace detail::api
@@ -33506,7 +33747,7 @@ WINSVC_INLINE std::string absolute_url(const request& req, std::string_view path
   const auto& exchange = detail::http::exchange_of(req, "absolute_url");
   const std::string host = context(req).host();
   if (host.empty()) throw setup_error("absolute_url: the request has no Host, as HTTP/1.0 allows; use a path instead");
-  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.path_prefix, path);
+  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.forwarded.path_prefix, path);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -33756,8 +33997,7 @@ WINSVC_INLINE std::string path_of(const http::router& router, std::string_view n
 
 // Body reader: reads the body of a request into memory, after the middleware and directly before the handler.
 //
-//   bool too_large = false;
-//   if (!read_body(req, source, limit, too_large)) ...   // too_large: 413; otherwise the body did not arrive
+//   if (!read_body(exchange, req, source, limit)) ...   // exchange.body.too_large: 413; otherwise it did not arrive
 //
 // A request that is rejected before that costs no upload. The fields of a URL-encoded form become `req.params`, those
 // of a multipart form become `req.form`, as in cpp-httplib; any other content becomes `req.body`. It writes no files: a
@@ -33781,9 +34021,9 @@ using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
 using body_source = std::function<bool(const body_receiver&)>;
 
 /// Reads the body into `req`; `limit` is the maximum number of decompressed bytes. Returns false if the body did not
-/// arrive, is badly framed, or is larger than `limit` (then `too_large` is true). Throws abort_error for a malformed
+/// arrive, is badly framed, or is larger than `limit` (sets `body.too_large`). Throws abort_error for a malformed
 /// multipart form (400) and for a form with more than `max_form_fields` fields (413).
-[[nodiscard]] bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large);
+[[nodiscard]] bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit);
 
 /// Maximum number of fields in a form: each field costs memory, even if it is empty.
 inline constexpr std::size_t max_form_fields = 1024;
@@ -33814,7 +34054,8 @@ namespace detail::http {
 /// Reader of a multipart form for handlers without an upload: the files stay in memory.
 class form_reader {
  public:
-  form_reader(request& req, std::uint64_t limit) : req_(req), max_bytes_(limit) {
+  form_reader(exchange& exchange, request& req, std::uint64_t limit)
+      : exchange_(exchange), req_(req), max_bytes_(limit) {
     const auto boundary = wire::multipart_boundary(req.get_header_value("Content-Type"));
     if (!boundary) winsvc::abort(400, "the form has no boundary in its Content-Type");
     decoder_.emplace(*boundary);
@@ -33834,23 +34075,23 @@ class form_reader {
           begin(decoder_->part());
           break;
         case step::data:
-          if (decoder_->data().size() > max_bytes_ - kept_bytes_) return !(too_large_ = true);
+          if (decoder_->data().size() > max_bytes_ - kept_bytes_) return !(exchange_.body.too_large = true);
           kept_bytes_ += decoder_->data().size();
           content_->append(decoder_->data());
       }
     }
   }
 
-  /// Called when the body has ended or consume() returned false. `complete`: the body arrived to its end.
+  /// Called when the body has ended, or consume() returned false and the body is not too large. `complete`: the body
+  /// arrived to its end.
   void finish(bool complete) {
     const bool too_many = parts_ > max_form_fields;
-    if (too_many || malformed_) current_exchange()->close_after_response = true;  // the rest of the body is unread
+    if (too_many || malformed_) exchange_.plan.close_after_response = true;  // the rest of the body is unread
     if (too_many) reject_too_many_fields();
     if (malformed_) winsvc::abort(400, "the body is not a valid multipart form");
     if (complete && decoder_->next() != wire::multipart_decoder::step::done)
       winsvc::abort(400, "the form ends before its closing boundary");
   }
-  [[nodiscard]] bool too_large() const noexcept { return too_large_; }
 
  private:
   void begin(const wire::part_head& part) {
@@ -33871,20 +34112,20 @@ class form_reader {
     }
   }
 
+  exchange& exchange_;
   request& req_;
   std::uint64_t max_bytes_, kept_bytes_ = 0;
   std::optional<wire::multipart_decoder> decoder_;
   std::string* content_ = nullptr;
   std::size_t parts_ = 0;
-  bool too_large_ = false, malformed_ = false;
+  bool malformed_ = false;
 };
 
-WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
-  form_reader form(req, limit);
+WINSVC_INLINE bool read_multipart(exchange& exchange, request& req, const body_source& read, std::uint64_t limit) {
+  form_reader form(exchange, req, limit);
   const bool complete =
       read([&](const char* bytes, std::size_t count) { return form.consume(std::string_view(bytes, count)); });
-  too_large = form.too_large();
-  if (!too_large) form.finish(complete);
+  if (!exchange.body.too_large) form.finish(complete);
   return complete;
 }
 
@@ -33914,19 +34155,21 @@ WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std:
   return http::is_urlencoded(req) ? wire::find_fields(req.body, name) : std::vector<std::string>();
 }
 
-WINSVC_INLINE std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name) {
-  const auto* const exchange = http::current_exchange();
-  if (exchange && !exchange->current_request) {  // the request is not filled: the values are in the head
+WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, source_kind source,
+                                                    const std::string& name) {
+  const http::exchange& exchange = call.exchange;
+  if (!exchange.current_request) {  // the request is not filled: the values are in the head
     const auto list = [](std::optional<std::string> value) {
       return value ? std::vector<std::string>{*std::move(value)} : std::vector<std::string>();
     };
-    if (source == source_kind::query) return wire::find_fields(exchange->head.query, name);
-    if (source == source_kind::header) return list(wire::normalized_value(exchange->head, name));
-    if (source == source_kind::client) return {exchange->peer.host};
-    const std::string cookies = wire::normalized_value(exchange->head, "Cookie").value_or(std::string());
+    if (source == source_kind::query) return wire::find_fields(exchange.head.query, name);
+    if (source == source_kind::header) return list(wire::normalized_value(exchange.head, name));
+    if (source == source_kind::client) return {exchange.peer.host};
+    const std::string cookies = wire::normalized_value(exchange.head, "Cookie").value_or(std::string());
     if (const auto value = wire::cookie_in(cookies, name)) return {std::string(*value)};
     return {};
   }
+  const request& req = call.req;
   switch (source) {
     case source_kind::query: return wire::find_fields(query_text(req), name);
     case source_kind::form: return form_texts(req, name);
@@ -33954,10 +34197,10 @@ WINSVC_INLINE void parse_urlencoded(request& req) {
   httplib::detail::parse_query_text(req.body, req.params);
 }
 
-WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
-  if (is_multipart(req)) return read_multipart(req, read, limit, too_large);
+WINSVC_INLINE bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit) {
+  if (is_multipart(req)) return read_multipart(exchange, req, read, limit);
   const bool complete = read([&](const char* bytes, std::size_t count) {
-    if (count > limit - req.body.size()) return !(too_large = true);  // decompression may exceed the limit
+    if (count > limit - req.body.size()) return !(exchange.body.too_large = true);  // decompression may exceed it
     req.body.append(bytes, count);
     return true;
   });
@@ -34702,7 +34945,6 @@ WINSVC_INLINE void attach_file(response& res) {
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -34846,135 +35088,53 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   output.append(std::string_view("\r\n"));
 }
 
-/// Sends the bytes [offset, offset + length) of a provider of known length. Returns false if the provider sent fewer.
-WINSVC_INLINE bool write_provided(exchange_stream& stream, const response& res, std::uint64_t offset,
-                                  std::uint64_t length) {
-  auto position = static_cast<std::size_t>(offset);
-  const auto end = static_cast<std::size_t>(offset + length);
-  bool ok = true, done = false;
-  httplib::DataSink sink;
-  sink.write = [&](const char* bytes, std::size_t count) {
-    const std::size_t wanted = (std::min)(count, end - position);
-    if (ok && wanted != 0) ok = stream.write(bytes, wanted) >= 0;
-    position += wanted;
-    return ok && wanted == count;  // bytes after the announced length are not sent
-  };
-  sink.is_writable = [&] { return ok && stream.wait_writable(); };
-  sink.done = [&] { done = true; };
-  sink.done_with_trailer = [&](const httplib::Headers&) { done = true; };
-  while (ok && !done && position < end) {
-    if (!sink.is_writable()) return false;
-    if (!res.content_provider_(position, end - position, sink) && position < end) return false;
-  }
-  return ok && position == end;
-}
-
-/// Sends a stream: in chunks, with a length that the app has announced, or until the connection ends.
-class stream_writer {
- public:
-  stream_writer(exchange_stream& stream, bool chunked, std::optional<std::uint64_t> length)
-      : stream_(stream), chunked_(chunked), bytes_left_(length) {
-    sink_.write = [this](const char* bytes, std::size_t count) { return write(bytes, count); };
-    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
-    sink_.done = [this] { finish({}); };
-    sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
-  }
-
-  /// Runs the provider until it is done. Returns false if the stream is incomplete.
-  [[nodiscard]] bool run(const response& res) {
-    while (ok_ && !done_) {
-      if (!sink_.is_writable() || !res.content_provider_(offset_, 0, sink_)) return false;
-    }
-    return ok_ && (!bytes_left_ || *bytes_left_ == 0);
-  }
-
- private:
-  bool write(const char* bytes, std::size_t count) {
-    if (!ok_ || done_) return false;
-    if (count == 0) return true;
-    offset_ += count;
-    bool fits = true;
-    if (bytes_left_) {  // bytes after the announced length are not sent
-      fits = count <= *bytes_left_;
-      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
-      *bytes_left_ -= count;
-    }
-    if (chunked_) {
-      char size[24];
-      std::snprintf(size, sizeof size, "%zx\r\n", count);
-      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
-    } else if (count != 0) {
-      ok_ = stream_.write(bytes, count) >= 0;
-    }
-    return ok_ && fits;
-  }
-  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
-  void finish(const httplib::Headers& trailers) {
-    if (!ok_ || done_) return;
-    done_ = true;
-    if (!chunked_) return;
-    std::string end = "0\r\n";
-    for (const auto& [name, value] : trailers) {
-      api::check_header(name, value);  // the client detects the missing end of the body
-      append_field(end, name, value);
-    }
-    ok_ = send(end.append("\r\n"));
-  }
-
-  exchange_stream& stream_;
-  bool chunked_;
-  std::optional<std::uint64_t> bytes_left_;
-  httplib::DataSink sink_;
-  std::size_t offset_ = 0;
-  bool ok_ = true, done_ = false;
-};
-
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
   exchange_stream& stream = exchange.stream;
+  response_plan& plan = exchange.plan;
   std::string& output = stream.output();
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
-    const std::uint64_t length = exchange.length_of_head ? *exchange.length_of_head : res.body.size();
+    const std::uint64_t length = plan.length_of_head ? *plan.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
     append_head(res, connection.connection, length, false, output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
-    if (send_body && res.body.size() >= min_moved_bytes) exchange.text_to_send = std::move(res.body);
+    if (send_body && res.body.size() >= min_moved_bytes) plan.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
     return true;
   }
 
   if (!is_stream(res)) {
-    const bool whole = exchange.parts.empty();
-    std::uint64_t length = whole ? res.content_length_ : exchange.end_of_parts.size();
-    for (const auto& part : exchange.parts) length += part.head.size() + part.length;
+    const bool whole = plan.parts.empty();
+    std::uint64_t length = whole ? res.content_length_ : plan.end_of_parts.size();
+    for (const auto& part : plan.parts) length += part.head.size() + part.length;
     append_head(res, connection.connection, length, false, output);
     if (!connection.send_body) return true;
-    const bool one_part = whole || (exchange.parts.size() == 1 && exchange.parts[0].head.empty());
+    const bool one_part = whole || (plan.parts.size() == 1 && plan.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) exchange.body_to_send = {from->file, 0, res.content_length_};
-      else exchange.body_to_send = {from->file, exchange.parts[0].offset, exchange.parts[0].length};
+      if (whole) plan.body_to_send = {from->file, 0, res.content_length_};
+      else plan.body_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
       return true;
     }
     stream.disable_buffering();
     bool ok = stream.flush();
-    if (whole) ok = ok && write_provided(stream, res, 0, res.content_length_);
-    for (const auto& part : exchange.parts) {
+    if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
+    for (const auto& part : plan.parts) {
       ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size()) >= 0) &&
-           write_provided(stream, res, part.offset, part.length);
+           range_sink(exchange, part.offset, part.length).run(res);
     }
-    const std::string& end = exchange.end_of_parts;
+    const std::string& end = plan.end_of_parts;
     ok = ok && (end.empty() || stream.write(end.data(), end.size()) >= 0);
     return res.content_provider_success_ = ok;
   }
 
-  const auto length = exchange.stream_length;
+  const auto length = plan.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
   append_head(res, connection.connection, length, chunked, output);
   if (!connection.send_body) return true;
   stream.disable_buffering();
   if (!stream.flush()) return false;
-  return res.content_provider_success_ = stream_writer(stream, chunked, length).run(res);
+  return res.content_provider_success_ = stream_sink(exchange, chunked).run(res);
 }
 
 WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {
@@ -35066,19 +35226,19 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
   for (const auto& [name, value] : found) {
     res.headers.erase(name);
     if (base::equal_nocase(name, "Connection") && base::equal_nocase(base::trim(value), "close")) {
-      exchange.close_after_response = true;
+      exchange.plan.close_after_response = true;
       continue;
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
-      if (is_stream(res) && !exchange.stream_length) {
-        exchange.stream_length = length;
+      if (is_stream(res) && !exchange.plan.stream_length) {
+        exchange.plan.stream_length = length;
         continue;
       }
       // A handler for HEAD alone has no body, so it states the length of the response to GET.
-      if (exchange.head.method_id == route::method::head && exchange.is_head_route && res.body.empty() &&
+      if (exchange.head.method_id == route::method::head && exchange.criteria.is_head_route && res.body.empty() &&
           !res.content_provider_) {
-        exchange.length_of_head = length;
+        exchange.plan.length_of_head = length;
         continue;
       }
       if (!res.content_provider_ && length == res.body.size()) continue;  // correct, so there is nothing to report
@@ -35106,7 +35266,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
   const auto field = [size](std::int64_t first, std::int64_t last) {
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
-  exchange.parts.clear();
+  exchange.plan.parts.clear();
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
   std::string delimiter;
@@ -35117,27 +35277,27 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
     api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
-    exchange.end_of_parts = "\r\n--" + delimiter + "--\r\n";
+    exchange.plan.end_of_parts = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
   }
   for (const auto& [first, last] : ranges) {
     std::string head;
     if (!delimiter.empty()) {
-      head = (exchange.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+      head = (exchange.plan.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
-    exchange.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
+    exchange.plan.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
                               static_cast<std::uint64_t>(last - first + 1)});
   }
   res.status = 206;
   if (res.content_provider_) return true;
   std::string body;  // the parts of a text are joined here, because it is in memory anyway
-  for (const auto& part : exchange.parts) {
+  for (const auto& part : exchange.plan.parts) {
     body.append(part.head)
         .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
   }
-  res.body = std::move(body.append(exchange.end_of_parts));
+  res.body = std::move(body.append(exchange.plan.end_of_parts));
   return true;
 }
 
@@ -35184,7 +35344,8 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
   if (reads && res.status == 200 && res.content_provider_ && length && !api::find_header(res, "Accept-Ranges"))
     api::insert_header(res, "Accept-Ranges", "bytes");
 
-  if (reads && (res.status == 200 || res.status == 206) && (exchange.has_conditions || exchange.has_range)) {
+  const content_criteria& criteria = exchange.criteria;
+  if (reads && (res.status == 200 || res.status == 206) && (criteria.has_conditions || criteria.has_range)) {
     const std::string* const etag = api::find_header(res, "ETag");
     const std::string* const date = api::find_header(res, "Last-Modified");
     wire::validators validators{etag ? std::string_view(*etag) : std::string_view()};
@@ -35192,7 +35353,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
     const auto field = [&exchange](const char* name) {
       return wire::normalized_value(exchange.head, name).value_or(std::string());
     };
-    if (exchange.has_conditions && res.status == 200 && (etag || date)) {
+    if (criteria.has_conditions && res.status == 200 && (etag || date)) {
       const std::string match = field("If-Match"), none_match = field("If-None-Match"),
                         modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
       switch (wire::evaluate({match, none_match, modified, unmodified}, validators, reads)) {
@@ -35204,7 +35365,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
         case wire::condition_result::serve: break;
       }
     }
-    const bool has_ranges = is_get && exchange.has_range && length && !api::find_header(res, "Content-Range");
+    const bool has_ranges = is_get && criteria.has_range && length && !api::find_header(res, "Content-Range");
     if (has_ranges && (res.status == 206 || wire::range_applies(field("If-Range"), validators))) {
       const auto size = static_cast<std::int64_t>(*length);
       const auto requested = wire::parse_byte_ranges(field("Range"));
@@ -35259,6 +35420,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// Runs a request with a reader of its decompressed body. It is in the member `response_handler` of cpp-httplib's
+/// request, which only clients use, and so reaches the callback that all connections share.
+struct decompressed_run {
+  const std::function<void(const body_source&)>& run;
+  bool operator()(const httplib::Response&) const { return true; }  // for the type of the member; not called
+};
+
 class request_processor final : public httplib::Server {
  public:
   request_processor(const router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
@@ -35310,7 +35478,7 @@ class request_processor final : public httplib::Server {
   void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
-    return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body_limit);
+    return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
   }
   void send_timeout_response(exchange& exchange, std::chrono::milliseconds limit) noexcept;
   static connection_headers decide_connection_headers(exchange& exchange, const response& res);
@@ -35370,10 +35538,9 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
 #if WINSVC_COMPRESSES
   // A handler with a reader decides when the body is read: after the middleware and before the app's handler. It exists
   // only with a decompressor, because a route of cpp-httplib adds std::regex to the program.
-  Post("/:_", [](const request&, httplib::Response&, const httplib::ContentReader& read) {
-    exchange& exchange = *current_exchange();
+  Post("/:_", [](const request& req, httplib::Response&, const httplib::ContentReader& read) {
     const body_source decompressed = [&read](const body_receiver& take) { return read(take); };
-    exchange.run_with_body(decompressed);
+    req.response_handler.target<decompressed_run>()->run(decompressed);
   });
 #endif
 }
@@ -35403,8 +35570,8 @@ WINSVC_INLINE std::string request_processor::next_id() {
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
-  auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
-  auto* const outer_headers = std::exchange(api::header_pool::current(), exchange.headers);
+  const exchange_scope handled(exchange);
+  auto* const outer_headers = std::exchange(api::header_pool::current(), &exchange.services.headers);
   const std::string_view target = exchange.head.target;  // without its query, which may have a secret
   const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
@@ -35412,28 +35579,23 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     ok = has_content_coding(exchange.head) ? process_with_httplib(exchange) : process_request(exchange, nullptr);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
-    exchange.body_to_send = {};
-    exchange.text_to_send.clear();
+    exchange.plan.discard_body();
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
       if (replaces) exchange.stream.output() = out_of_memory_response;
-      if (replaces) exchange.status = 503;
+      if (replaces) exchange.plan.status = 503;
       log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends
     }
   }
   exchange.current_request = nullptr;
-  if (exchange.headers && exchange.filled_request) exchange.headers->release(exchange.filled_request->headers);
+  if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  current_exchange() = outer;
-  if (exchange.stream.was_sent_instead()) exchange.status = 503;
+  if (exchange.stream.was_sent_instead()) exchange.plan.status = 503;
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
-  if (!is_owner) {
-    exchange.body_to_send = {};
-    exchange.text_to_send.clear();
-  }
-  return is_owner && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
+  if (!is_owner) exchange.plan.discard_body();
+  return is_owner && ok && !exchange.plan.close_after_response && exchange.stream.is_body_complete();
 }
 
 /// True if the body has a content coding that cpp-httplib must remove.
@@ -35454,7 +35616,7 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
               : "\r\nContent-Length: " + std::to_string(exchange.head.content_length);
   bool complete = false, was_called = false;
   std::exception_ptr thrown;
-  exchange.run_with_body = [&](const body_source& decompressed) {
+  const std::function<void(const body_source&)> run = [&](const body_source& decompressed) {
     was_called = true;
     exchange.stream.discard_writes(false);
     try {
@@ -35466,9 +35628,10 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
   };
   exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
   bool closed = false;
+  const auto attach_run = [&run](request& req) { req.response_handler = decompressed_run{run}; };
   static_cast<void>(httplib::Server::process_request(exchange.stream, exchange.peer.host, exchange.peer.port,
-                                                     exchange.local.host, exchange.local.port, false, closed, nullptr));
-  exchange.run_with_body = nullptr;
+                                                     exchange.local.host, exchange.local.port, false, closed,
+                                                     attach_run));
   exchange.stream.discard_writes(false);
   if (thrown) std::rethrow_exception(thrown);
   if (was_called) return complete;
@@ -35481,10 +35644,8 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
 /// is read from the stream. Returns false if the response is incomplete.
 WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const body_source* decompressed) {
   response res;
-  if (exchange.headers) exchange.headers->acquire(res.headers);
-  const scope_exit return_memory([&exchange, &res]() noexcept {
-    if (exchange.headers) exchange.headers->release(res.headers);
-  });
+  exchange.services.headers.acquire(res.headers);
+  const scope_exit return_memory([&exchange, &res]() noexcept { exchange.services.headers.release(res.headers); });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
     http::exchange& current;
@@ -35493,9 +35654,9 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   const bool has_unread_body =
       !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
-    exchange.read_body = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
+    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
   route(exchange, res);
-  exchange.read_body = nullptr;
+  exchange.body.read = nullptr;
 
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
     std::string unread;
@@ -35506,7 +35667,7 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
     latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
-  if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
+  if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
 
@@ -35527,8 +35688,9 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
               "; the server sets these headers itself and has removed them (logged once per route)");
   }
-  const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
-  if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
+  const std::string& prefix = exchange.forwarded.path_prefix;
+  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
   switch (select_content(exchange, res)) {
     case content_selection::as_is:
     case content_selection::not_modified: return;
@@ -35550,17 +35712,18 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 /// Decides the connection header and the body rules when the response is complete, before it is written.
 WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
                                                                               const response& res) {
-  exchange.status = res.status;
+  response_plan& plan = exchange.plan;
+  plan.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
   const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
   // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
-  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
-  if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !plan.stream_length;
+  if (exchange.services.draining.load() || body_failed || close_ends_body) plan.close_after_response = true;
   connection_headers headers;
   headers.send_body = exchange.head.method_id != route::method::head;
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
-  if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
+  if (plan.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
   else if (has_upgrade) headers.connection = "Upgrade";
   else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
   return headers;
@@ -35608,15 +35771,15 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
   request& req = request_of(exchange);
   if (decompressed) {
     if (receive_body(exchange, req, *decompressed)) return true;
-    exchange.unknown_coding = !exchange.body_too_large && exchange.stream.body_bytes_read() == 0 &&
+    exchange.body.unknown_coding = !exchange.body.too_large && exchange.stream.body_bytes_read() == 0 &&
                               exchange.stream.body_error_status() == 0;
     return false;
   }
   const bool is_form = is_multipart(req);
   if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
     const std::uint64_t limit = body_limit(exchange);
-    exchange.body_too_large = exchange.head.content_length > limit;
-    if (exchange.body_too_large) return false;
+    exchange.body.too_large = exchange.head.content_length > limit;
+    if (exchange.body.too_large) return false;
     exchange.stream.move_body_to(req.body);
     if (is_urlencoded(req)) parse_urlencoded(req);
     return true;
@@ -35627,17 +35790,18 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
 
 /// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
 WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
+  content_criteria& criteria = exchange.criteria;
   if (exchange.match.outcome == route::match_outcome::matched) {
     const auto& entry = routes_.entry(exchange.match.route_id);
     exchange.pattern = entry.path.text;
-    exchange.is_head_route = entry.method_id == route::method::head;
+    criteria.is_head_route = entry.method_id == route::method::head;
   }
   for (const auto& field : exchange.head.fields) {
     const char first = base::to_lower(field.name.front());
     if (first == 'r' && base::equal_nocase(field.name, "Range"))
-      exchange.has_range = !std::exchange(exchange.has_range_field, true) && wire::counts_bytes(field.value);
+      criteria.has_range = !std::exchange(criteria.has_range_field, true) && wire::counts_bytes(field.value);
     else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
-      exchange.has_conditions = true;
+      criteria.has_conditions = true;
   }
   run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
   error_responder_.check_status(exchange, res);
@@ -35673,7 +35837,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
 /// now and the connection ends: it would have to wait for the body.
 WINSVC_INLINE void request_processor::discard_unread_body(exchange& exchange) {
   if (exchange.stream.is_body_buffered() && exchange.stream.body_error_status() == 0) return;
-  exchange.close_after_response = true;
+  exchange.plan.close_after_response = true;
   exchange.stream.reject_body();
 }
 
@@ -35711,16 +35875,16 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res
 /// Reads the body into the request, or into files for an upload. Returns false if it did not arrive or is too large.
 WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& req, const body_source& read) const {
   const std::uint64_t limit = body_limit(exchange);
-  exchange.body_too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
-  if (exchange.body_too_large) return false;
+  exchange.body.too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
+  if (exchange.body.too_large) return false;
   const upload_receiver* const files = routes_.receiver(exchange.match);
-  if (!files) return read_body(req, read, limit, exchange.body_too_large);
+  if (!files) return read_body(exchange, req, read, limit);
 
   // Unless the body is read to its end, the connection cannot serve another request.
-  const bool close_before = std::exchange(exchange.close_after_response, true);
+  const bool close_before = std::exchange(exchange.plan.close_after_response, true);
   const std::uint64_t file_limit = routes_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
   if (!files->receive(exchange, req, read, {limit, file_limit, routes_.upload_folder})) return false;
-  exchange.close_after_response = close_before;
+  exchange.plan.close_after_response = close_before;
   return true;
 }
 
@@ -35728,11 +35892,11 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
   error_responder_.run_guarded(exchange, res, "handler", [&] {
     const auto limit = time_limit(exchange.match);
     const auto read_start = limit ? clock_.now() : clock::time_point();
-    if (exchange.read_body && !exchange.read_body()) {
+    if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
-      const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
-      exchange.close_after_response = true;
-      winsvc::abort(status, exchange.body_too_large
+      const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
+      exchange.plan.close_after_response = true;
+      winsvc::abort(status, exchange.body.too_large
                                 ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
                                 : std::string(body_error_text(status)));
     }
@@ -35751,9 +35915,9 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
     }
     for (const auto& check_body : exchange.before_handler) check_body();
     if (routes_.needs_request(exchange.match) || exchange.filled_request)
-      routes_.call(exchange.match, request_of(exchange), res);
+      routes_.call(exchange.match, request_of(exchange), res, exchange);
     else
-      routes_.call_without_request(exchange.match, res);
+      routes_.call_without_request(exchange.match, res, exchange);
   });
 }
 
@@ -36057,7 +36221,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Stores an upload in the exchange; make_upload() takes it for the handler of this request.
+/// Stores an upload in the exchange; extract_upload() moves it out for the handler.
 void attach_upload(exchange& exchange, upload u);
 
 }  // namespace detail::http
@@ -36099,8 +36263,8 @@ WINSVC_INLINE const void* upload_key() noexcept {
 
 namespace detail::api {
 
-WINSVC_INLINE upload make_upload() {
-  auto& values = http::current_exchange()->values;
+WINSVC_INLINE upload extract_upload(http::exchange& exchange) {
+  auto& values = exchange.values;
   const auto found = values.find(http::upload_key());
   if (found == values.end()) return {};
   const auto stored = std::static_pointer_cast<upload>(found->second);
@@ -36109,7 +36273,7 @@ WINSVC_INLINE upload make_upload() {
 }
 
 WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, const std::string& name) {
-  if (!context.files) context.files = make_upload();
+  if (!context.files) context.files = extract_upload(context.call.exchange);
   std::vector<uploaded_file> taken;
   for (uploaded_file& file : context.files->files()) {
     if (file.name() == name && !file.path().empty()) taken.push_back(std::move(file));
@@ -36386,7 +36550,7 @@ class websocket_session {
       : transport_(&exchange.stream.connection_transport()),
         buffer_(exchange.stream.buffer()),
         limits_(exchange.stream.limits()),
-        draining_(&exchange.draining),
+        draining_(&exchange.services.draining),
         frames_(limits_.websocket_message_bytes),
         clock_(exchange.stream.time()),
         last_received_(clock_.now()),
@@ -36627,11 +36791,11 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
     reason = "the handler failed; the log has the reason under " + exchange.id;
   };
   exchange.current_request = &session->req();  // for winsvc::context
-  current_exchange() = &exchange;
   try {
+    const exchange_scope handled(exchange);
     websocket ws(session);
     handler(ws);
-    if (exchange.draining.load()) {
+    if (exchange.services.draining.load()) {
       code = wire::close_code::going_away;
       reason = websocket_session::stop_reason_text;
     }
@@ -36641,7 +36805,6 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   } catch (...) {
     fail(base::exception_message());
   }
-  current_exchange() = nullptr;
   session->finish(code, reason);
   if (log.is_enabled(log_level::debug)) {
     log.debug("request " + exchange.id + ": websocket closed; close code of the client: " +
@@ -36655,8 +36818,8 @@ namespace detail::api {
 
 WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const websocket_options& options,
                                     std::function<void(websocket&)> handler) {
-  http::exchange& exchange = *http::current_exchange();
-  const std::string& proxy_host = exchange.host;  // that of a trusted proxy; empty without one
+  http::exchange& exchange = invocation.exchange;
+  const std::string& proxy_host = exchange.forwarded.host;  // that of a trusted proxy; empty without one
   const std::string_view host = proxy_host.empty() ? exchange.head.host : std::string_view(proxy_host);
   const auto requested = wire::check_handshake(exchange.head, host, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
@@ -36664,12 +36827,12 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
     api::replace_header(invocation.res, "Sec-WebSocket-Version", "13");
   }
   if (requested.status != 101) abort(requested.status, std::string(requested.reason));
-  if (!exchange.websockets) abort(501, "WebSockets are not available here");
 
-  auto count_guard = std::make_shared<http::websocket_count_guard>(*exchange.websockets);
-  if (exchange.draining.load() || exchange.websockets->load() > exchange.stream.limits().websockets) {
+  auto count_guard = std::make_shared<http::websocket_count_guard>(exchange.services.websockets);
+  const bool draining = exchange.services.draining.load();
+  if (draining || exchange.services.websockets.load() > exchange.stream.limits().websockets) {
     api::replace_header(invocation.res, "Retry-After", "10");
-    abort(503, exchange.draining.load() ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
+    abort(503, draining ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
   }
   invocation.res.status = 101;
   api::replace_header(invocation.res, "Upgrade", "websocket");
@@ -37452,15 +37615,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
 
 WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
   http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
-  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), engine_state_.draining);
-  exchange.headers = &buffers.headers;
-  exchange.websockets = &engine_state_.websockets;
-  exchange.routes = &processor_.routes().routes();
+  const http::exchange_services services{processor_.routes().routes(), buffers.headers, engine_state_.websockets,
+                                         engine_state_.draining};
+  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), services);
   exchange.match = std::move(match_);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
-  exchange.close_after_response = !head_.keep_alive;
+  exchange.plan.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
   const auto handler_started = now_;
@@ -37474,16 +37636,16 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
   id_ = std::move(exchange.id);
-  client_ = std::move(exchange.client);
+  client_ = std::move(exchange.forwarded.client);
   access_record_.pattern = exchange.pattern;
-  access_record_.status = exchange.status;
+  access_record_.status = exchange.plan.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
       !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
-  if (keep_alive_ && exchange.status == 101 && exchange.serve_upgraded) {
+  if (keep_alive_ && exchange.plan.status == 101 && exchange.serve_upgraded) {
     processor_.latency_of(exchange.match).mark_holds_thread();
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
@@ -37495,8 +37657,8 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   }
   body_unread_ = !stream.is_body_complete();
   output_sent_ = 0;
-  body_ = std::move(exchange.text_to_send);
-  file_body_ = std::move(exchange.body_to_send);
+  body_ = std::move(exchange.plan.text_to_send);
+  file_body_ = std::move(exchange.plan.body_to_send);
   send_wait_start_ = {};
   deadline_ = now_ + limits_.write_timeout;
   stage_ = stage::response;

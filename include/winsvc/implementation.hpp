@@ -127,6 +127,7 @@
 #include "winsvc/http/exchange_stream.hpp"     // exchange_stream: the bytes of a request and its response
 #include "winsvc/http/exchange.hpp"            // exchange: one request with its response
 #include "winsvc/http/stream_impl.hpp"         // bodies of api/stream.hpp
+#include "winsvc/http/content_sink.hpp"        // content_sink: sends the bytes of a content provider
 #include "winsvc/http/reply_impl.hpp"          // bodies of api/reply.hpp
 #include "winsvc/http/problem.hpp"             // problem details
 #include "winsvc/http/context_impl.hpp"        // bodies of api/context.hpp

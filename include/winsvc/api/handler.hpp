@@ -43,13 +43,18 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+namespace detail::http {
+struct exchange;
+}
+
 namespace detail::api {
 
 /// The data for one call of a handler.
 struct invocation {
-  const request& req;
+  const request& req;                      ///< empty unless the handler needs the request
   response& res;
   const std::vector<std::string>& values;  ///< values of the path parameters, decoded
+  http::exchange& exchange;
   const app_objects* objects = nullptr;    ///< null: the app provides none
 };
 
@@ -78,7 +83,8 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
 /// Throws setup_error if the name is missing, or if a file comes from another source than `file`.
 void check_source(source_kind source, const std::string& name, bool is_file);
 /// All values with this name, in the order of the request.
-[[nodiscard]] std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name);
+[[nodiscard]] std::vector<std::string> source_texts(const invocation& call, source_kind source,
+                                                    const std::string& name);
 /// Moves the uploaded files of this name out of the request.
 [[nodiscard]] std::vector<uploaded_file> take_files(argument_context& context, const std::string& name);
 void add_missing_value(fault_list& faults, source_kind source, const std::string& name);
@@ -243,7 +249,7 @@ class signature {
 #endif
       }
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
-      output = make_upload();
+      output = extract_upload(context.call.exchange);
     }
     static_cast<void>(context), static_cast<void>(output), static_cast<void>(sources);
     return true;

@@ -149,7 +149,7 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
       else if (!single::is_optional) add_missing_value(context.faults, source.source, source.name);
     }
   } else {
-    const auto texts = source_texts(context.call.req, source.source, source.name);
+    const auto texts = source_texts(context.call, source.source, source.name);
     if constexpr (single::is_list) {
       output.emplace();
       for (const std::string& text : texts) {

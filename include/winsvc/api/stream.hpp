@@ -49,6 +49,10 @@ class stream {
   [[nodiscard]] bool is_open() const noexcept;
 
  private:
+  friend class reply;
+  /// The header Last-Event-ID of the request; empty without one.
+  [[nodiscard]] std::string last_event_id() const;
+
   httplib::DataSink& sink_;
   detail::http::exchange& exchange_;
   bool open_ = true;

@@ -131,13 +131,14 @@ class upload {
 };
 
 namespace detail::http {
+struct exchange;
 struct upload_receiver;
 }
 
 namespace detail::api {
 
-/// The upload of the request that this thread handles; empty if the request has no body.
-[[nodiscard]] upload make_upload();
+/// Moves the upload out of the exchange; empty if the request has no body.
+[[nodiscard]] upload extract_upload(http::exchange& exchange);
 
 /// Writes a body to files (http/upload_receiver.hpp). Only routes with an `upload` parameter refer to it, so that a
 /// program without such a route does not link the code.

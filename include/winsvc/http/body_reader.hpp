@@ -1,7 +1,6 @@
 // Body reader: reads the body of a request into memory, after the middleware and directly before the handler.
 //
-//   bool too_large = false;
-//   if (!read_body(req, source, limit, too_large)) ...   // too_large: 413; otherwise the body did not arrive
+//   if (!read_body(exchange, req, source, limit)) ...   // exchange.body.too_large: 413; otherwise it did not arrive
 //
 // A request that is rejected before that costs no upload. The fields of a URL-encoded form become `req.params`, those
 // of a multipart form become `req.form`, as in cpp-httplib; any other content becomes `req.body`. It writes no files: a
@@ -40,9 +39,9 @@ using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
 using body_source = std::function<bool(const body_receiver&)>;
 
 /// Reads the body into `req`; `limit` is the maximum number of decompressed bytes. Returns false if the body did not
-/// arrive, is badly framed, or is larger than `limit` (then `too_large` is true). Throws abort_error for a malformed
+/// arrive, is badly framed, or is larger than `limit` (sets `body.too_large`). Throws abort_error for a malformed
 /// multipart form (400) and for a form with more than `max_form_fields` fields (413).
-[[nodiscard]] bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large);
+[[nodiscard]] bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit);
 
 /// Maximum number of fields in a form: each field costs memory, even if it is empty.
 inline constexpr std::size_t max_form_fields = 1024;
@@ -73,7 +72,8 @@ namespace detail::http {
 /// Reader of a multipart form for handlers without an upload: the files stay in memory.
 class form_reader {
  public:
-  form_reader(request& req, std::uint64_t limit) : req_(req), max_bytes_(limit) {
+  form_reader(exchange& exchange, request& req, std::uint64_t limit)
+      : exchange_(exchange), req_(req), max_bytes_(limit) {
     const auto boundary = wire::multipart_boundary(req.get_header_value("Content-Type"));
     if (!boundary) winsvc::abort(400, "the form has no boundary in its Content-Type");
     decoder_.emplace(*boundary);
@@ -93,23 +93,23 @@ class form_reader {
           begin(decoder_->part());
           break;
         case step::data:
-          if (decoder_->data().size() > max_bytes_ - kept_bytes_) return !(too_large_ = true);
+          if (decoder_->data().size() > max_bytes_ - kept_bytes_) return !(exchange_.body.too_large = true);
           kept_bytes_ += decoder_->data().size();
           content_->append(decoder_->data());
       }
     }
   }
 
-  /// Called when the body has ended or consume() returned false. `complete`: the body arrived to its end.
+  /// Called when the body has ended, or consume() returned false and the body is not too large. `complete`: the body
+  /// arrived to its end.
   void finish(bool complete) {
     const bool too_many = parts_ > max_form_fields;
-    if (too_many || malformed_) current_exchange()->close_after_response = true;  // the rest of the body is unread
+    if (too_many || malformed_) exchange_.plan.close_after_response = true;  // the rest of the body is unread
     if (too_many) reject_too_many_fields();
     if (malformed_) winsvc::abort(400, "the body is not a valid multipart form");
     if (complete && decoder_->next() != wire::multipart_decoder::step::done)
       winsvc::abort(400, "the form ends before its closing boundary");
   }
-  [[nodiscard]] bool too_large() const noexcept { return too_large_; }
 
  private:
   void begin(const wire::part_head& part) {
@@ -130,20 +130,20 @@ class form_reader {
     }
   }
 
+  exchange& exchange_;
   request& req_;
   std::uint64_t max_bytes_, kept_bytes_ = 0;
   std::optional<wire::multipart_decoder> decoder_;
   std::string* content_ = nullptr;
   std::size_t parts_ = 0;
-  bool too_large_ = false, malformed_ = false;
+  bool malformed_ = false;
 };
 
-WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
-  form_reader form(req, limit);
+WINSVC_INLINE bool read_multipart(exchange& exchange, request& req, const body_source& read, std::uint64_t limit) {
+  form_reader form(exchange, req, limit);
   const bool complete =
       read([&](const char* bytes, std::size_t count) { return form.consume(std::string_view(bytes, count)); });
-  too_large = form.too_large();
-  if (!too_large) form.finish(complete);
+  if (!exchange.body.too_large) form.finish(complete);
   return complete;
 }
 
@@ -173,19 +173,21 @@ WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std:
   return http::is_urlencoded(req) ? wire::find_fields(req.body, name) : std::vector<std::string>();
 }
 
-WINSVC_INLINE std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name) {
-  const auto* const exchange = http::current_exchange();
-  if (exchange && !exchange->current_request) {  // the request is not filled: the values are in the head
+WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, source_kind source,
+                                                    const std::string& name) {
+  const http::exchange& exchange = call.exchange;
+  if (!exchange.current_request) {  // the request is not filled: the values are in the head
     const auto list = [](std::optional<std::string> value) {
       return value ? std::vector<std::string>{*std::move(value)} : std::vector<std::string>();
     };
-    if (source == source_kind::query) return wire::find_fields(exchange->head.query, name);
-    if (source == source_kind::header) return list(wire::normalized_value(exchange->head, name));
-    if (source == source_kind::client) return {exchange->peer.host};
-    const std::string cookies = wire::normalized_value(exchange->head, "Cookie").value_or(std::string());
+    if (source == source_kind::query) return wire::find_fields(exchange.head.query, name);
+    if (source == source_kind::header) return list(wire::normalized_value(exchange.head, name));
+    if (source == source_kind::client) return {exchange.peer.host};
+    const std::string cookies = wire::normalized_value(exchange.head, "Cookie").value_or(std::string());
     if (const auto value = wire::cookie_in(cookies, name)) return {std::string(*value)};
     return {};
   }
+  const request& req = call.req;
   switch (source) {
     case source_kind::query: return wire::find_fields(query_text(req), name);
     case source_kind::form: return form_texts(req, name);
@@ -213,10 +215,10 @@ WINSVC_INLINE void parse_urlencoded(request& req) {
   httplib::detail::parse_query_text(req.body, req.params);
 }
 
-WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
-  if (is_multipart(req)) return read_multipart(req, read, limit, too_large);
+WINSVC_INLINE bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit) {
+  if (is_multipart(req)) return read_multipart(exchange, req, read, limit);
   const bool complete = read([&](const char* bytes, std::size_t count) {
-    if (count > limit - req.body.size()) return !(too_large = true);  // decompression may exceed the limit
+    if (count > limit - req.body.size()) return !(exchange.body.too_large = true);  // decompression may exceed it
     req.body.append(bytes, count);
     return true;
   });

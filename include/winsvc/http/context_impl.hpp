@@ -23,10 +23,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE context::context(const request& req) : exchange_(detail::http::current_exchange()) {
-  if (!exchange_ || exchange_->current_request != &req)
-    throw setup_error("context: use it only on the thread that handles the request, while the handler runs");
-}
+WINSVC_INLINE context::context(const request& req) : exchange_(&detail::http::exchange_of(req, "context")) {}
 
 WINSVC_INLINE const std::string& context::id() const noexcept { return exchange_->id; }
 WINSVC_INLINE bool context::is_encrypted() const noexcept {
@@ -35,7 +32,7 @@ WINSVC_INLINE bool context::is_encrypted() const noexcept {
 WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->stream.was_sent_instead(); }
 
 WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
-  if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
+  if (bytes < exchange_->body.limit) exchange_->body.limit = bytes;
 }
 
 WINSVC_INLINE void context::before_handler(std::function<void()> f) const {
@@ -52,35 +49,37 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
 }
 
 WINSVC_INLINE std::string context::scheme() const {
-  return !exchange_->scheme.empty() ? exchange_->scheme : is_encrypted() ? "https" : "http";
+  const std::string& reported = exchange_->forwarded.scheme;
+  return !reported.empty() ? reported : is_encrypted() ? "https" : "http";
 }
 WINSVC_INLINE std::string context::host() const {
-  return exchange_->host.empty() ? std::string(exchange_->head.host) : exchange_->host;
+  return exchange_->forwarded.host.empty() ? std::string(exchange_->head.host) : exchange_->forwarded.host;
 }
-WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->path_prefix; }
+WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded.path_prefix; }
 
 namespace detail::api {
 
 WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& report, std::string id) {
   // Handlers receive the request as const, but the object is not const; removing the const is well defined.
   auto& target = const_cast<request&>(req);
-  auto* const exchange = http::current_exchange();
+  http::exchange* const current = http::current_exchange();
+  http::exchange* const handling = current && current->current_request == &req ? current : nullptr;
   if (report.client != target.remote_addr) {
     target.remote_addr = report.client;
     target.remote_port = -1;  // only the port of the proxy is known
-    if (exchange) exchange->client = std::move(report.client);
+    if (handling) handling->forwarded.client = std::move(report.client);
   }
-  if (!exchange) return;
-  exchange->scheme = std::move(report.scheme);
-  exchange->host = std::move(report.host);
-  exchange->path_prefix = std::move(report.prefix);
-  if (!id.empty()) exchange->id = std::move(id);
+  if (!handling) return;  // a request that the app has made
+  handling->forwarded.scheme = std::move(report.scheme);
+  handling->forwarded.host = std::move(report.host);
+  handling->forwarded.path_prefix = std::move(report.prefix);
+  if (!id.empty()) handling->id = std::move(id);
 }
 
 WINSVC_INLINE bool is_https_request() noexcept {
   const auto* const exchange = http::current_exchange();
   if (!exchange) return false;
-  if (!exchange->scheme.empty()) return exchange->scheme == "https";
+  if (!exchange->forwarded.scheme.empty()) return exchange->forwarded.scheme == "https";
   return exchange->stream.connection_transport().is_encrypted();
 }
 

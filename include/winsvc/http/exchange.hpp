@@ -1,7 +1,10 @@
 // Exchange: one request with its response, shared by the functions that run around a handler.
 //
-//   exchange exchange(head, stream, peer, local, id, draining);
+//   exchange exchange(head, stream, peer, local, id, services);
 //   const bool keep_alive = processor.process(exchange);
+//
+// Code of winsvc receives the exchange as an argument: a handler finds it in its `invocation`, a content provider in
+// its sink (http/response_writer.hpp).
 #pragma once
 
 #include <atomic>
@@ -18,6 +21,7 @@
 
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange_stream.hpp"
@@ -41,53 +45,107 @@ struct file_body {
   std::uint64_t position = 0, remaining = 0;
 };
 
+/// The services of the server for each request.
+struct exchange_services {
+  const route::table& routes;
+  api::header_pool& headers;             ///< memory for headers
+  std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
+  const std::atomic<bool>& draining;     ///< may become true while the handler runs
+};
+
+/// The body of a request: how it is read, and why it could not be read.
+struct request_body {
+  std::function<bool()> read;             ///< empty if there is no body to read
+  std::uint64_t limit = ~std::uint64_t{0};  ///< maximum size for this request; the app's limit also applies
+  bool too_large = false;
+  bool unknown_coding = false;            ///< the body was not read, because its content coding is unknown
+};
+
+/// Fields of the request and of the matched route that select the content of the response.
+struct content_criteria {
+  bool has_conditions = false;   ///< the request has conditional fields
+  bool has_range = false;        ///< the request has a Range field that applies
+  bool has_range_field = false;  ///< the request has at least one Range field
+  bool is_head_route = false;    ///< the route serves HEAD only
+};
+
+/// How the response is sent, as far as `response` of cpp-httplib has no member for it.
+struct response_plan {
+  int status = 0;                              ///< of the response, for the access log
+  bool close_after_response = false;
+  std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
+  std::string end_of_parts;                    ///< bytes after the last part
+  std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
+  std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
+  std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
+  file_body body_to_send;                      ///< the part of a file that follows the head in output()
+
+  /// Sends nothing after the head.
+  void discard_body() noexcept {
+    body_to_send = {};
+    text_to_send.clear();
+  }
+};
+
+/// The client's address and URL as a trusted proxy reports them; a member is empty if it is not reported.
+struct forwarded_origin {
+  std::string client;  ///< address of the client
+  std::string scheme, host, path_prefix;
+};
+
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, exchange_stream& s, const os::endpoint& peer_address,
-           const os::endpoint& local_address, std::string request_id, const std::atomic<bool>& drains)
-      : head(h), stream(s), peer(peer_address), local(local_address), draining(drains), id(std::move(request_id)) {}
+           const os::endpoint& local_address, std::string request_id, const exchange_services& provided)
+      : head(h), stream(s), peer(peer_address), local(local_address), services(provided), id(std::move(request_id)) {}
 
   const wire::head& head;
   exchange_stream& stream;
   const os::endpoint &peer, &local;
-  const std::atomic<bool>& draining;              ///< may become true while the handler runs
-  route::match_result match;
-  clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
-  const route::table* routes = nullptr;           ///< the table of `match`
+  const exchange_services services;
+
   std::string id;                                 ///< request id, for the log and for a 500
-  std::function<bool()> read_body;                ///< reads the body; empty if there is no body to read
-  /// Runs the request with a reader of the decompressed body; set while cpp-httplib processes the request.
-  std::function<void(const std::function<bool(const std::function<bool(const char*, std::size_t)>&)>&)> run_with_body;
-  bool body_too_large = false;
-  std::uint64_t body_limit = ~std::uint64_t{0};   ///< maximum body size for this request; the app's limit also applies
-  bool has_conditions = false, has_range = false;  ///< the request has conditional fields, a Range field that applies
-  bool has_range_field = false;                   ///< the request has at least one Range field
-  bool unknown_coding = false;                    ///< the body was not read, because its content coding is unknown
-  bool is_head_route = false;                     ///< the matched route serves HEAD only
-  std::vector<body_part> parts;                   ///< of a 206 response; empty: the whole body
-  std::string end_of_parts;                       ///< bytes after the last part
-  std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
-  std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
-  api::header_pool* headers = nullptr;            ///< memory for headers; null: none
+  route::match_result match;
+  std::string_view pattern;                       ///< of the route, for the access log
+  clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
+  request_body body;
+  content_criteria criteria;
+  response_plan plan;
+  forwarded_origin forwarded;
+
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call
   const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
-  std::string text_to_send;                       ///< a long body that follows the head in output(), without a copy
-  file_body body_to_send;                         ///< the part of a file that follows the head in output()
-  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
-  bool close_after_response = false;
-  int status = 0;                                 ///< of the response
-  std::string_view pattern;                       ///< of the route, for the access log
-  std::string scheme, host, path_prefix;          ///< of the client's URL, if a trusted proxy reports them
-  std::string client;                             ///< address of the client if a trusted proxy named it
-  std::atomic<std::size_t>* websockets = nullptr;  ///< number of open WebSockets; null: WebSockets are not available
+  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
   std::function<void(logger&)> serve_upgraded;
 };
 
-/// The exchange of this thread; null outside a request. All connections share cpp-httplib's callbacks, which have no
-/// other access to it.
-exchange*& current_exchange() noexcept;
+/// Makes an exchange the one that this thread handles, until the scope ends. Scopes nest: a handler may call another
+/// engine.
+class exchange_scope {
+ public:
+  explicit exchange_scope(exchange& handled) noexcept : outer_(std::exchange(of_thread(), &handled)) {}
+  ~exchange_scope() { of_thread() = outer_; }
+  exchange_scope(const exchange_scope&) = delete;
+  exchange_scope& operator=(const exchange_scope&) = delete;
+
+ private:
+  friend exchange* current_exchange() noexcept;
+  /// The exchange of this thread; null outside a request.
+  [[nodiscard]] static exchange*& of_thread() noexcept;
+
+  exchange* outer_;
+};
+
+/// The exchange that this thread handles; null outside a request. Only for public functions that get nothing, or only a
+/// `request` or a `response` of cpp-httplib. A pointer inside the request would be copied with it and outlive the
+/// exchange; this one is compared with the address of the request, which need not exist.
+[[nodiscard]] exchange* current_exchange() noexcept;
+
+/// The exchange that handles `req`. Throws setup_error if `req` is a copy or if this thread does not handle it;
+/// `function_name` begins the message.
+[[nodiscard]] exchange& exchange_of(const request& req, std::string_view function_name);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -101,9 +159,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE exchange*& current_exchange() noexcept {
+WINSVC_INLINE exchange*& exchange_scope::of_thread() noexcept {
   static thread_local exchange* current = nullptr;
   return current;
+}
+WINSVC_INLINE exchange* current_exchange() noexcept { return exchange_scope::of_thread(); }
+
+WINSVC_INLINE exchange& exchange_of(const request& req, std::string_view function_name) {
+  exchange* const found = current_exchange();
+  if (!found || found->current_request != &req)
+    throw setup_error(std::string(function_name) +
+                      ": use it only on the thread that handles the request, while the handler runs, and not with a "
+                      "copy of the request");
+  return *found;
 }
 
 }  // namespace detail::http

@@ -44,15 +44,15 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
   request& req = request_of(exchange);
   if (decompressed) {
     if (receive_body(exchange, req, *decompressed)) return true;
-    exchange.unknown_coding = !exchange.body_too_large && exchange.stream.body_bytes_read() == 0 &&
+    exchange.body.unknown_coding = !exchange.body.too_large && exchange.stream.body_bytes_read() == 0 &&
                               exchange.stream.body_error_status() == 0;
     return false;
   }
   const bool is_form = is_multipart(req);
   if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
     const std::uint64_t limit = body_limit(exchange);
-    exchange.body_too_large = exchange.head.content_length > limit;
-    if (exchange.body_too_large) return false;
+    exchange.body.too_large = exchange.head.content_length > limit;
+    if (exchange.body.too_large) return false;
     exchange.stream.move_body_to(req.body);
     if (is_urlencoded(req)) parse_urlencoded(req);
     return true;
@@ -63,17 +63,18 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
 
 /// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
 WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
+  content_criteria& criteria = exchange.criteria;
   if (exchange.match.outcome == route::match_outcome::matched) {
     const auto& entry = routes_.entry(exchange.match.route_id);
     exchange.pattern = entry.path.text;
-    exchange.is_head_route = entry.method_id == route::method::head;
+    criteria.is_head_route = entry.method_id == route::method::head;
   }
   for (const auto& field : exchange.head.fields) {
     const char first = base::to_lower(field.name.front());
     if (first == 'r' && base::equal_nocase(field.name, "Range"))
-      exchange.has_range = !std::exchange(exchange.has_range_field, true) && wire::counts_bytes(field.value);
+      criteria.has_range = !std::exchange(criteria.has_range_field, true) && wire::counts_bytes(field.value);
     else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
-      exchange.has_conditions = true;
+      criteria.has_conditions = true;
   }
   run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
   error_responder_.check_status(exchange, res);
@@ -109,7 +110,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
 /// now and the connection ends: it would have to wait for the body.
 WINSVC_INLINE void request_processor::discard_unread_body(exchange& exchange) {
   if (exchange.stream.is_body_buffered() && exchange.stream.body_error_status() == 0) return;
-  exchange.close_after_response = true;
+  exchange.plan.close_after_response = true;
   exchange.stream.reject_body();
 }
 
@@ -147,16 +148,16 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res
 /// Reads the body into the request, or into files for an upload. Returns false if it did not arrive or is too large.
 WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& req, const body_source& read) const {
   const std::uint64_t limit = body_limit(exchange);
-  exchange.body_too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
-  if (exchange.body_too_large) return false;
+  exchange.body.too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
+  if (exchange.body.too_large) return false;
   const upload_receiver* const files = routes_.receiver(exchange.match);
-  if (!files) return read_body(req, read, limit, exchange.body_too_large);
+  if (!files) return read_body(exchange, req, read, limit);
 
   // Unless the body is read to its end, the connection cannot serve another request.
-  const bool close_before = std::exchange(exchange.close_after_response, true);
+  const bool close_before = std::exchange(exchange.plan.close_after_response, true);
   const std::uint64_t file_limit = routes_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
   if (!files->receive(exchange, req, read, {limit, file_limit, routes_.upload_folder})) return false;
-  exchange.close_after_response = close_before;
+  exchange.plan.close_after_response = close_before;
   return true;
 }
 
@@ -164,11 +165,11 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
   error_responder_.run_guarded(exchange, res, "handler", [&] {
     const auto limit = time_limit(exchange.match);
     const auto read_start = limit ? clock_.now() : clock::time_point();
-    if (exchange.read_body && !exchange.read_body()) {
+    if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
-      const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
-      exchange.close_after_response = true;
-      winsvc::abort(status, exchange.body_too_large
+      const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
+      exchange.plan.close_after_response = true;
+      winsvc::abort(status, exchange.body.too_large
                                 ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
                                 : std::string(body_error_text(status)));
     }
@@ -187,9 +188,9 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
     }
     for (const auto& check_body : exchange.before_handler) check_body();
     if (routes_.needs_request(exchange.match) || exchange.filled_request)
-      routes_.call(exchange.match, request_of(exchange), res);
+      routes_.call(exchange.match, request_of(exchange), res, exchange);
     else
-      routes_.call_without_request(exchange.match, res);
+      routes_.call_without_request(exchange.match, res, exchange);
   });
 }
 

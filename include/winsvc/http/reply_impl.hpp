@@ -11,6 +11,7 @@
 #include "winsvc/api/reply.hpp"
 #include "winsvc/api/stream.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/content_sink.hpp"
 #include "winsvc/http/exchange.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -22,8 +23,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
-    const auto last_event_id = detail::wire::normalized_value(detail::http::current_exchange()->head, "Last-Event-ID");
-    event_stream events(output, last_event_id.value_or(std::string()));
+    event_stream events(output, output.last_event_id());
     write(events);
   });
   // A proxy that buffers the response, as nginx does by default, would delay the events.
@@ -44,7 +44,7 @@ WINSVC_INLINE void reply::apply(response& res) && {
   if (!has_type && !content_type_.empty()) detail::api::replace_header(res, "Content-Type", content_type_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
-      winsvc::stream output(sink, *detail::http::current_exchange());
+      winsvc::stream output(sink, detail::http::exchange_of(sink));
       write(output);
       sink.done();
       return true;

@@ -49,6 +49,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// Runs a request with a reader of its decompressed body. It is in the member `response_handler` of cpp-httplib's
+/// request, which only clients use, and so reaches the callback that all connections share.
+struct decompressed_run {
+  const std::function<void(const body_source&)>& run;
+  bool operator()(const httplib::Response&) const { return true; }  // for the type of the member; not called
+};
+
 class request_processor final : public httplib::Server {
  public:
   request_processor(const router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
@@ -100,7 +107,7 @@ class request_processor final : public httplib::Server {
   void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
-    return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body_limit);
+    return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
   }
   void send_timeout_response(exchange& exchange, std::chrono::milliseconds limit) noexcept;
   static connection_headers decide_connection_headers(exchange& exchange, const response& res);
@@ -160,10 +167,9 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
 #if WINSVC_COMPRESSES
   // A handler with a reader decides when the body is read: after the middleware and before the app's handler. It exists
   // only with a decompressor, because a route of cpp-httplib adds std::regex to the program.
-  Post("/:_", [](const request&, httplib::Response&, const httplib::ContentReader& read) {
-    exchange& exchange = *current_exchange();
+  Post("/:_", [](const request& req, httplib::Response&, const httplib::ContentReader& read) {
     const body_source decompressed = [&read](const body_receiver& take) { return read(take); };
-    exchange.run_with_body(decompressed);
+    req.response_handler.target<decompressed_run>()->run(decompressed);
   });
 #endif
 }
@@ -193,8 +199,8 @@ WINSVC_INLINE std::string request_processor::next_id() {
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
-  auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
-  auto* const outer_headers = std::exchange(api::header_pool::current(), exchange.headers);
+  const exchange_scope handled(exchange);
+  auto* const outer_headers = std::exchange(api::header_pool::current(), &exchange.services.headers);
   const std::string_view target = exchange.head.target;  // without its query, which may have a secret
   const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
@@ -202,28 +208,23 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     ok = has_content_coding(exchange.head) ? process_with_httplib(exchange) : process_request(exchange, nullptr);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
-    exchange.body_to_send = {};
-    exchange.text_to_send.clear();
+    exchange.plan.discard_body();
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
       if (replaces) exchange.stream.output() = out_of_memory_response;
-      if (replaces) exchange.status = 503;
+      if (replaces) exchange.plan.status = 503;
       log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends
     }
   }
   exchange.current_request = nullptr;
-  if (exchange.headers && exchange.filled_request) exchange.headers->release(exchange.filled_request->headers);
+  if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  current_exchange() = outer;
-  if (exchange.stream.was_sent_instead()) exchange.status = 503;
+  if (exchange.stream.was_sent_instead()) exchange.plan.status = 503;
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
-  if (!is_owner) {
-    exchange.body_to_send = {};
-    exchange.text_to_send.clear();
-  }
-  return is_owner && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
+  if (!is_owner) exchange.plan.discard_body();
+  return is_owner && ok && !exchange.plan.close_after_response && exchange.stream.is_body_complete();
 }
 
 /// True if the body has a content coding that cpp-httplib must remove.
@@ -244,7 +245,7 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
               : "\r\nContent-Length: " + std::to_string(exchange.head.content_length);
   bool complete = false, was_called = false;
   std::exception_ptr thrown;
-  exchange.run_with_body = [&](const body_source& decompressed) {
+  const std::function<void(const body_source&)> run = [&](const body_source& decompressed) {
     was_called = true;
     exchange.stream.discard_writes(false);
     try {
@@ -256,9 +257,10 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
   };
   exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
   bool closed = false;
+  const auto attach_run = [&run](request& req) { req.response_handler = decompressed_run{run}; };
   static_cast<void>(httplib::Server::process_request(exchange.stream, exchange.peer.host, exchange.peer.port,
-                                                     exchange.local.host, exchange.local.port, false, closed, nullptr));
-  exchange.run_with_body = nullptr;
+                                                     exchange.local.host, exchange.local.port, false, closed,
+                                                     attach_run));
   exchange.stream.discard_writes(false);
   if (thrown) std::rethrow_exception(thrown);
   if (was_called) return complete;
@@ -271,10 +273,8 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
 /// is read from the stream. Returns false if the response is incomplete.
 WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const body_source* decompressed) {
   response res;
-  if (exchange.headers) exchange.headers->acquire(res.headers);
-  const scope_exit return_memory([&exchange, &res]() noexcept {
-    if (exchange.headers) exchange.headers->release(res.headers);
-  });
+  exchange.services.headers.acquire(res.headers);
+  const scope_exit return_memory([&exchange, &res]() noexcept { exchange.services.headers.release(res.headers); });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
     http::exchange& current;
@@ -283,9 +283,9 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   const bool has_unread_body =
       !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
-    exchange.read_body = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
+    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
   route(exchange, res);
-  exchange.read_body = nullptr;
+  exchange.body.read = nullptr;
 
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
     std::string unread;
@@ -296,7 +296,7 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
     latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
-  if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
+  if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
 
@@ -317,8 +317,9 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
               "; the server sets these headers itself and has removed them (logged once per route)");
   }
-  const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
-  if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
+  const std::string& prefix = exchange.forwarded.path_prefix;
+  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
   switch (select_content(exchange, res)) {
     case content_selection::as_is:
     case content_selection::not_modified: return;
@@ -340,17 +341,18 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 /// Decides the connection header and the body rules when the response is complete, before it is written.
 WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
                                                                               const response& res) {
-  exchange.status = res.status;
+  response_plan& plan = exchange.plan;
+  plan.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
   const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
   // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
-  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
-  if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !plan.stream_length;
+  if (exchange.services.draining.load() || body_failed || close_ends_body) plan.close_after_response = true;
   connection_headers headers;
   headers.send_body = exchange.head.method_id != route::method::head;
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
-  if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
+  if (plan.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
   else if (has_upgrade) headers.connection = "Upgrade";
   else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
   return headers;

@@ -82,19 +82,19 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
   for (const auto& [name, value] : found) {
     res.headers.erase(name);
     if (base::equal_nocase(name, "Connection") && base::equal_nocase(base::trim(value), "close")) {
-      exchange.close_after_response = true;
+      exchange.plan.close_after_response = true;
       continue;
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
-      if (is_stream(res) && !exchange.stream_length) {
-        exchange.stream_length = length;
+      if (is_stream(res) && !exchange.plan.stream_length) {
+        exchange.plan.stream_length = length;
         continue;
       }
       // A handler for HEAD alone has no body, so it states the length of the response to GET.
-      if (exchange.head.method_id == route::method::head && exchange.is_head_route && res.body.empty() &&
+      if (exchange.head.method_id == route::method::head && exchange.criteria.is_head_route && res.body.empty() &&
           !res.content_provider_) {
-        exchange.length_of_head = length;
+        exchange.plan.length_of_head = length;
         continue;
       }
       if (!res.content_provider_ && length == res.body.size()) continue;  // correct, so there is nothing to report
@@ -122,7 +122,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
   const auto field = [size](std::int64_t first, std::int64_t last) {
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
-  exchange.parts.clear();
+  exchange.plan.parts.clear();
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
   std::string delimiter;
@@ -133,27 +133,27 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
     api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
-    exchange.end_of_parts = "\r\n--" + delimiter + "--\r\n";
+    exchange.plan.end_of_parts = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
   }
   for (const auto& [first, last] : ranges) {
     std::string head;
     if (!delimiter.empty()) {
-      head = (exchange.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+      head = (exchange.plan.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
-    exchange.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
+    exchange.plan.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
                               static_cast<std::uint64_t>(last - first + 1)});
   }
   res.status = 206;
   if (res.content_provider_) return true;
   std::string body;  // the parts of a text are joined here, because it is in memory anyway
-  for (const auto& part : exchange.parts) {
+  for (const auto& part : exchange.plan.parts) {
     body.append(part.head)
         .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
   }
-  res.body = std::move(body.append(exchange.end_of_parts));
+  res.body = std::move(body.append(exchange.plan.end_of_parts));
   return true;
 }
 
@@ -200,7 +200,8 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
   if (reads && res.status == 200 && res.content_provider_ && length && !api::find_header(res, "Accept-Ranges"))
     api::insert_header(res, "Accept-Ranges", "bytes");
 
-  if (reads && (res.status == 200 || res.status == 206) && (exchange.has_conditions || exchange.has_range)) {
+  const content_criteria& criteria = exchange.criteria;
+  if (reads && (res.status == 200 || res.status == 206) && (criteria.has_conditions || criteria.has_range)) {
     const std::string* const etag = api::find_header(res, "ETag");
     const std::string* const date = api::find_header(res, "Last-Modified");
     wire::validators validators{etag ? std::string_view(*etag) : std::string_view()};
@@ -208,7 +209,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
     const auto field = [&exchange](const char* name) {
       return wire::normalized_value(exchange.head, name).value_or(std::string());
     };
-    if (exchange.has_conditions && res.status == 200 && (etag || date)) {
+    if (criteria.has_conditions && res.status == 200 && (etag || date)) {
       const std::string match = field("If-Match"), none_match = field("If-None-Match"),
                         modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
       switch (wire::evaluate({match, none_match, modified, unmodified}, validators, reads)) {
@@ -220,7 +221,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
         case wire::condition_result::serve: break;
       }
     }
-    const bool has_ranges = is_get && exchange.has_range && length && !api::find_header(res, "Content-Range");
+    const bool has_ranges = is_get && criteria.has_range && length && !api::find_header(res, "Content-Range");
     if (has_ranges && (res.status == 206 || wire::range_applies(field("If-Range"), validators))) {
       const auto size = static_cast<std::int64_t>(*length);
       const auto requested = wire::parse_byte_ranges(field("Range"));

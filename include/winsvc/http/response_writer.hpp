@@ -19,7 +19,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -32,6 +31,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/content_sink.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/http/file_body.hpp"
 #include "winsvc/route/path.hpp"
@@ -172,135 +172,53 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   output.append(std::string_view("\r\n"));
 }
 
-/// Sends the bytes [offset, offset + length) of a provider of known length. Returns false if the provider sent fewer.
-WINSVC_INLINE bool write_provided(exchange_stream& stream, const response& res, std::uint64_t offset,
-                                  std::uint64_t length) {
-  auto position = static_cast<std::size_t>(offset);
-  const auto end = static_cast<std::size_t>(offset + length);
-  bool ok = true, done = false;
-  httplib::DataSink sink;
-  sink.write = [&](const char* bytes, std::size_t count) {
-    const std::size_t wanted = (std::min)(count, end - position);
-    if (ok && wanted != 0) ok = stream.write(bytes, wanted) >= 0;
-    position += wanted;
-    return ok && wanted == count;  // bytes after the announced length are not sent
-  };
-  sink.is_writable = [&] { return ok && stream.wait_writable(); };
-  sink.done = [&] { done = true; };
-  sink.done_with_trailer = [&](const httplib::Headers&) { done = true; };
-  while (ok && !done && position < end) {
-    if (!sink.is_writable()) return false;
-    if (!res.content_provider_(position, end - position, sink) && position < end) return false;
-  }
-  return ok && position == end;
-}
-
-/// Sends a stream: in chunks, with a length that the app has announced, or until the connection ends.
-class stream_writer {
- public:
-  stream_writer(exchange_stream& stream, bool chunked, std::optional<std::uint64_t> length)
-      : stream_(stream), chunked_(chunked), bytes_left_(length) {
-    sink_.write = [this](const char* bytes, std::size_t count) { return write(bytes, count); };
-    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
-    sink_.done = [this] { finish({}); };
-    sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
-  }
-
-  /// Runs the provider until it is done. Returns false if the stream is incomplete.
-  [[nodiscard]] bool run(const response& res) {
-    while (ok_ && !done_) {
-      if (!sink_.is_writable() || !res.content_provider_(offset_, 0, sink_)) return false;
-    }
-    return ok_ && (!bytes_left_ || *bytes_left_ == 0);
-  }
-
- private:
-  bool write(const char* bytes, std::size_t count) {
-    if (!ok_ || done_) return false;
-    if (count == 0) return true;
-    offset_ += count;
-    bool fits = true;
-    if (bytes_left_) {  // bytes after the announced length are not sent
-      fits = count <= *bytes_left_;
-      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
-      *bytes_left_ -= count;
-    }
-    if (chunked_) {
-      char size[24];
-      std::snprintf(size, sizeof size, "%zx\r\n", count);
-      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
-    } else if (count != 0) {
-      ok_ = stream_.write(bytes, count) >= 0;
-    }
-    return ok_ && fits;
-  }
-  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
-  void finish(const httplib::Headers& trailers) {
-    if (!ok_ || done_) return;
-    done_ = true;
-    if (!chunked_) return;
-    std::string end = "0\r\n";
-    for (const auto& [name, value] : trailers) {
-      api::check_header(name, value);  // the client detects the missing end of the body
-      append_field(end, name, value);
-    }
-    ok_ = send(end.append("\r\n"));
-  }
-
-  exchange_stream& stream_;
-  bool chunked_;
-  std::optional<std::uint64_t> bytes_left_;
-  httplib::DataSink sink_;
-  std::size_t offset_ = 0;
-  bool ok_ = true, done_ = false;
-};
-
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
   exchange_stream& stream = exchange.stream;
+  response_plan& plan = exchange.plan;
   std::string& output = stream.output();
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
-    const std::uint64_t length = exchange.length_of_head ? *exchange.length_of_head : res.body.size();
+    const std::uint64_t length = plan.length_of_head ? *plan.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
     append_head(res, connection.connection, length, false, output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
-    if (send_body && res.body.size() >= min_moved_bytes) exchange.text_to_send = std::move(res.body);
+    if (send_body && res.body.size() >= min_moved_bytes) plan.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
     return true;
   }
 
   if (!is_stream(res)) {
-    const bool whole = exchange.parts.empty();
-    std::uint64_t length = whole ? res.content_length_ : exchange.end_of_parts.size();
-    for (const auto& part : exchange.parts) length += part.head.size() + part.length;
+    const bool whole = plan.parts.empty();
+    std::uint64_t length = whole ? res.content_length_ : plan.end_of_parts.size();
+    for (const auto& part : plan.parts) length += part.head.size() + part.length;
     append_head(res, connection.connection, length, false, output);
     if (!connection.send_body) return true;
-    const bool one_part = whole || (exchange.parts.size() == 1 && exchange.parts[0].head.empty());
+    const bool one_part = whole || (plan.parts.size() == 1 && plan.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) exchange.body_to_send = {from->file, 0, res.content_length_};
-      else exchange.body_to_send = {from->file, exchange.parts[0].offset, exchange.parts[0].length};
+      if (whole) plan.body_to_send = {from->file, 0, res.content_length_};
+      else plan.body_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
       return true;
     }
     stream.disable_buffering();
     bool ok = stream.flush();
-    if (whole) ok = ok && write_provided(stream, res, 0, res.content_length_);
-    for (const auto& part : exchange.parts) {
+    if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
+    for (const auto& part : plan.parts) {
       ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size()) >= 0) &&
-           write_provided(stream, res, part.offset, part.length);
+           range_sink(exchange, part.offset, part.length).run(res);
     }
-    const std::string& end = exchange.end_of_parts;
+    const std::string& end = plan.end_of_parts;
     ok = ok && (end.empty() || stream.write(end.data(), end.size()) >= 0);
     return res.content_provider_success_ = ok;
   }
 
-  const auto length = exchange.stream_length;
+  const auto length = plan.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
   append_head(res, connection.connection, length, chunked, output);
   if (!connection.send_body) return true;
   stream.disable_buffering();
   if (!stream.flush()) return false;
-  return res.content_provider_success_ = stream_writer(stream, chunked, length).run(res);
+  return res.content_provider_success_ = stream_sink(exchange, chunked).run(res);
 }
 
 WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {

@@ -4,7 +4,7 @@
 //   r.add(route::method::get, "/users/{id}", handler, location);   // while the app registers its routes
 //   r.freeze();
 //   const auto match = r.routes().match(route::method::get, "/users/7");
-//   r.call(match, req, res);
+//   r.call(match, req, res, exchange);
 //
 // It is filled while the app registers its routes and frozen at start; after that many threads read it without a lock.
 // It serves no connections: the engine, the test client and the verb `routes` use it.
@@ -130,9 +130,9 @@ class router {
     return match.outcome == route::match_outcome::matched && handlers_[match.route_id].needs_request;
   }
   /// Calls the handler of a match. Exceptions of the handler pass through.
-  void call(const route::match_result& match, request& req, response& res) const;
+  void call(const route::match_result& match, request& req, response& res, exchange& exchange) const;
   /// Calls the handler of a match that does not take the request.
-  void call_without_request(const route::match_result& match, response& res) const;
+  void call_without_request(const route::match_result& match, response& res, exchange& exchange) const;
 
   [[nodiscard]] const route::route_entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
@@ -341,19 +341,21 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   return id;
 }
 
-WINSVC_INLINE void router::call(const route::match_result& match, request& req, response& res) const {
+WINSVC_INLINE void router::call(const route::match_result& match, request& req, response& res,
+                                exchange& exchange) const {
   const auto& route = table_.entries()[match.route_id];
   req.matched_route = route.path.text;
   if (handlers_[match.route_id].needs_parameter_names) {
     req.path_params.clear();
     for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
   }
-  handlers_[match.route_id].call->call({req, res, match.values, &objects});
+  handlers_[match.route_id].call->call({req, res, match.values, exchange, &objects});
 }
 
-WINSVC_INLINE void router::call_without_request(const route::match_result& match, response& res) const {
+WINSVC_INLINE void router::call_without_request(const route::match_result& match, response& res,
+                                                exchange& exchange) const {
   static const request empty;
-  handlers_[match.route_id].call->call({empty, res, match.values, &objects});
+  handlers_[match.route_id].call->call({empty, res, match.values, exchange, &objects});
 }
 
 }  // namespace detail::http

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 #include <string_view>
 
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/stream.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/wire/head.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -27,7 +29,11 @@ WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds limit) {
   return event == detail::http::stream_event::timed_out;
 }
 
-WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }
+WINSVC_INLINE std::string stream::last_event_id() const {
+  return detail::wire::normalized_value(exchange_.head, "Last-Event-ID").value_or(std::string());
+}
+
+WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.services.draining.load(); }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

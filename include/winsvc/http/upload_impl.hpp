@@ -19,7 +19,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Stores an upload in the exchange; make_upload() takes it for the handler of this request.
+/// Stores an upload in the exchange; extract_upload() moves it out for the handler.
 void attach_upload(exchange& exchange, upload u);
 
 }  // namespace detail::http
@@ -61,8 +61,8 @@ WINSVC_INLINE const void* upload_key() noexcept {
 
 namespace detail::api {
 
-WINSVC_INLINE upload make_upload() {
-  auto& values = http::current_exchange()->values;
+WINSVC_INLINE upload extract_upload(http::exchange& exchange) {
+  auto& values = exchange.values;
   const auto found = values.find(http::upload_key());
   if (found == values.end()) return {};
   const auto stored = std::static_pointer_cast<upload>(found->second);
@@ -71,7 +71,7 @@ WINSVC_INLINE upload make_upload() {
 }
 
 WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, const std::string& name) {
-  if (!context.files) context.files = make_upload();
+  if (!context.files) context.files = extract_upload(context.call.exchange);
   std::vector<uploaded_file> taken;
   for (uploaded_file& file : context.files->files()) {
     if (file.name() == name && !file.path().empty()) taken.push_back(std::move(file));

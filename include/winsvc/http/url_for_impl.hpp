@@ -31,22 +31,13 @@ WINSVC_INLINE std::string with_prefix(const std::string& prefix, std::string_vie
   return has_prefix ? std::string(path) : prefix + std::string(path);
 }
 
-/// The exchange of a request. Throws setup_error if this thread does not handle it.
-WINSVC_INLINE const exchange& exchange_of(const request& req, const char* function_name) {
-  const auto* const found = current_exchange();
-  if (!found || found->current_request != &req || !found->routes)
-    throw setup_error(std::string(function_name) +
-                      ": use it only on the thread that handles the request, while the handler runs");
-  return *found;
-}
-
 }  // namespace detail::http
 
 namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto& exchange = http::exchange_of(req, "url_for");
-  return exchange.path_prefix + route::build_path(*exchange.routes, name, values);
+  return exchange.forwarded.path_prefix + route::build_path(exchange.services.routes, name, values);
 }
 
 }  // namespace detail::api
@@ -55,7 +46,7 @@ WINSVC_INLINE std::string absolute_url(const request& req, std::string_view path
   const auto& exchange = detail::http::exchange_of(req, "absolute_url");
   const std::string host = context(req).host();
   if (host.empty()) throw setup_error("absolute_url: the request has no Host, as HTTP/1.0 allows; use a path instead");
-  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.path_prefix, path);
+  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.forwarded.path_prefix, path);
 }
 
 }  // inline namespace WINSVC_ABI

@@ -42,7 +42,7 @@ class websocket_session {
       : transport_(&exchange.stream.connection_transport()),
         buffer_(exchange.stream.buffer()),
         limits_(exchange.stream.limits()),
-        draining_(&exchange.draining),
+        draining_(&exchange.services.draining),
         frames_(limits_.websocket_message_bytes),
         clock_(exchange.stream.time()),
         last_received_(clock_.now()),
@@ -283,11 +283,11 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
     reason = "the handler failed; the log has the reason under " + exchange.id;
   };
   exchange.current_request = &session->req();  // for winsvc::context
-  current_exchange() = &exchange;
   try {
+    const exchange_scope handled(exchange);
     websocket ws(session);
     handler(ws);
-    if (exchange.draining.load()) {
+    if (exchange.services.draining.load()) {
       code = wire::close_code::going_away;
       reason = websocket_session::stop_reason_text;
     }
@@ -297,7 +297,6 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   } catch (...) {
     fail(base::exception_message());
   }
-  current_exchange() = nullptr;
   session->finish(code, reason);
   if (log.is_enabled(log_level::debug)) {
     log.debug("request " + exchange.id + ": websocket closed; close code of the client: " +
@@ -311,8 +310,8 @@ namespace detail::api {
 
 WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const websocket_options& options,
                                     std::function<void(websocket&)> handler) {
-  http::exchange& exchange = *http::current_exchange();
-  const std::string& proxy_host = exchange.host;  // that of a trusted proxy; empty without one
+  http::exchange& exchange = invocation.exchange;
+  const std::string& proxy_host = exchange.forwarded.host;  // that of a trusted proxy; empty without one
   const std::string_view host = proxy_host.empty() ? exchange.head.host : std::string_view(proxy_host);
   const auto requested = wire::check_handshake(exchange.head, host, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
@@ -320,12 +319,12 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
     api::replace_header(invocation.res, "Sec-WebSocket-Version", "13");
   }
   if (requested.status != 101) abort(requested.status, std::string(requested.reason));
-  if (!exchange.websockets) abort(501, "WebSockets are not available here");
 
-  auto count_guard = std::make_shared<http::websocket_count_guard>(*exchange.websockets);
-  if (exchange.draining.load() || exchange.websockets->load() > exchange.stream.limits().websockets) {
+  auto count_guard = std::make_shared<http::websocket_count_guard>(exchange.services.websockets);
+  const bool draining = exchange.services.draining.load();
+  if (draining || exchange.services.websockets.load() > exchange.stream.limits().websockets) {
     api::replace_header(invocation.res, "Retry-After", "10");
-    abort(503, exchange.draining.load() ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
+    abort(503, draining ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
   }
   invocation.res.status = 101;
   api::replace_header(invocation.res, "Upgrade", "websocket");

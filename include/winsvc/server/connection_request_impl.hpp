@@ -222,15 +222,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
 
 WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
   http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
-  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), engine_state_.draining);
-  exchange.headers = &buffers.headers;
-  exchange.websockets = &engine_state_.websockets;
-  exchange.routes = &processor_.routes().routes();
+  const http::exchange_services services{processor_.routes().routes(), buffers.headers, engine_state_.websockets,
+                                         engine_state_.draining};
+  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), services);
   exchange.match = std::move(match_);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
-  exchange.close_after_response = !head_.keep_alive;
+  exchange.plan.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
   const auto handler_started = now_;
@@ -244,16 +243,16 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
   id_ = std::move(exchange.id);
-  client_ = std::move(exchange.client);
+  client_ = std::move(exchange.forwarded.client);
   access_record_.pattern = exchange.pattern;
-  access_record_.status = exchange.status;
+  access_record_.status = exchange.plan.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
       !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
-  if (keep_alive_ && exchange.status == 101 && exchange.serve_upgraded) {
+  if (keep_alive_ && exchange.plan.status == 101 && exchange.serve_upgraded) {
     processor_.latency_of(exchange.match).mark_holds_thread();
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
@@ -265,8 +264,8 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   }
   body_unread_ = !stream.is_body_complete();
   output_sent_ = 0;
-  body_ = std::move(exchange.text_to_send);
-  file_body_ = std::move(exchange.body_to_send);
+  body_ = std::move(exchange.plan.text_to_send);
+  file_body_ = std::move(exchange.plan.body_to_send);
   send_wait_start_ = {};
   deadline_ = now_ + limits_.write_timeout;
   stage_ = stage::response;

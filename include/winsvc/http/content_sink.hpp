@@ -1,0 +1,167 @@
+// Content sink: receives the bytes of a content provider of cpp-httplib and sends them as the body of a response.
+//
+//   const bool complete = stream_sink(exchange, chunked).run(res);      // a stream
+//   const bool sent = range_sink(exchange, offset, length).run(res);    // a part of a content of known length
+//
+// A content provider gets cpp-httplib's DataSink only; exchange_of(sink) is the way from there to its exchange.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/base/error.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// The exchange whose response a content provider writes into `sink`. Throws setup_error for a sink that winsvc has not
+/// made.
+[[nodiscard]] exchange& exchange_of(const httplib::DataSink& sink);
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Receives the bytes of a content provider and sends them.
+class content_sink {
+ public:
+  explicit content_sink(exchange& current) : stream_(current.stream), exchange_(current) {
+    sink_.write = write_function{*this};
+    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
+  }
+  virtual ~content_sink() = default;
+  content_sink(const content_sink&) = delete;
+  content_sink& operator=(const content_sink&) = delete;
+
+  /// Sends the next bytes. Returns false if they were not all sent.
+  virtual bool write(const char* bytes, std::size_t count) = 0;
+  [[nodiscard]] exchange& current() const noexcept { return exchange_; }
+
+  /// The function `write` of the sink; exchange_of(sink) finds the content_sink through it.
+  struct write_function {
+    content_sink& sink;
+    bool operator()(const char* bytes, std::size_t count) const { return sink.write(bytes, count); }
+  };
+
+ protected:
+  exchange_stream& stream_;
+  httplib::DataSink sink_;
+  bool ok_ = true, done_ = false;
+
+ private:
+  exchange& exchange_;
+};
+
+WINSVC_INLINE exchange& exchange_of(const httplib::DataSink& sink) {
+  const auto* const write = sink.write.target<content_sink::write_function>();
+  if (!write) throw setup_error("stream: the sink is not one of winsvc; pass the sink that the content provider gets");
+  return write->sink.current();
+}
+
+/// Sends the bytes [offset, offset + length) of a provider of known length.
+class range_sink final : public content_sink {
+ public:
+  range_sink(exchange& current, std::uint64_t offset, std::uint64_t length)
+      : content_sink(current),
+        position_(static_cast<std::size_t>(offset)),
+        end_(static_cast<std::size_t>(offset + length)) {
+    sink_.done = [this] { done_ = true; };
+    sink_.done_with_trailer = [this](const httplib::Headers&) { done_ = true; };
+  }
+
+  /// Runs the provider to the end of the range. Returns false if the provider sent fewer bytes.
+  [[nodiscard]] bool run(const response& res) {
+    while (ok_ && !done_ && position_ < end_) {
+      if (!sink_.is_writable()) return false;
+      if (!res.content_provider_(position_, end_ - position_, sink_) && position_ < end_) return false;
+    }
+    return ok_ && position_ == end_;
+  }
+
+ private:
+  bool write(const char* bytes, std::size_t count) override {
+    const std::size_t wanted = (std::min)(count, end_ - position_);
+    if (ok_ && wanted != 0) ok_ = stream_.write(bytes, wanted) >= 0;
+    position_ += wanted;
+    return ok_ && wanted == count;  // bytes after the announced length are not sent
+  }
+
+  std::size_t position_, end_;
+};
+
+/// Sends a stream: in chunks, with a length that the app has announced, or until the connection ends.
+class stream_sink final : public content_sink {
+ public:
+  stream_sink(exchange& current, bool chunked)
+      : content_sink(current), chunked_(chunked), bytes_left_(current.plan.stream_length) {
+    sink_.done = [this] { finish({}); };
+    sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
+  }
+
+  /// Runs the provider until it is done. Returns false if the stream is incomplete.
+  [[nodiscard]] bool run(const response& res) {
+    while (ok_ && !done_) {
+      if (!sink_.is_writable() || !res.content_provider_(offset_, 0, sink_)) return false;
+    }
+    return ok_ && (!bytes_left_ || *bytes_left_ == 0);
+  }
+
+ private:
+  bool write(const char* bytes, std::size_t count) override {
+    if (!ok_ || done_) return false;
+    if (count == 0) return true;
+    offset_ += count;
+    bool fits = true;
+    if (bytes_left_) {  // bytes after the announced length are not sent
+      fits = count <= *bytes_left_;
+      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
+      *bytes_left_ -= count;
+    }
+    if (chunked_) {
+      char size[24];
+      std::snprintf(size, sizeof size, "%zx\r\n", count);
+      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
+    } else if (count != 0) {
+      ok_ = stream_.write(bytes, count) >= 0;
+    }
+    return ok_ && fits;
+  }
+  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
+  void finish(const httplib::Headers& trailers) {
+    if (!ok_ || done_) return;
+    done_ = true;
+    if (!chunked_) return;
+    std::string end = "0\r\n";
+    for (const auto& [name, value] : trailers) {
+      api::check_header(name, value);  // the client detects the missing end of the body
+      end.append(name).append(": ").append(value).append("\r\n");
+    }
+    ok_ = send(end.append("\r\n"));
+  }
+
+  bool chunked_;
+  std::optional<std::uint64_t> bytes_left_;
+  std::size_t offset_ = 0;
+};
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
