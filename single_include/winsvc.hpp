@@ -29,376 +29,376 @@
 //    829  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
 //    889  os/win/windows_headers.hpp           Windows system headers.
 //    950  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1137  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1180  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1241  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1296  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
-//   1346  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1389  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1489  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1522  settings/setting_value.hpp           Types of settings and their text form.
-//   1714  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1859  api/json_library.hpp                 json_library: the JSON parser that reads described types.
-//   1922  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   1980  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2043  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2269  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2640  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2762  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2851  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
-//   2888  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   2960  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3005  route/url_value.hpp                  url_value, with_query.
-//   3054  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3137  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3169  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3257  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3396  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3739  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3802  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   3951  api/app_objects.hpp                  Objects of the app by type.
-//   4018  api/handler_arguments.hpp            Arguments of a handler.
-//   4128  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
-//   4228  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4555  api/parameter.hpp                    Parameters of a route.
-//   4852  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5036  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5115  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5187  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
-//   5259  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5408  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5447  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
-//   5546  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5567  api/file_options.hpp                 Options of a static folder.
-//   5598  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5634  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   5943  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6032  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6071  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6198  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6237  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6320  scm/control_event.hpp                Event data of a control.
-//   6393  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6568  settings/settings_file.hpp           Settings file (.ini).
-//   6643  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6867  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7018  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7054  api/tls_options.hpp                  TLS options of HTTPS.
-//   7095  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7175  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7244  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7388  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7466  base/quote.hpp                       Windows command lines.
-//   7509  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7584  scm/spec.hpp                         Service specification.
-//   7690  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7771  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8125  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8171  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8210  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8279  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8292  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8343  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8430  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8471  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8539  wire/host_name.hpp                   Host names of requests.
-//   8573  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8614  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8731  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   8864  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   8891  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   8962  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9004  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9056  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9088  addons/headers.hpp                   Middleware for response headers and body size.
+//   1139  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1182  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1243  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1298  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
+//   1348  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1391  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1491  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1524  settings/setting_value.hpp           Types of settings and their text form.
+//   1716  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1861  api/json_library.hpp                 json_library: the JSON parser that reads described types.
+//   1924  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   1982  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2045  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2271  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2642  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2764  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2853  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
+//   2890  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2962  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3007  route/url_value.hpp                  url_value, with_query.
+//   3056  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3139  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3171  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3259  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3398  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3741  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3804  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3956  api/app_objects.hpp                  Objects of the app by type.
+//   4023  api/handler_arguments.hpp            Arguments of a handler.
+//   4133  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
+//   4233  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4560  api/parameter.hpp                    Parameters of a route.
+//   4859  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5043  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5122  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5194  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
+//   5266  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5415  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5454  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
+//   5553  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5574  api/file_options.hpp                 Options of a static folder.
+//   5605  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5641  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   5950  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6039  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6078  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6205  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6244  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6327  scm/control_event.hpp                Event data of a control.
+//   6400  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6575  settings/settings_file.hpp           Settings file (.ini).
+//   6650  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6874  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7025  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7061  api/tls_options.hpp                  TLS options of HTTPS.
+//   7102  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7182  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7251  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7395  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7473  base/quote.hpp                       Windows command lines.
+//   7516  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7591  scm/spec.hpp                         Service specification.
+//   7697  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7778  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8132  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8178  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8217  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8286  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8299  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8350  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8437  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8478  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8546  wire/host_name.hpp                   Host names of requests.
+//   8580  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8621  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8738  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   8871  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   8898  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   8969  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9011  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9063  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9095  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9121  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9346  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9435  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9499  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9641  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9657  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9754  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//   9800  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9842  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//   9924  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9998  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10116  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10149  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10200  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10442  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10478  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10520  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10613  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10643  route/url_value.hpp:bodies           url_value, with_query.
-//  10685  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10842  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  10960  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11087  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11155  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11193  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11242  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11280  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11314  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11336  api/parameter.hpp:bodies             Parameters of a route.
-//  11394  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11422  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11494  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11560  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11588  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11612  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11779  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  11916  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12003  base/quote.hpp:bodies                Windows command lines.
-//  12093  scm/spec.hpp:bodies                  Service specification.
-//  12222  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12342  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12492  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12561  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12717  wire/host_name.hpp:bodies            Host names of requests.
-//  12768  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  12806  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12878  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13136  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13164  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13216  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13312  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13433  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13493  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13534  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13579  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13731  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//  13874  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14007  settings/registry.hpp                Registry of the settings of an app.
-//  14319  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14476  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14673  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15055  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15161  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15269  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15684  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15899  wire/file_name.hpp                   Safe file names for uploads.
-//  15978  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16048  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16198  wire/representation.hpp              Representation of content in a response.
-//  16350  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16608  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16779  scm/lifecycle.hpp                    Lifecycle of a service.
-//  16912  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  16997  scm/stop_limits.hpp                  Time limits of a stop.
-//  17065  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17132  scm/account.hpp                      Account of a service.
-//  17271  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17508  scm/security.hpp                     Security descriptors in SDDL.
-//  17716  scm/writable_folder.hpp              Writable folders and files.
-//  17916  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  17975  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18086  scm/event_record.hpp                 Records of the Windows event log.
-//  18228  scm/saved_state.hpp                  Saved state of a service.
-//  18349  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18622  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18662  commandline/command.hpp              A parsed command line.
-//  18744  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  18941  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19204  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19387  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19515  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19688  os/socket.hpp                        TCP sockets with timeouts.
-//  19854  os/listen.hpp                        The listening sockets of a host.
-//  19980  os/posix/headers.hpp                 POSIX system headers.
-//  20020  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20209  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20253  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20360  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20467  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20633  os/tcp.hpp                           TCP sockets on all platforms.
-//  20957  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21134  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21262  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21525  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21580  os/control_channel.hpp               Control channel of a running service.
-//  21651  os/thread.hpp                        Threads of the library.
-//  21697  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  21903  os/connection_threads.hpp            Connection threads of the control channel.
-//  21994  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22214  os/console.hpp                       Console input and output.
-//  22315  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22471  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22610  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22807  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  22882  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  22931  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23103  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23186  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23236  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23287  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23390  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23431  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23618  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23640  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23675  os/exclusive_file.hpp                Exclusively created file.
-//  23758  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23861  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  23901  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  23951  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  23991  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24055  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24348  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24400  os/input_file.hpp                    File that is open for reading at any position.
-//  24473  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24571  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24740  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  24986  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25187  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25367  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25599  os/win/dump_writer.hpp               Minidump by a second process.
-//  25823  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  25884  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26172  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26274  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26519  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26607  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26678  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26765  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26818  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  26914  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27052  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27146  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27383  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27424  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27539  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27666  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  27840  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  28009  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28303  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28309  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28345  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28634  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28708  log/log_query.hpp                    Log query of the verb `logs`.
-//  28793  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  28887  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  28974  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29388  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29499  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29545  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29779  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30148  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30442  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30684  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30807  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30970  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31450  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  31809  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  32022  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32160  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32231  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32400  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32744  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  32919  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  32958  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33124  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33183  http/problem.hpp                     Error responses of winsvc.
-//  33347  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33443  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33708  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33759  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  33921  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  33995  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34219  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34356  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34387  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34486  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34675  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  34812  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  34925  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  35154  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35391  http/request_processor.hpp           Request processor: runs one request.
-//  35746  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  35949  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36052  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36208  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36299  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36517  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36882  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  36915  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37018  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37051  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37402  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37675  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  37849  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  37926  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  38006  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38368  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38625  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  38789  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  38974  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39333  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39702  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  39908  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40049  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40124  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  40143  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40331  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40518  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  40790  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40914  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41076  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41329  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41399  host/health.hpp                      Liveness and readiness routes.
-//  41501  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41669  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  41795  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  41934  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42204  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42329  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42435  host/stop_deadlines.hpp              Time limits of a stop.
-//  42499  host/run_options.hpp                 Options and result of one run of a service.
-//  42563  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  42671  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  42784  host/control_channel_server.hpp      Control channel server.
-//  42964  host/runtime.hpp                     Runtime of a service.
-//  43392  host/status.hpp                      Text and JSON of `status`.
-//  43555  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43679  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43794  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43886  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44001  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44125  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44236  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44564  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44754  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
-//  45177  manage/wait.hpp                      Waits until a service reaches a state.
-//  45276  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45493  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45570  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  45967  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46157  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46372  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46473  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46536  manage/install.hpp                   `install` and `update` verbs.
-//  46988  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47089  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47278  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47372  diagnose/finding.hpp                 Findings of `doctor`.
-//  47464  diagnose/live_query.hpp              Live status and live commands.
-//  47561  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47591  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  48065  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48227  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48364  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48484  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48573  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48687  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  49033  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49314  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49480  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49573  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9128  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9353  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9442  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9506  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9651  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9667  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9764  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//   9810  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9852  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//   9934  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10008  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10126  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10159  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10210  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10452  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10488  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10530  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10623  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10653  route/url_value.hpp:bodies           url_value, with_query.
+//  10695  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10852  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  10970  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11097  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11165  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11203  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11252  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11290  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11324  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11346  api/parameter.hpp:bodies             Parameters of a route.
+//  11404  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11432  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11504  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11570  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11598  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11622  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11789  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  11926  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12013  base/quote.hpp:bodies                Windows command lines.
+//  12103  scm/spec.hpp:bodies                  Service specification.
+//  12232  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12352  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12502  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12571  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12727  wire/host_name.hpp:bodies            Host names of requests.
+//  12778  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  12816  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12888  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13146  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13174  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13226  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13322  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13443  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13503  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13544  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13589  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13741  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//  13884  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14017  settings/registry.hpp                Registry of the settings of an app.
+//  14329  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14486  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14683  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  15065  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15171  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15279  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15694  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15909  wire/file_name.hpp                   Safe file names for uploads.
+//  15988  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16058  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16208  wire/representation.hpp              Representation of content in a response.
+//  16360  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16618  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16789  scm/lifecycle.hpp                    Lifecycle of a service.
+//  16922  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17007  scm/stop_limits.hpp                  Time limits of a stop.
+//  17075  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17142  scm/account.hpp                      Account of a service.
+//  17284  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17521  scm/security.hpp                     Security descriptors in SDDL.
+//  17729  scm/writable_folder.hpp              Writable folders and files.
+//  17929  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  17988  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18099  scm/event_record.hpp                 Records of the Windows event log.
+//  18241  scm/saved_state.hpp                  Saved state of a service.
+//  18362  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18635  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18675  commandline/command.hpp              A parsed command line.
+//  18757  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  18954  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19217  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19400  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19528  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19708  os/socket.hpp                        TCP sockets with timeouts.
+//  19874  os/listen.hpp                        The listening sockets of a host.
+//  20000  os/posix/headers.hpp                 POSIX system headers.
+//  20040  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20229  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20273  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20380  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20487  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20653  os/tcp.hpp                           TCP sockets on all platforms.
+//  20977  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21154  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21282  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21545  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21600  os/control_channel.hpp               Control channel of a running service.
+//  21671  os/thread.hpp                        Threads of the library.
+//  21717  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  21923  os/connection_threads.hpp            Connection threads of the control channel.
+//  22014  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22237  os/console.hpp                       Console input and output.
+//  22338  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22494  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22633  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22830  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  22905  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  22954  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23126  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23209  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23259  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23310  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23413  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23454  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23641  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23663  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23698  os/exclusive_file.hpp                Exclusively created file.
+//  23781  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23884  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  23924  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  23974  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  24014  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24078  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24371  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24423  os/input_file.hpp                    File that is open for reading at any position.
+//  24496  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24594  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24763  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25009  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25210  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25390  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25622  os/win/dump_writer.hpp               Minidump by a second process.
+//  25846  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  25907  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26195  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26297  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26542  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26630  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26701  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26788  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26841  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  26937  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27075  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  27169  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27406  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
+//  27447  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27562  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27689  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27863  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  28032  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28326  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28332  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28368  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28657  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28731  log/log_query.hpp                    Log query of the verb `logs`.
+//  28816  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  28910  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  28997  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29410  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29521  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29567  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29801  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30170  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30464  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30706  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30829  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30992  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31472  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31833  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  32046  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32184  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  32255  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32424  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32768  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  32943  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  32982  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33148  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33207  http/problem.hpp                     Error responses of winsvc.
+//  33378  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33474  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33739  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33790  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  33952  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34026  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34261  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34405  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  34436  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34535  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34724  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  34861  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  34974  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  35203  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35440  http/request_processor.hpp           Request processor: runs one request.
+//  35797  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  35999  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36102  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36258  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36349  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36567  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36932  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  36965  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37068  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37101  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37452  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37725  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  37902  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  37979  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  38059  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38421  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38678  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  38842  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  39027  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39386  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39755  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  39961  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40102  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40177  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
+//  40196  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40384  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40571  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  40843  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40967  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41129  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41382  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41452  host/health.hpp                      Liveness and readiness routes.
+//  41554  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41722  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  41848  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  41987  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42257  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42382  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42488  host/stop_deadlines.hpp              Time limits of a stop.
+//  42552  host/run_options.hpp                 Options and result of one run of a service.
+//  42616  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42724  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  42837  host/control_channel_server.hpp      Control channel server.
+//  43017  host/runtime.hpp                     Runtime of a service.
+//  43445  host/status.hpp                      Text and JSON of `status`.
+//  43608  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43730  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43846  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43938  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44053  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44176  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44287  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44615  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44805  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
+//  45228  manage/wait.hpp                      Waits until a service reaches a state.
+//  45327  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45544  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45621  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46018  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46208  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46421  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46522  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46585  manage/install.hpp                   `install` and `update` verbs.
+//  47043  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47144  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47333  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47427  diagnose/finding.hpp                 Findings of `doctor`.
+//  47519  diagnose/live_query.hpp              Live status and live commands.
+//  47616  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47646  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  48119  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48280  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48417  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48537  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48626  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48740  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  49086  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49367  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49533  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49626  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  49892  config/undef.hpp                     Undefines the internal macros.
+//  49945  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -1081,6 +1081,8 @@ static_assert(httplib_version() >= 0x002900,
 
 /// The version of cpp-httplib that the server is compiled with, for example "0.41.0".
 [[nodiscard]] std::string_view httplib_version_text() noexcept;
+/// The versions of winsvc and of cpp-httplib: "winsvc 0.1.0, cpp-httplib 0.41.0".
+[[nodiscard]] std::string library_versions();
 
 /// True if a response can have this header: the name is a token, the value has no CR, LF or other control character
 /// (RFC 9110 sections 5.1 and 5.5).
@@ -3856,9 +3858,12 @@ class uploaded_file {
  public:
   uploaded_file(uploaded_file&& other) noexcept { *this = std::move(other); }
   uploaded_file& operator=(uploaded_file&& other) noexcept {
-    std::swap(name_, other.name_), std::swap(file_name_, other.file_name_);
-    std::swap(content_type_, other.content_type_), std::swap(path_, other.path_);
-    std::swap(size_, other.size_), std::swap(temporary_, other.temporary_);
+    std::swap(name_, other.name_);
+    std::swap(file_name_, other.file_name_);
+    std::swap(content_type_, other.content_type_);
+    std::swap(path_, other.path_);
+    std::swap(size_, other.size_);
+    std::swap(temporary_, other.temporary_);
     return *this;
   }
   ~uploaded_file();
@@ -4719,7 +4724,8 @@ template <class A, class T>
 route::parameter_metadata describe_source(const typed_source<T>& source) {
   using single = single_value<A>;
   route::parameter_metadata metadata;
-  metadata.name = source.name, metadata.description = source.description;
+  metadata.name = source.name;
+  metadata.description = source.description;
   metadata.source = name_of_source(source.source);
   metadata.required = !single::is_optional && !single::is_list && !source.if_missing;
   if constexpr (std::is_same_v<T, uploaded_file>) {
@@ -4758,7 +4764,8 @@ typed_source<T> make_typed_source(const parameter<Options...>& given) {
                 "duration, an enumeration with WINSVC_ENUM or enum_names, a type with winsvc::text_traits, or "
                 "std::optional or std::vector of one of them; for file() it is winsvc::uploaded_file");
   typed_source<T> source;
-  source.source = given.source, source.name = given.name;
+  source.source = given.source;
+  source.name = given.name;
   check_source(given.source, given.name, std::is_same_v<T, uploaded_file>);
   std::apply([&source](const auto&... option) { (apply_source_option(source, option), ...); }, given.options);
   return source;
@@ -9506,6 +9513,9 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
+WINSVC_INLINE std::string library_versions() {
+  return "winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(httplib_version_text());
+}
 
 WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value) noexcept {
   return wire::is_token(name) && std::none_of(value.begin(), value.end(), wire::is_control);
@@ -17173,6 +17183,9 @@ struct account {
   [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
 };
 
+/// Hint for a text that is not an account.
+inline constexpr const char* account_hint = "write virtual, system, local-service, network-service or DOMAIN\\name";
+
 /// Parses `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed
 /// account), `DOMAIN\name`, `name@domain` and `name` (of this machine). Fails with 1057 for any other text and for the
 /// virtual account of another service.
@@ -17238,7 +17251,7 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
   };
   text = base::trim(text);
   if (text.empty())
-    return refuse("it is empty", "write virtual, system, local-service, network-service or DOMAIN\\name");
+    return refuse("it is empty", account_hint);
   const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
   if (base::equal_nocase(text, "virtual") || base::equal_nocase(text, virtual_name)) {
     return account{account_kind::virtual_account, virtual_name};
@@ -18898,7 +18911,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
 WINSVC_INLINE std::string used_values(const option_info& o) {
   switch (o.id) {
     case option::startup: return "use one of " + std::string(o.value);
-    case option::username: return "write virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::username: return scm::account_hint;
     case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
     case option::recovery:
       return "write restart/TIME, reboot/TIME, run/TIME and none, separated by commas, such as restart/5s,run/1m,none";
@@ -19627,6 +19640,9 @@ bool change_directory(const std::string& folder) noexcept;
 /// The message with its code: `Access is denied. (5)`.
 [[nodiscard]] std::string system_error_text(std::uint32_t code);
 
+/// The explanation of the code (base/error_codes.hpp), or the system's message if there is none.
+[[nodiscard]] std::string explained_message(std::uint32_t code);
+
 /// Converts a system code to an exit code of main. POSIX keeps only the low eight bits; if they are 0 and the code is
 /// not, the exit code is 1.
 [[nodiscard]] int exit_code(std::uint32_t code) noexcept;
@@ -19670,6 +19686,10 @@ WINSVC_INLINE std::string user_name() {
 }
 WINSVC_INLINE std::string system_error_text(std::uint32_t code) {
   return system_error_message(code) + " (" + std::to_string(code) + ")";
+}
+WINSVC_INLINE std::string explained_message(std::uint32_t code) {
+  const auto* const explanation = base::explain(code);
+  return explanation ? std::string(explanation->message) : system_error_message(code);
 }
 WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if !WINSVC_OS_WINDOWS
@@ -22076,7 +22096,10 @@ WINSVC_INLINE bool read_request(tcp_socket& client, std::string& line) {
   char buffer[512];
   for (;;) {
     const auto end = line.find('\n');
-    if (end != line.npos) return line.resize(end), true;
+    if (end != line.npos) {
+      line.resize(end);
+      return true;
+    }
     const auto remaining =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
     std::size_t received = 0;
@@ -29040,10 +29063,10 @@ class rotating_file_sink final : public log_sink {
   [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
   /// True if another process has the log, so that this sink writes to a file with another name.
   [[nodiscard]] bool is_alternate() const noexcept { return is_alternate_.load(std::memory_order_relaxed); }
-  /// Name of the newest file of the path that was given, also if is_alternate().
-  [[nodiscard]] std::string requested_name() const { return log_file_name(requested_path_, 0); }
-  /// Name of the newest file. Call it before the first line.
-  [[nodiscard]] std::string current_name() const { return name(0); }
+  /// The notice for an alternate file, with both names. Call it before the first line.
+  [[nodiscard]] std::string alternate_notice() const {
+    return "another process writes to " + log_file_name(requested_path_, 0) + "; this process writes to " + name(0);
+  }
   /// Number of lines that could not be written since the sink was created.
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_.total(); }
 
@@ -29309,9 +29332,8 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
   const bool reports_alternate = is_alternate() && !alternate_reported_;
   if (reports_alternate) {
-    head += notice_line(log_level::warn, "another process writes to " + requested_name() +
-                                             "; this process writes to " + name(0) +
-                                             "; stop one of them, or give each service another name");
+    head += notice_line(log_level::warn,
+                        alternate_notice() + "; stop one of them, or give each service another name");
   }
   if (deleted_files_ != 0) {
     head += notice_line(log_level::warn, "the disk is full; " + std::to_string(deleted_files_) +
@@ -31578,6 +31600,8 @@ class router {
   [[nodiscard]] const route::route_entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
  private:
+  void check_may_use(source_location location) const;
+
   struct bound_route {
     std::unique_ptr<api::handler> call;
     bool needs_parameter_names;
@@ -31637,22 +31661,22 @@ WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept 
   return false;
 }
 
-WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::middleware_chain> chain,
-                                                 source_location location) {
-  if (frozen_) {
+WINSVC_INLINE void router::check_may_use(source_location location) const {
+  if (frozen_)
     throw setup_error("use (" + location.to_string() +
                       "): the service has started; add middleware in the app, not in a handler or hook");
-  }
+}
+
+WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::middleware_chain> chain,
+                                                 source_location location) {
+  check_may_use(location);
   global_middleware_ = std::move(chain);
 }
 
 WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
                                                 std::shared_ptr<const api::middleware_chain> chain,
                                                 source_location location) {
-  if (frozen_) {
-    throw setup_error("use (" + location.to_string() +
-                      "): the service has started; add middleware in the app, not in a handler or hook");
-  }
+  check_may_use(location);
   if (prefix.empty()) return;  // a group without a prefix has no paths
   const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
   if (!added) {
@@ -33210,6 +33234,11 @@ void add_vary(response& res, std::string_view name);
 /// the first of them.
 void reject_invalid_headers(response& res);
 
+/// Seconds after which a client may repeat a request that was rejected by a limit, a pause or a shortage.
+inline constexpr std::string_view retry_after_seconds = "10";
+/// Adds Retry-After (RFC 9110 section 10.2.3) with this time.
+void add_retry_after(response& res);
+
 /// The formats of an error response.
 enum class error_format { json, text, html };
 /// The format that the client prefers, by the weights of Accept (RFC 9110 section 12.5.1): HTML for a browser, text for
@@ -33277,6 +33306,8 @@ WINSVC_INLINE void reject_invalid_headers(response& res) {
   }
   if (!first_error.empty()) throw std::invalid_argument(first_error);
 }
+
+WINSVC_INLINE void add_retry_after(response& res) { api::replace_header(res, "Retry-After", retry_after_seconds); }
 
 WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
   if (accept.empty()) return error_format::json;
@@ -34025,8 +34056,15 @@ using body_source = std::function<bool(const body_receiver&)>;
 /// multipart form (400) and for a form with more than `max_form_fields` fields (413).
 [[nodiscard]] bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit);
 
-/// Maximum number of fields in a form: each field costs memory, even if it is empty.
+/// Maximum number of fields, or of parts with files, in a form: each costs memory, even if it is empty.
 inline constexpr std::size_t max_form_fields = 1024;
+
+/// Messages for a form that is rejected with 400.
+inline constexpr const char* no_boundary_message = "the form has no boundary in its Content-Type";
+inline constexpr const char* malformed_form_message = "the body is not a valid multipart form";
+inline constexpr const char* incomplete_form_message = "the form ends before its closing boundary";
+/// Message for a body that is rejected with 413.
+[[nodiscard]] std::string body_limit_message(std::uint64_t limit);
 
 /// True if the media type is multipart/form-data, in upper or lower case.
 [[nodiscard]] bool is_multipart(const request& req);
@@ -34047,6 +34085,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+WINSVC_INLINE std::string body_limit_message(std::uint64_t limit) {
+  return "the body is larger than " + std::to_string(limit) + " bytes";
+}
+
 [[noreturn]] WINSVC_INLINE void reject_too_many_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(max_form_fields) + " fields");
 }
@@ -34057,7 +34099,7 @@ class form_reader {
   form_reader(exchange& exchange, request& req, std::uint64_t limit)
       : exchange_(exchange), req_(req), max_bytes_(limit) {
     const auto boundary = wire::multipart_boundary(req.get_header_value("Content-Type"));
-    if (!boundary) winsvc::abort(400, "the form has no boundary in its Content-Type");
+    if (!boundary) winsvc::abort(400, no_boundary_message);
     decoder_.emplace(*boundary);
   }
 
@@ -34088,9 +34130,9 @@ class form_reader {
     const bool too_many = parts_ > max_form_fields;
     if (too_many || malformed_) exchange_.plan.close_after_response = true;  // the rest of the body is unread
     if (too_many) reject_too_many_fields();
-    if (malformed_) winsvc::abort(400, "the body is not a valid multipart form");
+    if (malformed_) winsvc::abort(400, malformed_form_message);
     if (complete && decoder_->next() != wire::multipart_decoder::step::done)
-      winsvc::abort(400, "the form ends before its closing boundary");
+      winsvc::abort(400, incomplete_form_message);
   }
 
  private:
@@ -34285,6 +34327,9 @@ class handler_timeouts {
   bool stopping_ = false;
 };
 
+/// Message of the 503 response after the timeout of a route.
+[[nodiscard]] std::string timeout_message(std::chrono::milliseconds limit);
+
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -34296,6 +34341,10 @@ class handler_timeouts {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+WINSVC_INLINE std::string timeout_message(std::chrono::milliseconds limit) {
+  return "no response within " + base::duration_text(limit);
+}
 
 WINSVC_INLINE void handler_timeouts::start() {
   const std::lock_guard lock(mutex_);
@@ -34653,7 +34702,7 @@ WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, resp
   const char* const detail = status == 507   ? "the disk is full"
                              : status == 503 ? "the service is short of memory or files; try again later"
                                              : "the request failed; the log has the reason under this id";
-  if (status == 503) api::replace_header(res, "Retry-After", "10");
+  if (status == 503) add_retry_after(res);
   send_error(exchange, res, status, detail, exchange.id);
 }
 
@@ -35497,6 +35546,8 @@ class request_processor final : public httplib::Server {
 /// Response that needs no memory. Its blocks of memory are reserved before the request (scratch_buffers).
 inline constexpr std::string_view out_of_memory_response =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 10\r\nConnection: close\r\n\r\n";
+static_assert(out_of_memory_response.find(std::string_view("Retry-After: 10\r")) != std::string_view::npos &&
+              retry_after_seconds == "10");
 
 /// Detail text for a body error, by its status.
 [[nodiscard]] constexpr std::string_view body_error_text(int status) noexcept {
@@ -35732,7 +35783,7 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
 WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
   response res;
   write_error(res, {status, reason}, error_format::json);
-  if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
+  if (status == 503 || status == 429) add_retry_after(res);
   return complete_response(res, send_body);
 }
 
@@ -35863,7 +35914,7 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res
     case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, res, 404, {});
     case route::match_outcome::paused:
-      api::replace_header(res, "Retry-After", "10");
+      add_retry_after(res);
       return error_responder_.send_error(exchange, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
       api::replace_header(res, "Allow", exchange.match.allowed.allow());
@@ -35896,9 +35947,8 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
       exchange.plan.close_after_response = true;
-      winsvc::abort(status, exchange.body.too_large
-                                ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
-                                : std::string(body_error_text(status)));
+      winsvc::abort(status, exchange.body.too_large ? body_limit_message(body_limit(exchange))
+                                                    : std::string(body_error_text(status)));
     }
     std::optional<handler_timeouts::scoped_timeout> timeout;
     if (limit) {
@@ -35907,8 +35957,8 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);
-        api::replace_header(res, "Retry-After", "10");
-        winsvc::abort(503, "no response within " + base::duration_text(*limit));
+        add_retry_after(res);
+        winsvc::abort(503, timeout_message(*limit));
       }
       timeout.emplace(handler_timeouts_, deadline,
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
@@ -35926,10 +35976,10 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     response res;
-    const std::string detail = "no response within " + base::duration_text(limit);
+    const std::string detail = timeout_message(limit);
     write_error(res, {503, detail, exchange.id},
                 preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
-    api::replace_header(res, "Retry-After", "10");
+    add_retry_after(res);
     if (!exchange.stream.send_instead(complete_response(res, exchange.head.method_id != route::method::head))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
@@ -36334,13 +36384,13 @@ class upload_reader {
     urlencoded_ = is_urlencoded(req);
     if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
     else if (base::starts_with_nocase(type, "multipart/form-data"))
-      winsvc::abort(400, "the form has no boundary in its Content-Type");
+      winsvc::abort(400, no_boundary_message);
   }
 
   /// Receives the next bytes of the body. Returns false to stop reading; finish() then throws the reason.
   [[nodiscard]] bool consume(std::string_view bytes) {
     if (bytes.size() > limits_.body - body_bytes_)
-      return reject(413, "the body is larger than " + std::to_string(limits_.body) + " bytes");
+      return reject(413, body_limit_message(limits_.body));
     body_bytes_ += bytes.size();
     if (decoder_) return consume_form(bytes);
     if (urlencoded_) return consume_text(req_.body, bytes);
@@ -36354,14 +36404,13 @@ class upload_reader {
     if (status_ != 0) winsvc::abort(status_, std::move(reject_reason_));
     if (!complete) return;
     if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
-      winsvc::abort(400, "the form ends before its closing boundary");
+      winsvc::abort(400, incomplete_form_message);
     if (urlencoded_) parse_urlencoded(req_);
     if (!close_file()) finish(complete);
   }
 
  private:
   using step = wire::multipart_decoder::step;
-  static constexpr std::size_t max_parts = 1024;                // each part costs memory, even if it is empty
   static constexpr std::uint64_t max_text_bytes = 1024 * 1024;  // of all fields together
 
   bool reject(int status, std::string reason) {
@@ -36382,7 +36431,7 @@ class upload_reader {
       switch (decoder_->next()) {
         case step::more:
         case step::done: return true;
-        case step::bad: return reject(400, "the body is not a valid multipart form");
+        case step::bad: return reject(400, malformed_form_message);
         case step::part:
           if (!start_part(decoder_->part())) return false;
           break;
@@ -36398,7 +36447,8 @@ class upload_reader {
 
   bool start_part(const wire::part_head& part) {
     if (!close_file()) return false;
-    if (++parts_ > max_parts) return reject(413, "the form has more than " + std::to_string(max_parts) + " parts");
+    if (++parts_ > max_form_fields)
+      return reject(413, "the form has more than " + std::to_string(max_form_fields) + " parts");
     field_ = nullptr;
     if (!part.is_file) {
       httplib::FormField field;
@@ -36831,7 +36881,7 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
   auto count_guard = std::make_shared<http::websocket_count_guard>(exchange.services.websockets);
   const bool draining = exchange.services.draining.load();
   if (draining || exchange.services.websockets.load() > exchange.stream.limits().websockets) {
-    api::replace_header(invocation.res, "Retry-After", "10");
+    http::add_retry_after(invocation.res);
     abort(503, draining ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
   }
   invocation.res.status = 101;
@@ -37592,7 +37642,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
   if (was_queued && now_ >= handler_deadline()) {
     const auto limit = *processor_.time_limit(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
-    reject(503, "no response within " + base::duration_text(limit));
+    reject(503, http::timeout_message(limit));
     return std::nullopt;
   }
   if (const auto kind = required_kind(); kind > options.allowed) {
@@ -37792,7 +37842,10 @@ WINSVC_INLINE void connection::finish_request() noexcept {
     access_record_.method_id = head_.method_id;
     access_record_.id = id_;
     access_record_.peer = peer_;
-    if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
+    if (!client_.empty()) {
+      access_record_.peer.host = client_;
+      access_record_.peer.port = 0;
+    }
   } catch (const std::exception&) {  // out of memory: the response was sent, and its record is lost
     return;
   }
@@ -41167,7 +41220,7 @@ WINSVC_INLINE void dashboard_data::put_service(base::json_object_writer& o) cons
   const auto& spec = definition_.spec;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
   o.put_text("version", definition_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
-  o.put_text("libraries", "winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()));
+  o.put_text("libraries", api::library_versions());
   o.put_text("host", os::host_name()).put_text("address", engine_->address().url());
   o.put("pid", std::to_string(os::process_id()));
   o.put("since", std::to_string(since_.count())).put("now", std::to_string(now().count()));
@@ -43629,10 +43682,8 @@ namespace detail::host {
 WINSVC_INLINE void console_keys::send_control(scm::control control, const char* hook) {
   const std::uint32_t code = service_.control({static_cast<std::uint32_t>(control), 0, 0, {}, {}});
   if (code == 0) return;
-  const auto* explanation = base::explain(code);
-  definition_.log.warn(std::string(hook) + ": " +
-                       (explanation ? std::string(explanation->message) : os::system_error_message(code)) + " (" +
-                       std::to_string(code) + "); register a hook for it in the app");
+  definition_.log.warn(std::string(hook) + ": " + os::explained_message(code) + " (" + std::to_string(code) +
+                       "); register a hook for it in the app");
 }
 
 WINSVC_INLINE void console_keys::on_key(char key) {
@@ -43769,7 +43820,8 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
         return static_cast<void>(
             service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
       if (service->request_stop("Ctrl-C")) return;
-      os::write_stderr("stopping now: requests, workers and hooks have at most 2.5 s more\n");
+      os::write_stderr("stopping now: requests, workers and hooks have at most " +
+                       base::duration_text(scm::second_request_total) + " more\n");
       service->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
     });
     const run_result result = service->run();
@@ -44080,8 +44132,7 @@ WINSVC_INLINE void service_log::open(service_definition& definition, const std::
   file_ = std::make_shared<log::rotating_file_sink>(log::log_path(data_folder, service_name),
                                                     log::startup_log_options(format));
   if (file_->is_alternate())
-    report_("another process writes to " + file_->requested_name() + "; this process writes to " +
-            file_->current_name());
+    report_(file_->alternate_notice());
   file_->on_write_error([this](std::uint32_t error) {
     failed_at_ = time_.system_now();
     report_error(error);
@@ -46234,10 +46285,6 @@ WINSVC_INLINE void query_folder_access(verb_context& context, manage::installati
   installed.can_modify_data_folder = has(context.defaults().data_folder, scm::modify_ace(*sid), true);
 }
 
-WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
-  return os::system_error_message(code) + " (" + std::to_string(code) + ")";
-}
-
 /// Deletes or renames a data folder that other users can change. Returns its new path; empty if it was deleted.
 WINSVC_INLINE result<std::string> move_data_folder_away(verb_context& context) {
   const std::string& folder = context.defaults().data_folder;
@@ -46289,8 +46336,9 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
   if (!security && !(is_data && is_not_found(security.error()))) {
-    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
-                 "; grant " + user + ' ' + access + " access manually");
+    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " +
+                           os::system_error_text(security.error()) + "; grant " + user + ' ' + access +
+                           " access manually");
     return false;
   }
   const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
@@ -46300,8 +46348,8 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto done =
       security ? context.scm().change_folder_security(folder, sddl) : context.scm().create_folder(folder, sddl);
   if (!done) {
-    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
-                 "; grant it to " + user + " manually");
+    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " +
+                           os::system_error_text(done.error()) + "; grant it to " + user + " manually");
     return false;
   }
   if (is_data && security && !scm::is_restricted(*security))
@@ -46336,10 +46384,11 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_pl
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn_of_system("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
-                 context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
-                 (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
-                 " manually");
+    context.warn_of_system("the service SID cannot be read: " + os::system_error_text(sid.error()) +
+                           "; grant 'NT SERVICE\\" + context.name() + '\'' +
+                           (program ? " read access to '" + defaults.program_folder + '\'' : "") +
+                           (program && data ? " and" : "") +
+                           (data ? " modify access to '" + defaults.data_folder + '\'' : "") + " manually");
   }
   const auto open = [&](manage::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
@@ -46357,8 +46406,8 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
   const std::string before = scm::without_owner(*security), after = scm::remove_aces_of(before, sid);
   if (after == before) return;
   if (const auto done = context.scm().change_folder_security(folder, after); !done) {
-    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
-                 "; remove it manually");
+    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " +
+                 os::system_error_text(done.error()) + "; remove it manually");
   }
 }
 
@@ -46844,12 +46893,18 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
                                                       rollback& rollback) {
   auto& scm = context_.scm();
   os::service_config_change to, restore;
-  if (job.plan.has(manage::config_item::startup))
-    to.startup = job.desired.startup, restore.startup = job.installation->startup;
-  if (job.plan.has(manage::config_item::binary))
-    to.binary = job.desired.binary, restore.binary = job.installation->binary;
-  if (job.plan.has(manage::config_item::display_name))
-    to.display_name = job.desired.display_name, restore.display_name = job.installation->display_name;
+  if (job.plan.has(manage::config_item::startup)) {
+    to.startup = job.desired.startup;
+    restore.startup = job.installation->startup;
+  }
+  if (job.plan.has(manage::config_item::binary)) {
+    to.binary = job.desired.binary;
+    restore.binary = job.installation->binary;
+  }
+  if (job.plan.has(manage::config_item::display_name)) {
+    to.display_name = job.desired.display_name;
+    restore.display_name = job.installation->display_name;
+  }
   if (!to.startup && !to.binary && !to.display_name && !job.plan.has(manage::config_item::dependencies)) return {};
   restore.dependencies = job.installation->dependencies;
   to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
@@ -47709,8 +47764,7 @@ WINSVC_INLINE void diagnostics::service() {
     add(unsupported                                        ? diagnose::severity::note
         : error.code == base::win32_error::service_exists ? diagnose::severity::problem
                                                            : diagnose::severity::warning,
-        "service", unsupported ? "Windows services are not available on this system" : error.to_string(),
-        unsupported ? "use 'debug' to run in the terminal" : "");
+        "service", unsupported ? error.message : error.to_string(), unsupported ? error.hint : "");
     return;
   }
   if (!service->installation) return add(diagnose::severity::note, "service", "it is not installed", "install --start");
@@ -48127,8 +48181,7 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
     const std::uint32_t code = status.exit.code();
     const auto* explanation = base::explain(code);
     if (status.exit.failed()) {
-      out += " It ended with " + std::to_string(code) + ": " +
-             (explanation ? std::string(explanation->message) : os::system_error_message(code)) + '.';
+      out += " It ended with " + std::to_string(code) + ": " + os::explained_message(code) + '.';
     } else if (!report.saved_state.stop_reason.empty()) {
       out += " It was stopped at " + report.saved_state.written_at + ": " +
              escape_log_text(report.saved_state.stop_reason) + '.';
@@ -49741,7 +49794,7 @@ WINSVC_INLINE int show_version(const host::service_definition& definition, const
     return base::exit_codes::ok;
   }
   dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
-             ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
+             ", " + api::library_versions() + "\n");
   return base::exit_codes::ok;
 }
 

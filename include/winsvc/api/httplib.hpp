@@ -135,6 +135,8 @@ static_assert(httplib_version() >= 0x002900,
 
 /// The version of cpp-httplib that the server is compiled with, for example "0.41.0".
 [[nodiscard]] std::string_view httplib_version_text() noexcept;
+/// The versions of winsvc and of cpp-httplib: "winsvc 0.1.0, cpp-httplib 0.41.0".
+[[nodiscard]] std::string library_versions();
 
 /// True if a response can have this header: the name is a token, the value has no CR, LF or other control character
 /// (RFC 9110 sections 5.1 and 5.5).
@@ -196,6 +198,9 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
+WINSVC_INLINE std::string library_versions() {
+  return "winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(httplib_version_text());
+}
 
 WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value) noexcept {
   return wire::is_token(name) && std::none_of(value.begin(), value.end(), wire::is_control);

@@ -172,7 +172,8 @@ template <class A, class T>
 route::parameter_metadata describe_source(const typed_source<T>& source) {
   using single = single_value<A>;
   route::parameter_metadata metadata;
-  metadata.name = source.name, metadata.description = source.description;
+  metadata.name = source.name;
+  metadata.description = source.description;
   metadata.source = name_of_source(source.source);
   metadata.required = !single::is_optional && !single::is_list && !source.if_missing;
   if constexpr (std::is_same_v<T, uploaded_file>) {
@@ -211,7 +212,8 @@ typed_source<T> make_typed_source(const parameter<Options...>& given) {
                 "duration, an enumeration with WINSVC_ENUM or enum_names, a type with winsvc::text_traits, or "
                 "std::optional or std::vector of one of them; for file() it is winsvc::uploaded_file");
   typed_source<T> source;
-  source.source = given.source, source.name = given.name;
+  source.source = given.source;
+  source.name = given.name;
   check_source(given.source, given.name, std::is_same_v<T, uploaded_file>);
   std::apply([&source](const auto&... option) { (apply_source_option(source, option), ...); }, given.options);
   return source;

@@ -57,9 +57,12 @@ class uploaded_file {
  public:
   uploaded_file(uploaded_file&& other) noexcept { *this = std::move(other); }
   uploaded_file& operator=(uploaded_file&& other) noexcept {
-    std::swap(name_, other.name_), std::swap(file_name_, other.file_name_);
-    std::swap(content_type_, other.content_type_), std::swap(path_, other.path_);
-    std::swap(size_, other.size_), std::swap(temporary_, other.temporary_);
+    std::swap(name_, other.name_);
+    std::swap(file_name_, other.file_name_);
+    std::swap(content_type_, other.content_type_);
+    std::swap(path_, other.path_);
+    std::swap(size_, other.size_);
+    std::swap(temporary_, other.temporary_);
     return *this;
   }
   ~uploaded_file();

@@ -183,7 +183,7 @@ WINSVC_INLINE int show_version(const host::service_definition& definition, const
     return base::exit_codes::ok;
   }
   dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
-             ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
+             ", " + api::library_versions() + "\n");
   return base::exit_codes::ok;
 }
 

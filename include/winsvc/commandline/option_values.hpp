@@ -22,6 +22,7 @@
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/commandline/verbs.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/scm/account.hpp"
 #include "winsvc/scm/spec.hpp"
 
 namespace winsvc {
@@ -163,7 +164,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
 WINSVC_INLINE std::string used_values(const option_info& o) {
   switch (o.id) {
     case option::startup: return "use one of " + std::string(o.value);
-    case option::username: return "write virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::username: return scm::account_hint;
     case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
     case option::recovery:
       return "write restart/TIME, reboot/TIME, run/TIME and none, separated by commas, such as restart/5s,run/1m,none";

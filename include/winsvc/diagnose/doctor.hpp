@@ -138,8 +138,7 @@ WINSVC_INLINE void diagnostics::service() {
     add(unsupported                                        ? diagnose::severity::note
         : error.code == base::win32_error::service_exists ? diagnose::severity::problem
                                                            : diagnose::severity::warning,
-        "service", unsupported ? "Windows services are not available on this system" : error.to_string(),
-        unsupported ? "use 'debug' to run in the terminal" : "");
+        "service", unsupported ? error.message : error.to_string(), unsupported ? error.hint : "");
     return;
   }
   if (!service->installation) return add(diagnose::severity::note, "service", "it is not installed", "install --start");

@@ -73,8 +73,7 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
     const std::uint32_t code = status.exit.code();
     const auto* explanation = base::explain(code);
     if (status.exit.failed()) {
-      out += " It ended with " + std::to_string(code) + ": " +
-             (explanation ? std::string(explanation->message) : os::system_error_message(code)) + '.';
+      out += " It ended with " + std::to_string(code) + ": " + os::explained_message(code) + '.';
     } else if (!report.saved_state.stop_reason.empty()) {
       out += " It was stopped at " + report.saved_state.written_at + ": " +
              escape_log_text(report.saved_state.stop_reason) + '.';

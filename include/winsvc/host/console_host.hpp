@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "winsvc/base/duration.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/log/async_sink.hpp"
 #include "winsvc/config/abi.hpp"
@@ -98,7 +99,8 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
         return static_cast<void>(
             service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
       if (service->request_stop("Ctrl-C")) return;
-      os::write_stderr("stopping now: requests, workers and hooks have at most 2.5 s more\n");
+      os::write_stderr("stopping now: requests, workers and hooks have at most " +
+                       base::duration_text(scm::second_request_total) + " more\n");
       service->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
     });
     const run_result result = service->run();

@@ -80,10 +80,8 @@ namespace detail::host {
 WINSVC_INLINE void console_keys::send_control(scm::control control, const char* hook) {
   const std::uint32_t code = service_.control({static_cast<std::uint32_t>(control), 0, 0, {}, {}});
   if (code == 0) return;
-  const auto* explanation = base::explain(code);
-  definition_.log.warn(std::string(hook) + ": " +
-                       (explanation ? std::string(explanation->message) : os::system_error_message(code)) + " (" +
-                       std::to_string(code) + "); register a hook for it in the app");
+  definition_.log.warn(std::string(hook) + ": " + os::explained_message(code) + " (" + std::to_string(code) +
+                       "); register a hook for it in the app");
 }
 
 WINSVC_INLINE void console_keys::on_key(char key) {

@@ -109,7 +109,7 @@ WINSVC_INLINE void dashboard_data::put_service(base::json_object_writer& o) cons
   const auto& spec = definition_.spec;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
   o.put_text("version", definition_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
-  o.put_text("libraries", "winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()));
+  o.put_text("libraries", api::library_versions());
   o.put_text("host", os::host_name()).put_text("address", engine_->address().url());
   o.put("pid", std::to_string(os::process_id()));
   o.put("since", std::to_string(since_.count())).put("now", std::to_string(now().count()));

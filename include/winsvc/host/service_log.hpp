@@ -85,8 +85,7 @@ WINSVC_INLINE void service_log::open(service_definition& definition, const std::
   file_ = std::make_shared<log::rotating_file_sink>(log::log_path(data_folder, service_name),
                                                     log::startup_log_options(format));
   if (file_->is_alternate())
-    report_("another process writes to " + file_->requested_name() + "; this process writes to " +
-            file_->current_name());
+    report_(file_->alternate_notice());
   file_->on_write_error([this](std::uint32_t error) {
     failed_at_ = time_.system_now();
     report_error(error);

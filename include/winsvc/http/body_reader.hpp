@@ -43,8 +43,15 @@ using body_source = std::function<bool(const body_receiver&)>;
 /// multipart form (400) and for a form with more than `max_form_fields` fields (413).
 [[nodiscard]] bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit);
 
-/// Maximum number of fields in a form: each field costs memory, even if it is empty.
+/// Maximum number of fields, or of parts with files, in a form: each costs memory, even if it is empty.
 inline constexpr std::size_t max_form_fields = 1024;
+
+/// Messages for a form that is rejected with 400.
+inline constexpr const char* no_boundary_message = "the form has no boundary in its Content-Type";
+inline constexpr const char* malformed_form_message = "the body is not a valid multipart form";
+inline constexpr const char* incomplete_form_message = "the form ends before its closing boundary";
+/// Message for a body that is rejected with 413.
+[[nodiscard]] std::string body_limit_message(std::uint64_t limit);
 
 /// True if the media type is multipart/form-data, in upper or lower case.
 [[nodiscard]] bool is_multipart(const request& req);
@@ -65,6 +72,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+WINSVC_INLINE std::string body_limit_message(std::uint64_t limit) {
+  return "the body is larger than " + std::to_string(limit) + " bytes";
+}
+
 [[noreturn]] WINSVC_INLINE void reject_too_many_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(max_form_fields) + " fields");
 }
@@ -75,7 +86,7 @@ class form_reader {
   form_reader(exchange& exchange, request& req, std::uint64_t limit)
       : exchange_(exchange), req_(req), max_bytes_(limit) {
     const auto boundary = wire::multipart_boundary(req.get_header_value("Content-Type"));
-    if (!boundary) winsvc::abort(400, "the form has no boundary in its Content-Type");
+    if (!boundary) winsvc::abort(400, no_boundary_message);
     decoder_.emplace(*boundary);
   }
 
@@ -106,9 +117,9 @@ class form_reader {
     const bool too_many = parts_ > max_form_fields;
     if (too_many || malformed_) exchange_.plan.close_after_response = true;  // the rest of the body is unread
     if (too_many) reject_too_many_fields();
-    if (malformed_) winsvc::abort(400, "the body is not a valid multipart form");
+    if (malformed_) winsvc::abort(400, malformed_form_message);
     if (complete && decoder_->next() != wire::multipart_decoder::step::done)
-      winsvc::abort(400, "the form ends before its closing boundary");
+      winsvc::abort(400, incomplete_form_message);
   }
 
  private:

@@ -178,7 +178,7 @@ WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, resp
   const char* const detail = status == 507   ? "the disk is full"
                              : status == 503 ? "the service is short of memory or files; try again later"
                                              : "the request failed; the log has the reason under this id";
-  if (status == 503) api::replace_header(res, "Retry-After", "10");
+  if (status == 503) add_retry_after(res);
   send_error(exchange, res, status, detail, exchange.id);
 }
 

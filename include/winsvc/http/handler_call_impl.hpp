@@ -136,7 +136,7 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res
     case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, res, 404, {});
     case route::match_outcome::paused:
-      api::replace_header(res, "Retry-After", "10");
+      add_retry_after(res);
       return error_responder_.send_error(exchange, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
       api::replace_header(res, "Allow", exchange.match.allowed.allow());
@@ -169,9 +169,8 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
       exchange.plan.close_after_response = true;
-      winsvc::abort(status, exchange.body.too_large
-                                ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
-                                : std::string(body_error_text(status)));
+      winsvc::abort(status, exchange.body.too_large ? body_limit_message(body_limit(exchange))
+                                                    : std::string(body_error_text(status)));
     }
     std::optional<handler_timeouts::scoped_timeout> timeout;
     if (limit) {
@@ -180,8 +179,8 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);
-        api::replace_header(res, "Retry-After", "10");
-        winsvc::abort(503, "no response within " + base::duration_text(*limit));
+        add_retry_after(res);
+        winsvc::abort(503, timeout_message(*limit));
       }
       timeout.emplace(handler_timeouts_, deadline,
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
@@ -199,10 +198,10 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     response res;
-    const std::string detail = "no response within " + base::duration_text(limit);
+    const std::string detail = timeout_message(limit);
     write_error(res, {503, detail, exchange.id},
                 preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
-    api::replace_header(res, "Retry-After", "10");
+    add_retry_after(res);
     if (!exchange.stream.send_instead(complete_response(res, exchange.head.method_id != route::method::head))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
 #include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
@@ -70,6 +71,9 @@ class handler_timeouts {
   bool stopping_ = false;
 };
 
+/// Message of the 503 response after the timeout of a route.
+[[nodiscard]] std::string timeout_message(std::chrono::milliseconds limit);
+
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -81,6 +85,10 @@ class handler_timeouts {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+WINSVC_INLINE std::string timeout_message(std::chrono::milliseconds limit) {
+  return "no response within " + base::duration_text(limit);
+}
 
 WINSVC_INLINE void handler_timeouts::start() {
   const std::lock_guard lock(mutex_);

@@ -34,6 +34,11 @@ void add_vary(response& res, std::string_view name);
 /// the first of them.
 void reject_invalid_headers(response& res);
 
+/// Seconds after which a client may repeat a request that was rejected by a limit, a pause or a shortage.
+inline constexpr std::string_view retry_after_seconds = "10";
+/// Adds Retry-After (RFC 9110 section 10.2.3) with this time.
+void add_retry_after(response& res);
+
 /// The formats of an error response.
 enum class error_format { json, text, html };
 /// The format that the client prefers, by the weights of Accept (RFC 9110 section 12.5.1): HTML for a browser, text for
@@ -101,6 +106,8 @@ WINSVC_INLINE void reject_invalid_headers(response& res) {
   }
   if (!first_error.empty()) throw std::invalid_argument(first_error);
 }
+
+WINSVC_INLINE void add_retry_after(response& res) { api::replace_header(res, "Retry-After", retry_after_seconds); }
 
 WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
   if (accept.empty()) return error_format::json;

@@ -126,6 +126,8 @@ class request_processor final : public httplib::Server {
 /// Response that needs no memory. Its blocks of memory are reserved before the request (scratch_buffers).
 inline constexpr std::string_view out_of_memory_response =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 10\r\nConnection: close\r\n\r\n";
+static_assert(out_of_memory_response.find(std::string_view("Retry-After: 10\r")) != std::string_view::npos &&
+              retry_after_seconds == "10");
 
 /// Detail text for a body error, by its status.
 [[nodiscard]] constexpr std::string_view body_error_text(int status) noexcept {
@@ -361,7 +363,7 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
 WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
   response res;
   write_error(res, {status, reason}, error_format::json);
-  if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
+  if (status == 503 || status == 429) add_retry_after(res);
   return complete_response(res, send_body);
 }
 

@@ -137,6 +137,8 @@ class router {
   [[nodiscard]] const route::route_entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
  private:
+  void check_may_use(source_location location) const;
+
   struct bound_route {
     std::unique_ptr<api::handler> call;
     bool needs_parameter_names;
@@ -196,22 +198,22 @@ WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept 
   return false;
 }
 
-WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::middleware_chain> chain,
-                                                 source_location location) {
-  if (frozen_) {
+WINSVC_INLINE void router::check_may_use(source_location location) const {
+  if (frozen_)
     throw setup_error("use (" + location.to_string() +
                       "): the service has started; add middleware in the app, not in a handler or hook");
-  }
+}
+
+WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::middleware_chain> chain,
+                                                 source_location location) {
+  check_may_use(location);
   global_middleware_ = std::move(chain);
 }
 
 WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
                                                 std::shared_ptr<const api::middleware_chain> chain,
                                                 source_location location) {
-  if (frozen_) {
-    throw setup_error("use (" + location.to_string() +
-                      "): the service has started; add middleware in the app, not in a handler or hook");
-  }
+  check_may_use(location);
   if (prefix.empty()) return;  // a group without a prefix has no paths
   const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
   if (!added) {

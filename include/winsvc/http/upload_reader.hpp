@@ -47,13 +47,13 @@ class upload_reader {
     urlencoded_ = is_urlencoded(req);
     if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
     else if (base::starts_with_nocase(type, "multipart/form-data"))
-      winsvc::abort(400, "the form has no boundary in its Content-Type");
+      winsvc::abort(400, no_boundary_message);
   }
 
   /// Receives the next bytes of the body. Returns false to stop reading; finish() then throws the reason.
   [[nodiscard]] bool consume(std::string_view bytes) {
     if (bytes.size() > limits_.body - body_bytes_)
-      return reject(413, "the body is larger than " + std::to_string(limits_.body) + " bytes");
+      return reject(413, body_limit_message(limits_.body));
     body_bytes_ += bytes.size();
     if (decoder_) return consume_form(bytes);
     if (urlencoded_) return consume_text(req_.body, bytes);
@@ -67,14 +67,13 @@ class upload_reader {
     if (status_ != 0) winsvc::abort(status_, std::move(reject_reason_));
     if (!complete) return;
     if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
-      winsvc::abort(400, "the form ends before its closing boundary");
+      winsvc::abort(400, incomplete_form_message);
     if (urlencoded_) parse_urlencoded(req_);
     if (!close_file()) finish(complete);
   }
 
  private:
   using step = wire::multipart_decoder::step;
-  static constexpr std::size_t max_parts = 1024;                // each part costs memory, even if it is empty
   static constexpr std::uint64_t max_text_bytes = 1024 * 1024;  // of all fields together
 
   bool reject(int status, std::string reason) {
@@ -95,7 +94,7 @@ class upload_reader {
       switch (decoder_->next()) {
         case step::more:
         case step::done: return true;
-        case step::bad: return reject(400, "the body is not a valid multipart form");
+        case step::bad: return reject(400, malformed_form_message);
         case step::part:
           if (!start_part(decoder_->part())) return false;
           break;
@@ -111,7 +110,8 @@ class upload_reader {
 
   bool start_part(const wire::part_head& part) {
     if (!close_file()) return false;
-    if (++parts_ > max_parts) return reject(413, "the form has more than " + std::to_string(max_parts) + " parts");
+    if (++parts_ > max_form_fields)
+      return reject(413, "the form has more than " + std::to_string(max_form_fields) + " parts");
     field_ = nullptr;
     if (!part.is_file) {
       httplib::FormField field;

@@ -28,6 +28,7 @@
 #include "winsvc/base/sha.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/http/problem.hpp"
 #include "winsvc/wire/websocket.hpp"
 
 namespace winsvc {
@@ -323,7 +324,7 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
   auto count_guard = std::make_shared<http::websocket_count_guard>(exchange.services.websockets);
   const bool draining = exchange.services.draining.load();
   if (draining || exchange.services.websockets.load() > exchange.stream.limits().websockets) {
-    api::replace_header(invocation.res, "Retry-After", "10");
+    http::add_retry_after(invocation.res);
     abort(503, draining ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
   }
   invocation.res.status = 101;

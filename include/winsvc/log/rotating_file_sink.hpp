@@ -74,10 +74,10 @@ class rotating_file_sink final : public log_sink {
   [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
   /// True if another process has the log, so that this sink writes to a file with another name.
   [[nodiscard]] bool is_alternate() const noexcept { return is_alternate_.load(std::memory_order_relaxed); }
-  /// Name of the newest file of the path that was given, also if is_alternate().
-  [[nodiscard]] std::string requested_name() const { return log_file_name(requested_path_, 0); }
-  /// Name of the newest file. Call it before the first line.
-  [[nodiscard]] std::string current_name() const { return name(0); }
+  /// The notice for an alternate file, with both names. Call it before the first line.
+  [[nodiscard]] std::string alternate_notice() const {
+    return "another process writes to " + log_file_name(requested_path_, 0) + "; this process writes to " + name(0);
+  }
   /// Number of lines that could not be written since the sink was created.
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_.total(); }
 
@@ -343,9 +343,8 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
   const bool reports_alternate = is_alternate() && !alternate_reported_;
   if (reports_alternate) {
-    head += notice_line(log_level::warn, "another process writes to " + requested_name() +
-                                             "; this process writes to " + name(0) +
-                                             "; stop one of them, or give each service another name");
+    head += notice_line(log_level::warn,
+                        alternate_notice() + "; stop one of them, or give each service another name");
   }
   if (deleted_files_ != 0) {
     head += notice_line(log_level::warn, "the disk is full; " + std::to_string(deleted_files_) +

@@ -90,10 +90,6 @@ WINSVC_INLINE void query_folder_access(verb_context& context, manage::installati
   installed.can_modify_data_folder = has(context.defaults().data_folder, scm::modify_ace(*sid), true);
 }
 
-WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
-  return os::system_error_message(code) + " (" + std::to_string(code) + ")";
-}
-
 /// Deletes or renames a data folder that other users can change. Returns its new path; empty if it was deleted.
 WINSVC_INLINE result<std::string> move_data_folder_away(verb_context& context) {
   const std::string& folder = context.defaults().data_folder;
@@ -145,8 +141,9 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
   if (!security && !(is_data && is_not_found(security.error()))) {
-    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
-                 "; grant " + user + ' ' + access + " access manually");
+    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " +
+                           os::system_error_text(security.error()) + "; grant " + user + ' ' + access +
+                           " access manually");
     return false;
   }
   const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
@@ -156,8 +153,8 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto done =
       security ? context.scm().change_folder_security(folder, sddl) : context.scm().create_folder(folder, sddl);
   if (!done) {
-    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
-                 "; grant it to " + user + " manually");
+    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " +
+                           os::system_error_text(done.error()) + "; grant it to " + user + " manually");
     return false;
   }
   if (is_data && security && !scm::is_restricted(*security))
@@ -192,10 +189,11 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_pl
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn_of_system("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
-                 context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
-                 (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
-                 " manually");
+    context.warn_of_system("the service SID cannot be read: " + os::system_error_text(sid.error()) +
+                           "; grant 'NT SERVICE\\" + context.name() + '\'' +
+                           (program ? " read access to '" + defaults.program_folder + '\'' : "") +
+                           (program && data ? " and" : "") +
+                           (data ? " modify access to '" + defaults.data_folder + '\'' : "") + " manually");
   }
   const auto open = [&](manage::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
@@ -213,8 +211,8 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
   const std::string before = scm::without_owner(*security), after = scm::remove_aces_of(before, sid);
   if (after == before) return;
   if (const auto done = context.scm().change_folder_security(folder, after); !done) {
-    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
-                 "; remove it manually");
+    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " +
+                 os::system_error_text(done.error()) + "; remove it manually");
   }
 }
 

@@ -318,12 +318,18 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
                                                       rollback& rollback) {
   auto& scm = context_.scm();
   os::service_config_change to, restore;
-  if (job.plan.has(manage::config_item::startup))
-    to.startup = job.desired.startup, restore.startup = job.installation->startup;
-  if (job.plan.has(manage::config_item::binary))
-    to.binary = job.desired.binary, restore.binary = job.installation->binary;
-  if (job.plan.has(manage::config_item::display_name))
-    to.display_name = job.desired.display_name, restore.display_name = job.installation->display_name;
+  if (job.plan.has(manage::config_item::startup)) {
+    to.startup = job.desired.startup;
+    restore.startup = job.installation->startup;
+  }
+  if (job.plan.has(manage::config_item::binary)) {
+    to.binary = job.desired.binary;
+    restore.binary = job.installation->binary;
+  }
+  if (job.plan.has(manage::config_item::display_name)) {
+    to.display_name = job.desired.display_name;
+    restore.display_name = job.installation->display_name;
+  }
   if (!to.startup && !to.binary && !to.display_name && !job.plan.has(manage::config_item::dependencies)) return {};
   restore.dependencies = job.installation->dependencies;
   to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;

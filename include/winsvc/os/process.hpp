@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
@@ -117,6 +118,9 @@ bool change_directory(const std::string& folder) noexcept;
 /// The message with its code: `Access is denied. (5)`.
 [[nodiscard]] std::string system_error_text(std::uint32_t code);
 
+/// The explanation of the code (base/error_codes.hpp), or the system's message if there is none.
+[[nodiscard]] std::string explained_message(std::uint32_t code);
+
 /// Converts a system code to an exit code of main. POSIX keeps only the low eight bits; if they are 0 and the code is
 /// not, the exit code is 1.
 [[nodiscard]] int exit_code(std::uint32_t code) noexcept;
@@ -160,6 +164,10 @@ WINSVC_INLINE std::string user_name() {
 }
 WINSVC_INLINE std::string system_error_text(std::uint32_t code) {
   return system_error_message(code) + " (" + std::to_string(code) + ")";
+}
+WINSVC_INLINE std::string explained_message(std::uint32_t code) {
+  const auto* const explanation = base::explain(code);
+  return explanation ? std::string(explanation->message) : system_error_message(code);
 }
 WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if !WINSVC_OS_WINDOWS

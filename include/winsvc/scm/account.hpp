@@ -45,6 +45,9 @@ struct account {
   [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
 };
 
+/// Hint for a text that is not an account.
+inline constexpr const char* account_hint = "write virtual, system, local-service, network-service or DOMAIN\\name";
+
 /// Parses `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed
 /// account), `DOMAIN\name`, `name@domain` and `name` (of this machine). Fails with 1057 for any other text and for the
 /// virtual account of another service.
@@ -110,7 +113,7 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
   };
   text = base::trim(text);
   if (text.empty())
-    return refuse("it is empty", "write virtual, system, local-service, network-service or DOMAIN\\name");
+    return refuse("it is empty", account_hint);
   const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
   if (base::equal_nocase(text, "virtual") || base::equal_nocase(text, virtual_name)) {
     return account{account_kind::virtual_account, virtual_name};

@@ -16,6 +16,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/engine_state.hpp"
+#include "winsvc/http/handler_timeouts.hpp"
 #include "winsvc/http/request_processor.hpp"
 #include "winsvc/server/connection.hpp"
 #include "winsvc/wire/chunked.hpp"
@@ -199,7 +200,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
   if (was_queued && now_ >= handler_deadline()) {
     const auto limit = *processor_.time_limit(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
-    reject(503, "no response within " + base::duration_text(limit));
+    reject(503, http::timeout_message(limit));
     return std::nullopt;
   }
   if (const auto kind = required_kind(); kind > options.allowed) {

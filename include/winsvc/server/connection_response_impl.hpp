@@ -123,7 +123,10 @@ WINSVC_INLINE void connection::finish_request() noexcept {
     access_record_.method_id = head_.method_id;
     access_record_.id = id_;
     access_record_.peer = peer_;
-    if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
+    if (!client_.empty()) {
+      access_record_.peer.host = client_;
+      access_record_.peer.port = 0;
+    }
   } catch (const std::exception&) {  // out of memory: the response was sent, and its record is lost
     return;
   }

@@ -90,7 +90,10 @@ WINSVC_INLINE bool read_request(tcp_socket& client, std::string& line) {
   char buffer[512];
   for (;;) {
     const auto end = line.find('\n');
-    if (end != line.npos) return line.resize(end), true;
+    if (end != line.npos) {
+      line.resize(end);
+      return true;
+    }
     const auto remaining =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
     std::size_t received = 0;
