@@ -18,387 +18,393 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    406  config/version.hpp                   The version of winsvc, defined only here.
-//    423  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    462  config/form.hpp                      The form in which winsvc is compiled.
-//    553  config/options.hpp                   The compile-time options of winsvc.
-//    615  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    666  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    697  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    772  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    829  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    889  os/win/windows_headers.hpp           Windows system headers.
-//    950  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1139  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1182  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1243  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1298  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
-//   1348  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1391  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1491  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1524  settings/setting_value.hpp           Types of settings and their text form.
-//   1716  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1861  api/json_library.hpp                 json_library: the JSON parser that reads described types.
-//   1924  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   1982  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2045  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2271  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2642  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2764  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2853  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
-//   2890  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   2962  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3007  route/url_value.hpp                  url_value, with_query.
-//   3056  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3139  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3171  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3259  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3398  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3741  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3804  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   3956  api/app_objects.hpp                  Objects of the app by type.
-//   4023  api/handler_arguments.hpp            Arguments of a handler.
-//   4133  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
-//   4233  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4560  api/parameter.hpp                    Parameters of a route.
-//   4859  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5043  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5122  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5194  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
-//   5266  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5415  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5454  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
-//   5553  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5574  api/file_options.hpp                 Options of a static folder.
-//   5605  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5641  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   5950  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6039  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6078  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6205  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6244  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6327  scm/control_event.hpp                Event data of a control.
-//   6400  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6575  settings/settings_file.hpp           Settings file (.ini).
-//   6650  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6874  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7025  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7061  api/tls_options.hpp                  TLS options of HTTPS.
-//   7102  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7182  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7251  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7395  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7473  base/quote.hpp                       Windows command lines.
-//   7516  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7591  scm/spec.hpp                         Service specification.
-//   7697  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7778  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8132  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8178  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8217  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8286  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8299  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8350  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8437  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8478  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8546  wire/host_name.hpp                   Host names of requests.
-//   8580  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8621  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8738  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   8871  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   8898  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   8969  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9011  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9063  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9095  addons/headers.hpp                   Middleware for response headers and body size.
+//    412  config/version.hpp                   The version of winsvc, defined only here.
+//    429  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    468  config/form.hpp                      The form in which winsvc is compiled.
+//    559  config/options.hpp                   The compile-time options of winsvc.
+//    621  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    672  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    703  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    778  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    835  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    895  os/win/windows_headers.hpp           Windows system headers.
+//    956  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1145  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1188  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1249  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1304  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
+//   1354  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1397  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1497  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1530  settings/setting_value.hpp           Types of settings and their text form.
+//   1722  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1867  api/json_library.hpp                 json_library: the JSON parser that reads described types.
+//   1930  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   1988  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2051  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2277  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2648  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2770  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2859  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
+//   2896  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2968  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3013  route/url_value.hpp                  url_value, with_query.
+//   3062  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3145  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3177  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3265  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3404  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3747  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3810  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3962  api/app_objects.hpp                  Objects of the app by type.
+//   4029  api/handler_arguments.hpp            Arguments of a handler.
+//   4139  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
+//   4239  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4566  api/parameter.hpp                    Parameters of a route.
+//   4865  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5049  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5128  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5200  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
+//   5272  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5421  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5460  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
+//   5559  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5580  api/file_options.hpp                 Options of a static folder.
+//   5611  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5647  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   5956  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6045  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6084  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6211  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6250  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6333  scm/control_event.hpp                Event data of a control.
+//   6406  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6581  settings/settings_file.hpp           Settings file (.ini).
+//   6656  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6880  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7031  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7067  api/tls_options.hpp                  TLS options of HTTPS.
+//   7108  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7188  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7257  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7401  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7479  base/quote.hpp                       Windows command lines.
+//   7522  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7597  scm/spec.hpp                         Service specification.
+//   7703  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7784  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8138  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8184  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8223  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8292  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8305  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8356  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8443  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8484  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8552  wire/host_name.hpp                   Host names of requests.
+//   8586  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8627  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8744  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   8877  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   8904  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   8975  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9017  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9069  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9101  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9128  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9353  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9442  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9506  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9651  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9667  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9764  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//   9810  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9852  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//   9934  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10008  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10126  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10159  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10210  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10452  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10488  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10530  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10623  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10653  route/url_value.hpp:bodies           url_value, with_query.
-//  10695  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10852  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  10970  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11097  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11165  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11203  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11252  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11290  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11324  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11346  api/parameter.hpp:bodies             Parameters of a route.
-//  11404  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11432  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11504  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11570  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11598  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11622  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11789  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  11926  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12013  base/quote.hpp:bodies                Windows command lines.
-//  12103  scm/spec.hpp:bodies                  Service specification.
-//  12232  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12352  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12502  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12571  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12727  wire/host_name.hpp:bodies            Host names of requests.
-//  12778  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  12816  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12888  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13146  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13174  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13226  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13322  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13443  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13503  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13544  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13589  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13741  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//  13884  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14017  settings/registry.hpp                Registry of the settings of an app.
-//  14329  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14486  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14683  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15065  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15171  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15279  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15694  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15909  wire/file_name.hpp                   Safe file names for uploads.
-//  15988  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16058  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16208  wire/representation.hpp              Representation of content in a response.
-//  16360  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16618  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16789  scm/lifecycle.hpp                    Lifecycle of a service.
-//  16922  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  17007  scm/stop_limits.hpp                  Time limits of a stop.
-//  17075  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17142  scm/account.hpp                      Account of a service.
-//  17284  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17521  scm/security.hpp                     Security descriptors in SDDL.
-//  17729  scm/writable_folder.hpp              Writable folders and files.
-//  17929  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  17988  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18099  scm/event_record.hpp                 Records of the Windows event log.
-//  18241  scm/saved_state.hpp                  Saved state of a service.
-//  18362  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18635  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18675  commandline/command.hpp              A parsed command line.
-//  18757  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  18954  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19217  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19400  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19528  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19708  os/socket.hpp                        TCP sockets with timeouts.
-//  19874  os/listen.hpp                        The listening sockets of a host.
-//  20000  os/posix/headers.hpp                 POSIX system headers.
-//  20040  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20229  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20273  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20380  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20487  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20653  os/tcp.hpp                           TCP sockets on all platforms.
-//  20977  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21154  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21282  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21545  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21600  os/control_channel.hpp               Control channel of a running service.
-//  21671  os/thread.hpp                        Threads of the library.
-//  21717  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  21923  os/connection_threads.hpp            Connection threads of the control channel.
-//  22014  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22237  os/console.hpp                       Console input and output.
-//  22338  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22494  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22633  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22830  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  22905  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  22954  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23126  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23209  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23259  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23310  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23413  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23454  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23641  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23663  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23698  os/exclusive_file.hpp                Exclusively created file.
-//  23781  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23884  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  23924  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  23974  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  24014  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24078  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24371  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24423  os/input_file.hpp                    File that is open for reading at any position.
-//  24496  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24594  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24763  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25009  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25210  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25390  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25622  os/win/dump_writer.hpp               Minidump by a second process.
-//  25846  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  25907  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26195  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26297  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26542  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26630  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26701  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26788  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26841  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  26937  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27075  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27169  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27406  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27447  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27562  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27689  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  27863  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  28032  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28326  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28332  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28368  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28657  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28731  log/log_query.hpp                    Log query of the verb `logs`.
-//  28816  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  28910  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  28997  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29410  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29521  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29567  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29801  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30170  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30464  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30706  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30829  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30992  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31472  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  31833  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  32046  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32184  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32255  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32424  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32768  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  32943  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  32982  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33148  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33207  http/problem.hpp                     Error responses of winsvc.
-//  33378  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33474  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33739  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33790  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  33952  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34026  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34261  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34405  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34436  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34535  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34724  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  34861  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  34974  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  35203  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35440  http/request_processor.hpp           Request processor: runs one request.
-//  35797  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  35999  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36102  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36258  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36349  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36567  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36932  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  36965  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37068  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37101  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37452  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37725  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  37902  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  37979  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  38059  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38421  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38678  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  38842  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  39027  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39386  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39755  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  39961  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40102  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40177  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  40196  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40384  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40571  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  40843  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40967  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41129  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41382  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41452  host/health.hpp                      Liveness and readiness routes.
-//  41554  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41722  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  41848  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  41987  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42257  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42382  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42488  host/stop_deadlines.hpp              Time limits of a stop.
-//  42552  host/run_options.hpp                 Options and result of one run of a service.
-//  42616  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  42724  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  42837  host/control_channel_server.hpp      Control channel server.
-//  43017  host/runtime.hpp                     Runtime of a service.
-//  43445  host/status.hpp                      Text and JSON of `status`.
-//  43608  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43730  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43846  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43938  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44053  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44176  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44287  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44615  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44805  manage/installation.hpp              Install plan: compares the installed with the desired configuration ...
-//  45228  manage/wait.hpp                      Waits until a service reaches a state.
-//  45327  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45544  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45621  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46018  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46208  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46421  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46522  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46585  manage/install.hpp                   `install` and `update` verbs.
-//  47043  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47144  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47333  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47427  diagnose/finding.hpp                 Findings of `doctor`.
-//  47519  diagnose/live_query.hpp              Live status and live commands.
-//  47616  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47646  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  48119  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48280  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48417  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48537  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48626  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48740  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  49086  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49367  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49533  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49626  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9134  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9359  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9448  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9512  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9657  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9673  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9770  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//   9816  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9858  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//   9940  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10014  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10132  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10165  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10216  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10458  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10494  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10536  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10629  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10659  route/url_value.hpp:bodies           url_value, with_query.
+//  10701  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10858  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  10976  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11103  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11171  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11209  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11258  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11296  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11330  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11352  api/parameter.hpp:bodies             Parameters of a route.
+//  11410  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11438  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11510  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11576  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11604  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11628  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11795  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  11932  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12019  base/quote.hpp:bodies                Windows command lines.
+//  12109  scm/spec.hpp:bodies                  Service specification.
+//  12238  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12358  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12508  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12577  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12733  wire/host_name.hpp:bodies            Host names of requests.
+//  12784  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  12822  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12894  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13152  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13180  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13232  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13328  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13449  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13509  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13550  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13595  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13747  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//  13890  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14023  settings/registry.hpp                Registry of the settings of an app.
+//  14335  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14492  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14689  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  15071  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15177  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15285  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15700  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15915  wire/file_name.hpp                   Safe file names for uploads.
+//  15994  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16064  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16214  wire/representation.hpp              Representation of content in a response.
+//  16366  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16624  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16795  scm/lifecycle.hpp                    Lifecycle of a service.
+//  16928  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17013  scm/stop_limits.hpp                  Time limits of a stop.
+//  17081  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17148  scm/account.hpp                      Account of a service.
+//  17290  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17527  scm/security.hpp                     Security descriptors in SDDL.
+//  17735  scm/writable_folder.hpp              Writable folders and files.
+//  17935  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  17994  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18105  scm/event_record.hpp                 Records of the Windows event log.
+//  18247  scm/saved_state.hpp                  Saved state of a service.
+//  18368  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18641  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18681  commandline/command.hpp              A parsed command line.
+//  18763  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  18960  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19223  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19406  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19534  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19714  os/socket.hpp                        TCP sockets with timeouts.
+//  19880  os/listen.hpp                        The listening sockets of a host.
+//  20006  os/posix/headers.hpp                 POSIX system headers.
+//  20046  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20235  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20279  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20386  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20493  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20659  os/tcp.hpp                           TCP sockets on all platforms.
+//  20983  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21160  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21288  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21551  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21606  os/control_channel.hpp               Control channel of a running service.
+//  21677  os/thread.hpp                        Threads of the library.
+//  21723  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  21929  os/connection_threads.hpp            Connection threads of the control channel.
+//  22020  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22243  os/console.hpp                       Console input and output.
+//  22344  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22500  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22639  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22836  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  22911  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  22960  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23132  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23215  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23265  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23316  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23419  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23460  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23647  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23669  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23704  os/exclusive_file.hpp                Exclusively created file.
+//  23787  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23890  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  23930  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  23980  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  24020  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24084  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24377  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24429  os/input_file.hpp                    File that is open for reading at any position.
+//  24502  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24600  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24769  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25015  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25216  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25396  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25628  os/win/dump_writer.hpp               Minidump by a second process.
+//  25852  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  25913  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26201  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26303  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26548  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26636  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26707  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26794  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26847  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  26943  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27081  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  27175  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27412  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
+//  27453  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27568  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27695  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27869  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  28038  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28332  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28338  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28374  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28663  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28737  log/log_query.hpp                    Log query of the verb `logs`.
+//  28822  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  28916  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  29003  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29416  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29527  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29573  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29807  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30176  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30470  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30712  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30835  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  30998  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31478  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31839  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  32052  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32190  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  32261  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32430  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32774  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  32949  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  32988  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33154  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33213  http/problem.hpp                     Error responses of winsvc.
+//  33384  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33480  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33745  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33796  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  33958  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34032  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34267  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34411  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  34442  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34541  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34730  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  34867  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  34980  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  35209  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35446  http/request_processor.hpp           Request processor: runs one request.
+//  35803  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36005  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36108  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36264  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36355  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36573  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36828  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  36964  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  36997  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37100  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37133  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37484  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37757  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  37934  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38011  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  38091  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38453  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38710  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  38874  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  39059  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39418  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39787  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  39993  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40134  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40209  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
+//  40228  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40416  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40603  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  40875  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  40999  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41161  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41414  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41484  host/health.hpp                      Liveness and readiness routes.
+//  41586  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41754  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  41880  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42019  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42289  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42414  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42520  host/stop_deadlines.hpp              Time limits of a stop.
+//  42584  host/run_options.hpp                 Options and result of one run of a service.
+//  42648  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42756  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  42869  host/control_channel_server.hpp      Control channel server.
+//  43049  host/runtime.hpp                     Runtime of a service.
+//  43388  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43497  host/status.hpp                      Text and JSON of `status`.
+//  43660  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43782  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43898  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43990  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44105  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44228  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44339  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44667  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44857  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
+//  45060  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45322  manage/wait.hpp                      Waits until a service reaches a state.
+//  45421  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45638  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45715  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  45961  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46143  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46333  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46546  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46647  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46710  manage/install.hpp                   `install` and `update` verbs.
+//  47039  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47192  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47293  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47482  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47576  diagnose/finding.hpp                 Findings of `doctor`.
+//  47668  diagnose/live_query.hpp              Live status and live commands.
+//  47765  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47795  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  48096  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48292  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48453  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48590  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48710  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48799  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48913  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  49259  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49540  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49706  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49799  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  49945  config/undef.hpp                     Undefines the internal macros.
+//  50118  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -19640,7 +19646,7 @@ bool change_directory(const std::string& folder) noexcept;
 /// The message with its code: `Access is denied. (5)`.
 [[nodiscard]] std::string system_error_text(std::uint32_t code);
 
-/// The explanation of the code (base/error_codes.hpp), or the system's message if there is none.
+/// The explanation of the code (base/error_codes.hpp), or the system's message for a code without one.
 [[nodiscard]] std::string explained_message(std::uint32_t code);
 
 /// Converts a system code to an exit code of main. POSIX keeps only the low eight bits; if they are 0 and the code is
@@ -36567,20 +36573,18 @@ WINSVC_INLINE const http::upload_receiver& the_upload_receiver() noexcept {
 // http/websocket_session.hpp
 // =====================================================================================================================
 
-// WebSocket session: one open WebSocket (RFC 6455) with its frames, pings and closing handshake; implementation of
-// api/websocket.hpp.
+// WebSocket session: one open WebSocket (RFC 6455) with its frames, pings and closing handshake.
 //
-//   svc.websocket("/echo", [](winsvc::websocket& ws) { while (auto m = ws.receive()) ws.send(*m); });
+//   websocket_session session(exchange, req, protocol);
+//   while (auto message = session.receive(deadline)) session.send(wire::opcode::text, *message);
+//   session.finish(wire::close_code::normal, {});
 //
-// wire/websocket.hpp encodes and decodes the frames.
+// wire/websocket.hpp encodes and decodes the frames; http/websocket_impl.hpp calls the handler of the app.
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <exception>
-#include <functional>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -36655,24 +36659,7 @@ class websocket_session {
   std::string id_, protocol_;
 };
 
-/// Counts one open WebSocket of the engine.
-class websocket_count_guard {
- public:
-  explicit websocket_count_guard(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
-  ~websocket_count_guard() { --open_; }
-  websocket_count_guard(const websocket_count_guard&) = delete;
-  websocket_count_guard& operator=(const websocket_count_guard&) = delete;
-
- private:
-  std::atomic<std::size_t>& open_;
-};
-
-/// Serves a WebSocket after the 101 response has been sent.
-void serve_websocket(exchange& exchange, const std::shared_ptr<websocket_session>& session, logger& log,
-                     const std::function<void(websocket&)>& handler);
-
 }  // namespace detail::http
-
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -36830,6 +36817,51 @@ WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) 
     if (remaining.count() <= 0 || has_more(remaining, false) != os::transfer::done) return;
   }
 }
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_FEATURES
+
+// =====================================================================================================================
+// http/websocket_impl.hpp
+// =====================================================================================================================
+
+// Implementation of api/websocket.hpp: the handshake of a WebSocket, the call of its handler, and class websocket.
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_FEATURES
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Counts one open WebSocket of the engine.
+class websocket_count_guard {
+ public:
+  explicit websocket_count_guard(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
+  ~websocket_count_guard() { --open_; }
+  websocket_count_guard(const websocket_count_guard&) = delete;
+  websocket_count_guard& operator=(const websocket_count_guard&) = delete;
+
+ private:
+  std::atomic<std::size_t>& open_;
+};
+
+/// Serves a WebSocket after the 101 response has been sent.
 WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<websocket_session>& session, logger& log,
                                    const std::function<void(websocket&)>& handler) {
   int code = wire::close_code::normal;
@@ -43346,7 +43378,29 @@ WINSVC_INLINE void runtime::serve() {
   while (auto task = tasks_.wait([this] { return is_stopping(); })) runner.run_task(*task);
 }
 
-// -- stop --
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// host/runtime_stop_impl.hpp
+// =====================================================================================================================
+
+// Implementation of host/runtime.hpp: the stop of a run, its result, and a hook that does not return.
+
+#include <mutex>
+#include <string>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
 
 WINSVC_INLINE void runtime::stop() {
   // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
@@ -43412,8 +43466,6 @@ WINSVC_INLINE run_result runtime::make_result() {
   }
   return result;
 }
-
-// -- failures --
 
 /// No other hook can run on the thread of a hook that hangs, so the service ends and reports the hook.
 WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) {
@@ -44805,14 +44857,13 @@ WINSVC_INLINE result<void> host::wait() { return run_->wait(); }
 // manage/installation.hpp
 // =====================================================================================================================
 
-// Install plan: compares the installed with the desired configuration and returns the list of changes.
+// Installation: the configuration of a service, as installed or as desired.
 //
 //   const auto desired = desired_installation(request, spec, installed, defaults);     // installed: may be null
-//   const install_plan plan = plan_install(installed, *desired, defaults);
-//   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
 //
-// Sources of a desired value, strongest first: the install request, the app, the installed value, the default. `--plan`
-// shows the plan, and manage/install.hpp executes it; this header calls nothing.
+// Sources of a desired value, strongest first: the install request, the app, the installed value, the default.
+// manage/install_plan.hpp compares two installations, and manage/install.hpp changes the service; this header calls
+// nothing.
 
 #include <algorithm>
 #include <chrono>
@@ -44854,76 +44905,11 @@ struct install_defaults {
   std::chrono::milliseconds preshutdown{25'000};  ///< longer than the stop limit of the app
 };
 
-/// Parts of an installation that a plan can change.
-enum class config_item {
-  startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
-  privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
-};
-
-/// A level of `installation::levels` with the name that the plan shows.
-struct config_level_info {
-  std::uint32_t number;
-  config_item item;
-  std::string_view name;
-};
-inline constexpr config_level_info config_level_table[] = {
-    {scm::config_level_id::description, config_item::description, "description"},
-    {scm::config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {scm::config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
-    {scm::config_level_id::sid_type, config_item::service_sid, "service SID"},
-    {scm::config_level_id::required_privileges, config_item::privileges, "privileges"},
-    {scm::config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
-};
-
-/// One change of a plan.
-struct config_change {
-  config_item item;
-  std::string name;  ///< name that the plan shows
-  std::string from;  ///< installed value; empty if the service is not installed
-  std::string to;    ///< desired value
-};
-
-/// Changes between the installed and the desired configuration.
-struct install_plan {
-  bool creates_service = false;
-  std::vector<config_change> changes;
-
-  [[nodiscard]] bool has(config_item item) const noexcept {
-    for (const auto& c : changes) {
-      if (c.item == item) return true;
-    }
-    return false;
-  }
-  /// Removes a change that turned out to be impossible.
-  void remove_item(config_item item) {
-    const auto is_item = [item](const config_change& c) { return c.item == item; };
-    changes.erase(std::remove_if(changes.begin(), changes.end(), is_item), changes.end());
-  }
-};
-
 /// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
 /// is invalid.
 [[nodiscard]] result<installation> desired_installation(const scm::install_request& request,
                                                         const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults);
-/// Returns the changes. `installed`: null if the service is not installed.
-[[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
-                                        const install_defaults& defaults);
-/// Returns the text of `--plan`: a heading and the changes.
-[[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
-/// Returns the plan as a JSON object: name, creates, changes (name, from, to).
-[[nodiscard]] std::string plan_json(std::string_view service, const install_plan& plan);
-/// Returns the changes, one indented line for each.
-[[nodiscard]] std::string format_changes(const install_plan& plan);
-
-/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
-/// `before` is marked `(new value)`.
-[[nodiscard]] std::string format_variables(const std::vector<std::string>& variables,
-                                           const std::vector<std::string>& before);
-
-/// Returns a change as a description of drift: `startup is manual, expected auto`.
-[[nodiscard]] std::string format_drift(const config_change& c);
-
 /// Returns the account of an installed service. Accepts any name that Windows returns.
 [[nodiscard]] scm::account parse_known_account(std::string_view name, std::string_view service);
 
@@ -44931,14 +44917,6 @@ struct install_plan {
 /// case-sensitive.
 [[nodiscard]] std::vector<std::string> merged_environment(std::vector<std::string> existing,
                                                           const std::vector<std::string>& requested);
-
-/// Returns the consequence, for a warning, if the system does not support a level; empty for an unknown number.
-[[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
-/// True for the error codes of a level that the system does not support: 120, 124 and 1733.
-[[nodiscard]] constexpr bool is_level_unsupported(std::uint32_t code) noexcept {
-  return code == base::win32_error::call_not_implemented || code == base::win32_error::invalid_level ||
-         code == base::win32_error::invalid_tag;
-}
 
 /// Returns a level of the installation, or nullopt.
 [[nodiscard]] std::optional<scm::config_level> level_of(const installation& source, std::uint32_t number);
@@ -44980,27 +44958,6 @@ WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::strin
     }
   }
   return existing;
-}
-
-WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t level) noexcept {
-  switch (level) {
-    case scm::config_level_id::description:
-      return "the Services window shows no description";
-    case scm::config_level_id::failure_actions:
-      return "it is not restarted after a failure";
-    case scm::config_level_id::delayed_start:
-      return "it starts without delay";
-    case scm::config_level_id::failure_flag:
-      return "it is restarted only after a crash, not after a stop with an error code";
-    case scm::config_level_id::sid_type:
-      return "access to files cannot be granted to this service alone";
-    case scm::config_level_id::required_privileges:
-      return "its process keeps all privileges of its account";
-    case scm::config_level_id::preshutdown:
-      return "at shutdown, the default time limit of Windows applies";
-    default:
-      return {};
-  }
 }
 
 WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& source, std::uint32_t number) {
@@ -45091,6 +45048,143 @@ WINSVC_INLINE result<installation> desired_installation(const scm::install_reque
   if (scm::shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
   if (!defaults.data_folder.empty()) desired.can_modify_data_folder = true;
   return desired;
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MANAGE
+
+// =====================================================================================================================
+// manage/install_plan.hpp
+// =====================================================================================================================
+
+// Install plan: the changes between the installed and the desired configuration of a service, and their texts.
+//
+//   const install_plan plan = plan_install(installed, desired, defaults);     // installed: may be null
+//   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
+//
+// `--plan` shows the plan, and manage/install.hpp executes it; this header calls nothing.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+/// Parts of an installation that a plan can change.
+enum class config_item {
+  startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
+  privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
+};
+
+/// A level of `installation::levels` with the name that the plan shows.
+struct config_level_info {
+  std::uint32_t number;
+  config_item item;
+  std::string_view name;
+};
+inline constexpr config_level_info config_level_table[] = {
+    {scm::config_level_id::description, config_item::description, "description"},
+    {scm::config_level_id::failure_actions, config_item::recovery, "recovery"},
+    {scm::config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
+    {scm::config_level_id::sid_type, config_item::service_sid, "service SID"},
+    {scm::config_level_id::required_privileges, config_item::privileges, "privileges"},
+    {scm::config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
+};
+
+/// One change of a plan.
+struct config_change {
+  config_item item;
+  std::string name;  ///< name that the plan shows
+  std::string from;  ///< installed value; empty if the service is not installed
+  std::string to;    ///< desired value
+};
+
+/// Changes between the installed and the desired configuration.
+struct install_plan {
+  bool creates_service = false;
+  std::vector<config_change> changes;
+
+  [[nodiscard]] bool has(config_item item) const noexcept {
+    for (const auto& c : changes) {
+      if (c.item == item) return true;
+    }
+    return false;
+  }
+  /// Removes a change that turned out to be impossible.
+  void remove_item(config_item item) {
+    const auto is_item = [item](const config_change& c) { return c.item == item; };
+    changes.erase(std::remove_if(changes.begin(), changes.end(), is_item), changes.end());
+  }
+};
+
+/// Returns the changes. `installed`: null if the service is not installed.
+[[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
+                                        const install_defaults& defaults);
+/// Returns the text of `--plan`: a heading and the changes.
+[[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
+/// Returns the plan as a JSON object: name, creates, changes (name, from, to).
+[[nodiscard]] std::string plan_json(std::string_view service, const install_plan& plan);
+/// Returns the changes, one indented line for each.
+[[nodiscard]] std::string format_changes(const install_plan& plan);
+
+/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
+/// `before` is marked `(new value)`.
+[[nodiscard]] std::string format_variables(const std::vector<std::string>& variables,
+                                           const std::vector<std::string>& before);
+
+/// Returns a change as a description of drift: `startup is manual, expected auto`.
+[[nodiscard]] std::string format_drift(const config_change& c);
+
+/// Returns the consequence, for a warning, if the system does not support a level; empty for an unknown number.
+[[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
+/// True for the error codes of a level that the system does not support: 120, 124 and 1733.
+[[nodiscard]] constexpr bool is_level_unsupported(std::uint32_t code) noexcept {
+  return code == base::win32_error::call_not_implemented || code == base::win32_error::invalid_level ||
+         code == base::win32_error::invalid_tag;
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MANAGE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t level) noexcept {
+  switch (level) {
+    case scm::config_level_id::description:
+      return "the Services window shows no description";
+    case scm::config_level_id::failure_actions:
+      return "it is not restarted after a failure";
+    case scm::config_level_id::delayed_start:
+      return "it starts without delay";
+    case scm::config_level_id::failure_flag:
+      return "it is restarted only after a crash, not after a stop with an error code";
+    case scm::config_level_id::sid_type:
+      return "access to files cannot be granted to this service alone";
+    case scm::config_level_id::required_privileges:
+      return "its process keeps all privileges of its account";
+    case scm::config_level_id::preshutdown:
+      return "at shutdown, the default time limit of Windows applies";
+    default:
+      return {};
+  }
 }
 
 WINSVC_INLINE std::string format_variables(const std::vector<std::string>& variables,
@@ -45680,6 +45774,9 @@ class service_controller {
   [[nodiscard]] error start_error(const scm::service_status& status,
                                   const std::optional<scm::saved_state>& previous) const;
 
+  /// Message of the error if a service that was started is stopped, with code 0.
+  static constexpr const char* stopped_at_once = "it stopped immediately after its start";
+
   verb_context& context_;
 };
 
@@ -45752,11 +45849,136 @@ WINSVC_INLINE error service_controller::start_error(const scm::service_status& s
       error.subject.clear();
     }
   } else if (!status.exit.failed()) {
-    error.message = "it stopped immediately after its start";
+    error.message = stopped_at_once;
     error.hint = "read its log with 'logs'";
   }
   return error;
 }
+
+/// Restores the start type that `stop --hold` replaced.
+WINSVC_INLINE result<void> service_controller::release_hold() {
+  const auto content = context_.read_data("hold.json");
+  const auto members = content ? base::parse_flat_object(*content) : std::nullopt;
+  std::optional<startup> before;
+  if (members) before = parse_startup(base::text_of(*members, "startup"));
+  if (!before) return {};
+  const auto service = context_.open("start", os::access_rights::query_config | os::access_rights::change_config);
+  if (!service) return failure{service.error()};
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return context_.make_error("start", config.error());
+  if (config->startup == startup::disabled) {
+    os::service_config_change change;
+    change.startup = *before;
+    change.dependencies = config->dependencies;
+    if (auto done = context_.scm().change_config(service->get(), change); !done)
+      return context_.make_error("start", done.error());
+    if (*before == startup::delayed)
+      static_cast<void>(context_.scm().change_level(service->get(), scm::delayed_start{true}));
+  }
+  context_.write_data("hold.json", {});
+  return {};
+}
+
+WINSVC_INLINE result<void> service_controller::restart(const commandline::control_options& options) {
+  stop_result stopped;
+  {
+    const auto service = context_.open("restart", stop_rights);
+    if (!service) return failure{service.error()};
+    commandline::control_options waiting = options;
+    waiting.no_wait = false;  // a service that is stopping cannot be started
+    auto stop = stop_and_wait(service->get(), waiting, "restart");
+    if (!stop) return failure{stop.error()};
+    stopped = *std::move(stop);
+  }
+  if (stopped.code != 0)
+    context_.warn("stopped " + context_.quoted_name() + ", but: " + stopped.sentence);
+  else
+    context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
+                                       : context_.quoted_name() + " is not running");
+  if (auto started = start(options); !started || options.no_wait) return started;
+  return restart_dependents(stopped.dependents, options);
+}
+
+/// Starts the dependent services that `restart` has stopped, in reverse order.
+WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
+                                                                  const commandline::control_options& options) {
+  for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
+    const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
+    if (!dependent) return failure{dependent.error()};
+    const auto started = context_.scm().start_service(dependent->get(), {});
+    if (!started && started.error() != base::win32_error::service_already_running)
+      return context_.make_error("start", *name, started.error());
+    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {scm::state::running},
+                                            options.wait, "start", *name);
+    if (!settled) return failure{settled.error()};
+    if (settled->status.current != scm::state::running)
+      return failure{base::error_with_explanation(settled->status.exit.code(), "start", *name,
+                                                   stopped_at_once)};
+    context_.print("started '" + *name + "' again");
+  }
+  return {};
+}
+
+WINSVC_INLINE result<host::service_report> service_controller::status() {
+  host::service_report report;
+  report.name = context_.name();
+  const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
+  if (!service) {
+    if (service.error().code == base::win32_error::service_does_not_exist) return report;
+    return failure{service.error()};
+  }
+  report.installed = true;
+  const auto process = context_.scm().query_status(service->get());
+  if (!process) return context_.make_error("query", process.error());
+  report.process = *process;
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return context_.make_error("query", config.error());
+  report.config = *config;
+  report.pending_restart = pending_restart(context_, report.process.pid);
+  report.held = config->startup == startup::disabled && context_.read_data("hold.json").has_value();
+  if (auto saved = context_.state()) {
+    report.saved_state = *saved;
+    const auto exit_code = context_.scm().exit_code_of(saved->pid);
+    const bool ended = report.process.pid == 0 || saved->pid != report.process.pid || exit_code;
+    if (ended && report.process.pid == 0 && saved->failure.empty())
+      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
+    if (exit_code && report.process.pid == saved->pid) report.process = ended_process(report.process);
+    if (report.saved_state.pid != report.process.pid || report.process.pid == 0) {
+      report.saved_state.url.clear();
+      report.saved_state.since.clear();
+    }
+  }
+  return report;
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MANAGE
+
+// =====================================================================================================================
+// manage/stop_impl.hpp
+// =====================================================================================================================
+
+// Implementation of manage/start_stop.hpp: the stop of a service and of its dependent services, and `stop --hold`.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MANAGE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
 
 WINSVC_INLINE result<void> service_controller::stop(const commandline::control_options& options) {
   const auto service = context_.open("stop", stop_rights);
@@ -45800,30 +46022,6 @@ WINSVC_INLINE result<void> service_controller::hold() {
   return {};
 }
 
-/// Restores the start type that `stop --hold` replaced.
-WINSVC_INLINE result<void> service_controller::release_hold() {
-  const auto content = context_.read_data("hold.json");
-  const auto members = content ? base::parse_flat_object(*content) : std::nullopt;
-  std::optional<startup> before;
-  if (members) before = parse_startup(base::text_of(*members, "startup"));
-  if (!before) return {};
-  const auto service = context_.open("start", os::access_rights::query_config | os::access_rights::change_config);
-  if (!service) return failure{service.error()};
-  const auto config = context_.scm().query_config(service->get());
-  if (!config) return context_.make_error("start", config.error());
-  if (config->startup == startup::disabled) {
-    os::service_config_change change;
-    change.startup = *before;
-    change.dependencies = config->dependencies;
-    if (auto done = context_.scm().change_config(service->get(), change); !done)
-      return context_.make_error("start", done.error());
-    if (*before == startup::delayed)
-      static_cast<void>(context_.scm().change_level(service->get(), scm::delayed_start{true}));
-  }
-  context_.write_data("hold.json", {});
-  return {};
-}
-
 /// The SCM may have queued a restart after a failure, which no call cancels.
 WINSVC_INLINE void service_controller::warn_of_queued_restart() {
   const auto service = context_.open("query", os::access_rights::query_config);
@@ -45836,26 +46034,6 @@ WINSVC_INLINE void service_controller::warn_of_queued_restart() {
     return context_.warn("its last run failed, and the service manager may start it again after that failure; use "
                          "'stop --hold' to prevent every start until 'start'");
   }
-}
-
-WINSVC_INLINE result<void> service_controller::restart(const commandline::control_options& options) {
-  stop_result stopped;
-  {
-    const auto service = context_.open("restart", stop_rights);
-    if (!service) return failure{service.error()};
-    commandline::control_options waiting = options;
-    waiting.no_wait = false;  // a service that is stopping cannot be started
-    auto stop = stop_and_wait(service->get(), waiting, "restart");
-    if (!stop) return failure{stop.error()};
-    stopped = *std::move(stop);
-  }
-  if (stopped.code != 0)
-    context_.warn("stopped " + context_.quoted_name() + ", but: " + stopped.sentence);
-  else
-    context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
-                                       : context_.quoted_name() + " is not running");
-  if (auto started = start(options); !started || options.no_wait) return started;
-  return restart_dependents(stopped.dependents, options);
 }
 
 WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
@@ -45874,7 +46052,7 @@ WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_a
   if (!done) return failure{done.error()};
   // It was not running, or the stop is not waited for.
   if (last.status.current != scm::state::stopped) return stopped;
-  auto result =  describe_stop(last.status, previous);
+  auto result = describe_stop(last.status, previous);
   result.dependents = std::move(stopped.dependents);
   return result;
 }
@@ -45884,7 +46062,7 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
                                                         const commandline::control_options& options, bool wait,
                                                         const std::string& operation,
                                                         os::service_process_status* stopped) {
-  const auto start =  context_.time().now(), deadline = start + options.wait;
+  const auto start = context_.time().now(), deadline = start + options.wait;
   for (;;) {
     const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(scm::control::stop));
     if (done) break;
@@ -45936,26 +46114,6 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
   return *std::move(dependents);
 }
 
-/// Starts the dependent services that `restart` has stopped, in reverse order.
-WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
-                                                                  const commandline::control_options& options) {
-  for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
-    const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
-    if (!dependent) return failure{dependent.error()};
-    const auto started = context_.scm().start_service(dependent->get(), {});
-    if (!started && started.error() != base::win32_error::service_already_running)
-      return context_.make_error("start", *name, started.error());
-    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {scm::state::running},
-                                            options.wait, "start", *name);
-    if (!settled) return failure{settled.error()};
-    if (settled->status.current != scm::state::running)
-      return failure{base::error_with_explanation(settled->status.exit.code(), "start", *name,
-                                                   "it stopped immediately after its start")};
-    context_.print("started '" + *name + "' again");
-  }
-  return {};
-}
-
 /// Describes a stop. A stop that aborted a request or a hook ends with code 0, because it must not cause a recovery;
 /// the message then comes from the state file.
 WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(const scm::service_status& status,
@@ -45967,45 +46125,12 @@ WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(
                                (!previous || previous->pid != saved->pid || previous->failure != saved->failure);
   if (status.exit.failed()) {
     result.code = status.exit.code();
-    const auto* explanation = base::explain(result.code);
-    result.sentence = has_new_failure ? saved->failure
-                      : explanation   ? std::string(explanation->message)
-                                      : os::system_error_message(result.code);
+    result.sentence = has_new_failure ? saved->failure : os::explained_message(result.code);
   } else if (has_new_failure) {
     result.code = base::win32_error::timeout;
     result.sentence = saved->failure;
   }
   return result;
-}
-
-WINSVC_INLINE result<host::service_report> service_controller::status() {
-  host::service_report report;
-  report.name = context_.name();
-  const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
-  if (!service) {
-    if (service.error().code == base::win32_error::service_does_not_exist) return report;
-    return failure{service.error()};
-  }
-  report.installed = true;
-  const auto process = context_.scm().query_status(service->get());
-  if (!process) return context_.make_error("query", process.error());
-  report.process = *process;
-  const auto config = context_.scm().query_config(service->get());
-  if (!config) return context_.make_error("query", config.error());
-  report.config = *config;
-  report.pending_restart = pending_restart(context_, report.process.pid);
-  report.held = config->startup == startup::disabled && context_.read_data("hold.json").has_value();
-  if (auto saved = context_.state()) {
-    report.saved_state = *saved;
-    const auto exit_code = context_.scm().exit_code_of(saved->pid);
-    const bool ended = report.process.pid == 0 || saved->pid != report.process.pid || exit_code;
-    if (ended && report.process.pid == 0 && saved->failure.empty())
-      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
-    if (exit_code && report.process.pid == saved->pid) report.process = ended_process(report.process);
-    if (report.saved_state.pid != report.process.pid || report.process.pid == 0)
-      report.saved_state.url.clear(), report.saved_state.since.clear();
-  }
-  return report;
 }
 
 }  // namespace detail::manage
@@ -46586,7 +46711,7 @@ WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
 // =====================================================================================================================
 
 // `install` and `update` verbs: read the installed configuration (manage/query_installed.hpp), make a plan
-// (manage/installation.hpp) and execute its steps with the minimum rights. If a required step fails, the completed
+// (manage/install_plan.hpp) and execute its steps with the minimum rights. If a required step fails, the completed
 // steps are rolled back.
 //
 // Required: the service itself, the options of the command line, the event source, the logon right. Only warnings:
@@ -46888,6 +47013,46 @@ WINSVC_INLINE result<void> installer::change(install_job& job) {
   return {};
 }
 
+WINSVC_INLINE void installer::print_result(const install_job& job) const {
+  if (job.plan.creates_service) {
+    context_.print("installed " + context_.quoted_name() + " (" + std::string(name(*job.desired.startup)) +
+                   "): " + *job.desired.binary);
+  } else if (job.plan.changes.empty()) {
+    context_.print(context_.quoted_name() + " is installed; this system does not support the remaining changes");
+  } else {
+    std::string text = "updated " + context_.quoted_name() + ":\n" + manage::format_changes(job.plan);
+    text.pop_back();
+    context_.print(text);
+  }
+  const auto& account = job.desired.account ? job.desired.account : job.installation->account;
+  if (const auto warning = account->losing_rights_warning(); !warning.empty())
+    context_.print("note: " + std::string(warning));
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MANAGE
+
+// =====================================================================================================================
+// manage/install_steps_impl.hpp
+// =====================================================================================================================
+
+// Implementation of manage/install.hpp: the steps of an install or update. Each one adds its reversal to the rollback.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MANAGE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
 /// Changes the values that one ChangeServiceConfigW call sets, except the account.
 WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_context::raw_handle service,
                                                       rollback& rollback) {
@@ -47015,22 +47180,6 @@ WINSVC_INLINE result<void> installer::grant_logon_right(const install_job& job) 
   if (auto done = context_.scm().add_logon_right(*sid); !done)
     return context_.make_error("grant the right to log on as a service to", name, done.error());
   return {};
-}
-
-WINSVC_INLINE void installer::print_result(const install_job& job) const {
-  if (job.plan.creates_service) {
-    context_.print("installed " + context_.quoted_name() + " (" + std::string(name(*job.desired.startup)) +
-                   "): " + *job.desired.binary);
-  } else if (job.plan.changes.empty()) {
-    context_.print(context_.quoted_name() + " is installed; this system does not support the remaining changes");
-  } else {
-    std::string text = "updated " + context_.quoted_name() + ":\n" + manage::format_changes(job.plan);
-    text.pop_back();
-    context_.print(text);
-  }
-  const auto& account = job.desired.account ? job.desired.account : job.installation->account;
-  if (const auto warning = account->losing_rights_warning(); !warning.empty())
-    context_.print("note: " + std::string(warning));
 }
 
 }  // namespace detail::manage
@@ -47792,6 +47941,175 @@ WINSVC_INLINE void diagnostics::service() {
   check_drift(installed);
 }
 
+WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
+  const auto found = manage::find_drift(context_, installed);
+  if (!found) return add(diagnose::severity::problem, "account", found.error().to_string());
+  for (const auto& change : found->differences) {
+    // Without the logon right the start fails (1069); all other drift only changes how the service runs.
+    const bool prevents_start = change.item == manage::config_item::logon_right,
+               other_program = change.item == manage::config_item::binary;
+    add(prevents_start ? diagnose::severity::problem : diagnose::severity::warning, "drift",
+        manage::format_drift(change), other_program ? "update, run from the program to install" : "update",
+        !other_program);
+  }
+  if (found->differences.empty()) add(diagnose::severity::ok, "drift", "installed as the program would install it");
+  if (!found->unreadable.empty() && context_.is_wine())
+    add(diagnose::severity::note, "wine", std::string(manage::verb_context::wine_note));
+  else if (!found->unreadable.empty())
+    add(diagnose::severity::note, "not readable", base::join(found->unreadable, ", "),
+        "run from an elevated prompt, if this is not one");
+}
+
+WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    if (name.empty() || name[0] == '+') continue;  // a group of services
+    const auto service = context_.open("query", name, os::access_rights::query_status);
+    if (!service && service.error().code == base::win32_error::service_does_not_exist)
+      add(diagnose::severity::problem, "depends on",
+          "'" + name + "' is not installed; the service cannot start without it",
+          "install it, or remove it with update --depends");
+  }
+}
+
+WINSVC_INLINE void diagnostics::settings() {
+  const auto errors = definition_.settings.errors();
+  for (const auto& error : errors) add(diagnose::severity::problem, "settings", error.to_string());
+  const auto& sources = definition_.settings.sources();
+  if (errors.empty())
+    add(diagnose::severity::ok, "settings",
+        sources.file ? sources.path : "no settings file; it would be " + sources.path);
+}
+
+/// Checks that the port is free. Does not try to listen while the service runs or starts, which would take the port
+/// from the service.
+WINSVC_INLINE void diagnostics::port() {
+  const auto* host = definition_.settings.find("host");
+  const auto* number = definition_.settings.find("port");
+  if (!host || !number) return;
+  std::uint64_t port = 0;
+  static_cast<void>(base::parse_number(number->text(), 65'535, port));
+  const os::endpoint address{host->text(), static_cast<std::uint16_t>(port)};
+  if (port != 0) firewall(address);
+  if (!live_status_.empty()) {
+    const auto status = base::parse_flat_object(live_status_).value_or(base::flat_object());
+    return add(diagnose::severity::ok, "port", "the service listens on " + base::text_of(status, "url"));
+  }
+  if (const auto pid = context_.running_pid(); pid != 0) {
+    return add(diagnose::severity::note, "port",
+               "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
+               "run from an elevated prompt, if this is not one");
+  }
+  if (port == 0) return add(diagnose::severity::ok, "port", "each start selects a free port");
+  const auto listening = os::listen_on(address.host, address.port);
+  if (!listening.failure) return add(diagnose::severity::ok, "port", address.text() + " is free");
+  const error error = os::listen_error(address.host, *listening.failure);
+  add(diagnose::severity::problem, "port", error.subject + ": " + error.message, error.hint);
+}
+
+/// Checks the firewall for an address that other machines can reach.
+WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
+  if (wire::is_loopback_host(address.host)) return;
+  const std::string& program = context_.defaults().executable;
+  const std::string open = "netsh advfirewall firewall add rule name=\"" + context_.name() +
+                           "\" dir=in action=allow protocol=TCP localport=" + std::to_string(address.port) +
+                           " program=\"" + program + '"';
+  const auto rules = system_probe_.firewall_rules();
+  if (!rules)
+    return add(diagnose::severity::note, "firewall",
+               "the firewall rules cannot be read; other machines need a rule to reach " + address.text(), open);
+  const auto found = diagnose::check_firewall(*rules, program, address.port);
+  if (!found.block.empty()) {
+    add(diagnose::severity::problem, "firewall",
+        "the rule '" + found.block.front() + "' blocks other machines from " + address.text(),
+        "netsh advfirewall firewall delete rule name=\"" + found.block.front() + "\" program=\"" + program + '"');
+  } else if (!found.allow.empty()) {
+    add(diagnose::severity::ok, "firewall",
+        "the rule '" + found.allow.front() + "' allows other machines to reach " + address.text());
+  } else {
+    add(diagnose::severity::warning, "firewall", "no rule allows other machines to reach " + address.text(), open);
+  }
+}
+
+WINSVC_INLINE void diagnostics::check_last_run() {
+  const auto saved = context_.state();
+  if (!saved) return;
+  const bool is_running = context_.running_pid() != 0;
+  const std::string failure =
+      !saved->failure.empty() || is_running ? saved->failure
+                                            : scm::unreported_failure(*saved, context_.last_activities());
+  if (!failure.empty())
+    add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
+  else if (!saved->previous_failure.empty())
+    add(diagnose::severity::note, "last failure", scm::short_failure(saved->previous_failure), "why");
+  const auto elapsed = std::chrono::milliseconds(saved->start_ms);
+  if (elapsed.count() != 0) {
+    const std::string evidence = "took " + base::duration_text(elapsed) +
+                                 " (limit of each hook: " + base::duration_text(definition_.start_limit) + ")";
+    if (elapsed < definition_.start_limit / 2) add(diagnose::severity::ok, "last start", evidence);
+    else add(diagnose::severity::warning, "last start", evidence, "do less in on_start, or increase start_limit");
+  }
+  if (const auto since = parse_time(saved->since);
+      since && *since > context_.time().system_now() + std::chrono::minutes(1)) {
+    add(diagnose::severity::warning, "clock",
+        "the start time " + saved->since + " is in the future; the clock was set back",
+        "check the time service; entries of the log are not in order of time");
+  }
+}
+
+WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
+                                       const std::function<void(const std::string&)>& print) {
+  const auto service = manage::query_installed(context, {}, "repair");
+  if (!service) return failure{service.error()};
+  manage::install_defaults defaults = context.defaults();
+  const auto arguments = service->installation && service->installation->binary
+                             ? base::split_command_line(
+                                   scm::quoted_binary(*service->installation->binary, defaults.executable))
+                             : std::vector<std::string>();
+  const auto program = arguments.empty() ? os::sys_failure(base::win32_error::file_not_found)
+                                         : os::input_file::open(arguments[0]);
+  if (program || !os::is_missing(program.error())) {
+    defaults.executable = arguments[0];
+    defaults.program_folder = os::folder_of(arguments[0]);
+  } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
+             security && !scm::group_names(scm::untrusted_writers(*security)).empty()) {
+    return failure{
+        error{base::win32_error::access_denied, "repair", context.name(),
+              "the installed executable does not exist, and other users can change the folder of this program: " +
+                  defaults.program_folder,
+              "move it to a folder below Program Files and run 'update' there"}};
+  }
+  manage::verb_context fix_context(context.spec(),
+                           {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
+                            [&context] { return context.read_password(); }});
+  commandline::install_options update;
+  update.must_exist = true;
+  return manage::installer(fix_context).run(update);
+}
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_DIAGNOSE
+
+// =====================================================================================================================
+// diagnose/doctor_files_impl.hpp
+// =====================================================================================================================
+
+// Implementation of diagnose/doctor.hpp: the checks of the executable, the folders, the log and the settings file.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_DIAGNOSE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
 /// Detects a service of this program that was registered without quotes around a path with blanks.
 WINSVC_INLINE void diagnostics::check_unquoted_path(const std::string& image_path) {
   const std::string& executable = context_.defaults().executable;
@@ -47814,25 +48132,6 @@ WINSVC_INLINE void diagnostics::check_log() {
   add(diagnose::severity::problem, "log",
       "the folder of the log cannot be read: " + path + ": " + os::system_error_text(files.error()),
       "remove the file or the restriction");
-}
-
-WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
-  const auto found = manage::find_drift(context_, installed);
-  if (!found) return add(diagnose::severity::problem, "account", found.error().to_string());
-  for (const auto& change : found->differences) {
-    // Without the logon right the start fails (1069); all other drift only changes how the service runs.
-    const bool prevents_start = change.item == manage::config_item::logon_right,
-               other_program = change.item == manage::config_item::binary;
-    add(prevents_start ? diagnose::severity::problem : diagnose::severity::warning, "drift",
-        manage::format_drift(change), other_program ? "update, run from the program to install" : "update",
-        !other_program);
-  }
-  if (found->differences.empty()) add(diagnose::severity::ok, "drift", "installed as the program would install it");
-  if (!found->unreadable.empty() && context_.is_wine())
-    add(diagnose::severity::note, "wine", std::string(manage::verb_context::wine_note));
-  else if (!found->unreadable.empty())
-    add(diagnose::severity::note, "not readable", base::join(found->unreadable, ", "),
-        "run from an elevated prompt, if this is not one");
 }
 
 WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
@@ -47981,132 +48280,6 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   } else if (writers.empty() && file) {
     add(diagnose::severity::ok, "settings file", "only administrators and the service can change " + sources.path);
   }
-}
-
-WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& names) {
-  for (const auto& name : names) {
-    if (name.empty() || name[0] == '+') continue;  // a group of services
-    const auto service = context_.open("query", name, os::access_rights::query_status);
-    if (!service && service.error().code == base::win32_error::service_does_not_exist)
-      add(diagnose::severity::problem, "depends on",
-          "'" + name + "' is not installed; the service cannot start without it",
-          "install it, or remove it with update --depends");
-  }
-}
-
-WINSVC_INLINE void diagnostics::settings() {
-  const auto errors = definition_.settings.errors();
-  for (const auto& error : errors) add(diagnose::severity::problem, "settings", error.to_string());
-  const auto& sources = definition_.settings.sources();
-  if (errors.empty())
-    add(diagnose::severity::ok, "settings",
-        sources.file ? sources.path : "no settings file; it would be " + sources.path);
-}
-
-/// Checks that the port is free. Does not try to listen while the service runs or starts, which would take the port
-/// from the service.
-WINSVC_INLINE void diagnostics::port() {
-  const auto* host = definition_.settings.find("host");
-  const auto* number = definition_.settings.find("port");
-  if (!host || !number) return;
-  std::uint64_t port = 0;
-  static_cast<void>(base::parse_number(number->text(), 65'535, port));
-  const os::endpoint address{host->text(), static_cast<std::uint16_t>(port)};
-  if (port != 0) firewall(address);
-  if (!live_status_.empty()) {
-    const auto status = base::parse_flat_object(live_status_).value_or(base::flat_object());
-    return add(diagnose::severity::ok, "port", "the service listens on " + base::text_of(status, "url"));
-  }
-  if (const auto pid = context_.running_pid(); pid != 0) {
-    return add(diagnose::severity::note, "port",
-               "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
-               "run from an elevated prompt, if this is not one");
-  }
-  if (port == 0) return add(diagnose::severity::ok, "port", "each start selects a free port");
-  const auto listening = os::listen_on(address.host, address.port);
-  if (!listening.failure) return add(diagnose::severity::ok, "port", address.text() + " is free");
-  const error error = os::listen_error(address.host, *listening.failure);
-  add(diagnose::severity::problem, "port", error.subject + ": " + error.message, error.hint);
-}
-
-/// Checks the firewall for an address that other machines can reach.
-WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
-  if (wire::is_loopback_host(address.host)) return;
-  const std::string& program = context_.defaults().executable;
-  const std::string open = "netsh advfirewall firewall add rule name=\"" + context_.name() +
-                           "\" dir=in action=allow protocol=TCP localport=" + std::to_string(address.port) +
-                           " program=\"" + program + '"';
-  const auto rules = system_probe_.firewall_rules();
-  if (!rules)
-    return add(diagnose::severity::note, "firewall",
-               "the firewall rules cannot be read; other machines need a rule to reach " + address.text(), open);
-  const auto found = diagnose::check_firewall(*rules, program, address.port);
-  if (!found.block.empty()) {
-    add(diagnose::severity::problem, "firewall",
-        "the rule '" + found.block.front() + "' blocks other machines from " + address.text(),
-        "netsh advfirewall firewall delete rule name=\"" + found.block.front() + "\" program=\"" + program + '"');
-  } else if (!found.allow.empty()) {
-    add(diagnose::severity::ok, "firewall",
-        "the rule '" + found.allow.front() + "' allows other machines to reach " + address.text());
-  } else {
-    add(diagnose::severity::warning, "firewall", "no rule allows other machines to reach " + address.text(), open);
-  }
-}
-
-WINSVC_INLINE void diagnostics::check_last_run() {
-  const auto saved = context_.state();
-  if (!saved) return;
-  const bool is_running = context_.running_pid() != 0;
-  const std::string failure =
-      !saved->failure.empty() || is_running ? saved->failure
-                                            : scm::unreported_failure(*saved, context_.last_activities());
-  if (!failure.empty())
-    add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
-  else if (!saved->previous_failure.empty())
-    add(diagnose::severity::note, "last failure", scm::short_failure(saved->previous_failure), "why");
-  const auto elapsed = std::chrono::milliseconds(saved->start_ms);
-  if (elapsed.count() != 0) {
-    const std::string evidence = "took " + base::duration_text(elapsed) +
-                                 " (limit of each hook: " + base::duration_text(definition_.start_limit) + ")";
-    if (elapsed < definition_.start_limit / 2) add(diagnose::severity::ok, "last start", evidence);
-    else add(diagnose::severity::warning, "last start", evidence, "do less in on_start, or increase start_limit");
-  }
-  if (const auto since = parse_time(saved->since);
-      since && *since > context_.time().system_now() + std::chrono::minutes(1)) {
-    add(diagnose::severity::warning, "clock",
-        "the start time " + saved->since + " is in the future; the clock was set back",
-        "check the time service; entries of the log are not in order of time");
-  }
-}
-
-WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
-                                       const std::function<void(const std::string&)>& print) {
-  const auto service = manage::query_installed(context, {}, "repair");
-  if (!service) return failure{service.error()};
-  manage::install_defaults defaults = context.defaults();
-  const auto arguments = service->installation && service->installation->binary
-                             ? base::split_command_line(
-                                   scm::quoted_binary(*service->installation->binary, defaults.executable))
-                             : std::vector<std::string>();
-  const auto program = arguments.empty() ? os::sys_failure(base::win32_error::file_not_found)
-                                         : os::input_file::open(arguments[0]);
-  if (program || !os::is_missing(program.error())) {
-    defaults.executable = arguments[0];
-    defaults.program_folder = os::folder_of(arguments[0]);
-  } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
-             security && !scm::group_names(scm::untrusted_writers(*security)).empty()) {
-    return failure{
-        error{base::win32_error::access_denied, "repair", context.name(),
-              "the installed executable does not exist, and other users can change the folder of this program: " +
-                  defaults.program_folder,
-              "move it to a folder below Program Files and run 'update' there"}};
-  }
-  manage::verb_context fix_context(context.spec(),
-                           {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
-                            [&context] { return context.read_password(); }});
-  commandline::install_options update;
-  update.must_exist = true;
-  return manage::installer(fix_context).run(update);
 }
 
 }  // namespace detail::diagnose

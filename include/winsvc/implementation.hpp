@@ -151,6 +151,7 @@
 #include "winsvc/http/upload_impl.hpp"         // bodies of api/upload.hpp
 #include "winsvc/http/upload_reader.hpp"       // read_upload: writes a body to files
 #include "winsvc/http/websocket_session.hpp"   // websocket_session: a connection after the upgrade
+#include "winsvc/http/websocket_impl.hpp"      // bodies of api/websocket.hpp
 
 #endif  // WINSVC_SEES_SERVER
 
@@ -199,6 +200,7 @@
 #include "winsvc/host/drain.hpp"                   // drainer: completes requests, joins workers
 #include "winsvc/host/control_channel_server.hpp"  // control_channel_server: requests of an operator
 #include "winsvc/host/runtime.hpp"                 // runtime: start, serve, drain, stop
+#include "winsvc/host/runtime_stop_impl.hpp"       // its part for the stop
 #include "winsvc/host/status.hpp"                  // the output of status
 #include "winsvc/host/console_keys.hpp"            // console_keys: the keys of debug
 #include "winsvc/host/console_host.hpp"            // debug: the service in a terminal
@@ -210,16 +212,19 @@
 #include "winsvc/host/embedded_host.hpp"           // the bodies of winsvc::host
 
 // Verbs that change the service: install, update, remove, start, stop, controls.
-#include "winsvc/manage/installation.hpp"     // install_plan: from installed to desired
+#include "winsvc/manage/installation.hpp"     // installation: the configuration of a service
+#include "winsvc/manage/install_plan.hpp"     // install_plan: from installed to desired
 #include "winsvc/manage/wait.hpp"             // waits while a state is pending
 #include "winsvc/manage/verb_context.hpp"     // verb_context: shared by all verbs
 #include "winsvc/manage/pending_restart.hpp"  // changes that a running process does not use yet
 #include "winsvc/manage/start_stop.hpp"       // start, stop, restart, status
+#include "winsvc/manage/stop_impl.hpp"        // its part for the stop
 #include "winsvc/manage/send_control.hpp"     // pause, continue, reload, control
 #include "winsvc/manage/folder_access.hpp"    // access rights of the service to folders
 #include "winsvc/manage/query_installed.hpp"  // query_installed: the installed configuration
 #include "winsvc/manage/drift.hpp"            // find_drift: installed and desired compared
 #include "winsvc/manage/install.hpp"          // install, update
+#include "winsvc/manage/install_steps_impl.hpp"  // its part with the steps
 #include "winsvc/manage/remove.hpp"           // remove
 #include "winsvc/manage/show.hpp"             // show, status --all
 
@@ -229,6 +234,7 @@
 #include "winsvc/diagnose/live_query.hpp"    // requests to a running service
 #include "winsvc/diagnose/system_probe.hpp"  // system_probe: queries to the system
 #include "winsvc/diagnose/doctor.hpp"        // diagnostics: the checks of doctor
+#include "winsvc/diagnose/doctor_files_impl.hpp"  // its part for files and folders
 #include "winsvc/diagnose/post_mortem.hpp"   // post_mortem: the data of why
 #include "winsvc/diagnose/proof.hpp"         // proof: one result of prove
 #include "winsvc/diagnose/prove_app.hpp"     // prove_app: the app of the throw-away service

@@ -27,6 +27,7 @@
 #include "winsvc/diagnose/finding.hpp"
 #include "winsvc/diagnose/live_query.hpp"
 #include "winsvc/manage/install.hpp"
+#include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/remove.hpp"
 #include "winsvc/manage/send_control.hpp"
 #include "winsvc/manage/start_stop.hpp"

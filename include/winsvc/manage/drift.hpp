@@ -7,6 +7,7 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/manage/query_installed.hpp"

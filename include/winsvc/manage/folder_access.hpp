@@ -13,6 +13,7 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/token.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/scm/security.hpp"
 #include "winsvc/scm/writable_folder.hpp"

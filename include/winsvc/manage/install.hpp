@@ -1,5 +1,5 @@
 // `install` and `update` verbs: read the installed configuration (manage/query_installed.hpp), make a plan
-// (manage/installation.hpp) and execute its steps with the minimum rights. If a required step fails, the completed
+// (manage/install_plan.hpp) and execute its steps with the minimum rights. If a required step fails, the completed
 // steps are rolled back.
 //
 // Required: the service itself, the options of the command line, the event source, the logon right. Only warnings:
@@ -21,6 +21,7 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/commandline/parse_command.hpp"
+#include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/manage/verb_context.hpp"
@@ -310,135 +311,6 @@ WINSVC_INLINE result<void> installer::change(install_job& job) {
   if (auto done = change_account(job, service->get(), rollback); !done) return done;
   if (auto done = grant_logon_right(job); !done) return done;
   rollback.commit();
-  return {};
-}
-
-/// Changes the values that one ChangeServiceConfigW call sets, except the account.
-WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_context::raw_handle service,
-                                                      rollback& rollback) {
-  auto& scm = context_.scm();
-  os::service_config_change to, restore;
-  if (job.plan.has(manage::config_item::startup)) {
-    to.startup = job.desired.startup;
-    restore.startup = job.installation->startup;
-  }
-  if (job.plan.has(manage::config_item::binary)) {
-    to.binary = job.desired.binary;
-    restore.binary = job.installation->binary;
-  }
-  if (job.plan.has(manage::config_item::display_name)) {
-    to.display_name = job.desired.display_name;
-    restore.display_name = job.installation->display_name;
-  }
-  if (!to.startup && !to.binary && !to.display_name && !job.plan.has(manage::config_item::dependencies)) return {};
-  restore.dependencies = job.installation->dependencies;
-  to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
-
-  // Delayed start requires an automatic start: remove the delay before the start type changes, and set it afterwards.
-  const bool was_delayed = to.startup && job.installation->startup == startup::delayed;
-  if (was_delayed) {
-    const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
-    if (auto done = change_level(job, service, on, off, rollback); !done) return done;
-  }
-  if (auto changed = scm.change_config(service, to); !changed)
-    return context_.make_error(job.operation, changed.error());
-  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
-  if (to.startup == startup::delayed) {
-    const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
-    if (auto done = change_level(job, service, off, on, rollback); !done) return done;
-  }
-  return {};
-}
-
-WINSVC_INLINE result<void> installer::change_account(const install_job& job, verb_context::raw_handle service,
-                                                     rollback& rollback) {
-  if (!job.plan.has(manage::config_item::account) && !job.plan.has(manage::config_item::password)) return {};
-  auto& scm = context_.scm();
-  os::service_config_change to, restore;
-  to.account = job.desired.account->name;
-  to.password = job.password;
-  to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
-  if (auto changed = scm.change_config(service, to); !changed)
-    return context_.make_error(job.operation, changed.error());
-  if (job.installation->account->needs_password()) return {};
-  restore.account = job.installation->account->name;
-  restore.password = job.installation->account->fixed_password();
-  restore.dependencies = to.dependencies;
-  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
-  return {};
-}
-
-WINSVC_INLINE result<void> installer::change_levels(install_job& job, verb_context::raw_handle service,
-                                                    rollback& rollback) {
-  for (const auto& [number, to] : job.desired.levels) {
-    const auto from = job.installation ? manage::level_of(*job.installation, number) : std::nullopt;
-    if (from && scm::format_config_level(*from) == scm::format_config_level(to)) continue;
-    if (auto done = change_level(job, service, from, to, rollback); !done) return done;
-  }
-  return {};
-}
-
-WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_context::raw_handle service,
-                                                   const std::optional<scm::config_level>& from,
-                                                   const scm::config_level& to, rollback& rollback) {
-  auto& scm = context_.scm();
-  const std::uint32_t number = scm::number(to);
-  if (auto done = scm.change_level(service, to); !done) {
-    if (!manage::is_level_unsupported(done.error())) return context_.make_error("configure", done.error());
-    std::string name = "delayed start";
-    for (const auto& row : manage::config_level_table) {
-      if (row.number != number) continue;
-      name = row.name;
-      job.plan.remove_item(row.item);
-    }
-    context_.warn_of_system("this system does not support the setting '" + name + "' (" +
-                            std::to_string(done.error()) +
-                            "): " + std::string(manage::consequence_of_missing(number)));
-    return {};
-  }
-  if (from) rollback.add([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
-  return {};
-}
-
-/// Changes the objects outside the SCM configuration: environment, event source, permissions of the service.
-WINSVC_INLINE result<void> installer::change_related_objects(const install_job& job, verb_context::raw_handle service,
-                                                             rollback& rollback) {
-  auto& scm = context_.scm();
-  if (job.plan.has(manage::config_item::environment)) {
-    if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
-      return context_.make_error("set the environment of", done.error());
-    if (job.installation) {  // the environment of a new service is deleted with the service
-      rollback.add([&scm, name = context_.name(), restore = *job.installation->environment] {
-        static_cast<void>(scm.change_environment(name, restore));
-      });
-    }
-  }
-  if (job.plan.has(manage::config_item::control)) {
-    const auto security = scm.query_security(service);
-    if (!security) return context_.make_error("read the permissions of", security.error());
-    std::string to = *security;
-    for (const auto& [user, sid] : job.sids)
-      to = scm::add_ace(to, scm::control_ace(sid), scm::secured_object::service);
-    if (auto done = scm.change_security(service, to); !done)
-      return context_.make_error("change the permissions of", done.error());
-    rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });
-  }
-  // Also added to an existing service, which may have lost it; that is never rolled back.
-  if (job.plan.creates_service)
-    rollback.add([&scm, name = context_.name()] { static_cast<void>(scm.remove_event_source(name)); });
-  if (auto done = scm.add_event_source(context_.name()); !done)
-    return context_.make_error("register the event source", done.error());
-  return {};
-}
-
-/// Without this right the start fails with 1069, and the Services window does not show the reason.
-WINSVC_INLINE result<void> installer::grant_logon_right(const install_job& job) {
-  if (!job.plan.has(manage::config_item::logon_right)) return {};
-  const std::string& name = (job.desired.account ? job.desired.account : job.installation->account)->name;
-  const auto sid = context_.scm().account_sid(scm::lookup_name(name));
-  if (!sid) return context_.make_error("find the account", name, sid.error());
-  if (auto done = context_.scm().add_logon_right(*sid); !done)
-    return context_.make_error("grant the right to log on as a service to", name, done.error());
   return {};
 }
 

@@ -14,7 +14,7 @@
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/manage/installation.hpp"
+#include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/verb_context.hpp"
 
 namespace winsvc {

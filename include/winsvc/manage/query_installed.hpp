@@ -9,6 +9,7 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/scm/config_levels.hpp"
 #include "winsvc/scm/install_request.hpp"

@@ -18,6 +18,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/commandline/parse_command.hpp"
+#include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/manage/query_installed.hpp"
 #include "winsvc/manage/verb_context.hpp"

@@ -118,7 +118,7 @@ bool change_directory(const std::string& folder) noexcept;
 /// The message with its code: `Access is denied. (5)`.
 [[nodiscard]] std::string system_error_text(std::uint32_t code);
 
-/// The explanation of the code (base/error_codes.hpp), or the system's message if there is none.
+/// The explanation of the code (base/error_codes.hpp), or the system's message for a code without one.
 [[nodiscard]] std::string explained_message(std::uint32_t code);
 
 /// Converts a system code to an exit code of main. POSIX keeps only the low eight bits; if they are 0 and the code is

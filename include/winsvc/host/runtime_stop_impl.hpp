@@ -1,0 +1,116 @@
+// Implementation of host/runtime.hpp: the stop of a run, its result, and a hook that does not return.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/run_options.hpp"
+#include "winsvc/host/runtime.hpp"
+#include "winsvc/scm/lifecycle.hpp"
+#include "winsvc/scm/state.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void runtime::stop() {
+  // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
+  if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint())) report_progress();
+  if (engine_) {
+    settings_watcher_.reset();
+    log_stop_reason();
+    tasks_.refuse_all(base::win32_error::service_cannot_accept_control);  // none follows: the state is STOP_PENDING
+    drain();
+  }
+  run_stop_hooks();
+  if (control_channel_) control_channel_->close();
+  definition_.stopping.set({});
+}
+
+WINSVC_INLINE void runtime::log_stop_reason() {
+  const std::lock_guard lock(mutex_);
+  const std::string reason = control_channel_ && !failure_ ? control_channel_->recent_stop_reason() : std::string();
+  // The operator's reason is logged at any log level.
+  if (!reason.empty()) given_reason_ = reason;
+  if (!reason.empty()) definition_.log.warn("stopping: " + stop_reason_ + ": " + reason);
+  else if (!stop_reason_.empty()) definition_.log.info("stopping: " + stop_reason_);
+}
+
+WINSVC_INLINE void runtime::drain() {
+  if (workers_) workers_->request_stop();
+  {
+    const std::lock_guard lock(mutex_);
+    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); },
+                     [this](std::string reason) {
+                       has_stuck_thread_ = true;
+                       record_incomplete_stop(std::move(reason));
+                     });
+  }
+  drainer_->run();
+}
+
+WINSVC_INLINE void runtime::run_stop_hooks() {
+  if (!has_stuck_thread_) return lifecycle_hooks_.stop([this] { return limits_.next_step(); });
+  if (!lifecycle_hooks_.is_empty())  // they would destroy what a hook, handler or worker still uses
+    definition_.log.error("the stop hooks were not run: a hook, handler or worker did not return");
+}
+
+WINSVC_INLINE run_result runtime::make_result() {
+  run_result result;
+  {
+    const std::lock_guard lock(mutex_);
+    result.failure = failure_;
+    result.stop_reason = given_reason_;
+  }
+  const auto incomplete = [this](std::string reason) {
+    return error{base::win32_error::timeout, "stop", definition_.spec.name, std::move(reason), {}};
+  };
+  if (result.failure) result.exit = scm::failure_status(result.failure->code);
+  else if (!incomplete_stop_.empty()) result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
+  result.has_stuck_thread = has_stuck_thread_;
+  definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
+  definition_.log.flush();
+  if (definition_.is_flush_overdue()) {  // the sink may never complete
+    result.has_stuck_thread = true;
+    if (!result.failure && !result.incomplete_stop)
+      result.incomplete_stop = incomplete("a log sink did not write its last lines in time");
+  }
+  return result;
+}
+
+/// No other hook can run on the thread of a hook that hangs, so the service ends and reports the hook.
+WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) {
+  has_stuck_thread_ = true;
+  if (stop_.token().stop_requested()) {
+    return record_incomplete_stop(hook + (limits_.is_expired()
+                                              ? " did not finish before the shutdown time limit"
+                                              : " made no progress for " + base::duration_text(limits_.step_limit())));
+  }
+  fail({base::win32_error::service_request_timeout, operation, definition_.spec.name,
+        hook + " made no progress for " + base::duration_text(limit),
+        "call progress() during long work, or increase " +
+            std::string(operation == "start" ? "start_limit" : "stop_limit")});
+  request_stop(hook + " hangs");
+}
+
+WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) {
+  definition_.log.error("stopping: " + reason);
+  incomplete_stop_.push_back(std::move(reason));
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
