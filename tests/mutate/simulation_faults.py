@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Planted faults: puts each old fault of the server back into a copy of the headers and runs the simulation of
+tests/server/simulation.cpp. A fault that the simulation does not find shows a missing rule. Run by hand;
+docs/testing.md has the results.
+
+  tests/mutate/simulation_faults.py [FAULT...] [--seeds N]
+
+FAULT    watchdog, starvation, queue-timeout, departed, lost-wakeup; default: all
+--seeds  number of seeds for each fault (default 2000)
+
+A fault that no longer fits to the headers is an error: correct its replacement in FAULTS.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPILE = ["nice", "-n", "10", "clang++", "-std=c++17", "-O0", "-w", "-isystem",
+           str(ROOT / "build" / "deps" / "include")]
+
+# Name: (description, replacements (file, text, new text)).
+FAULTS = {
+    "watchdog": ("the timer thread wakes for the first timeout only, also if that handler hangs", [
+        ("http/handler_timeouts.hpp", "  if (pending_) owner_.timers_.erase(timer_);",
+         "  owner_.timers_.erase(timer_);"),
+        ("http/handler_timeouts.hpp", "    const auto next = timers_.begin();",
+         "    auto next = timers_.begin();\n"
+         "    while (next != timers_.end() && !next->second->pending_) ++next;"),
+        ("http/handler_timeouts.hpp", "    timers_.erase(next);\n", ""),
+    ]),
+    "starvation": ("no thread waits in the poller while no thread can be created", [
+        ("server/pool_threads_impl.hpp", "  while (!stopping_) {\n    if (io_count_ > 0) {",
+         "  while (!stopping_) {\n    if (io_count_ > 0 || true) {"),
+        ("server/pool_monitor_impl.hpp", "  if (now < next_retry_) return;", "  return;"),
+    ]),
+    "queue-timeout": ("a timeout runs from the start of the handler", [
+        ("server/connection_request_impl.hpp", "  return limit ? complete_time_ + *limit : (clock::time_point::max)();",
+         "  return (clock::time_point::max)();"),
+        ("http/handler_call_impl.hpp", "exchange.complete_time + *limit + (now - read_start)", "now + *limit"),
+    ]),
+    "departed": ("handlers run for clients that have left", [
+        ("server/connection_request_impl.hpp", "      transport_.has_peer_closed()) {", "      false) {"),
+    ]),
+    "lost-wakeup": ("the monitor is not notified of an earlier deadline", [
+        ("server/server.hpp", "  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();\n"
+         "  slot.is_idle", "  static_cast<void>(deadlines_.set(slot, next.deadline));\n  slot.is_idle"),
+    ]),
+}
+
+
+def plant(tree, replacements):
+    for name, text, new in replacements:
+        path = tree / "winsvc" / name
+        content = path.read_text(encoding="utf-8")
+        if content.count(text) != 1:
+            sys.exit(f"{name}: the text to replace was found {content.count(text)} times: {text}")
+        path.write_text(content.replace(text, new), encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("faults", nargs="*", metavar="FAULT")
+    parser.add_argument("--seeds", type=int, default=2000)
+    arguments = parser.parse_args()
+    chosen = arguments.faults or list(FAULTS)
+    if unknown := [name for name in chosen if name not in FAULTS]:
+        parser.error(f"unknown fault: {unknown[0]}")
+
+    missed = []
+    with tempfile.TemporaryDirectory(prefix="winsvc-faults-") as folder:
+        main_object = Path(folder) / "main.o"
+        subprocess.run([*COMPILE, "-c", str(ROOT / "tests" / "main.cpp"), "-o", str(main_object)], check=True)
+        for name in chosen:
+            description, replacements = FAULTS[name]
+            tree = Path(folder) / name
+            shutil.copytree(ROOT / "include", tree)
+            plant(tree, replacements)
+            program = Path(folder) / (name + ".exe")
+            subprocess.run([*COMPILE, f"-I{tree}", str(ROOT / "tests" / "server" / "simulation.cpp"), str(main_object),
+                            "-o", str(program), "-fuse-ld=lld", "-Wl,--gc-sections", "-pthread"], check=True)
+            done = subprocess.run([str(program), "--no-colors", "--test-case=*seeds*"], text=True, errors="replace",
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  env=dict(os.environ, WINSVC_SIMULATION_SEEDS=str(arguments.seeds)), check=False)
+            found = re.search(r"seed \d+: .*", done.stdout)
+            print(f"{name}: {description}\n  {found.group() if found else 'NOT FOUND'}", flush=True)
+            if not found:
+                missed.append(name)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,322 @@
+// Clients of the simulation: they send the requests of a scenario and check each response and its time.
+//
+//   client_group clients(plan, world, net);
+//   clients.start();                        // schedules all events
+//   clients.problem                         // the first broken rule; empty: none
+//
+// The clients have no threads. Their code runs as events of the scheduler, at exact virtual times.
+#pragma once
+
+#include "../support/simulated_sockets.hpp"
+#include "simulated_scenario.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace simulation {
+
+using namespace std::chrono_literals;
+
+/// Time limits of the server, and how late it may be: a slot of the timer wheel and some scans of the monitor.
+inline constexpr nanoseconds head_timeout = 10s, body_timeout = 20s, keep_alive_timeout = 60s, write_timeout = 20s,
+                             route_timeout = 500ms, lateness = 120ms;
+
+class client_group {
+ public:
+  client_group(const scenario& plan, scheduler& world, network& net) : plan_(plan), world_(world), net_(net) {
+    for (const auto& each : plan.clients)
+      for (const auto& planned : each.requests)
+        if (planned.kind == request_kind::compute) compute_time_ += std::chrono::milliseconds(planned.ms);
+  }
+  void start() {
+    clients_.reserve(plan_.clients.size());
+    for (const auto& each : plan_.clients) {
+      clients_.push_back(std::make_unique<client>());
+      client& c = *clients_.back();
+      c.plan = &each;
+      c.number = clients_.size() - 1;
+      world_.at(std::chrono::milliseconds(each.connect_ms), [this, &c] { connect(c); });
+    }
+  }
+  /// The server is about to stop.
+  void begin_stop() { stopping_ = true; }
+
+  std::string problem;
+  std::size_t answered = 0, cut = 0;
+  void fail(const std::string& text) {
+    if (problem.empty()) problem = scheduler::seconds_text(world_.now()) + ": " + text;
+  }
+  /// Number of requests that arrived before the stop, were not answered, and whose client waits.
+  [[nodiscard]] std::size_t unanswered() const noexcept {
+    std::size_t count = 0;
+    for (const auto& c : clients_)
+      for (const auto& r : c->outstanding)
+        count += r.is_complete && !c->has_left && !c->plan->never_reads && r.complete_time < stop_time ? 1u : 0u;
+    return count;
+  }
+  [[nodiscard]] bool has_connected_client() const noexcept {
+    for (const auto& c : clients_)
+      if (c->link && !c->has_left && !c->link->server_closed) return true;
+    return false;
+  }
+  nanoseconds stop_time = never;
+
+  /// Called by a handler when it starts.
+  void on_handler(std::size_t id) {
+    auto& [owner, complete_time, starts] = requests_.at(id);
+    if (++starts > 1) fail("the handler of request " + std::to_string(id) + " was started twice");
+    // A client that has left is noticed if its request has waited for 100 ms.
+    if (owner->has_left && owner->left_time + 2ms < world_.now() && complete_time + 200ms < world_.now())
+      fail("departed client: the handler of request " + std::to_string(id) + " was started " +
+           scheduler::seconds_text(world_.now() - owner->left_time) + " after its client had left");
+  }
+
+ private:
+  struct request {
+    request_kind kind;
+    std::size_t id;
+    int ms;
+    nanoseconds begin_time{}, complete_time{};
+    bool is_complete = false;
+  };
+  struct client {
+    const client_plan* plan = nullptr;
+    std::size_t number = 0, next = 0;
+    std::shared_ptr<connection> link;
+    std::deque<request> outstanding;
+    std::string input;
+    bool has_left = false, in_stream = false, expects_close = false, saw_close = false;
+    nanoseconds left_time{}, idle_since{};
+  };
+  struct request_record {
+    client* owner;
+    nanoseconds complete_time;
+    int starts;
+  };
+
+  void connect(client& c) {
+    c.link = net_.connect(8080, [this, &c] { receive(c); });
+    if (!c.link) {
+      if (!stopping_) fail("client " + std::to_string(c.number) + " was refused");
+      return;
+    }
+    c.idle_since = world_.now();
+    supervise_idle(c);
+    if (c.plan->requests.empty()) return leave_later(c);
+    world_.at(world_.now() + std::chrono::milliseconds(c.plan->requests[0].think_ms), [this, &c] { send_next(c); });
+  }
+  [[nodiscard]] bool is_open(const client& c) const noexcept { return c.link && !c.has_left && !c.link->server_closed; }
+
+  void send_next(client& c) {
+    if (!is_open(c) || c.expects_close) return;
+    const request_plan& planned = c.plan->requests[c.next++];
+    const std::size_t id = requests_.size();
+    requests_.push_back({&c, never, 0});
+    c.outstanding.push_back({planned.kind, id, planned.ms, world_.now(), never, false});
+    std::string bytes = request_text(planned, id);
+    const auto pieces = static_cast<std::size_t>(planned.pieces);
+    for (std::size_t i = 0; i < pieces; ++i) {
+      const auto size = i + 1 == pieces ? bytes.size() : bytes.size() / (pieces - i);
+      const auto time = world_.now() + 3ms * static_cast<int>(i);
+      if (i == 0) send_piece(c, bytes.substr(0, size), i + 1 == pieces);
+      else world_.at(time, [this, &c, piece = bytes.substr(0, size), is_last = i + 1 == pieces] {
+        send_piece(c, piece, is_last);
+      });
+      bytes.erase(0, size);
+    }
+  }
+  void send_piece(client& c, const std::string& bytes, bool is_last) {
+    if (!is_open(c) || c.outstanding.empty()) return;
+    request& r = c.outstanding.back();
+    if (is_last && r.kind != request_kind::slow_head && r.kind != request_kind::slow_body) {
+      r.is_complete = r.kind != request_kind::expect;
+      requests_[r.id].complete_time = r.complete_time = world_.now();
+    }
+    net_.deliver(*c.link, bytes);
+    if (!is_last) return;
+    supervise(c, r);
+    if (c.next == c.plan->requests.size()) leave_later(c);
+  }
+  static std::string request_text(const request_plan& planned, std::size_t id) {
+    const std::string target = std::string("/") + kind_names[static_cast<std::size_t>(planned.kind)] +
+                               "?n=" + std::to_string(id) + "&ms=" + std::to_string(planned.ms);
+    switch (planned.kind) {
+      case request_kind::slow_head: return "GET /fast?n=" + std::to_string(id) + " HTT";
+      case request_kind::slow_body:
+        return "POST /echo?n=" + std::to_string(id) + " HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n0123456789";
+      case request_kind::echo:
+        return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n0123456789";
+      case request_kind::expect:
+        return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+      default: return "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
+    }
+  }
+  void leave_later(client& c) {
+    if (c.plan->ends_early && c.outstanding.size() == 1 && c.outstanding[0].kind == request_kind::fast)
+      net_.end(*c.link, false), c.expects_close = true;
+    if (c.plan->leave_ms < 0) return;
+    world_.at(world_.now() + std::chrono::milliseconds(c.plan->leave_ms), [this, &c] {
+      if (!is_open(c)) return;
+      c.has_left = true;
+      c.left_time = world_.now();
+      net_.end(*c.link, true);
+    });
+  }
+
+  /// The longest time from the complete request to its response; never: the request has no limit.
+  [[nodiscard]] nanoseconds limit_of(const request& r) const noexcept {
+    const auto own = std::chrono::milliseconds(r.ms);
+    const bool no_shortage = plan_.system.max_threads == 0 && !plan_.has_small_limits();
+    switch (r.kind) {
+      case request_kind::livez: return lateness;
+      case request_kind::limited:
+      case request_kind::limited_hang: return route_timeout + lateness;
+      case request_kind::slow_head: return head_timeout + lateness;
+      case request_kind::slow_body: return body_timeout + lateness;
+      case request_kind::fast:
+      case request_kind::large:
+      case request_kind::echo: return no_shortage ? lateness : never;
+      case request_kind::expect:
+      case request_kind::events: return no_shortage ? 1s : never;
+      case request_kind::sleep: return no_shortage ? own + compute_time_ + 3s : never;
+      case request_kind::compute: return no_shortage ? 5 * compute_time_ + 3s : never;
+      case request_kind::hang: break;
+    }
+    return never;
+  }
+  void supervise(client& c, const request& r) {
+    if (c.plan->never_reads) return supervise_unread(c);
+    const auto limit = limit_of(r);
+    if (limit == never) return;
+    world_.at(world_.now() + limit, [this, &c, id = r.id, kind = r.kind] {
+      if (stopping_ || !is_open(c)) return;
+      for (const auto& open : c.outstanding)
+        if (open.id == id)
+          fail("deadline: request " + std::to_string(id) + " (" + kind_names[static_cast<std::size_t>(kind)] +
+               ") of client " + std::to_string(c.number) + " has no response at its limit");
+    });
+  }
+  /// A client that does not read a large response is closed after the write timeout.
+  void supervise_unread(client& c) {
+    if (c.outstanding.back().kind != request_kind::large || plan_.has_small_limits() || plan_.system.max_threads != 0)
+      return;
+    world_.at(world_.now() + write_timeout + 1s, [this, &c] {
+      if (is_open(c) && !stopping_) fail("write timeout: client " + std::to_string(c.number) + " is still connected");
+    });
+  }
+  void supervise_idle(client& c) {
+    world_.at(world_.now() + keep_alive_timeout + lateness, [this, &c, since = c.idle_since] {
+      if (is_open(c) && !stopping_ && !c.plan->never_reads && c.outstanding.empty() && c.idle_since == since)
+        fail("keep-alive timeout: client " + std::to_string(c.number) + " is still connected");
+    });
+  }
+
+  void receive(client& c) {
+    if (c.has_left) return;
+    if (!c.plan->never_reads) {
+      c.input += net_.take(*c.link, static_cast<std::size_t>(-1));
+      while (parse(c)) {}
+    }
+    if (c.link->server_closed && !std::exchange(c.saw_close, true)) on_closed(c);
+  }
+  void on_closed(client& c) {
+    if (c.link->was_reset) return fail("client " + std::to_string(c.number) + " connected and was reset by a stop");
+    if (stopping_ || c.in_stream || c.plan->never_reads || c.expects_close) return;
+    if (!c.outstanding.empty()) {
+      // The keep-alive timeout may end while the next request arrives.
+      if (world_.now() < c.idle_since + keep_alive_timeout && plan_.connections == 10'000)
+        fail("the connection of client " + std::to_string(c.number) + " was closed without a response");
+    } else if (world_.now() < c.idle_since + keep_alive_timeout && plan_.connections == 10'000) {
+      fail("the idle connection of client " + std::to_string(c.number) + " was closed early");
+    }
+  }
+  /// Parses one response. Returns false if it is not complete.
+  bool parse(client& c) {
+    if (c.in_stream || c.input.empty()) return false;
+    const auto end = c.input.find("\r\n\r\n");
+    if (end == std::string::npos) return false;
+    const std::string head = c.input.substr(0, end + 2);
+    const int status = std::atoi(head.substr(9, 3).c_str());
+    if (status == 100) {
+      c.input.erase(0, end + 4);
+      if (c.outstanding.empty() || c.outstanding.front().kind != request_kind::expect)
+        return fail("a response 100 without Expect"), false;
+      request& r = c.outstanding.front();
+      r.is_complete = true;
+      requests_[r.id].complete_time = r.complete_time = world_.now();
+      net_.deliver(*c.link, "0123456789");
+      return true;
+    }
+    const bool is_stream =
+        status == 200 && !c.outstanding.empty() && c.outstanding.front().kind == request_kind::events;
+    std::size_t length = 0;
+    if (!is_stream) {
+      const auto field = head.find("\r\nContent-Length: ");
+      if (field == std::string::npos) return fail("a response without Content-Length: " + head), false;
+      length = static_cast<std::size_t>(std::atoll(head.c_str() + field + 18));
+      if (c.input.size() < end + 4 + length) return false;
+    }
+    const std::string body = c.input.substr(end + 4, length);
+    c.input.erase(0, end + 4 + length);
+    c.in_stream = is_stream;
+    if (head.find("\r\nConnection: close\r\n") != std::string::npos) c.expects_close = true;
+    if (c.outstanding.empty()) {
+      if (status != 503 || plan_.connections == 10'000)
+        fail("client " + std::to_string(c.number) + " received a response without a request: " + head);
+      return false;
+    }
+    const request r = c.outstanding.front();
+    c.outstanding.pop_front();
+    check(c, r, status, body);
+    c.idle_since = world_.now();
+    if (is_stream && c.next < c.plan->requests.size()) leave_later(c);  // the other requests are not sent
+    if (is_stream || c.expects_close) return false;
+    supervise_idle(c);
+    if (c.next < c.plan->requests.size())
+      world_.at(world_.now() + std::chrono::milliseconds(c.plan->requests[c.next].think_ms),
+                [this, &c] { send_next(c); });
+    return true;
+  }
+  /// Checks the status and that the response did not come too early.
+  void check(const client& c, const request& r, int status, const std::string& body) {
+    ++answered;
+    const auto text = [&] {
+      return std::string("request ") + std::to_string(r.id) + " (" + kind_names[static_cast<std::size_t>(r.kind)] +
+             ") of client " + std::to_string(c.number) + " received " + std::to_string(status);
+    };
+    const auto elapsed = world_.now() - (r.is_complete ? r.complete_time : r.begin_time);
+    const bool is_refused = status == 503 && (plan_.has_small_limits() || plan_.system.max_threads != 0);
+    bool is_expected = status == 200;
+    switch (r.kind) {
+      case request_kind::slow_head: is_expected = status == 408 && elapsed >= head_timeout; break;
+      case request_kind::slow_body: is_expected = status == 408 && elapsed >= body_timeout; break;
+      case request_kind::hang: is_expected = stopping_; break;
+      case request_kind::limited_hang: is_expected = status == 503 && elapsed >= route_timeout; break;
+      case request_kind::limited:
+        if (status == 503) is_expected = elapsed >= route_timeout;
+        break;
+      default: break;
+    }
+    if (!is_expected && !is_refused && !(stopping_ && status == 408))
+      return fail(text() + " after " + scheduler::seconds_text(elapsed));
+    const bool has_id = status == 200 && r.kind != request_kind::large && r.kind != request_kind::events;
+    if (has_id && body != std::to_string(r.id))
+      fail(text() + " with the response of another request: " + body);
+  }
+
+  const scenario& plan_;
+  scheduler& world_;
+  network& net_;
+  std::vector<std::unique_ptr<client>> clients_;
+  std::deque<request_record> requests_;
+  bool stopping_ = false;
+  nanoseconds compute_time_{0};
+};
+
+}  // namespace simulation

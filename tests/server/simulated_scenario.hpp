@@ -1,0 +1,133 @@
+// Scenarios of the simulation: what the clients of one run do, and what the system refuses. A seed gives a scenario.
+//
+//   const scenario plan = make_scenario(17);
+//   MESSAGE(text_of(plan));
+#pragma once
+
+#include "../support/simulated_threads.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace simulation {
+
+/// Kinds of requests. The comment has the correct response.
+enum class request_kind {
+  fast,          // 200 at once
+  livez,         // 200 at once, also if the system creates no threads
+  sleep,         // 200 after `ms`: the handler blocks
+  compute,       // 200 after `ms`: the handler computes
+  limited,       // the handler blocks for `ms`; 503 if there is no response after 500 ms
+  hang,          // no response: the handler returns after the stop
+  limited_hang,  // 503 after 500 ms: the handler returns after the stop
+  events,        // 200 at once: a stream that lasts until the client leaves
+  echo,          // 200 at once, when the last byte of the body has arrived
+  expect,        // 100, then 200 when the body has arrived
+  large,         // 200 at once, with 512 KiB
+  slow_head,     // 408 after head_timeout: the head ends in the middle
+  slow_body,     // 408 after body_timeout: the body ends in the middle
+};
+inline constexpr const char* kind_names[] = {"fast", "livez", "sleep", "compute", "limited", "hang", "limited_hang",
+                                             "events", "echo", "expect", "large", "slow_head", "slow_body"};
+
+struct request_plan {
+  request_kind kind = request_kind::fast;
+  int ms = 0;        // of the handler
+  int think_ms = 0;  // before the request
+  int pieces = 1;    // in which the request is sent, 3 ms apart
+};
+
+struct client_plan {
+  int connect_ms = 0;
+  std::vector<request_plan> requests;
+  int leave_ms = -1;         // after the last request was sent; -1: the server closes the connection
+  bool ends_early = false;   // ends its side after the last request, and reads the response
+  bool never_reads = false;  // does not read its responses
+};
+
+struct scenario {
+  scheduler_options system;
+  std::size_t threads = 256, queue = 1000, streams = 10'000, connections = 10'000;  // limits of the server
+  int stop_ms = 10'000;   // the time of the stop
+  int drain_ms = 20'000;  // its limit
+  std::vector<client_plan> clients;
+
+  [[nodiscard]] bool has_small_limits() const noexcept {
+    return threads < 256 || queue < 1000 || streams < 10'000 || connections < 10'000;
+  }
+};
+
+struct scenario_size {
+  int min_clients = 2, max_clients = 24, max_requests = 4, max_stop_ms = 40'000;
+};
+
+inline request_plan make_request(random_numbers& random, int flavor) {
+  request_plan request;
+  // Each flavor has two kinds that are more frequent, so that their requests meet.
+  constexpr int kinds = static_cast<int>(std::size(kind_names));
+  const int frequent = random.below(2) == 0 ? flavor % kinds : flavor / kinds % kinds;
+  request.kind = static_cast<request_kind>(random.one_in(3) ? random.between(0, kinds - 1) : frequent);
+  request.ms = random.one_in(3) ? random.between(300, 5000) : random.between(1, 300);
+  request.think_ms = random.one_in(4) ? random.between(0, 5000) : random.between(0, 50);
+  request.pieces = random.one_in(4) ? random.between(2, 4) : 1;
+  return request;
+}
+
+inline scenario make_scenario(std::uint64_t seed, const scenario_size& size = {}) {
+  random_numbers random(seed);
+  scenario plan;
+  plan.system.seed = seed;
+  constexpr std::size_t switch_rates[] = {0, 4, 16, 64};
+  plan.system.switch_rate = switch_rates[random.below(4)];
+  plan.system.early_wakeups = random.one_in(4) ? 8 : 0;
+  plan.system.max_threads = random.one_in(4) ? static_cast<std::size_t>(random.between(7, 14)) : 0;
+  if (random.one_in(6)) plan.threads = 6;
+  if (random.one_in(8)) plan.queue = 3;
+  if (random.one_in(8)) plan.streams = 3;
+  if (random.one_in(12)) plan.connections = 6;
+  plan.stop_ms = random.one_in(2) ? random.between(100, 4000) : random.between(4000, size.max_stop_ms);
+  plan.drain_ms = random.one_in(3) ? random.between(0, 1000) : 20'000;
+
+  const int flavor = random.between(0, 1000);
+  const int window = random.one_in(2) ? 100 : plan.stop_ms;  // all at once, or over the whole time
+  const bool leaves_often = random.one_in(3);
+  for (int i = random.between(size.min_clients, size.max_clients); i > 0; --i) {
+    client_plan client;
+    client.connect_ms = random.between(0, window);
+    for (int count = random.between(0, size.max_requests); count > 0; --count)
+      client.requests.push_back(make_request(random, flavor));
+    if (leaves_often || random.one_in(6)) client.leave_ms = random.between(0, random.one_in(2) ? 20 : 2000);
+    client.ends_early = random.one_in(10);
+    client.never_reads = random.one_in(12);
+    plan.clients.push_back(client);
+  }
+  return plan;
+}
+
+/// One line per client.
+inline std::string text_of(const scenario& plan) {
+  std::string text = "system: seed " + std::to_string(plan.system.seed) + ", switches 1 in " +
+                     std::to_string(plan.system.switch_rate) + ", early wakeups 1 in " +
+                     std::to_string(plan.system.early_wakeups) + ", at most " +
+                     std::to_string(plan.system.max_threads) + " threads\nserver: threads " +
+                     std::to_string(plan.threads) + ", queue " + std::to_string(plan.queue) + ", streams " +
+                     std::to_string(plan.streams) + ", connections " + std::to_string(plan.connections) +
+                     "; stop at " + std::to_string(plan.stop_ms) + " ms, limit " + std::to_string(plan.drain_ms) +
+                     " ms\n";
+  std::size_t number = 0;
+  for (const auto& client : plan.clients) {
+    text += "client " + std::to_string(number++) + ": connects at " + std::to_string(client.connect_ms) + " ms";
+    for (const auto& request : client.requests)
+      text += "; +" + std::to_string(request.think_ms) + " ms " + kind_names[static_cast<std::size_t>(request.kind)] +
+              ' ' + std::to_string(request.ms) + " ms in " + std::to_string(request.pieces);
+    if (client.leave_ms >= 0) text += "; leaves after " + std::to_string(client.leave_ms) + " ms";
+    if (client.ends_early) text += "; ends its side";
+    if (client.never_reads) text += "; never reads";
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace simulation
