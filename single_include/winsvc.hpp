@@ -362,49 +362,49 @@
 //  43049  host/runtime.hpp                     Runtime of a service.
 //  43388  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
 //  43497  host/status.hpp                      Text and JSON of `status`.
-//  43660  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43782  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43898  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43990  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44105  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44228  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44339  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44667  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44857  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
-//  45060  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45322  manage/wait.hpp                      Waits until a service reaches a state.
-//  45421  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45638  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45715  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  45961  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46143  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46333  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46546  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46647  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46710  manage/install.hpp                   `install` and `update` verbs.
-//  47039  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47192  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47293  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47482  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47576  diagnose/finding.hpp                 Findings of `doctor`.
-//  47668  diagnose/live_query.hpp              Live status and live commands.
-//  47765  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47795  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  48096  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48292  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48453  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48590  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48710  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48799  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48913  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  49259  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49540  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49706  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49799  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//  43664  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43786  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  43902  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  43994  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44109  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44232  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44343  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44671  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  44861  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
+//  45064  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45326  manage/wait.hpp                      Waits until a service reaches a state.
+//  45425  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45642  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45719  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  45965  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46147  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46337  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46550  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46651  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46714  manage/install.hpp                   `install` and `update` verbs.
+//  47043  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47196  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47297  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47486  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47580  diagnose/finding.hpp                 Findings of `doctor`.
+//  47672  diagnose/live_query.hpp              Live status and live commands.
+//  47769  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47799  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  48100  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48296  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48455  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48592  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48712  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48801  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  48915  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  49261  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49542  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49708  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49801  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  50118  config/undef.hpp                     Undefines the internal macros.
+//  50120  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -43532,6 +43532,8 @@ struct service_report {
 /// Text and JSON of `status`.
 [[nodiscard]] std::string status_text(const service_report& r);
 [[nodiscard]] std::string status_json(const service_report& r);
+/// The members of status_json, for an object that has more.
+[[nodiscard]] base::json_object_writer status_members(const service_report& r);
 /// Exit code of `status`: 0 running, 3 not running, 4 not installed.
 [[nodiscard]] int status_exit(const service_report& r) noexcept;
 
@@ -43620,7 +43622,7 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   return out;
 }
 
-WINSVC_INLINE std::string status_json(const service_report& r) {
+WINSVC_INLINE base::json_object_writer status_members(const service_report& r) {
   const auto& s = r.process.status;
   std::string state = r.installed ? std::string(scm::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
@@ -43647,8 +43649,10 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
       base::json_array(r.pending_restart, [](const std::string& item) { return base::json_quoted(item); }));
   put("drift", base::json_array(r.drift, [](const std::string& line) { return base::json_quoted(line); }));
   out.put("live", r.live_status.empty() ? "null" : r.live_status);
-  return out.text() + '\n';
+  return out;
 }
+
+WINSVC_INLINE std::string status_json(const service_report& r) { return status_members(r).text() + '\n'; }
 
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI
@@ -45934,20 +45938,20 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
   const auto config = context_.scm().query_config(service->get());
   if (!config) return context_.make_error("query", config.error());
   report.config = *config;
-  report.pending_restart = pending_restart(context_, report.process.pid);
   report.held = config->startup == startup::disabled && context_.read_data("hold.json").has_value();
   if (auto saved = context_.state()) {
     report.saved_state = *saved;
     const auto exit_code = context_.scm().exit_code_of(saved->pid);
-    const bool ended = report.process.pid == 0 || saved->pid != report.process.pid || exit_code;
-    if (ended && report.process.pid == 0 && saved->failure.empty())
-      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
+    // The SCM may not have noticed the end of the process yet.
     if (exit_code && report.process.pid == saved->pid) report.process = ended_process(report.process);
+    if (report.process.pid == 0 && saved->failure.empty())
+      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
     if (report.saved_state.pid != report.process.pid || report.process.pid == 0) {
       report.saved_state.url.clear();
       report.saved_state.since.clear();
     }
   }
+  report.pending_restart = pending_restart(context_, report.process.pid);
   return report;
 }
 
@@ -48391,13 +48395,11 @@ WINSVC_INLINE std::string post_mortem_json(const post_mortem& data) {
     }
     return base::json_array(out, [](const std::string& line) { return base::json_quoted(line); });
   };
-  std::string status = host::status_json(data.report);
-  while (!status.empty() && (status.back() == '\n' || status.back() == '}')) status.pop_back();
-  base::json_object_writer out;
+  base::json_object_writer out = host::status_members(data.report);
   out.put_text("text", format_post_mortem(data)).put_text("dump", data.dump);
   out.put("scm_events", base::json_array(data.scm_events, [](const std::string& e) { return base::json_quoted(e); }));
   out.put("problems", lines_json(data.last_problems)).put("log", lines_json(data.last_log_lines));
-  return status + ',' + out.text().substr(1) + '\n';
+  return out.text() + '\n';
 }
 
 WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const std::string& folder,

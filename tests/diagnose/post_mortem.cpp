@@ -86,6 +86,21 @@ TEST_CASE("a warning in the last log lines is shown once, and the failure of an 
   CHECK(reported.find("An earlier crash wrote a minidump: ") != std::string::npos);
 }
 
+TEST_CASE("the JSON of why is one object with the members of status, also if the service runs") {
+  auto running = report(state::running);
+  running.live_status = "{\"pid\":7,\"state\":\"running\"}";
+  for (const auto& described : {running, report(state::stopped, 1067)}) {
+    post_mortem data;
+    data.report = described;
+    data.last_log_lines = "a {brace}\nb\n";
+    const auto json = winsvc::json::parse(post_mortem_json(data));
+    CHECK(json.at("name") == "hello");
+    CHECK(json.at("log") == winsvc::json{"a {brace}", "b"});
+    CHECK(json.at("text") == format_post_mortem(data));
+    CHECK(json.at("live").is_object() == (json.at("state") == "running"));
+  }
+}
+
 TEST_CASE("the newest three events of the service control manager are shown, oldest first") {
   winsvc::detail::diagnose::system_probe probe;
   probe.system_events = [] {

@@ -240,6 +240,33 @@ TEST_CASE("a start whose process has ended fails at once, with its exit code and
   CHECK(b.time.now() - before < 2s);
 }
 
+TEST_CASE("status of a process that was killed names what it did, also before the service manager has noticed it") {
+  for (const bool is_noticed : {true, false}) {
+    CAPTURE(is_noticed);
+    bench b;
+    b.installed();
+    b.scm.services["hello"].process =
+        is_noticed ? service_database::at(scm::state::stopped, 0) : service_database::at(scm::state::running, 42);
+    b.scm.ended_processes[42] = 9;
+    scm::saved_state left;
+    left.pid = 42;
+    left.running = true;
+    left.url = "http://127.0.0.1:1";
+    b.saved = left;
+    std::string entry(os::activity_bytes, '\0');
+    entry[0] = 1;
+    entry.replace(1, 6, "GET /x");
+    b.data["activity"] = entry;
+
+    const auto report = b.status();
+
+    REQUIRE(report);
+    CHECK(report->process.status.current == scm::state::stopped);
+    CHECK(report->saved_state.failure == "the process (pid 42) ended with exit code 9 while running GET /x");
+    CHECK(report->saved_state.url.empty());
+  }
+}
+
 TEST_CASE("stop of a service whose process ended during its start does not wait") {
   for (const std::uint32_t refusal : {1061u, 1052u}) {
     CAPTURE(refusal);

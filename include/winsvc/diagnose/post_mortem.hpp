@@ -110,13 +110,11 @@ WINSVC_INLINE std::string post_mortem_json(const post_mortem& data) {
     }
     return base::json_array(out, [](const std::string& line) { return base::json_quoted(line); });
   };
-  std::string status = host::status_json(data.report);
-  while (!status.empty() && (status.back() == '\n' || status.back() == '}')) status.pop_back();
-  base::json_object_writer out;
+  base::json_object_writer out = host::status_members(data.report);
   out.put_text("text", format_post_mortem(data)).put_text("dump", data.dump);
   out.put("scm_events", base::json_array(data.scm_events, [](const std::string& e) { return base::json_quoted(e); }));
   out.put("problems", lines_json(data.last_problems)).put("log", lines_json(data.last_log_lines));
-  return status + ',' + out.text().substr(1) + '\n';
+  return out.text() + '\n';
 }
 
 WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const std::string& folder,

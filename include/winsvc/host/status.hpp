@@ -44,6 +44,8 @@ struct service_report {
 /// Text and JSON of `status`.
 [[nodiscard]] std::string status_text(const service_report& r);
 [[nodiscard]] std::string status_json(const service_report& r);
+/// The members of status_json, for an object that has more.
+[[nodiscard]] base::json_object_writer status_members(const service_report& r);
 /// Exit code of `status`: 0 running, 3 not running, 4 not installed.
 [[nodiscard]] int status_exit(const service_report& r) noexcept;
 
@@ -132,7 +134,7 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   return out;
 }
 
-WINSVC_INLINE std::string status_json(const service_report& r) {
+WINSVC_INLINE base::json_object_writer status_members(const service_report& r) {
   const auto& s = r.process.status;
   std::string state = r.installed ? std::string(scm::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
@@ -159,8 +161,10 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
       base::json_array(r.pending_restart, [](const std::string& item) { return base::json_quoted(item); }));
   put("drift", base::json_array(r.drift, [](const std::string& line) { return base::json_quoted(line); }));
   out.put("live", r.live_status.empty() ? "null" : r.live_status);
-  return out.text() + '\n';
+  return out;
 }
+
+WINSVC_INLINE std::string status_json(const service_report& r) { return status_members(r).text() + '\n'; }
 
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI

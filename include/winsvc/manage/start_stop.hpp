@@ -231,20 +231,20 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
   const auto config = context_.scm().query_config(service->get());
   if (!config) return context_.make_error("query", config.error());
   report.config = *config;
-  report.pending_restart = pending_restart(context_, report.process.pid);
   report.held = config->startup == startup::disabled && context_.read_data("hold.json").has_value();
   if (auto saved = context_.state()) {
     report.saved_state = *saved;
     const auto exit_code = context_.scm().exit_code_of(saved->pid);
-    const bool ended = report.process.pid == 0 || saved->pid != report.process.pid || exit_code;
-    if (ended && report.process.pid == 0 && saved->failure.empty())
-      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
+    // The SCM may not have noticed the end of the process yet.
     if (exit_code && report.process.pid == saved->pid) report.process = ended_process(report.process);
+    if (report.process.pid == 0 && saved->failure.empty())
+      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
     if (report.saved_state.pid != report.process.pid || report.process.pid == 0) {
       report.saved_state.url.clear();
       report.saved_state.since.clear();
     }
   }
+  report.pending_restart = pending_restart(context_, report.process.pid);
   return report;
 }
 
