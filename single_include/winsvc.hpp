@@ -18,393 +18,394 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    412  config/version.hpp                   The version of winsvc, defined only here.
-//    429  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    468  config/form.hpp                      The form in which winsvc is compiled.
-//    559  config/options.hpp                   The compile-time options of winsvc.
-//    621  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    672  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    703  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    778  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    835  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    895  os/win/windows_headers.hpp           Windows system headers.
-//    956  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1145  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1188  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1249  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1304  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
-//   1354  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1397  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1497  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1530  settings/setting_value.hpp           Types of settings and their text form.
-//   1722  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1867  api/json_library.hpp                 json_library: the JSON parser that reads described types.
-//   1930  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   1988  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2051  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2277  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2648  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2770  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2859  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
-//   2896  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   2968  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3013  route/url_value.hpp                  url_value, with_query.
-//   3062  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3145  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3177  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3265  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3404  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3747  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3810  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   3962  api/app_objects.hpp                  Objects of the app by type.
-//   4029  api/handler_arguments.hpp            Arguments of a handler.
-//   4139  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
-//   4239  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4566  api/parameter.hpp                    Parameters of a route.
-//   4865  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5049  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5128  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5200  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
-//   5272  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5421  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5460  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
-//   5559  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5580  api/file_options.hpp                 Options of a static folder.
-//   5611  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5647  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   5956  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6045  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6084  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6211  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6250  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6333  scm/control_event.hpp                Event data of a control.
-//   6406  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6581  settings/settings_file.hpp           Settings file (.ini).
-//   6656  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6880  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7031  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7067  api/tls_options.hpp                  TLS options of HTTPS.
-//   7108  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7188  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7257  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7401  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7479  base/quote.hpp                       Windows command lines.
-//   7522  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7597  scm/spec.hpp                         Service specification.
-//   7703  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7784  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8138  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8184  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8223  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8292  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8305  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8356  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8443  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8484  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8552  wire/host_name.hpp                   Host names of requests.
-//   8586  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8627  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8744  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   8877  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   8904  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   8975  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9017  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9069  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9101  addons/headers.hpp                   Middleware for response headers and body size.
+//    413  config/version.hpp                   The version of winsvc, defined only here.
+//    430  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    469  config/form.hpp                      The form in which winsvc is compiled.
+//    560  config/options.hpp                   The compile-time options of winsvc.
+//    622  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    673  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    704  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    781  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    838  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    898  os/win/windows_headers.hpp           Windows system headers.
+//    959  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1148  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1191  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1252  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1307  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
+//   1357  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1400  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1500  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1533  settings/setting_value.hpp           Types of settings and their text form.
+//   1725  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1870  api/json_library.hpp                 json_library: the JSON parser that reads described types.
+//   1933  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   1991  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2054  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2280  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2651  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2773  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2862  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
+//   2899  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2971  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3016  route/url_value.hpp                  url_value, with_query.
+//   3065  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3148  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3180  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3268  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3407  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3750  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3813  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3965  api/app_objects.hpp                  Objects of the app by type.
+//   4032  api/handler_arguments.hpp            Arguments of a handler.
+//   4142  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
+//   4242  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4569  api/parameter.hpp                    Parameters of a route.
+//   4868  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5052  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5131  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5203  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
+//   5275  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5424  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5463  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
+//   5562  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5583  api/file_options.hpp                 Options of a static folder.
+//   5614  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5650  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   5959  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6048  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6087  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6214  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6253  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6336  scm/control_event.hpp                Event data of a control.
+//   6409  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6584  settings/settings_file.hpp           Settings file (.ini).
+//   6659  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6883  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7034  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7070  api/tls_options.hpp                  TLS options of HTTPS.
+//   7111  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7191  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7260  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7428  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7506  base/quote.hpp                       Windows command lines.
+//   7549  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7624  scm/spec.hpp                         Service specification.
+//   7730  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7811  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8165  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8211  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8250  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8319  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8332  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8383  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8470  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8511  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8579  wire/host_name.hpp                   Host names of requests.
+//   8613  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8654  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8771  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   8904  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   8931  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9002  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9044  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9096  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9128  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9134  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9359  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9448  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9512  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9657  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9673  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9770  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//   9816  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9858  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//   9940  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10014  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10132  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10165  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10216  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10458  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10494  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10536  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10629  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10659  route/url_value.hpp:bodies           url_value, with_query.
-//  10701  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10858  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  10976  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11103  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11171  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11209  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11258  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11296  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11330  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11352  api/parameter.hpp:bodies             Parameters of a route.
-//  11410  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11438  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11510  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11576  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11604  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11628  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11795  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  11932  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12019  base/quote.hpp:bodies                Windows command lines.
-//  12109  scm/spec.hpp:bodies                  Service specification.
-//  12238  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12358  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12508  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12577  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12733  wire/host_name.hpp:bodies            Host names of requests.
-//  12784  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  12822  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12894  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13152  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13180  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13232  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13328  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13449  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13509  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13550  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13595  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13747  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//  13890  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14023  settings/registry.hpp                Registry of the settings of an app.
-//  14335  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14492  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14689  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15071  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15177  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15285  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15700  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15915  wire/file_name.hpp                   Safe file names for uploads.
-//  15994  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16064  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16214  wire/representation.hpp              Representation of content in a response.
-//  16366  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16624  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16795  scm/lifecycle.hpp                    Lifecycle of a service.
-//  16928  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  17013  scm/stop_limits.hpp                  Time limits of a stop.
-//  17081  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17148  scm/account.hpp                      Account of a service.
-//  17290  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17527  scm/security.hpp                     Security descriptors in SDDL.
-//  17735  scm/writable_folder.hpp              Writable folders and files.
-//  17935  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  17994  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18105  scm/event_record.hpp                 Records of the Windows event log.
-//  18247  scm/saved_state.hpp                  Saved state of a service.
-//  18368  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18641  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18681  commandline/command.hpp              A parsed command line.
-//  18763  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  18960  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19223  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19406  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19534  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19714  os/socket.hpp                        TCP sockets with timeouts.
-//  19880  os/listen.hpp                        The listening sockets of a host.
-//  20006  os/posix/headers.hpp                 POSIX system headers.
-//  20046  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20235  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20279  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20386  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20493  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20659  os/tcp.hpp                           TCP sockets on all platforms.
-//  20983  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21160  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21288  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21551  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21606  os/control_channel.hpp               Control channel of a running service.
-//  21677  os/thread.hpp                        Threads of the library.
-//  21723  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  21929  os/connection_threads.hpp            Connection threads of the control channel.
-//  22020  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22243  os/console.hpp                       Console input and output.
-//  22344  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22500  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22639  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22836  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  22911  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  22960  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23132  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23215  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23265  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23316  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23419  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23460  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23647  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23669  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23704  os/exclusive_file.hpp                Exclusively created file.
-//  23787  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23890  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  23930  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  23980  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  24020  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24084  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24377  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24429  os/input_file.hpp                    File that is open for reading at any position.
-//  24502  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24600  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24769  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25015  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25216  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25396  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25628  os/win/dump_writer.hpp               Minidump by a second process.
-//  25852  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  25913  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26201  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26303  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26548  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26636  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26707  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26794  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26847  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  26943  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27081  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27175  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27412  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27453  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27568  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27695  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  27869  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  28038  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28332  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28338  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28374  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28663  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28737  log/log_query.hpp                    Log query of the verb `logs`.
-//  28822  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  28916  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  29003  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29416  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29527  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29573  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29807  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30176  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30470  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30712  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30835  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  30998  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31478  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  31839  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  32052  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32190  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32261  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32430  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32774  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  32949  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  32988  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33154  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33213  http/problem.hpp                     Error responses of winsvc.
-//  33384  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33480  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33745  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33796  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  33958  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34032  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34267  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34411  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34442  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34541  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34730  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  34867  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  34980  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  35209  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35446  http/request_processor.hpp           Request processor: runs one request.
-//  35803  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36005  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36108  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36264  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36355  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36573  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36828  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  36964  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  36997  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37100  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37133  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37484  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37757  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  37934  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38011  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  38091  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38453  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38710  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  38874  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  39059  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39418  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39787  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  39993  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40134  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40209  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  40228  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40416  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40603  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  40875  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  40999  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41161  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41414  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41484  host/health.hpp                      Liveness and readiness routes.
-//  41586  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41754  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  41880  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42019  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42289  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42414  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42520  host/stop_deadlines.hpp              Time limits of a stop.
-//  42584  host/run_options.hpp                 Options and result of one run of a service.
-//  42648  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  42756  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  42869  host/control_channel_server.hpp      Control channel server.
-//  43049  host/runtime.hpp                     Runtime of a service.
-//  43388  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43497  host/status.hpp                      Text and JSON of `status`.
-//  43664  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43786  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  43902  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  43994  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44109  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44232  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44343  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44671  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  44861  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
-//  45064  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45326  manage/wait.hpp                      Waits until a service reaches a state.
-//  45425  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45642  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45719  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  45965  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46147  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46337  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46550  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46651  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46714  manage/install.hpp                   `install` and `update` verbs.
-//  47043  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47196  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47297  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47486  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47580  diagnose/finding.hpp                 Findings of `doctor`.
-//  47672  diagnose/live_query.hpp              Live status and live commands.
-//  47769  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47799  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  48100  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48296  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48455  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48592  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48712  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48801  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  48915  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  49261  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49542  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49708  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49801  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9161  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9391  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9480  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9544  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9689  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9705  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9802  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//   9848  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9890  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//   9972  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10046  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10164  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10197  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10248  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10490  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10526  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10568  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10661  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10691  route/url_value.hpp:bodies           url_value, with_query.
+//  10733  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10890  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11008  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11135  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11203  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11241  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11290  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11328  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11362  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11384  api/parameter.hpp:bodies             Parameters of a route.
+//  11442  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11470  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11542  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11608  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11636  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11660  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11827  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  11984  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12071  base/quote.hpp:bodies                Windows command lines.
+//  12161  scm/spec.hpp:bodies                  Service specification.
+//  12290  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12410  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12560  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12629  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12785  wire/host_name.hpp:bodies            Host names of requests.
+//  12836  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  12874  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12946  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13204  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13232  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13284  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13380  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13501  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13561  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13602  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13647  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13799  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//  13942  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14075  settings/registry.hpp                Registry of the settings of an app.
+//  14387  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14544  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14741  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  15123  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15229  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15337  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15752  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15967  wire/file_name.hpp                   Safe file names for uploads.
+//  16046  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16116  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16266  wire/representation.hpp              Representation of content in a response.
+//  16418  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16676  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16847  scm/lifecycle.hpp                    Lifecycle of a service.
+//  16980  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17065  scm/stop_limits.hpp                  Time limits of a stop.
+//  17133  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17200  scm/account.hpp                      Account of a service.
+//  17342  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17579  scm/security.hpp                     Security descriptors in SDDL.
+//  17787  scm/writable_folder.hpp              Writable folders and files.
+//  17987  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18046  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18157  scm/event_record.hpp                 Records of the Windows event log.
+//  18299  scm/saved_state.hpp                  Saved state of a service.
+//  18420  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18693  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18733  commandline/command.hpp              A parsed command line.
+//  18815  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19012  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19275  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19458  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19586  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19766  os/socket.hpp                        TCP sockets with timeouts.
+//  19932  os/listen.hpp                        The listening sockets of a host.
+//  20058  os/posix/headers.hpp                 POSIX system headers.
+//  20098  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20287  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20331  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20438  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20545  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20711  os/tcp.hpp                           TCP sockets on all platforms.
+//  21035  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21212  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21340  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21603  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21658  os/control_channel.hpp               Control channel of a running service.
+//  21729  os/thread.hpp                        Threads of the library.
+//  21775  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  21981  os/connection_threads.hpp            Connection threads of the control channel.
+//  22072  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22295  os/console.hpp                       Console input and output.
+//  22396  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22552  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22691  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22888  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  22963  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23012  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23184  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23267  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23317  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23368  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23471  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23512  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23699  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23721  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23756  os/exclusive_file.hpp                Exclusively created file.
+//  23839  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23942  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  23982  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24032  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  24072  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24136  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24429  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24481  os/input_file.hpp                    File that is open for reading at any position.
+//  24554  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24652  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24821  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25067  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25268  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25448  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25680  os/win/dump_writer.hpp               Minidump by a second process.
+//  25904  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  25965  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26253  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26355  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26600  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26688  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26759  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26846  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26899  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  26995  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27133  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  27227  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27464  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
+//  27505  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27620  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27747  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27921  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  28090  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28384  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28390  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28426  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28738  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28815  log/log_query.hpp                    Log query of the verb `logs`.
+//  28900  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  28994  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  29081  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29494  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29605  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29651  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29885  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30254  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30548  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30790  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30913  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31076  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31556  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31917  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  32130  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32285  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  32356  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32525  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32869  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33044  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33083  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33249  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33308  http/problem.hpp                     Error responses of winsvc.
+//  33479  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33575  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33840  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33891  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34053  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34127  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34362  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34506  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  34537  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34636  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34825  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  34962  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  35075  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  35304  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35541  http/request_processor.hpp           Request processor: runs one request.
+//  35898  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36100  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36203  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36359  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36450  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36668  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36923  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37059  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  37092  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37195  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37228  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37579  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37852  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38029  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38106  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  38186  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38548  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38805  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  38969  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  39154  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39513  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39882  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40088  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40229  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40304  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
+//  40323  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40511  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40698  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  40970  host/access_log.hpp                  Access log: one log entry for each response.
+//  41028  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41148  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41310  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41563  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41633  host/health.hpp                      Liveness and readiness routes.
+//  41735  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41903  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42029  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42168  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42438  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42563  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42669  host/stop_deadlines.hpp              Time limits of a stop.
+//  42733  host/run_options.hpp                 Options and result of one run of a service.
+//  42797  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42905  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43018  host/control_channel_server.hpp      Control channel server.
+//  43198  host/runtime.hpp                     Runtime of a service.
+//  43537  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43646  host/status.hpp                      Text and JSON of `status`.
+//  43813  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43935  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44051  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44143  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44258  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44381  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44492  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44820  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  45010  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
+//  45213  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45475  manage/wait.hpp                      Waits until a service reaches a state.
+//  45574  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45791  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45868  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46114  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46296  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46486  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46699  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46800  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46863  manage/install.hpp                   `install` and `update` verbs.
+//  47192  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47345  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47446  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47635  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47729  diagnose/finding.hpp                 Findings of `doctor`.
+//  47821  diagnose/live_query.hpp              Live status and live commands.
+//  47918  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47948  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  48249  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48445  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48604  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48741  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48861  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48950  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49064  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  49410  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49691  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49857  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49950  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  50120  config/undef.hpp                     Undefines the internal macros.
+//  50269  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -758,6 +759,8 @@ namespace detail::base {
 
 /// `s` as a JSON string with its quotes (RFC 8259 section 7). Malformed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string json_quoted(std::string_view s);
+/// Appends what json_quoted(s) returns.
+void append_json_quoted(std::string& out, std::string_view s);
 
 /// Returns the code point at `position` and advances `position`. A malformed byte is one U+FFFD.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
@@ -7347,6 +7350,14 @@ class log_sink {
   [[nodiscard]] virtual bool has_concurrent_flush() const noexcept { return false; }
 };
 
+class logger;
+namespace detail::base {
+/// Writes an entry that `fill(entry)` fills under the log's lock. The strings of the entry are empty and keep the
+/// memory of earlier entries, so that a line for each request needs no allocation.
+template <class Fill>
+void write_filled(logger& log, log_level level, const Fill& fill);
+}  // namespace detail::base
+
 /// The front end that threads call. Safe to use from any thread.
 class logger {
  public:
@@ -7377,8 +7388,14 @@ class logger {
   void flush() noexcept;
 
  private:
+  template <class Fill>
+  friend void detail::base::write_filled(logger& log, log_level level, const Fill& fill);
+
   using sinks = std::vector<std::shared_ptr<log_sink>>;
+  using fill_function = void (*)(const void* context, log_entry& entry);
   void deliver(log_level level, std::string text, std::string json_fields);
+  void deliver_filled(log_level level, fill_function fill, const void* context);
+  void write_entry(const log_entry& entry);
   void report_lost_lines(clock::system_time time);
   void write_to_sinks(const log_entry& entry) noexcept {
     for (const auto& sink : sinks_) sink->write(entry);
@@ -7392,7 +7409,17 @@ class logger {
   sinks sinks_;
   std::vector<log_entry> buffered_;
   detail::base::lost_lines lost_buffered_;
+  log_entry filled_;  // of write_filled(); it keeps its memory
 };
+
+namespace detail::base {
+template <class Fill>
+void write_filled(logger& log, log_level level, const Fill& fill) {
+  if (!log.is_enabled(level)) return;
+  log.deliver_filled(
+      level, [](const void* context, log_entry& entry) { (*static_cast<const Fill*>(context))(entry); }, &fill);
+}
+}  // namespace detail::base
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -9322,8 +9349,13 @@ WINSVC_INLINE std::string_view closest_match(std::string_view word, const std::v
 }
 
 WINSVC_INLINE std::string json_quoted(std::string_view s) {
+  std::string out;
+  append_json_quoted(out, s);
+  return out;
+}
+WINSVC_INLINE void append_json_quoted(std::string& out, std::string_view s) {
   constexpr char hex[] = "0123456789abcdef";
-  std::string out = "\"";
+  out += '"';
   for (std::size_t position = 0; position < s.size();) {
     const char32_t c = next_code_point(s, position);
     switch (c) {
@@ -9342,7 +9374,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
         }
     }
   }
-  return out + '"';
+  out += '"';
 }
 
 WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
@@ -11872,19 +11904,39 @@ WINSVC_INLINE void logger::write(log_level level, std::string text, std::string 
 }
 
 WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string json_fields) {
-  constexpr std::size_t max_buffered = 100;
   const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
   if (!lock) {
     lost_.add_unreported();
     return;
   }
-  const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
-  if (lost_.has_unreported()) report_lost_lines(now);
-  log_entry entry{now, level, std::move(text), std::move(json_fields)};
+  // The time is read under the lock, so that times in a file never decrease.
+  write_entry({time_->system_now(), level, std::move(text), std::move(json_fields)});
+}
+
+WINSVC_INLINE void logger::deliver_filled(log_level level, fill_function fill, const void* context) {
+  constexpr std::size_t max_kept_bytes = 4096;
+  const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+  if (!lock) {
+    lost_.add_unreported();
+    return;
+  }
+  filled_.time = time_->system_now();
+  filled_.level = level;
+  filled_.text.clear();
+  filled_.json_fields.clear();
+  fill(context, filled_);
+  write_entry(filled_);
+  if (filled_.text.capacity() + filled_.json_fields.capacity() > max_kept_bytes) filled_ = {};
+}
+
+/// Requires the lock.
+WINSVC_INLINE void logger::write_entry(const log_entry& entry) {
+  constexpr std::size_t max_buffered = 100;
+  if (lost_.has_unreported()) report_lost_lines(entry.time);
   write_to_sinks(entry);
   if (!sinks_.empty()) return;
-  if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
-  else lost_buffered_.add(now);
+  if (buffered_.size() < max_buffered) buffered_.push_back(entry);
+  else lost_buffered_.add(entry.time);
 }
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
@@ -28393,6 +28445,7 @@ class thread_starter {
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -28449,7 +28502,8 @@ class async_sink final : public log_sink {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  bool enqueue(log_entry& entry);
+  bool enqueue(const log_entry& entry);
+  void recycle(std::vector<log_entry>& batch) noexcept;
   void count_lost(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
@@ -28458,9 +28512,10 @@ class async_sink final : public log_sink {
 
   async_sink_options options_;
   base::lost_line_counter lost_;
-  std::mutex mutex_;  // held for a push or a swap; during a call of a sink only if there is no thread
+  std::mutex mutex_;  // held to copy an entry or to swap; during a call of a sink only if there is no thread
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
+  std::vector<log_entry> unused_;  // written entries, whose memory is used again
   std::size_t bytes_ = 0;
   base::lost_lines unreported_lost_;  // since the thread last took the queue; under mutex_
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
@@ -28537,8 +28592,7 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
 WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
   bool wake = false;
   try {
-    log_entry copy(entry);
-    wake = enqueue(copy);
+    wake = enqueue(entry);
   } catch (...) {  // out of memory
     lost_.add_unreported();
   }
@@ -28546,7 +28600,7 @@ WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
 }
 
 /// Adds an entry to the queue. Returns true if the caller must wake the thread.
-WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
+WINSVC_INLINE bool async_sink::enqueue(const log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
     lost_.add_unreported();
@@ -28570,11 +28624,32 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
     return false;
   }
   const bool was_near_capacity = is_near_capacity();
-  queue_.push_back(std::move(entry));
+  if (unused_.empty()) {
+    queue_.push_back(entry);
+  } else {
+    unused_.back() = entry;
+    queue_.push_back(std::move(unused_.back()));
+    unused_.pop_back();
+  }
   bytes_ += size;
   const bool wake = is_idle_ || (is_near_capacity() && !was_near_capacity);
   is_idle_ = false;
   return wake;
+}
+
+/// Keeps the memory of written entries for later ones, so that a thread that logs does not allocate. Requires the lock.
+WINSVC_INLINE void async_sink::recycle(std::vector<log_entry>& batch) noexcept {
+  constexpr std::size_t max_unused = 1024, max_bytes = 1024;
+  for (auto& entry : batch) {
+    if (unused_.size() == max_unused) break;
+    if (entry.text.capacity() + entry.json_fields.capacity() > max_bytes) continue;
+    try {
+      unused_.push_back(std::move(entry));
+    } catch (const std::exception&) {  // out of memory
+      break;
+    }
+  }
+  batch.clear();
 }
 
 WINSVC_INLINE void async_sink::count_lost(clock::system_time time) noexcept {
@@ -28600,6 +28675,7 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
   std::vector<log_entry> batch;
   for (;;) {
     std::unique_lock lock(mutex_);
+    recycle(batch);
     is_idle_ = true;
     wakeup_.wait(lock, [this] {
       return stopping_ || (!sinks_->empty() && (!queue_.empty() || flush_requested_ != flush_done_));
@@ -28630,7 +28706,6 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
       if (!batch.empty()) sink->write_batch(batch);
       if (last || requested != flush_done_) sink->flush();
     }
-    batch.clear();
     flush_done_.store(requested, std::memory_order_release);
     if (last) return;
   }
@@ -28672,7 +28747,6 @@ WINSVC_INLINE void async_sink::flush(std::chrono::milliseconds timeout) noexcept
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -28693,12 +28767,12 @@ class ring_sink final : public log_sink {
   void write(const log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex_);
     try {
-      entries_.push_back(entry);
+      if (entries_.size() < capacity_) entries_.push_back(entry);
+      else entries_[position_of(last_number_ + 1)] = entry;  // reuses the memory of the oldest entry
     } catch (...) {  // out of memory: this entry is not stored
       return;
     }
     ++last_number_;
-    if (entries_.size() > capacity_) entries_.pop_front();
     entry_added_.notify_all();
   }
   /// The stored entries with a greater number, oldest first.
@@ -28707,7 +28781,7 @@ class ring_sink final : public log_sink {
     std::vector<numbered_entry> newer;
     const std::uint64_t first = last_number_ - entries_.size() + 1;
     for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
-      newer.push_back({first + i, entries_[i]});
+      newer.push_back({first + i, entries_[position_of(first + i)]});
     return newer;
   }
   /// The number of the newest entry; 0 if there was no entry.
@@ -28722,10 +28796,14 @@ class ring_sink final : public log_sink {
   }
 
  private:
+  [[nodiscard]] std::size_t position_of(std::uint64_t number) const noexcept {
+    return static_cast<std::size_t>((number - 1) % capacity_);
+  }
+
   const std::size_t capacity_;
   mutable std::mutex mutex_;
   mutable std::condition_variable entry_added_;
-  std::deque<log_entry> entries_;
+  std::vector<log_entry> entries_;  // entry `number` is at position_of(number)
   std::uint64_t last_number_ = 0;
 };
 
@@ -32056,6 +32134,7 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
 // latency.
 
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -32084,18 +32163,34 @@ struct access_record {
   bool counts_in_statistics = true;
   std::string_view id = {};  ///< request id; empty for a rejected request
 
-  /// `GET /users/7  200  151 B  88 us`
-  [[nodiscard]] std::string to_text() const {
-    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
-           std::to_string(bytes) + " B  " + std::to_string(duration.count()) + " us";
+  /// Appends `GET /users/7  200  151 B  88 us`. Allocates only if `out` has too little memory.
+  void append_text(std::string& out) const {
+    out.append(method).append(" ").append(target).append("  ");
+    append_number(out, static_cast<std::uint64_t>(status));
+    append_number(out.append("  "), bytes);
+    append_number(out.append(" B  "), static_cast<std::uint64_t>(duration.count()));
+    out.append(" us");
   }
-  /// The members of a JSON object, without braces, for a log in JSON lines.
-  [[nodiscard]] std::string to_json_fields() const {
-    base::json_object_writer object;
-    object.put_text_if_set("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
-    object.put_text_if_set("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
-    const std::string text = object.put("us", std::to_string(duration.count())).text();
-    return text.substr(1, text.size() - 2);
+  /// Appends the members of a JSON object, without braces, for a log in JSON lines.
+  void append_json_fields(std::string& out) const {
+    const std::size_t begin = out.size();
+    const auto name = [&](std::string_view text) -> std::string& {
+      return out.append(out.size() == begin ? "\"" : ",\"").append(text).append("\":");
+    };
+    if (!id.empty()) base::append_json_quoted(name("id"), id);
+    base::append_json_quoted(name("peer"), peer.host);
+    base::append_json_quoted(name("method"), method);
+    base::append_json_quoted(name("target"), target);
+    if (!pattern.empty()) base::append_json_quoted(name("route"), pattern);
+    append_number(name("status"), static_cast<std::uint64_t>(status));
+    append_number(name("bytes"), bytes);
+    append_number(name("us"), static_cast<std::uint64_t>(duration.count()));
+  }
+
+ private:
+  static void append_number(std::string& out, std::uint64_t value) {
+    char text[24];
+    out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
   }
 };
 
@@ -40872,6 +40967,64 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 #endif  // WINSVC_BODIES_HOST
 
 // =====================================================================================================================
+// host/access_log.hpp
+// =====================================================================================================================
+
+// Access log: one log entry for each response.
+//
+//   log_response(definition.log, record, access_log_form::with_client, log_format::json);
+//
+//   203.0.113.7 3f09ac-17 GET /users/7  200  151 B  88 us  /users/{id}
+//
+// It runs on the thread that has sent the response, and allocates no memory.
+
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+enum class access_log_form {
+  brief,        ///< method, target, status, size, duration: for a developer at a terminal
+  with_client,  ///< also the client, the request id and the pattern of the route
+};
+
+/// Writes the entry. `format` of the log file: with log_format::json, the entry has the values as JSON members too.
+void log_response(logger& log, const http::access_record& record, access_log_form form, log_format format);
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void log_response(logger& log, const http::access_record& record, access_log_form form,
+                                log_format format) {
+  base::write_filled(log, log_level::info, [&](log_entry& entry) {
+    const bool has_client = form == access_log_form::with_client;
+    if (has_client) {
+      entry.text.append(record.peer.host).append(" ");
+      if (!record.id.empty()) entry.text.append(record.id).append(" ");
+    }
+    record.append_text(entry.text);
+    if (has_client && !record.pattern.empty()) entry.text.append("  ").append(record.pattern);
+    if (format == log_format::json) record.append_json_fields(entry.json_fields);
+  });
+}
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
 // host/builtin_routes.hpp
 // =====================================================================================================================
 
@@ -40979,12 +41132,8 @@ WINSVC_INLINE service& service::access_log() {
   definition_.on_engine_created.push_back([&definition = definition_](detail::server::engine& engine) {
     engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
-      std::string line = record.peer.host + ' ';
-      if (!record.id.empty()) line += std::string(record.id) + ' ';
-      line += record.to_text();
-      if (!record.pattern.empty()) line += "  " + std::string(record.pattern);
-      const bool as_json = definition.log_file.format == log_format::json;
-      definition.log.write(log_level::info, std::move(line), as_json ? record.to_json_fields() : std::string());
+      detail::host::log_response(definition.log, record, detail::host::access_log_form::with_client,
+                                 definition.log_file.format);
     });
   });
   return *this;
@@ -43862,7 +44011,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     options.control_channel = os::control_channel_address(definition.spec.name, folder);
   if (!definition.access_log) options.on_response = [&definition](const http::access_record& record) {
       if (!definition.is_dashboard_route(record.pattern)) {
-        definition.log.write(log_level::info, record.to_text(), record.to_json_fields());
+        log_response(definition.log, record, access_log_form::brief, log_format::json);
       }
     };
   status_reporter reporter({});

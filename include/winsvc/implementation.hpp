@@ -183,6 +183,7 @@
 // The host: runs the service.
 #include "winsvc/host/definition.hpp"              // service_definition: all that App registered
 #include "winsvc/host/service_impl.hpp"            // bodies of api/service.hpp
+#include "winsvc/host/access_log.hpp"              // log_response: one log entry for each response
 #include "winsvc/host/builtin_routes.hpp"          // OpenAPI, metrics and access log of a service
 #include "winsvc/host/dashboard.hpp"               // routes of the dashboard
 #include "winsvc/host/status_reporter.hpp"         // status_reporter: reports each state in order

@@ -61,7 +61,12 @@ SCENARIOS = {
     "typed query": head("/item/7?page=2"),
     "reply": head("/json"),
     "body": body_request(),
+    "access log": head("/"),
+    "JSON access log": head("/"),
+    "metrics": head("/"),
 }
+# Arguments of the server for a scenario.
+ARGUMENTS = {"access log": ["access-log"], "JSON access log": ["json-access-log"], "metrics": ["metrics"]}
 
 
 # --- the client -------------------------------------------------------------------------------------------------------
@@ -100,10 +105,10 @@ def received(connection):
     return data
 
 
-def serve(command, use):
+def serve(command, arguments, use):
     """Runs the server, calls `use` with a connection, and ends the server. Returns what the server and its tool printed."""
     port = load.free_port()
-    process = subprocess.Popen([*map(str, command), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    process = subprocess.Popen([*map(str, command), str(port), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     try:
         with connect(port) as connection:
@@ -124,23 +129,23 @@ def serve(command, use):
 COUNTED_CALLS = "recvfrom,recvmsg,read,readv,sendto,sendmsg,write,writev,accept4,shutdown,close,setsockopt,epoll_ctl"
 
 
-def instructions_and_calls(program, request, count):
+def instructions_and_calls(program, arguments, request, count):
     """(instructions, system calls) of one run"""
     def send(connection):
         send_requests(connection, request, count)
 
     profile = FOLDER / "callgrind.out"
     output = serve(["valgrind", "--tool=callgrind", "--toggle-collect=*connection::advance*",
-                    f"--callgrind-out-file={profile}", program], send)
+                    f"--callgrind-out-file={profile}", program], arguments, send)
     instructions = re.search(r"Collected : (\d+)", output)
-    calls = serve(["strace", "-f", "-c", "-U", "calls,name", "-e", f"trace={COUNTED_CALLS}", program], send)
+    calls = serve(["strace", "-f", "-c", "-U", "calls,name", "-e", f"trace={COUNTED_CALLS}", program], arguments, send)
     total = re.search(r"^\s*(\d+)\s+total$", calls, re.MULTILINE)
     if not (instructions and total):
         raise RuntimeError(f"a tool printed no figure:\n{output}\n{calls}")
     return int(instructions.group(1)), int(total.group(1))
 
 
-def allocations(program, request):
+def allocations(program, arguments, request):
     """The allocations of one request: the smallest figure of the batches."""
     overheads, figures = [], []
 
@@ -155,14 +160,14 @@ def allocations(program, request):
             overheads.append(second - first)
             figures.append(total() - second)
 
-    serve([program], send)
+    serve([program], arguments, send)
     return (min(figures) - min(overheads)) / BATCH
 
 
-def cost_of_request(program, request):
-    short, long = (instructions_and_calls(program, request, count) for count in (SHORT, LONG))
+def cost_of_request(program, arguments, request):
+    short, long = (instructions_and_calls(program, arguments, request, count) for count in (SHORT, LONG))
     instructions, calls = ((b - a) / (LONG - SHORT) for a, b in zip(short, long))
-    return {"instructions": instructions, "system calls": calls, "allocations": allocations(program, request)}
+    return {"instructions": instructions, "system calls": calls, "allocations": allocations(program, arguments, request)}
 
 
 def main():
@@ -175,7 +180,7 @@ def main():
     program, _, _ = load.build("ours")
     tally = Tally()
     for name in names:
-        for figure, value in cost_of_request(program, SCENARIOS[name]).items():
+        for figure, value in cost_of_request(program, ARGUMENTS.get(name, []), SCENARIOS[name]).items():
             key = f"{name}: {figure}"
             bar = stored.get(key)
             if "--update" in sys.argv:

@@ -95,6 +95,14 @@ class log_sink {
   [[nodiscard]] virtual bool has_concurrent_flush() const noexcept { return false; }
 };
 
+class logger;
+namespace detail::base {
+/// Writes an entry that `fill(entry)` fills under the log's lock. The strings of the entry are empty and keep the
+/// memory of earlier entries, so that a line for each request needs no allocation.
+template <class Fill>
+void write_filled(logger& log, log_level level, const Fill& fill);
+}  // namespace detail::base
+
 /// The front end that threads call. Safe to use from any thread.
 class logger {
  public:
@@ -125,8 +133,14 @@ class logger {
   void flush() noexcept;
 
  private:
+  template <class Fill>
+  friend void detail::base::write_filled(logger& log, log_level level, const Fill& fill);
+
   using sinks = std::vector<std::shared_ptr<log_sink>>;
+  using fill_function = void (*)(const void* context, log_entry& entry);
   void deliver(log_level level, std::string text, std::string json_fields);
+  void deliver_filled(log_level level, fill_function fill, const void* context);
+  void write_entry(const log_entry& entry);
   void report_lost_lines(clock::system_time time);
   void write_to_sinks(const log_entry& entry) noexcept {
     for (const auto& sink : sinks_) sink->write(entry);
@@ -140,7 +154,17 @@ class logger {
   sinks sinks_;
   std::vector<log_entry> buffered_;
   detail::base::lost_lines lost_buffered_;
+  log_entry filled_;  // of write_filled(); it keeps its memory
 };
+
+namespace detail::base {
+template <class Fill>
+void write_filled(logger& log, log_level level, const Fill& fill) {
+  if (!log.is_enabled(level)) return;
+  log.deliver_filled(
+      level, [](const void* context, log_entry& entry) { (*static_cast<const Fill*>(context))(entry); }, &fill);
+}
+}  // namespace detail::base
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -224,19 +248,39 @@ WINSVC_INLINE void logger::write(log_level level, std::string text, std::string 
 }
 
 WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string json_fields) {
-  constexpr std::size_t max_buffered = 100;
   const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
   if (!lock) {
     lost_.add_unreported();
     return;
   }
-  const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
-  if (lost_.has_unreported()) report_lost_lines(now);
-  log_entry entry{now, level, std::move(text), std::move(json_fields)};
+  // The time is read under the lock, so that times in a file never decrease.
+  write_entry({time_->system_now(), level, std::move(text), std::move(json_fields)});
+}
+
+WINSVC_INLINE void logger::deliver_filled(log_level level, fill_function fill, const void* context) {
+  constexpr std::size_t max_kept_bytes = 4096;
+  const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+  if (!lock) {
+    lost_.add_unreported();
+    return;
+  }
+  filled_.time = time_->system_now();
+  filled_.level = level;
+  filled_.text.clear();
+  filled_.json_fields.clear();
+  fill(context, filled_);
+  write_entry(filled_);
+  if (filled_.text.capacity() + filled_.json_fields.capacity() > max_kept_bytes) filled_ = {};
+}
+
+/// Requires the lock.
+WINSVC_INLINE void logger::write_entry(const log_entry& entry) {
+  constexpr std::size_t max_buffered = 100;
+  if (lost_.has_unreported()) report_lost_lines(entry.time);
   write_to_sinks(entry);
   if (!sinks_.empty()) return;
-  if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
-  else lost_buffered_.add(now);
+  if (buffered_.size() < max_buffered) buffered_.push_back(entry);
+  else lost_buffered_.add(entry.time);
 }
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {

@@ -56,6 +56,8 @@ namespace detail::base {
 
 /// `s` as a JSON string with its quotes (RFC 8259 section 7). Malformed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string json_quoted(std::string_view s);
+/// Appends what json_quoted(s) returns.
+void append_json_quoted(std::string& out, std::string_view s);
 
 /// Returns the code point at `position` and advances `position`. A malformed byte is one U+FFFD.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
@@ -262,8 +264,13 @@ WINSVC_INLINE std::string_view closest_match(std::string_view word, const std::v
 }
 
 WINSVC_INLINE std::string json_quoted(std::string_view s) {
+  std::string out;
+  append_json_quoted(out, s);
+  return out;
+}
+WINSVC_INLINE void append_json_quoted(std::string& out, std::string_view s) {
   constexpr char hex[] = "0123456789abcdef";
-  std::string out = "\"";
+  out += '"';
   for (std::size_t position = 0; position < s.size();) {
     const char32_t c = next_code_point(s, position);
     switch (c) {
@@ -282,7 +289,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
         }
     }
   }
-  return out + '"';
+  out += '"';
 }
 
 WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {

@@ -12,6 +12,7 @@
 
 #include "winsvc/api/context.hpp"
 #include "winsvc/api/service.hpp"
+#include "winsvc/host/access_log.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/server/engine.hpp"
 #include "winsvc/http/engine_state.hpp"
@@ -116,12 +117,8 @@ WINSVC_INLINE service& service::access_log() {
   definition_.on_engine_created.push_back([&definition = definition_](detail::server::engine& engine) {
     engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
-      std::string line = record.peer.host + ' ';
-      if (!record.id.empty()) line += std::string(record.id) + ' ';
-      line += record.to_text();
-      if (!record.pattern.empty()) line += "  " + std::string(record.pattern);
-      const bool as_json = definition.log_file.format == log_format::json;
-      definition.log.write(log_level::info, std::move(line), as_json ? record.to_json_fields() : std::string());
+      detail::host::log_response(definition.log, record, detail::host::access_log_form::with_client,
+                                 definition.log_file.format);
     });
   });
   return *this;

@@ -12,6 +12,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/log/async_sink.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/access_log.hpp"
 #include "winsvc/host/console_keys.hpp"
 #include "winsvc/log/console_sink.hpp"
 #include "winsvc/host/runtime.hpp"
@@ -85,7 +86,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     options.control_channel = os::control_channel_address(definition.spec.name, folder);
   if (!definition.access_log) options.on_response = [&definition](const http::access_record& record) {
       if (!definition.is_dashboard_route(record.pattern)) {
-        definition.log.write(log_level::info, record.to_text(), record.to_json_fields());
+        log_response(definition.log, record, access_log_form::brief, log_format::json);
       }
     };
   status_reporter reporter({});

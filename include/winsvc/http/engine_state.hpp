@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +14,7 @@
 #include <vector>
 
 #include "winsvc/base/clock.hpp"
-#include "winsvc/base/json_writer.hpp"
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/request_statistics.hpp"
 #include "winsvc/os/native.hpp"
@@ -38,18 +39,34 @@ struct access_record {
   bool counts_in_statistics = true;
   std::string_view id = {};  ///< request id; empty for a rejected request
 
-  /// `GET /users/7  200  151 B  88 us`
-  [[nodiscard]] std::string to_text() const {
-    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
-           std::to_string(bytes) + " B  " + std::to_string(duration.count()) + " us";
+  /// Appends `GET /users/7  200  151 B  88 us`. Allocates only if `out` has too little memory.
+  void append_text(std::string& out) const {
+    out.append(method).append(" ").append(target).append("  ");
+    append_number(out, static_cast<std::uint64_t>(status));
+    append_number(out.append("  "), bytes);
+    append_number(out.append(" B  "), static_cast<std::uint64_t>(duration.count()));
+    out.append(" us");
   }
-  /// The members of a JSON object, without braces, for a log in JSON lines.
-  [[nodiscard]] std::string to_json_fields() const {
-    base::json_object_writer object;
-    object.put_text_if_set("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
-    object.put_text_if_set("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
-    const std::string text = object.put("us", std::to_string(duration.count())).text();
-    return text.substr(1, text.size() - 2);
+  /// Appends the members of a JSON object, without braces, for a log in JSON lines.
+  void append_json_fields(std::string& out) const {
+    const std::size_t begin = out.size();
+    const auto name = [&](std::string_view text) -> std::string& {
+      return out.append(out.size() == begin ? "\"" : ",\"").append(text).append("\":");
+    };
+    if (!id.empty()) base::append_json_quoted(name("id"), id);
+    base::append_json_quoted(name("peer"), peer.host);
+    base::append_json_quoted(name("method"), method);
+    base::append_json_quoted(name("target"), target);
+    if (!pattern.empty()) base::append_json_quoted(name("route"), pattern);
+    append_number(name("status"), static_cast<std::uint64_t>(status));
+    append_number(name("bytes"), bytes);
+    append_number(name("us"), static_cast<std::uint64_t>(duration.count()));
+  }
+
+ private:
+  static void append_number(std::string& out, std::uint64_t value) {
+    char text[24];
+    out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
   }
 };
 

@@ -18,6 +18,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -79,7 +80,8 @@ class async_sink final : public log_sink {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  bool enqueue(log_entry& entry);
+  bool enqueue(const log_entry& entry);
+  void recycle(std::vector<log_entry>& batch) noexcept;
   void count_lost(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
@@ -88,9 +90,10 @@ class async_sink final : public log_sink {
 
   async_sink_options options_;
   base::lost_line_counter lost_;
-  std::mutex mutex_;  // held for a push or a swap; during a call of a sink only if there is no thread
+  std::mutex mutex_;  // held to copy an entry or to swap; during a call of a sink only if there is no thread
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
+  std::vector<log_entry> unused_;  // written entries, whose memory is used again
   std::size_t bytes_ = 0;
   base::lost_lines unreported_lost_;  // since the thread last took the queue; under mutex_
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
@@ -167,8 +170,7 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
 WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
   bool wake = false;
   try {
-    log_entry copy(entry);
-    wake = enqueue(copy);
+    wake = enqueue(entry);
   } catch (...) {  // out of memory
     lost_.add_unreported();
   }
@@ -176,7 +178,7 @@ WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
 }
 
 /// Adds an entry to the queue. Returns true if the caller must wake the thread.
-WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
+WINSVC_INLINE bool async_sink::enqueue(const log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
     lost_.add_unreported();
@@ -200,11 +202,32 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
     return false;
   }
   const bool was_near_capacity = is_near_capacity();
-  queue_.push_back(std::move(entry));
+  if (unused_.empty()) {
+    queue_.push_back(entry);
+  } else {
+    unused_.back() = entry;
+    queue_.push_back(std::move(unused_.back()));
+    unused_.pop_back();
+  }
   bytes_ += size;
   const bool wake = is_idle_ || (is_near_capacity() && !was_near_capacity);
   is_idle_ = false;
   return wake;
+}
+
+/// Keeps the memory of written entries for later ones, so that a thread that logs does not allocate. Requires the lock.
+WINSVC_INLINE void async_sink::recycle(std::vector<log_entry>& batch) noexcept {
+  constexpr std::size_t max_unused = 1024, max_bytes = 1024;
+  for (auto& entry : batch) {
+    if (unused_.size() == max_unused) break;
+    if (entry.text.capacity() + entry.json_fields.capacity() > max_bytes) continue;
+    try {
+      unused_.push_back(std::move(entry));
+    } catch (const std::exception&) {  // out of memory
+      break;
+    }
+  }
+  batch.clear();
 }
 
 WINSVC_INLINE void async_sink::count_lost(clock::system_time time) noexcept {
@@ -230,6 +253,7 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
   std::vector<log_entry> batch;
   for (;;) {
     std::unique_lock lock(mutex_);
+    recycle(batch);
     is_idle_ = true;
     wakeup_.wait(lock, [this] {
       return stopping_ || (!sinks_->empty() && (!queue_.empty() || flush_requested_ != flush_done_));
@@ -260,7 +284,6 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
       if (!batch.empty()) sink->write_batch(batch);
       if (last || requested != flush_done_) sink->flush();
     }
-    batch.clear();
     flush_done_.store(requested, std::memory_order_release);
     if (last) return;
   }

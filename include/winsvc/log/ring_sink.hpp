@@ -8,7 +8,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -32,12 +31,12 @@ class ring_sink final : public log_sink {
   void write(const log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex_);
     try {
-      entries_.push_back(entry);
+      if (entries_.size() < capacity_) entries_.push_back(entry);
+      else entries_[position_of(last_number_ + 1)] = entry;  // reuses the memory of the oldest entry
     } catch (...) {  // out of memory: this entry is not stored
       return;
     }
     ++last_number_;
-    if (entries_.size() > capacity_) entries_.pop_front();
     entry_added_.notify_all();
   }
   /// The stored entries with a greater number, oldest first.
@@ -46,7 +45,7 @@ class ring_sink final : public log_sink {
     std::vector<numbered_entry> newer;
     const std::uint64_t first = last_number_ - entries_.size() + 1;
     for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
-      newer.push_back({first + i, entries_[i]});
+      newer.push_back({first + i, entries_[position_of(first + i)]});
     return newer;
   }
   /// The number of the newest entry; 0 if there was no entry.
@@ -61,10 +60,14 @@ class ring_sink final : public log_sink {
   }
 
  private:
+  [[nodiscard]] std::size_t position_of(std::uint64_t number) const noexcept {
+    return static_cast<std::size_t>((number - 1) % capacity_);
+  }
+
   const std::size_t capacity_;
   mutable std::mutex mutex_;
   mutable std::condition_variable entry_added_;
-  std::deque<log_entry> entries_;
+  std::vector<log_entry> entries_;  // entry `number` is at position_of(number)
   std::uint64_t last_number_ = 0;
 };
 

@@ -1,5 +1,9 @@
-// The engine, for tests/bench/engine.py, tests/bench/crowds.py and tests/budget/run.py: `ours PORT`. It serves until its
-// standard input closes. /allocations returns the number of allocations so far.
+// The engine, for tests/bench/engine.py, tests/bench/crowds.py and tests/budget/run.py:
+//
+//   ours PORT [access-log | json-access-log | metrics]
+//
+// It serves until its standard input closes. /allocations returns the number of allocations so far, except for those of
+// the thread that writes the access log to its file.
 #include <winsvc.hpp>
 
 #include <atomic>
@@ -8,20 +12,53 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <new>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 namespace {
 
 std::atomic<long> allocations{0};
+thread_local bool is_counted = true;  // false on the thread of the log
+
+/// Writes the access log as a service does: through a queue to a file.
+void add_access_log(winsvc::detail::server::engine& engine, winsvc::logger& log, winsvc::log_format format) {
+  using namespace winsvc::detail;
+  const std::string name = "access-log-" + std::to_string(os::process_id()) + ".log";
+  const std::string path = os::path_join(os::temporary_folder(), name);
+  winsvc::log_file_options options;
+  options.format = format;
+  log::async_sink::async_sink_options queue_options;
+  queue_options.start_thread = [](std::function<void()> run) {
+    return std::thread([run] {
+      is_counted = false;
+      run();
+    });
+  };
+  auto queue = std::make_shared<log::async_sink>(std::move(queue_options));
+  queue->add_sink(std::make_shared<log::rotating_file_sink>(path, options));
+  os::remove_file(path);  // the open file stays writable
+  log.add_sink(std::move(queue));
+  engine.on_response([&log, format](const http::access_record& record) {
+    host::log_response(log, record, host::access_log_form::with_client, format);
+  });
+}
+
+void add_metrics(winsvc::detail::server::engine& engine, const winsvc::detail::route::table& routes) {
+  const auto counts = std::make_shared<winsvc::detail::addons::request_counts>(routes);
+  engine.on_response([counts](const winsvc::detail::http::access_record& record) {
+    counts->count(record.route_id, record.method_id, record.status, record.duration);
+  });
+}
 
 }  // namespace
 
 void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (is_counted) allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
@@ -73,6 +110,10 @@ int main(int count, char** arguments) {
 
   winsvc::logger log;
   winsvc::detail::server::engine engine(routes, bounds, log);
+  const std::string_view observer = count > 2 ? arguments[2] : "";
+  if (observer == "access-log") add_access_log(engine, log, winsvc::log_format::text);
+  if (observer == "json-access-log") add_access_log(engine, log, winsvc::log_format::json);
+  if (observer == "metrics") add_metrics(engine, routes.routes());
   const auto port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
   if (const auto bound = engine.bind("127.0.0.1", port); !bound) {
     std::fprintf(stderr, "%s\n", bound.error().to_string().c_str());
