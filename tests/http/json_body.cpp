@@ -205,3 +205,46 @@ TEST_CASE("a number that the conversion of a type changes is rejected at each de
   CHECK(list.find("/1/name: must be text, but is 1") == 0);
   CHECK(list.find("/2: ") != std::string::npos);
 }
+
+namespace {
+/// Described only by functions of nlohmann's library, as in programs that had them before.
+struct point {
+  int x = 0, y = 0;
+};
+void to_json(winsvc::json& j, const point& p) { j = {{"x", p.x}, {"y", p.y}}; }
+void from_json(const winsvc::json& j, point& p) {
+  j.at("x").get_to(p.x);
+  j.at("y").get_to(p.y);
+}
+struct sample {
+  int a = 0;
+  std::string b;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(sample, a, b)
+}  // namespace
+
+TEST_CASE("a type with nlohmann's to_json and from_json is a body and a result, without WINSVC_TYPE") {
+  auto app = [](service& svc) {
+    svc.post("/point", [](winsvc::body<point> p) { return *p; });
+    svc.post("/points", [](winsvc::body<std::vector<point>> p) { return *p; });
+    svc.post("/by-name", [](winsvc::body<std::map<std::string, sample>> s) { return *s; });
+    svc.get("/created", [] { return std::pair<int, point>(201, {1, 2}); });
+    svc.get("/missing", [] { return std::optional<point>(); });
+    svc.openapi("/openapi.json");
+  };
+  client c(app);
+  const auto post = [&c](const char* path, const char* body) { return c.post(path, body, "application/json"); };
+
+  CHECK(post("/point", R"({"x":1,"y":2})").body == R"({"x":1,"y":2})");
+  CHECK(post("/point", R"({"x":1,"y":2})").header("Content-Type") == "application/json");
+  CHECK(post("/points", R"([{"x":1,"y":2},{"x":3,"y":4}])").body == R"([{"x":1,"y":2},{"x":3,"y":4}])");
+  CHECK(post("/by-name", R"({"k":{"a":1,"b":"t"}})").body == R"({"k":{"a":1,"b":"t"}})");
+  CHECK(c.get("/created").status == 201);
+  CHECK(c.get("/created").body == R"({"x":1,"y":2})");
+  CHECK(c.get("/missing").status == 404);
+  CHECK(post("/points", R"([{"x":1,"y":2},{"x":1.5,"y":4}])").status == 422);
+  CHECK(post("/points", R"([{"x":1,"y":2},{"x":1.5,"y":4}])").body.find("/1/x") != std::string::npos);
+  // The document has the media type, and no schema, because the library does not describe the members.
+  CHECK(c.get("/openapi.json").body.find(
+            R"("200":{"description":"Success","content":{"application/json":{}}})") != std::string::npos);
+}

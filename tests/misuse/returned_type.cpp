@@ -1,4 +1,4 @@
-// expect: winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or a vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, std::optional<T> or std::pair<int, T>, where T is one of these types
+// expect: winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or with nlohmann's to_json, a vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp> before <winsvc.hpp>), winsvc::reply, std::optional<T> or std::pair<int, T>, where T is one of these types
 #include <winsvc.hpp>
 
 struct opaque {

@@ -38,6 +38,34 @@ void write_html(response& res, std::string markup);
 /// Sets the status of the response.
 void set_status(response& res, int status);
 
+template <class T>
+struct is_pair : std::false_type {};
+template <class A, class B>
+struct is_pair<std::pair<A, B>> : std::true_type {};
+
+/// True for a type that write_result writes without nlohmann's to_json.
+template <class T>
+struct has_own_result_form
+    : std::bool_constant<std::is_same_v<T, reply> || std::is_same_v<T, html> || std::is_convertible_v<T, std::string> ||
+                         std::is_same_v<T, std::string_view> || is_nlohmann<T>::value || is_json_value<T>> {};
+
+/// True if nlohmann's type is complete and can be constructed from a T: T, or the type of its elements, has a to_json.
+template <class T, class Json, class = void>
+struct constructs_json : std::false_type {};
+template <class T, class Json>
+struct constructs_json<T, Json, std::void_t<decltype(sizeof(Json))>> : std::is_constructible<Json, const T&> {};
+
+/// True for a class that only nlohmann's to_json describes, and for containers of such classes.
+#if WINSVC_JSON
+template <class T>
+inline constexpr bool has_only_to_json =
+    std::conjunction_v<std::is_class<T>, std::negation<has_own_result_form<T>>, std::negation<is_pair<T>>,
+                       constructs_json<T, winsvc::json>>;
+#else
+template <class T>
+inline constexpr bool has_only_to_json = false;
+#endif
+
 /// Writes the result of a handler to the response.
 template <class R>
 void write_result(response& res, R&& value) {
@@ -58,11 +86,16 @@ void write_result(response& res, R&& value) {
     write_html(res, html(std::forward<R>(value)).markup());
   } else if constexpr (is_json_value<plain>) {
     write_json(res, to_json_text(value));
+  } else if constexpr (has_only_to_json<plain>) {
+#if WINSVC_JSON
+    write_json(res, text_of_json(winsvc::json(value)));
+#endif
   } else {
     static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or a "
-                  "vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
-                  "std::optional<T> or std::pair<int, T>, where T is one of these types");
+                  "winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or with "
+                  "nlohmann's to_json, a vector, map or optional of such types, winsvc::json (with "
+                  "<nlohmann/json.hpp> before <winsvc.hpp>), winsvc::reply, std::optional<T> or std::pair<int, T>, "
+                  "where T is one of these types");
   }
 }
 template <class T>
@@ -79,7 +112,7 @@ void write_result(response& res, std::pair<int, T>&& value) {
 /// True if write_result writes JSON for an R.
 template <class R>
 inline constexpr bool is_json =
-    is_nlohmann<R>::value || (is_json_value<R> && !std::is_convertible_v<R, std::string>);
+    is_nlohmann<R>::value || (is_json_value<R> && !std::is_convertible_v<R, std::string>) || has_only_to_json<R>;
 
 /// Properties of a response that follow from the return type of the handler.
 template <class R>

@@ -203,7 +203,11 @@ WINSVC_INLINE std::string library_versions() {
 }
 
 WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value) noexcept {
-  return wire::is_token(name) && std::none_of(value.begin(), value.end(), wire::is_control);
+  if (!wire::is_token(name)) return false;
+  for (std::size_t i = wire::find_control(value, 0); i < value.size(); i = wire::find_control(value, i + 1)) {
+    if (value[i] != '\t') return false;
+  }
+  return true;
 }
 WINSVC_INLINE std::string invalid_header_text(std::string_view name, std::string_view value) {
   if (!wire::is_token(name)) {

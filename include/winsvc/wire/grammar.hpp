@@ -69,7 +69,10 @@ inline namespace WINSVC_ABI {
 namespace detail::wire {
 
 WINSVC_INLINE bool is_token(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
+  for (const char c : s) {
+    if (!is_token_char(c)) return false;
+  }
+  return !s.empty();
 }
 WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) noexcept {
   const auto is_text = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; };
