@@ -104,7 +104,7 @@ WINSVC_INLINE head_error head_parser::check_partial_line(std::string_view line, 
     return {};
   }
   const auto method_end = line.find(' ');
-  // A complete method is 501 (RFC 9112 section 3). Bytes that do not even end as a method are no request.
+  // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
   if ((method_end == npos ? line.size() : method_end) > limits_.target_bytes) return {400, "malformed request line"};
   if (method_end == npos) return {};
   if (method_end > limits_.method_bytes) return {501, "method too long"};
