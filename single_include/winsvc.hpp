@@ -18,394 +18,395 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    413  config/version.hpp                   The version of winsvc, defined only here.
-//    430  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    469  config/form.hpp                      The form in which winsvc is compiled.
-//    560  config/options.hpp                   The compile-time options of winsvc.
-//    622  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    673  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    704  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    781  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    838  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    898  os/win/windows_headers.hpp           Windows system headers.
-//    959  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1148  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1191  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1252  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1307  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
-//   1357  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1400  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1500  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1533  settings/setting_value.hpp           Types of settings and their text form.
-//   1725  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1870  api/json_library.hpp                 json_library: the JSON parser that reads described types.
-//   1933  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   1991  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2054  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2280  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2651  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2773  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2862  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
-//   2899  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   2971  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3016  route/url_value.hpp                  url_value, with_query.
-//   3065  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3148  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3180  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3268  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3407  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3750  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3813  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   3965  api/app_objects.hpp                  Objects of the app by type.
-//   4032  api/handler_arguments.hpp            Arguments of a handler.
-//   4142  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
-//   4275  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4602  api/parameter.hpp                    Parameters of a route.
-//   4901  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5085  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5164  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5236  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
-//   5308  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5457  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5496  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
-//   5595  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5616  api/file_options.hpp                 Options of a static folder.
-//   5647  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5683  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   5992  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6081  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6120  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6247  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6286  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6369  scm/control_event.hpp                Event data of a control.
-//   6442  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6617  settings/settings_file.hpp           Settings file (.ini).
-//   6692  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6916  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7067  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7103  api/tls_options.hpp                  TLS options of HTTPS.
-//   7144  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7224  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7293  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7461  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7539  base/quote.hpp                       Windows command lines.
-//   7582  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7657  scm/spec.hpp                         Service specification.
-//   7763  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7844  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8198  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8244  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8283  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8352  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8365  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8416  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8503  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8544  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8612  wire/host_name.hpp                   Host names of requests.
-//   8646  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8687  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8804  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   8937  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   8964  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9035  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9077  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9129  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9161  addons/headers.hpp                   Middleware for response headers and body size.
+//    414  config/version.hpp                   The version of winsvc, defined only here.
+//    431  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    470  config/form.hpp                      The form in which winsvc is compiled.
+//    561  config/options.hpp                   The compile-time options of winsvc.
+//    623  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    674  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    705  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    782  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    839  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    899  os/win/windows_headers.hpp           Windows system headers.
+//    960  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1149  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1192  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1253  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1308  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
+//   1358  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1401  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1501  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1534  settings/setting_value.hpp           Types of settings and their text form.
+//   1726  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1871  api/json_library.hpp                 json_library: the JSON parser that reads described types.
+//   1934  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   1992  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2055  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2281  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2652  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2774  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2863  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
+//   2900  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2972  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3017  route/url_value.hpp                  url_value, with_query.
+//   3066  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3149  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3181  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3269  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3408  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3751  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3814  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3966  api/app_objects.hpp                  Objects of the app by type.
+//   4033  api/handler_arguments.hpp            Arguments of a handler.
+//   4143  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
+//   4276  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4603  api/parameter.hpp                    Parameters of a route.
+//   4902  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5086  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5165  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5237  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
+//   5309  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5458  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5497  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
+//   5596  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5617  api/file_options.hpp                 Options of a static folder.
+//   5648  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5684  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   5993  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6082  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6121  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6248  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6287  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6370  scm/control_event.hpp                Event data of a control.
+//   6443  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6618  settings/settings_file.hpp           Settings file (.ini).
+//   6693  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6917  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7068  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7104  api/tls_options.hpp                  TLS options of HTTPS.
+//   7145  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7225  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7294  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7462  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7540  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7661  base/quote.hpp                       Windows command lines.
+//   7704  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7779  scm/spec.hpp                         Service specification.
+//   7885  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7966  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8320  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8366  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8405  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8474  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8487  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8538  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8625  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8666  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8734  wire/host_name.hpp                   Host names of requests.
+//   8768  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8809  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8926  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   9059  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9086  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9157  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9199  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9251  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9283  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9194  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9424  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9513  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9580  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9729  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9745  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9842  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//   9888  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9930  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10012  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10086  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10204  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10237  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10288  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10530  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10566  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10608  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10701  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10731  route/url_value.hpp:bodies           url_value, with_query.
-//  10773  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10930  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11048  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11175  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11243  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11281  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11330  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11368  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11402  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11424  api/parameter.hpp:bodies             Parameters of a route.
-//  11482  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11510  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11582  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11648  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11676  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11700  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11867  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12024  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12111  base/quote.hpp:bodies                Windows command lines.
-//  12201  scm/spec.hpp:bodies                  Service specification.
-//  12330  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12450  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12600  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12669  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12825  wire/host_name.hpp:bodies            Host names of requests.
-//  12876  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  12914  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12986  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13244  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13272  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13324  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13420  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13541  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13601  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13642  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13687  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13839  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//  13982  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14115  settings/registry.hpp                Registry of the settings of an app.
-//  14427  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14584  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14781  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15163  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15269  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15377  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15792  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16007  wire/file_name.hpp                   Safe file names for uploads.
-//  16086  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16156  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16306  wire/representation.hpp              Representation of content in a response.
-//  16458  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16716  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16887  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17020  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  17105  scm/stop_limits.hpp                  Time limits of a stop.
-//  17173  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17240  scm/account.hpp                      Account of a service.
-//  17382  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17619  scm/security.hpp                     Security descriptors in SDDL.
-//  17827  scm/writable_folder.hpp              Writable folders and files.
-//  18027  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18086  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18197  scm/event_record.hpp                 Records of the Windows event log.
-//  18339  scm/saved_state.hpp                  Saved state of a service.
-//  18460  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18733  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18773  commandline/command.hpp              A parsed command line.
-//  18855  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19052  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19315  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19498  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19626  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19806  os/socket.hpp                        TCP sockets with timeouts.
-//  19972  os/listen.hpp                        The listening sockets of a host.
-//  20098  os/posix/headers.hpp                 POSIX system headers.
-//  20138  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20327  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20371  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20478  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20585  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20751  os/tcp.hpp                           TCP sockets on all platforms.
-//  21075  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21252  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21380  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21643  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21698  os/control_channel.hpp               Control channel of a running service.
-//  21769  os/thread.hpp                        Threads of the library.
-//  21815  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  22021  os/connection_threads.hpp            Connection threads of the control channel.
-//  22112  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22335  os/console.hpp                       Console input and output.
-//  22436  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22592  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22731  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22928  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23003  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23052  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23224  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23307  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23357  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23408  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23511  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23552  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23739  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23761  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23796  os/exclusive_file.hpp                Exclusively created file.
-//  23879  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  23982  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24022  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24072  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  24112  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24176  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24469  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24521  os/input_file.hpp                    File that is open for reading at any position.
-//  24594  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24692  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24861  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25107  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25308  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25488  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25720  os/win/dump_writer.hpp               Minidump by a second process.
-//  25944  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  26005  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26293  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26395  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26640  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26728  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26799  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26886  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26939  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27035  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27173  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27267  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27504  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27545  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27660  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27787  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  27961  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  28130  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28424  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28430  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28466  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28778  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28855  log/log_query.hpp                    Log query of the verb `logs`.
-//  28940  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  29034  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  29121  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29534  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29645  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29691  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29925  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30294  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30588  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30830  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  30953  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31116  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31596  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  31957  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  32170  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32325  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32396  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32565  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32909  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33084  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33123  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33289  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33348  http/problem.hpp                     Error responses of winsvc.
-//  33519  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33615  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33880  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33931  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34093  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34167  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34402  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34546  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34577  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34676  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34865  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35002  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  35115  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  35344  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35581  http/request_processor.hpp           Request processor: runs one request.
-//  35938  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36140  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36243  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36399  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36490  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36708  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  36963  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37099  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  37132  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37235  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37268  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37619  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37892  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38069  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38146  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  38226  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38588  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38845  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  39009  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  39194  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39553  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39922  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40128  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40269  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40344  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  40363  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40551  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40738  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  41010  host/access_log.hpp                  Access log: one log entry for each response.
-//  41068  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41188  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41350  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41603  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41673  host/health.hpp                      Liveness and readiness routes.
-//  41775  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41943  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42069  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42208  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42478  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42603  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42709  host/stop_deadlines.hpp              Time limits of a stop.
-//  42773  host/run_options.hpp                 Options and result of one run of a service.
-//  42837  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  42945  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43058  host/control_channel_server.hpp      Control channel server.
-//  43238  host/runtime.hpp                     Runtime of a service.
-//  43577  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43686  host/status.hpp                      Text and JSON of `status`.
-//  43853  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  43975  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44091  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44183  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44298  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44421  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44532  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44860  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  45050  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
-//  45253  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45515  manage/wait.hpp                      Waits until a service reaches a state.
-//  45614  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45831  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45908  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46154  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46336  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46526  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46739  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46840  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46903  manage/install.hpp                   `install` and `update` verbs.
-//  47232  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47385  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47486  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47675  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47769  diagnose/finding.hpp                 Findings of `doctor`.
-//  47861  diagnose/live_query.hpp              Live status and live commands.
-//  47958  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  47988  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  48289  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48485  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48644  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48781  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48901  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  48990  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49104  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  49450  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49731  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49897  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  49990  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9316  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9546  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9635  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9702  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9851  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9867  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9964  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//  10010  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10052  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10134  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10208  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10326  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10359  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10410  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10652  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10688  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10730  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10823  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10853  route/url_value.hpp:bodies           url_value, with_query.
+//  10895  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  11052  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11170  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11297  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11365  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11403  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11452  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11490  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11524  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11546  api/parameter.hpp:bodies             Parameters of a route.
+//  11604  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11632  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11704  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11770  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11798  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11822  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11989  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12146  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12233  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12257  base/quote.hpp:bodies                Windows command lines.
+//  12347  scm/spec.hpp:bodies                  Service specification.
+//  12479  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12599  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12749  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12818  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12974  wire/host_name.hpp:bodies            Host names of requests.
+//  13025  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  13063  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  13135  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13393  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13421  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13473  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13569  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13690  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13750  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13791  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13836  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13988  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14121  settings/registry.hpp                Registry of the settings of an app.
+//  14433  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14590  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14787  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  15169  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15275  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15383  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15798  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16013  wire/file_name.hpp                   Safe file names for uploads.
+//  16092  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16162  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16312  wire/representation.hpp              Representation of content in a response.
+//  16464  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16722  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16893  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17026  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17111  scm/stop_limits.hpp                  Time limits of a stop.
+//  17179  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17246  scm/account.hpp                      Account of a service.
+//  17389  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17626  scm/security.hpp                     Security descriptors in SDDL.
+//  17834  scm/writable_folder.hpp              Writable folders and files.
+//  18034  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18093  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18204  scm/event_record.hpp                 Records of the Windows event log.
+//  18346  scm/saved_state.hpp                  Saved state of a service.
+//  18467  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18740  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18780  commandline/command.hpp              A parsed command line.
+//  18862  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19059  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19322  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19505  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19633  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19813  os/socket.hpp                        TCP sockets with timeouts.
+//  19979  os/listen.hpp                        The listening sockets of a host.
+//  20105  os/posix/headers.hpp                 POSIX system headers.
+//  20145  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20334  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20378  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20485  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20592  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20758  os/tcp.hpp                           TCP sockets on all platforms.
+//  21082  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21259  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21387  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21650  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21705  os/control_channel.hpp               Control channel of a running service.
+//  21776  os/thread.hpp                        Threads of the library.
+//  21822  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  22028  os/connection_threads.hpp            Connection threads of the control channel.
+//  22119  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22342  os/console.hpp                       Console input and output.
+//  22443  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22599  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22738  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22935  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23010  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23059  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23231  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23314  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23364  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23415  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23518  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23559  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23746  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23768  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23803  os/exclusive_file.hpp                Exclusively created file.
+//  23886  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  23989  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24029  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24079  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  24119  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24183  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24476  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24528  os/input_file.hpp                    File that is open for reading at any position.
+//  24601  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24699  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24868  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25114  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25315  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25495  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25727  os/win/dump_writer.hpp               Minidump by a second process.
+//  25951  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  26012  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26300  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26402  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26647  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26735  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26806  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26893  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26946  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27042  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27180  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  27274  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27511  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
+//  27552  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27667  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27794  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  27968  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  28137  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28431  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28437  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28473  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28785  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28862  log/log_query.hpp                    Log query of the verb `logs`.
+//  28947  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  29041  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  29128  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29541  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29652  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29698  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29932  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30301  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30595  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30837  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  30960  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31123  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31603  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  31964  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  32177  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32332  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  32403  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32572  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32916  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33091  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33130  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33296  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33355  http/problem.hpp                     Error responses of winsvc.
+//  33526  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33622  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33887  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33938  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34100  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34174  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34409  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34553  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  34584  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34683  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34872  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35009  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  35122  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  35351  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35588  http/request_processor.hpp           Request processor: runs one request.
+//  35945  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36147  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36250  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36406  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36497  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36715  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  36970  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37106  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  37139  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37242  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37275  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37626  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37899  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38076  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38153  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  38233  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38595  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38852  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  39016  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  39201  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39560  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  39929  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40135  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40276  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40351  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
+//  40370  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40558  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40745  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  41017  host/access_log.hpp                  Access log: one log entry for each response.
+//  41075  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41195  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41357  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41610  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41680  host/health.hpp                      Liveness and readiness routes.
+//  41782  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  41950  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42076  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42215  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42485  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42610  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42716  host/stop_deadlines.hpp              Time limits of a stop.
+//  42780  host/run_options.hpp                 Options and result of one run of a service.
+//  42844  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  42952  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43065  host/control_channel_server.hpp      Control channel server.
+//  43245  host/runtime.hpp                     Runtime of a service.
+//  43584  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43693  host/status.hpp                      Text and JSON of `status`.
+//  43860  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  43982  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44098  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44190  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44305  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44428  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44539  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44867  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  45057  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
+//  45260  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45522  manage/wait.hpp                      Waits until a service reaches a state.
+//  45621  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45838  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45915  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46161  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46343  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46533  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46746  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46847  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46910  manage/install.hpp                   `install` and `update` verbs.
+//  47239  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47392  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47493  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47682  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47776  diagnose/finding.hpp                 Findings of `doctor`.
+//  47868  diagnose/live_query.hpp              Live status and live commands.
+//  47965  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  47995  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  48296  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48492  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48651  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48788  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48908  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  48997  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49111  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  49457  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49738  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49904  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  49997  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  50309  config/undef.hpp                     Undefines the internal macros.
+//  50316  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -7536,6 +7537,127 @@ struct recovery_plan {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// base/error_codes.hpp
+// =====================================================================================================================
+
+// Error messages and remedies for system error codes. Every error message about services and sockets takes its reason
+// and its remedy from this table.
+//
+//   explain(1072)->message   // "the service is marked for deletion"
+//   explain(1072)->hint      // "close the Services window and Task Manager, ..."
+//
+// A code that is not in the table has the message of the system and no remedy.
+// Source: "System Error Codes" and "Windows Sockets Error Codes" in the Win32 documentation.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+/// Exit codes of the verbs. Any other value except 0 is an error code of the system.
+namespace exit_codes {
+inline constexpr int ok = 0;
+inline constexpr int usage = 2;
+inline constexpr int not_running = 3;    // status
+inline constexpr int not_installed = 4;  // status
+}  // namespace exit_codes
+
+/// System error codes that the program tests for.
+namespace win32_error {
+inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, invalid_data = 13,
+                               not_supported = 50, call_not_implemented = 120, invalid_name = 123, invalid_level = 124,
+                               already_exists = 183, io_pending = 997,
+                               dependent_services_running = 1051, invalid_service_control = 1052,
+                               service_request_timeout = 1053, service_already_running = 1056,
+                               invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
+                               service_cannot_accept_control = 1061, service_not_active = 1062,
+                               failed_controller_connect = 1063, process_aborted = 1067,
+                               service_marked_for_delete = 1072, service_exists = 1073, duplicate_service_name = 1078,
+                               cancelled = 1223, none_mapped = 1332, timeout = 1460, invalid_tag = 1733,
+                               reparse_point_encountered = 4395,  // the path is a link
+                               access_to_address = 10013, family_not_supported = 10047, address_in_use = 10048,
+                               address_not_available = 10049;
+}  // namespace win32_error
+
+/// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
+struct explanation {
+  std::uint32_t win32_error;
+  std::string_view message;
+  std::string_view hint;
+};
+
+/// All rows, in ascending order of the codes.
+inline constexpr explanation explanations[] = {
+    {2, "the file was not found", "check the path"},
+    {3, "the folder was not found", "check the path"},
+    {5, "access denied", "run from an elevated prompt"},
+    {50, "not supported on this system", ""},
+    {87, "a parameter is not valid", ""},
+    {120, "the service does not handle this control", "add a hook in the app with on_control"},
+    {123, "the name is not valid", "use 1 to 256 characters without '/' and '\\'"},
+    {124, "this system does not support the setting", ""},
+    {997, "the service has accepted the control and its hook is still running", "read its log for the result"},
+    {1051, "other services that depend on it are running", "stop them first, or add --force"},
+    {1052, "the service does not accept this control", "pause and continue need hooks in the app"},
+    {1053, "the service did not respond to the start in time", "read its log and the event log"},
+    {1055, "the service database is locked", "try again in a moment"},
+    {1056, "it is already running", "use 'restart' to restart it"},
+    {1057, "the account or its password is not valid", "check the name, with its domain, and the password"},
+    {1058, "the service is disabled", "install it with --startup auto or --startup manual"},
+    {1059, "its dependencies form a cycle", "specify others with --depends"},
+    {1060, "it is not installed", "install it first"},
+    {1061, "the service cannot accept a control now", "wait until it has started or stopped, then try again"},
+    {1062, "it is not running", "start it first"},
+    {1063, "this process was not started by the service control manager",
+     "use 'start' to start the service, or 'debug' to run it in a terminal"},
+    {1064, "an exception was thrown in the service", "read its log"},
+    {1066, "the service ended with a service-specific error", "read its log"},
+    {1067, "the process ended unexpectedly", "read its log and the event log"},
+    {1068, "a service it depends on did not start", "start that service first, or read its log"},
+    {1069, "the account could not log on",
+     "set its password with update --username ACCOUNT, which also grants the right to log on as a service"},
+    {1072, "the service is marked for deletion",
+     "close the Services window and Task Manager, which hold it open, then try again"},
+    {1073, "a service with that name exists", "use 'update', or give the app another name"},
+    {1075, "a service it depends on is not installed", "install that service first, or specify others with --depends"},
+    {1077, "it has not been started since boot", "start it"},
+    {1078, "another service has this display name", "choose another with --display-name"},
+    {1223, "the elevation was refused", "accept the elevation request, or run from an elevated prompt"},
+    {1297, "its account lacks a privilege that the app requires",
+     "grant the privilege to the account, or use another account"},
+    {1326, "the account's name or password is wrong", "set the password with update --username ACCOUNT"},
+    {1332, "there is no account with that name", "check the name, with its domain"},
+    {1385, "the account has no right to log on as a service",
+     "run update --username ACCOUNT, or check whether a group policy denies the right"},
+    {1460, "the timeout expired", "check it with 'status'; allow more time with --wait SECONDS"},
+    {10013, "the port is in a range that Windows has reserved, or another program uses it exclusively",
+     "choose another port; 'netsh int ipv4 show excludedportrange tcp' lists the ranges"},
+    {10048, "the port is taken", "stop the program that uses it, or choose another port with --port"},
+    {10049, "the address does not belong to this machine", "use an address that 'ipconfig' shows, or 0.0.0.0 for all"},
+    {11001, "the host name is not known", "use an address, or check the name"},
+};
+
+/// Returns the row of a code, or null.
+[[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
+  for (const auto& row : explanations) {
+    if (row.win32_error == code) return &row;
+  }
+  return nullptr;
+}
+
+/// Returns the error for a code: message and remedy from the table, or `system_error_message` without a remedy.
+[[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
+                                           std::string system_error_message = {});
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // base/quote.hpp
 // =====================================================================================================================
 
@@ -12108,6 +12230,30 @@ WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& acti
 #endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
+// base/error_codes.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
+                                           std::string system_error_message) {
+  if (const explanation* row = explain(code)) {
+    return {code, std::move(operation), std::move(subject), std::string(row->message), std::string(row->hint)};
+  }
+  return {code, std::move(operation), std::move(subject), std::move(system_error_message), {}};
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
 // base/quote.hpp:bodies
 // =====================================================================================================================
 
@@ -12272,7 +12418,8 @@ WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_v
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
   const auto refuse = [&](std::string message) {
-    return failure{error{123, "use the service name", std::string(name), std::move(message),
+    return failure{error{base::win32_error::invalid_name, "use the service name", std::string(name),
+                         std::move(message),
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
   };
   if (name.empty()) return refuse("it is empty");
@@ -12291,7 +12438,8 @@ WINSVC_INLINE result<void> check_instance(std::string_view instance) {
     is_valid = is_valid && (is_letter || base::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
   if (is_valid) return {};
-  return failure{error{123, "use the instance name", std::string(base::truncate(instance, 80)),
+  return failure{error{base::win32_error::invalid_name, "use the instance name",
+                       std::string(base::truncate(instance, 80)),
                        "an instance name has 1 to 64 letters, digits, '-', '_' and '.'",
                        "choose another name, such as blue"}};
 }
@@ -12316,7 +12464,8 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
 
 WINSVC_INLINE result<void> check_display_name(std::string_view display_name) {
   if (base::to_utf16(display_name).size() <= 256) return {};
-  return failure{error{123, "use the display name", std::string(base::truncate(display_name, 40)) + "...",
+  return failure{error{base::win32_error::invalid_name, "use the display name",
+                       std::string(base::truncate(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
 }
 
@@ -13827,149 +13976,6 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcep
       return time_point(std::chrono::duration_cast<time_point::duration>(slot_duration_type(now_ + ahead)));
   }
   return (time_point::max)();
-}
-
-}  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_BASE
-
-// =====================================================================================================================
-// base/error_codes.hpp
-// =====================================================================================================================
-
-// Error messages and remedies for system error codes. Every error message about services and sockets takes its reason
-// and its remedy from this table.
-//
-//   explain(1072)->message   // "the service is marked for deletion"
-//   explain(1072)->hint      // "close the Services window and Task Manager, ..."
-//
-// A code that is not in the table has the message of the system and no remedy.
-// Source: "System Error Codes" and "Windows Sockets Error Codes" in the Win32 documentation.
-
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::base {
-
-/// Exit codes of the verbs. Any other value except 0 is an error code of the system.
-namespace exit_codes {
-inline constexpr int ok = 0;
-inline constexpr int usage = 2;
-inline constexpr int not_running = 3;    // status
-inline constexpr int not_installed = 4;  // status
-}  // namespace exit_codes
-
-/// System error codes that the program tests for.
-namespace win32_error {
-inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, invalid_data = 13,
-                               not_supported = 50, call_not_implemented = 120, invalid_level = 124,
-                               already_exists = 183, io_pending = 997,
-                               dependent_services_running = 1051, invalid_service_control = 1052,
-                               service_request_timeout = 1053, service_already_running = 1056,
-                               invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
-                               service_cannot_accept_control = 1061, service_not_active = 1062,
-                               failed_controller_connect = 1063, process_aborted = 1067,
-                               service_marked_for_delete = 1072, service_exists = 1073, duplicate_service_name = 1078,
-                               cancelled = 1223, none_mapped = 1332, timeout = 1460, invalid_tag = 1733,
-                               reparse_point_encountered = 4395,  // the path is a link
-                               access_to_address = 10013, family_not_supported = 10047, address_in_use = 10048,
-                               address_not_available = 10049;
-}  // namespace win32_error
-
-/// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
-struct explanation {
-  std::uint32_t win32_error;
-  std::string_view message;
-  std::string_view hint;
-};
-
-/// All rows, in ascending order of the codes.
-inline constexpr explanation explanations[] = {
-    {2, "the file was not found", "check the path"},
-    {3, "the folder was not found", "check the path"},
-    {5, "access denied", "run from an elevated prompt"},
-    {50, "not supported on this system", ""},
-    {87, "a parameter is not valid", ""},
-    {120, "the service does not handle this control", "add a hook in the app with on_control"},
-    {123, "the name is not valid", "use 1 to 256 characters without '/' and '\\'"},
-    {124, "this system does not support the setting", ""},
-    {997, "the service has accepted the control and its hook is still running", "read its log for the result"},
-    {1051, "other services that depend on it are running", "stop them first, or add --force"},
-    {1052, "the service does not accept this control", "pause and continue need hooks in the app"},
-    {1053, "the service did not respond to the start in time", "read its log and the event log"},
-    {1055, "the service database is locked", "try again in a moment"},
-    {1056, "it is already running", "use 'restart' to restart it"},
-    {1057, "the account or its password is not valid", "check the name, with its domain, and the password"},
-    {1058, "the service is disabled", "install it with --startup auto or --startup manual"},
-    {1059, "its dependencies form a cycle", "specify others with --depends"},
-    {1060, "it is not installed", "install it first"},
-    {1061, "the service cannot accept a control now", "wait until it has started or stopped, then try again"},
-    {1062, "it is not running", "start it first"},
-    {1063, "this process was not started by the service control manager",
-     "use 'start' to start the service, or 'debug' to run it in a terminal"},
-    {1064, "an exception was thrown in the service", "read its log"},
-    {1066, "the service ended with a service-specific error", "read its log"},
-    {1067, "the process ended unexpectedly", "read its log and the event log"},
-    {1068, "a service it depends on did not start", "start that service first, or read its log"},
-    {1069, "the account could not log on",
-     "set its password with update --username ACCOUNT, which also grants the right to log on as a service"},
-    {1072, "the service is marked for deletion",
-     "close the Services window and Task Manager, which hold it open, then try again"},
-    {1073, "a service with that name exists", "use 'update', or give the app another name"},
-    {1075, "a service it depends on is not installed", "install that service first, or specify others with --depends"},
-    {1077, "it has not been started since boot", "start it"},
-    {1078, "another service has this display name", "choose another with --display-name"},
-    {1223, "the elevation was refused", "accept the elevation request, or run from an elevated prompt"},
-    {1297, "its account lacks a privilege that the app requires",
-     "grant the privilege to the account, or use another account"},
-    {1326, "the account's name or password is wrong", "set the password with update --username ACCOUNT"},
-    {1332, "there is no account with that name", "check the name, with its domain"},
-    {1385, "the account has no right to log on as a service",
-     "run update --username ACCOUNT, or check whether a group policy denies the right"},
-    {1460, "the timeout expired", "check it with 'status'; allow more time with --wait SECONDS"},
-    {10013, "the port is in a range that Windows has reserved, or another program uses it exclusively",
-     "choose another port; 'netsh int ipv4 show excludedportrange tcp' lists the ranges"},
-    {10048, "the port is taken", "stop the program that uses it, or choose another port with --port"},
-    {10049, "the address does not belong to this machine", "use an address that 'ipconfig' shows, or 0.0.0.0 for all"},
-    {11001, "the host name is not known", "use an address, or check the name"},
-};
-
-/// Returns the row of a code, or null.
-[[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
-  for (const auto& row : explanations) {
-    if (row.win32_error == code) return &row;
-  }
-  return nullptr;
-}
-
-/// Returns the error for a code: message and remedy from the table, or `system_error_message` without a remedy.
-[[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                           std::string system_error_message = {});
-
-}  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_BASE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::base {
-
-WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                           std::string system_error_message) {
-  if (const explanation* row = explain(code)) {
-    return {code, std::move(operation), std::move(subject), std::string(row->message), std::string(row->hint)};
-  }
-  return {code, std::move(operation), std::move(subject), std::move(system_error_message), {}};
 }
 
 }  // namespace detail::base
@@ -17345,7 +17351,8 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
   const auto refuse = [&](std::string message, std::string hint) {
-    return failure{error{1057, "use the account", std::string(text), std::move(message), std::move(hint)}};
+    return failure{error{base::win32_error::invalid_service_account, "use the account", std::string(text),
+                         std::move(message), std::move(hint)}};
   };
   text = base::trim(text);
   if (text.empty())
@@ -43311,7 +43318,7 @@ class runtime {
   /// Maximum time that the sender of a custom control waits for its result.
   static constexpr milliseconds control_timeout{500};
   /// Return code if the result is later than that: ERROR_IO_PENDING.
-  static constexpr std::uint32_t result_pending = 997;
+  static constexpr std::uint32_t result_pending = base::win32_error::io_pending;
 
  private:
   [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "winsvc/base/error.hpp"
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/addons/allowed_hosts.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/stop.hpp"
@@ -95,7 +96,7 @@ class runtime {
   /// Maximum time that the sender of a custom control waits for its result.
   static constexpr milliseconds control_timeout{500};
   /// Return code if the result is later than that: ERROR_IO_PENDING.
-  static constexpr std::uint32_t result_pending = 997;
+  static constexpr std::uint32_t result_pending = base::win32_error::io_pending;
 
  private:
   [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }

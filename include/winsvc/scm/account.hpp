@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "winsvc/base/error.hpp"
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -109,7 +110,8 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
   const auto refuse = [&](std::string message, std::string hint) {
-    return failure{error{1057, "use the account", std::string(text), std::move(message), std::move(hint)}};
+    return failure{error{base::win32_error::invalid_service_account, "use the account", std::string(text),
+                         std::move(message), std::move(hint)}};
   };
   text = base::trim(text);
   if (text.empty())

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "winsvc/base/duration.hpp"
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/result.hpp"
@@ -183,7 +184,8 @@ WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_v
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
   const auto refuse = [&](std::string message) {
-    return failure{error{123, "use the service name", std::string(name), std::move(message),
+    return failure{error{base::win32_error::invalid_name, "use the service name", std::string(name),
+                         std::move(message),
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
   };
   if (name.empty()) return refuse("it is empty");
@@ -202,7 +204,8 @@ WINSVC_INLINE result<void> check_instance(std::string_view instance) {
     is_valid = is_valid && (is_letter || base::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
   if (is_valid) return {};
-  return failure{error{123, "use the instance name", std::string(base::truncate(instance, 80)),
+  return failure{error{base::win32_error::invalid_name, "use the instance name",
+                       std::string(base::truncate(instance, 80)),
                        "an instance name has 1 to 64 letters, digits, '-', '_' and '.'",
                        "choose another name, such as blue"}};
 }
@@ -227,7 +230,8 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
 
 WINSVC_INLINE result<void> check_display_name(std::string_view display_name) {
   if (base::to_utf16(display_name).size() <= 256) return {};
-  return failure{error{123, "use the display name", std::string(base::truncate(display_name, 40)) + "...",
+  return failure{error{base::win32_error::invalid_name, "use the display name",
+                       std::string(base::truncate(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
 }
 
