@@ -138,3 +138,50 @@ TEST_CASE("a stream that gets a sink of the app is a setup_error, and the respon
   CHECK(c.get("/").body.find("stream") == std::string::npos);
   CHECK(c.log().back().text.find("stream: the sink is not one of winsvc") != std::string::npos);
 }
+
+TEST_CASE("a file or a stream can be applied to the response of the request, and not to another response") {
+  const auto apply_stream = [](response& target) {
+    reply::stream("text/plain", [](winsvc::stream& out) { out.write("streamed"); }).apply(target);
+  };
+  auto app = [&](service& svc) {
+    svc.get("/own", [&](response& res) { apply_stream(res); });
+    svc.get("/made", [&] {
+      response made;
+      return setup_error_of([&] { apply_stream(made); });
+    });
+    svc.get("/copy", [&](response& res) {
+      response copy = res;
+      res.set_content(setup_error_of([&] { apply_stream(copy); }), "text/plain");
+    });
+    svc.get("/assigned", [&](response& res) {
+      res = response();
+      apply_stream(res);
+    });
+  };
+  client c(app);
+
+  const std::string message = "reply: apply a file or a stream only to the response of a request, not to a copy or to "
+                              "another response";
+  CHECK(c.get("/own").body == "streamed");
+  CHECK(c.get("/made").body == message);
+  CHECK(c.get("/copy").body == message);
+  CHECK(c.get("/assigned").body == "streamed");
+}
+
+TEST_CASE("a cookie is Secure in the response to an HTTPS request, also in a reply that was made before") {
+  const reply prepared = reply::text("hello").cookie(winsvc::cookie("theme", "dark"));
+  auto app = [&](service& svc) {
+    svc.use(winsvc::trusted_proxies({"127.0.0.1"}));
+    svc.get("/prepared", [&] { return prepared; });
+    svc.get("/made", [] { return reply::text("hello").cookie(winsvc::cookie("theme", "dark")); });
+    svc.get("/set", [](response& res) { winsvc::set_cookie(res, winsvc::cookie("theme", "dark")); });
+  };
+  client c(app);
+
+  for (const char* path : {"/prepared", "/made", "/set"}) {
+    CAPTURE(path);
+    CHECK(c.get(path).header("Set-Cookie") == "theme=dark; Path=/; HttpOnly; SameSite=Lax");
+    CHECK(c.get(path, {{"X-Forwarded-Proto", "https"}}).header("Set-Cookie") ==
+          "theme=dark; Path=/; Secure; HttpOnly; SameSite=Lax");
+  }
+}

@@ -48,7 +48,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE void set_cookie(response& res, const cookie& c) {
-  detail::api::add_header(res, "Set-Cookie", c.to_string(detail::api::is_https_request()));
+  detail::api::add_header(res, "Set-Cookie", c.to_string(detail::api::is_for_https(res)));
 }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // for_each_normalized_field has joined several Cookie headers to one, in their order.

@@ -88,6 +88,27 @@ inline namespace WINSVC_ABI {
 /// A request: method, target, headers, params, body, remote_addr ...
 using request = httplib::Request;
 
+namespace detail::http {
+struct exchange;
+}
+
+namespace detail::api {
+/// The exchange that sends a response. It belongs to the object and not to its value: a copy has none, and an
+/// assignment keeps that of the target.
+class exchange_link {
+ public:
+  exchange_link() noexcept = default;
+  exchange_link(const exchange_link&) noexcept {}
+  exchange_link& operator=(const exchange_link&) noexcept { return *this; }
+  void attach(http::exchange& exchange) noexcept { exchange_ = &exchange; }
+  /// Null unless winsvc has made the response for a request.
+  [[nodiscard]] http::exchange* exchange() const noexcept { return exchange_; }
+
+ private:
+  http::exchange* exchange_ = nullptr;
+};
+}  // namespace detail::api
+
 #if WINSVC_SEES_SERVER || defined(CPPHTTPLIB_HTTPLIB_H)
 /// A response: cpp-httplib's type with its members (status, headers, body, ...). The functions that set a header throw
 /// std::invalid_argument if its name is not a token or its value contains a line break or another control character.
@@ -111,6 +132,8 @@ struct response : httplib::Response {
   /// Sends a file. Without a type, Content-Type follows from the extension.
   void set_file_content(const std::string& path, const std::string& content_type);
   void set_file_content(const std::string& path);
+
+  detail::api::exchange_link link;  ///< for winsvc
 };
 #else
 struct response;

@@ -41,8 +41,8 @@ namespace detail::api {
 
 /// The path of a named route. Throws setup_error as url_for does.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
-/// True if this thread handles a request that came over HTTPS, to this process or to a trusted proxy.
-[[nodiscard]] bool is_https_request() noexcept;
+/// True if the response is for a request that came over HTTPS, to this process or to a trusted proxy.
+[[nodiscard]] bool is_for_https(const response& res) noexcept;
 
 /// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
@@ -117,10 +117,9 @@ class reply {
   [[nodiscard]] reply header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
-  /// Sets a cookie, and replaces one with the same name, path and domain.
-  reply& cookie(const winsvc::cookie& c) & {
-    return header("Set-Cookie", c.to_string(detail::api::is_https_request()));
-  }
+  /// Sets a cookie, and replaces one with the same name, path and domain. The response to an HTTPS request makes it
+  /// `Secure`.
+  reply& cookie(const winsvc::cookie& c) &;
   [[nodiscard]] reply cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
   /// Sets the status.
   reply& status(int code) & {
@@ -129,7 +128,8 @@ class reply {
   }
   [[nodiscard]] reply status(int code) && { return std::move(status(code)); }
 
-  /// Writes the reply to cpp-httplib's response.
+  /// Writes the reply to a response. Throws setup_error for a file or a stream if winsvc has not made the response for
+  /// a request: then nothing would send it.
   void apply(response& res) &&;
 
  private:
@@ -140,7 +140,11 @@ class reply {
   /// Sends the file. A pointer, so that a program that sends no files does not link the function.
   void (*send_file_)(response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
-  std::vector<std::pair<std::string, std::string>> headers_;
+  struct reply_header {
+    std::string name, value;
+    std::string https_value;  ///< in the response to an HTTPS request; empty: `value`
+  };
+  std::vector<reply_header> headers_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -197,13 +201,18 @@ WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int 
 }
 
 WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
-  for (auto& [known_name, known_value] : headers_) {
-    if (detail::base::equal_nocase(known_name, name) && !detail::api::is_repeatable_header(name)) {
-      known_value = std::move(value);
+  for (reply_header& known : headers_) {
+    if (detail::base::equal_nocase(known.name, name) && !detail::api::is_repeatable_header(name)) {
+      known.value = std::move(value);
       return *this;
     }
   }
-  headers_.emplace_back(std::move(name), std::move(value));
+  headers_.push_back({std::move(name), std::move(value), {}});
+  return *this;
+}
+
+WINSVC_INLINE reply& reply::cookie(const winsvc::cookie& c) & {
+  headers_.push_back({"Set-Cookie", c.to_string(false), c.to_string(true)});
   return *this;
 }
 

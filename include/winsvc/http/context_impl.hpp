@@ -62,8 +62,7 @@ namespace detail::api {
 WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& report, std::string id) {
   // Handlers receive the request as const, but the object is not const; removing the const is well defined.
   auto& target = const_cast<request&>(req);
-  http::exchange* const current = http::current_exchange();
-  http::exchange* const handling = current && current->current_request == &req ? current : nullptr;
+  http::exchange* const handling = http::find_exchange(req);
   if (report.client != target.remote_addr) {
     target.remote_addr = report.client;
     target.remote_port = -1;  // only the port of the proxy is known
@@ -76,8 +75,8 @@ WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& 
   if (!id.empty()) handling->id = std::move(id);
 }
 
-WINSVC_INLINE bool is_https_request() noexcept {
-  const auto* const exchange = http::current_exchange();
+WINSVC_INLINE bool is_for_https(const response& res) noexcept {
+  const auto* const exchange = res.link.exchange();
   if (!exchange) return false;
   if (!exchange->forwarded.scheme.empty()) return exchange->forwarded.scheme == "https";
   return exchange->stream.connection_transport().is_encrypted();

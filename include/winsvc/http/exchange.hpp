@@ -3,8 +3,9 @@
 //   exchange exchange(head, stream, peer, local, id, services);
 //   const bool keep_alive = processor.process(exchange);
 //
-// Code of winsvc receives the exchange as an argument: a handler finds it in its `invocation`, a content provider in
-// its sink (http/response_writer.hpp).
+// The functions of winsvc receive the exchange as an argument. A handler finds it in its `invocation`, a content
+// provider in its sink (http/content_sink.hpp), a public function in its response (`link`) or by its request
+// (exchange_of).
 #pragma once
 
 #include <atomic>
@@ -131,20 +132,19 @@ class exchange_scope {
   exchange_scope& operator=(const exchange_scope&) = delete;
 
  private:
-  friend exchange* current_exchange() noexcept;
+  friend exchange* find_exchange(const request& req) noexcept;
   /// The exchange of this thread; null outside a request.
   [[nodiscard]] static exchange*& of_thread() noexcept;
 
   exchange* outer_;
 };
 
-/// The exchange that this thread handles; null outside a request. Only for public functions that get nothing, or only a
-/// `request` or a `response` of cpp-httplib. A pointer inside the request would be copied with it and outlive the
-/// exchange; this one is compared with the address of the request, which need not exist.
-[[nodiscard]] exchange* current_exchange() noexcept;
+/// The exchange that handles `req`; null if `req` is a copy or if this thread does not handle it. `request` is the type
+/// of cpp-httplib, without a member for the exchange. So this compares its address with the request that this thread
+/// handles, which reads nothing of a request that may no longer exist.
+[[nodiscard]] exchange* find_exchange(const request& req) noexcept;
 
-/// The exchange that handles `req`. Throws setup_error if `req` is a copy or if this thread does not handle it;
-/// `function_name` begins the message.
+/// The same, but throws setup_error instead of returning null; `function_name` begins the message.
 [[nodiscard]] exchange& exchange_of(const request& req, std::string_view function_name);
 
 }  // namespace detail::http
@@ -163,15 +163,16 @@ WINSVC_INLINE exchange*& exchange_scope::of_thread() noexcept {
   static thread_local exchange* current = nullptr;
   return current;
 }
-WINSVC_INLINE exchange* current_exchange() noexcept { return exchange_scope::of_thread(); }
+WINSVC_INLINE exchange* find_exchange(const request& req) noexcept {
+  exchange* const handled = exchange_scope::of_thread();
+  return handled && handled->current_request == &req ? handled : nullptr;
+}
 
 WINSVC_INLINE exchange& exchange_of(const request& req, std::string_view function_name) {
-  exchange* const found = current_exchange();
-  if (!found || found->current_request != &req)
-    throw setup_error(std::string(function_name) +
-                      ": use it only on the thread that handles the request, while the handler runs, and not with a "
-                      "copy of the request");
-  return *found;
+  if (exchange* const found = find_exchange(req)) return *found;
+  throw setup_error(std::string(function_name) +
+                    ": use it only on the thread that handles the request, while the handler runs, and not with a copy "
+                    "of the request");
 }
 
 }  // namespace detail::http

@@ -31,12 +31,14 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
 }
 
 WINSVC_INLINE void reply::apply(response& res) && {
-  if ((send_file_ || stream_function_) && !detail::http::current_exchange())
-    throw setup_error("reply: apply a file or a stream only on the thread that handles a request, while it does");
+  if ((send_file_ || stream_function_) && !res.link.exchange())
+    throw setup_error("reply: apply a file or a stream only to the response of a request, not to a copy or to another "
+                      "response");
+  const bool is_https = detail::api::is_for_https(res);
   res.status = status_;
   bool has_type = false;  // the app has set Content-Type itself
-  for (const auto& [name, value] : headers_) {
-    detail::api::add_header(res, name, value);
+  for (const auto& [name, value, https_value] : headers_) {
+    detail::api::add_header(res, name, is_https && !https_value.empty() ? https_value : value);
     has_type = has_type || detail::base::equal_nocase(name, "Content-Type");
   }
   if (!has_type && (send_file_ || !content_type_.empty())) res.headers.erase("Content-Type");

@@ -275,6 +275,7 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
 /// is read from the stream. Returns false if the response is incomplete.
 WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const body_source* decompressed) {
   response res;
+  res.link.attach(exchange);
   exchange.services.headers.acquire(res.headers);
   const scope_exit return_memory([&exchange, &res]() noexcept { exchange.services.headers.release(res.headers); });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
