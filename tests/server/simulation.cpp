@@ -85,7 +85,7 @@ scenario make_long_scenario(std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("the server keeps its rules for each of some hundred seeds") {
+TEST_CASE("the server keeps its rules for each of some hundred seeds" * doctest::timeout(1200)) {
   const char* const only = std::getenv("WINSVC_SIMULATION_SEED");
   const std::uint64_t first = number_in("WINSVC_SIMULATION_SEED", 1);
   const std::uint64_t count = number_in("WINSVC_SIMULATION_SEEDS", only ? 1 : 300);

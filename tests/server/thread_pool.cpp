@@ -439,6 +439,24 @@ TEST_CASE("without further threads, streams wait and handlers are served, and th
   CHECK(eventually([&] { return stream.served == 10; }));
 }
 
+TEST_CASE("a stream does not wait for handlers, also if the queue is not empty and the pool may not grow") {
+  job_source w(limits_of(1, 2, 2));
+  w.pool.start();
+  auto& handler = w.make_long();
+  for (int i = 0; i < 3; ++i) CHECK(w.submit(handler, work_class::blocking));
+  CHECK(eventually([&] { return w.busy == 1; }));
+  auto& stream = w.make([&](thread_pool::thread_role) {
+    w.pool.begin_blocking();
+    w.pool.end_blocking();
+  });
+
+  CHECK(w.submit(stream, work_class::stream));
+
+  CHECK(eventually([&] { return stream.served == 1; }));
+  w.release.store(true);
+  CHECK(eventually([&] { return handler.served == 3; }));
+}
+
 TEST_CASE("if all threads are blocked and no thread can be created, the reserve thread serves ready items") {
   limited_starter starter;
   starter.available = 4;  // two I/O threads, reserve, monitor

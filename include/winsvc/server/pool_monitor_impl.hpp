@@ -90,7 +90,8 @@ WINSVC_INLINE bool thread_pool::scan_io_threads() {
   return busy;
 }
 
-/// Starts a blocking thread if the queue of handlers does not move, and tries again to create threads that are missing.
+/// Starts a blocking thread if the queue of handlers does not move and a thread for each stream that waits, and tries
+/// again to create threads that are missing.
 WINSVC_INLINE bool thread_pool::scan_queues() {
   bool busy = false, stuck = false;
   {
@@ -99,6 +100,7 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
     // If no item was dequeued since the last scan, all threads are in handlers.
     if (!blocking_.empty() && idle_count_ > 0) work_available_.notify_one();
     else stuck = !blocking_.empty() && dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads;
+    ensure_stream_threads();  // a thread that was started for a stream may have taken the role io
     if (!steps_.empty() && !stopping_) source_.notify();
     dequeued_at_last_scan_ = dequeued_count_;
   }

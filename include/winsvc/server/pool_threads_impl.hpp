@@ -194,8 +194,9 @@ WINSVC_INLINE work_item* thread_pool::take_item(thread_role& role) {
       return item;
     }
   }
-  if (work_item* const item = blocking_.pop_front()) return item;
-  if (streams_.empty() || !can_take_stream()) return nullptr;
+  // The stream first: the pool has started a thread for it, but the queue of handlers may be full of requests that wait
+  // for handlers which compute or hang.
+  if (streams_.empty() || !can_take_stream()) return blocking_.pop_front();
   role = thread_role::stream;
   return streams_.pop_front();
 }
