@@ -189,7 +189,8 @@ WINSVC_INLINE std::string form_schema_of(const route::route_metadata& metadata, 
   for (const auto& value : metadata.values) {
     const bool is_file = value.source == "file";
     if ((!is_file && value.source != "form") || value.name.empty()) continue;
-    has_fields = true, has_files = has_files || is_file;
+    has_fields = true;
+    has_files = has_files || is_file;
     base::json_object_writer description;
     description.put_text_if_set("description", value.description);
     const std::string members = description.text();

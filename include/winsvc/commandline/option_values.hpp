@@ -160,6 +160,8 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
   return false;
 }
 
+inline constexpr const char* log_level_hint = "use debug, info, warn or error";
+
 /// Returns the hint for a value that the option does not accept.
 WINSVC_INLINE std::string used_values(const option_info& o) {
   switch (o.id) {
@@ -178,7 +180,7 @@ WINSVC_INLINE std::string used_values(const option_info& o) {
     case option::set: return "write NAME=VALUE";
     case option::unset: return "write the name of a setting";
     case option::lines: return "write a number";
-    case option::level: return "use debug, info, warn or error";
+    case option::level: return log_level_hint;
     case option::since: return "write a time, such as 10m or 2h";
     case option::instance: return "write 1 to 64 letters, digits, '-', '_' and '.', such as blue";
     case option::priority: return "use one of " + std::string(o.value);

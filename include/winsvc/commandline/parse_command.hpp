@@ -131,7 +131,7 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
   if (v.id == verb::level && !command.log.has_level) {
     const auto level = parse_log_level(word);
     if (!level)
-      return usage_error("'" + std::string(word) + "' is not a log level", "use debug, info, warn or error");
+      return usage_error("'" + std::string(word) + "' is not a log level", log_level_hint);
     command.log.level = *level;
     command.log.has_level = true;
     return {};

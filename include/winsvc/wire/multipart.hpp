@@ -191,7 +191,8 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     if (base::starts_with_nocase(encoded, "utf-8''")) {
       std::string decoded;
       if (!route::decode_segment(std::string_view(encoded).substr(7), decoded)) return std::nullopt;
-      head.file_name = decoded, head.is_file = true;
+      head.file_name = decoded;
+      head.is_file = true;
     }
   }
   return has_name ? std::optional(std::move(head)) : std::nullopt;
