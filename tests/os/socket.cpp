@@ -14,6 +14,9 @@
 #include <thread>
 #include <utility>
 #include <vector>
+#if !defined(_WIN32)
+  #include <fcntl.h>
+#endif
 
 using namespace winsvc;
 using detail::os::tcp_socket;
@@ -298,6 +301,23 @@ TEST_CASE("wait_for reports a readable socket until the waker is woken") {
   CHECK(without_limit() == detail::os::waker::outcome::ready);
   w.wake();
   CHECK(without_limit() == detail::os::waker::outcome::woken);
+}
+
+TEST_CASE("a child process inherits neither a listener nor either end of a connection, so that the port becomes free") {
+  const auto is_inherited = [](const tcp_socket& socket) {
+    const auto handle = detail::os::socket_api::raw(socket.native());
+#if defined(_WIN32)
+    DWORD flags = 0;
+    REQUIRE(::GetHandleInformation(reinterpret_cast<HANDLE>(handle), &flags));
+    return (flags & HANDLE_FLAG_INHERIT) != 0;
+#else
+    return (::fcntl(handle, F_GETFD) & FD_CLOEXEC) == 0;
+#endif
+  };
+  CHECK_FALSE(is_inherited(make_listener()));
+  const auto both = make_connection();
+  CHECK_FALSE(is_inherited(both.client));
+  CHECK_FALSE(is_inherited(both.server));
 }
 
 TEST_CASE("accept fails at once if no client waits") {
