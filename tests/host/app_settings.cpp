@@ -2,6 +2,7 @@
 #include "support.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -47,6 +48,24 @@ const auto app = [](service& svc) {
 };
 
 }  // namespace
+
+TEST_CASE("a list setting takes a braced default, a path is a setting, and -> reaches the members of a value") {
+  auto first_app = [](service& svc) {
+    auto scales = svc.setting<std::vector<std::string>>("scales", {"s1", "s2"}, "the scales to read");
+    auto token = svc.setting("token", "", "of the store", winsvc::secret);
+    auto place = svc.setting<std::filesystem::path>("place", "C:\\data", "where");
+    svc.get("/", [=] {
+      return std::to_string(scales->size()) + (token->empty() ? " none " : " some ") + place->u8string();
+    });
+  };
+  configured c;
+  write_file(c.data, "scales = a, b, c\n");
+
+  c.scm.start(first_app);
+
+  CHECK(get(c.scm, "/").body == "3 none C:\\data");
+  CHECK(c.scm.stop() == 0);
+}
 
 TEST_CASE("a handler reads the values of the file, and after a reload the new values; the log has the changes") {
   configured c;
