@@ -281,6 +281,18 @@ TEST_CASE("stop of a service whose process ended during its start does not wait"
   }
 }
 
+TEST_CASE("a stop that is refused because the service has stopped in the meantime succeeds") {
+  for (const std::uint32_t refusal : {1061u, 1052u}) {
+    CAPTURE(refusal);
+    bench b;
+    b.installed();
+    b.scm.services["hello"].process = service_database::at(scm::state::stopped);
+    b.scm.fail_with["control_service"] = refusal;
+    CHECK(sentence(b.stop()) == "done");
+    CHECK(sentence(b.remove()) == "done");
+  }
+}
+
 TEST_CASE("the message of a failed start has the operation and the name once") {
   bench b;
   b.installed();

@@ -1,8 +1,8 @@
 """Faults that an operator sees: each test is one fault, from the command to what the verbs report about it."""
 
+import json
 import os
 import shutil
-import time
 
 import wine
 
@@ -72,6 +72,27 @@ class Answers(wine.ServiceTest):
         result = self.assert_fails(service.run("install", "--username", "bob"))
         self.assertRegex(result.err, r"password of 'bob'.*Invalid handle \(6\); ")
         self.assertNotIn("1223", result.err)
+
+
+class KilledProcess(wine.ServiceTest):
+    def test_a_service_whose_process_was_killed_stays_stopped_after_two_stops_and_starts_again(self):
+        service = self.install_and_start("plain")
+        (pid,) = service.unix_pids()
+        wine.kill(pid)
+        for _ in range(2):
+            self.assert_succeeds(service.run("stop"))
+            self.assertEqual(service.status()["state"], "stopped")
+        self.assert_succeeds(service.run("start"))
+        self.assertEqual(service.status()["state"], "running")
+
+    def test_status_describes_a_killed_run_and_why_returns_json(self):
+        service = self.install_and_start("plain")
+        self.assertIn("live", json.loads(service.run("why", "--json").out))
+        (pid,) = service.unix_pids()
+        wine.kill(pid)
+        self.assertTrue(wine.eventually(lambda: "ended with" in service.run("status").out))
+        self.assertIn("(pid ", service.status()["failure"])
+        self.assertIsNone(json.loads(service.run("why", "--json").out)["live"])
 
 
 class LogFile(wine.ServiceTest):

@@ -121,6 +121,7 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
     const auto current = context_.scm().query_status(service);
     // The process may have ended, although the SCM has not detected it yet.
     if (current && context_.scm().exit_code_of(current->pid)) return {};
+    if (current && current->status.current == scm::state::stopped) return {};
     // A service between two states returns 1061 on Windows and 1052 on Wine. A service that never accepts a stop also
     // returns 1052, so a state that just changed is tried again for a second.
     const bool refused = done.error() == base::win32_error::service_cannot_accept_control ||

@@ -138,6 +138,13 @@ class native_service_manager final : public service_manager {
                                 sizeof status, &needed)) {
       return sys_failure(::GetLastError());
     }
+    // After a control that a dead process did not receive, Wine 8 reports the service as running without a process. It
+    // refuses each later control with 1061. A driver has no process, but it is not of this type.
+    const bool runs = status.dwCurrentState == SERVICE_RUNNING || status.dwCurrentState == SERVICE_PAUSED;
+    if (runs && status.dwProcessId == 0 && (status.dwServiceType & SERVICE_WIN32) != 0) {
+      status.dwCurrentState = SERVICE_STOPPED;
+      status.dwWin32ExitCode = ERROR_PROCESS_ABORTED;
+    }
     return service_process_status{from_native(status), status.dwProcessId};
   }
 
