@@ -36,36 +36,20 @@ class inja_engine final : public template_engine {
   explicit inja_engine(std::string folder) : folder_(std::move(folder)) {}
 
   [[nodiscard]] std::vector<std::string> find_errors() const override {
-    const auto loaded = std::make_shared<template_set>(folder_);
-    std::vector<std::string> errors;
-    std::error_code failed;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_, failed)) {
-      if (!entry.is_regular_file()) continue;
-      const std::string name = entry.path().filename().string();
-      try {
-        loaded->pages.emplace(name, loaded->environment.parse_template(name));
-      } catch (const std::exception& e) {
-        errors.push_back(name + ": " + e.what());
-      }
-    }
-    if (failed) errors.push_back("the folder '" + folder_ + "' cannot be read: " + failed.message());
+    const auto loaded = load();
     const std::lock_guard lock(mutex_);
     templates_ = loaded;
-    return errors;
+    return loaded->errors;
   }
 
  protected:
   [[nodiscard]] std::string render_text(const std::string& name, const json& data) const override {
-    std::shared_ptr<template_set> loaded;
-    {
-      const std::lock_guard lock(mutex_);
-      loaded = templates_;
-    }
-    if (loaded) {
-      const auto page = loaded->pages.find(name);
-      if (page != loaded->pages.end()) return loaded->environment.render(page->second, data);
-    }
-    throw std::runtime_error("template '" + name + "': there is no such file in '" + folder_ + "'");
+    const auto loaded = templates();
+    const auto page = loaded->pages.find(name);
+    if (page == loaded->pages.end())
+      throw std::runtime_error("template '" + name + "': there is no such file in '" + folder_ +
+                               "', or it is malformed");
+    return loaded->environment.render(page->second, data);
   }
 
  private:
@@ -76,11 +60,35 @@ class inja_engine final : public template_engine {
     }
     inja::Environment environment;  // `render` only reads it, so threads share it
     std::map<std::string, inja::Template> pages;
+    std::vector<std::string> errors;
   };
+
+  [[nodiscard]] std::shared_ptr<template_set> load() const {
+    auto loaded = std::make_shared<template_set>(folder_);
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_, failed)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string name = entry.path().filename().string();
+      try {
+        loaded->pages.emplace(name, loaded->environment.parse_template(name));
+      } catch (const std::exception& e) {
+        loaded->errors.push_back(name + ": " + e.what());
+      }
+    }
+    if (failed) loaded->errors.push_back("the folder '" + folder_ + "' cannot be read: " + failed.message());
+    return loaded;
+  }
+
+  /// The templates that find_errors() has loaded; loads them if the app runs without a start, as in a test.
+  [[nodiscard]] std::shared_ptr<template_set> templates() const {
+    const std::lock_guard lock(mutex_);
+    if (!templates_) templates_ = load();
+    return templates_;
+  }
 
   std::string folder_;
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<template_set> templates_;  // null before find_errors()
+  mutable std::shared_ptr<template_set> templates_;
 };
 
 }  // namespace winsvc
