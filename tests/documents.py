@@ -9,9 +9,11 @@ An example's head holds its command lines, each on a separate line:
   //   g++ -std=c++17 ... examples/hello.cpp -o hello
   //   x86_64-w64-mingw32-g++-posix ... examples/hello.cpp -o hello.exe -lws2_32
 
-They run as they are written (but see as_tested), those with -c first: what they make serves the other lines. All must
-build without a warning, and the programs must run; some get the requests that their head shows
-(tests/example_requests.py). Lines for other compilers (cl) are not run.
+All must build without a warning, and the programs must run; some get the requests that their head shows
+(tests/example_requests.py). The lines of hello run as they are written. The lines that compile winsvc.cpp are compared, and
+copy the object that other stages link too (kit.winsvc_object). The others run without optimization; those for mingw g++
+run with clang++ and mingw's headers, which takes a third of the time (WITH_MINGW: as they are written). Lines for other
+compilers (cl) are not run.
 
 In these pages, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
 line is one of the examples', a relative link leads somewhere.
@@ -26,8 +28,8 @@ import sys
 
 import example_requests
 import terminal
-from kit import (BUILD, CLANG, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, httplib_folder, library_includes, run,
-                 wine_prefix)
+from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, clang_for_mingw,
+                 fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
 
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
 # The stage chroot runs the blocks of this page.
@@ -82,17 +84,48 @@ def output_of(line):
     return words[words.index("-o") + 1]
 
 
-def as_tested(line):
-    """A line of g++ without optimization, which takes a third of the time; those of hello and of the library as written."""
+# Examples whose line for mingw g++ runs as it is written.
+WITH_MINGW = ("hello", "tested_service")
+COMPILES_WINSVC = "{} -std=c++17 -O2 -Isingle_include -Ibuild/deps/include -c single_include/winsvc.cpp -o {}"
+
+
+def as_tested(name, line):
+    """The commands that build what a line builds."""
     words = shlex.split(line)
-    keep = words[0] != GXX or "-c" in words or any(word.endswith("/hello.cpp") for word in words)
-    return words if keep else [word for word in words if not word.startswith("-O")]
+    if name == "hello" or (words[0] == MINGW and name in WITH_MINGW):
+        return [words]
+    words = [word for word in words if not word.startswith("-O")]
+    if words[0] != MINGW:
+        return [words]
+    at = words.index("-o")
+    objects, sources = ([word for word in words if word.endswith(ending)] for ending in (".o", ".cpp"))
+    options = [word for word in words[1:at] if word not in (*objects, *sources, "-static")]
+    compiled = [f"{words[at + 1]}-{pathlib.Path(source).stem}.o" for source in sources]
+    before, after = fast_mingw_link()
+    return [*([*clang_for_mingw(), *options, "-c", source, "-o", out] for source, out in zip(sources, compiled)),
+            [*before, *compiled, *objects, "-o", words[at + 1], *GC_SECTIONS_MINGW, *after]]
 
 
-def build(line):
-    """Runs a command line. Returns its output and exit code; empty if it succeeds without output."""
-    code, output = run(as_tested(line), timeout=400, cwd=WORK)
-    return f"$ {line}\n{output}exit code {code}" if code != 0 or output.strip() else ""
+def build(job):
+    """Builds what the line of an example builds. Returns the output and the exit code; empty if it succeeds without output."""
+    name, line = job
+    for words in as_tested(name, line):
+        code, output = run(words, timeout=400, cwd=WORK)
+        if code != 0 or output.strip():
+            return f"$ {shlex.join(words)}\n{output}exit code {code}"
+    return ""
+
+
+def build_library(line):
+    """The same for a line that compiles winsvc.cpp."""
+    compiler, out = line.split()[0], output_of(line)
+    if line != COMPILES_WINSVC.format(compiler, out):
+        return f"expected: {COMPILES_WINSVC.format(compiler, out)}\nfound:    {line}"
+    try:
+        shutil.copy(winsvc_object(compiler), WORK / out)
+    except RuntimeError as error:
+        return str(error)
+    return ""
 
 
 def program_of(line):
@@ -138,9 +171,9 @@ def examples(tally, names):
     libraries = [line for _, line in lines if " -c " in line]
     lines = [(name, line) for name, line in lines if " -c " not in line and (not names or name in names)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool, wine_prefix("examples") as windows:
-        for line, wrong in zip(libraries, pool.map(build, libraries)):
+        for line, wrong in zip(libraries, pool.map(build_library, libraries)):
             tally.check(f"{output_of(line)} by its {line.split()[0]} line", not wrong, wrong)
-        faults = list(pool.map(build, [line for _, line in lines]))
+        faults = list(pool.map(build, lines))
         jobs = [(name, line, wrong, windows) for (name, line), wrong in zip(lines, faults)]
         for (name, line, *_), wrong in zip(jobs, pool.map(check_program, jobs)):
             tally.check(f"{name} by its {line.split()[0]} line: {output_of(line)}", not wrong, wrong)

@@ -308,6 +308,26 @@ class Ninja:
         return code == 0, re.sub(r"^\[\d+/\d+\] .*\n", "", output, flags=re.MULTILINE)   # what went well is not worth a line
 
 
+# Without optimization, names of sections in the object of mingw g++ need more than COFF allows (10 MB).
+OPTIMIZED_LEAST = {GXX: "-O0", MINGW: "-O1"}
+
+
+def winsvc_object(compiler):
+    """single_include/winsvc.cpp compiled by g++ or mingw g++: the object file that several stages link. To compile it takes
+    a minute. Raises if it does not compile."""
+    name = {GXX: "winsvc.o", MINGW: "winsvc-mingw.o"}[compiler]
+    with open(BUILD / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)                    # two stages may want it at the same moment
+        ninja = Ninja(f"object-{name}")
+        made = ninja.compile(name, ROOT / "single_include" / "winsvc.cpp",
+                             [compiler, *STANDARD, OPTIMIZED_LEAST[compiler], *WARNINGS,
+                              f"-I{ROOT / 'single_include'}", *library_includes()])
+        built, output = ninja.build()
+        if not built:
+            raise RuntimeError(f"{name} does not compile:\n{output}")
+        return made
+
+
 def slowest_files(stages, since, most=10):
     """[(seconds, stage, file)] of the files that took the longest to compile, of those that these stages built since then."""
     found = {}

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs the tests, stage by stage; what a stage printed is in build/log/<stage>.log.
 
-  tools/test                  everything
-  tools/test --quick          native builds alone: three minutes from nothing built, then less than a minute
+  tools/test                  everything, but not the stages that only --quick has
+  tools/test --quick          native builds without sanitizers: three minutes from nothing built, then less than a minute
   tools/test --stage NAME     one stage (may be repeated); NAME may end in * for all that begin so
   tools/test --list           the stages
 
-Some stages are opt-in: they run only if --stage names them.
+Some stages are opt-in: they run only if --stage names them. The stages units and http belong to --quick alone: the same
+files run with sanitizers, and under Wine.
 Stages that compute run two at a time, each with half of the jobs: many steps use one processor only, such as to compile
 a precompiled header or to link. A stage that mostly waits runs at the same time. The output has the order of the list.
 
@@ -24,7 +25,9 @@ import time
 
 from kit import BUILD, JOBS, ROOT, WINE10, closing_line, httplib_folder, measured, parse_closing_line, slowest_files
 
-Stage = collections.namedtuple("Stage", "name quick about command waits opt_in wine10", defaults=[False, False, False])
+# runs: QUICK, FULL, BOTH or OPT_IN
+Stage = collections.namedtuple("Stage", "name runs about command waits wine10", defaults=[False, False])
+QUICK, FULL, BOTH, OPT_IN = "quick", "full", "both", "opt-in"
 
 # Tests that CI may skip: the name that the stage prints, and the reason.
 MAY_SKIP = {
@@ -40,44 +43,42 @@ def program(name, *arguments):
 
 # In the order of what fails soonest for the least time.
 STAGES = (
-    Stage("freshness", True, "generated files, floors, version", program("freshness.py")),
-    Stage("units", True, "the folders that need no httplib, clang++ with all warnings", program("units.py", "units", "clang")),
-    Stage("fuzz-replay", True, "every fuzzer over its corpus, with sanitizers", program("units.py", "fuzz", "asan")),
-    Stage("http", True, "engine, host and testing, clang++", program("units.py", "http", "clang")),
-    Stage("units-asan", False, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),
-    Stage("units-tsan", False, "the units under the thread sanitizer", program("units.py", "units", "tsan")),
-    Stage("http-asan", False, "http under address and undefined sanitizers", program("units.py", "http", "asan")),
-    Stage("http-tsan", False, "http under the thread sanitizer", program("units.py", "http", "tsan")),
-    Stage("tls", False, "HTTPS and compression, under address and undefined sanitizers", program("units.py", "tls", "asan")),
-    Stage("conformance", False, "HTTP/1.1 byte for byte over loopback, read by h11 too; slow clients",
+    Stage("freshness", BOTH, "generated files, floors, version", program("freshness.py")),
+    Stage("units", QUICK, "the folders that need no httplib, clang++ with all warnings", program("units.py", "units", "clang")),
+    Stage("fuzz-replay", BOTH, "every fuzzer over its corpus, with sanitizers", program("units.py", "fuzz", "asan")),
+    Stage("http", QUICK, "engine, host and testing, clang++", program("units.py", "http", "clang")),
+    Stage("conformance", FULL, "HTTP/1.1 byte for byte over loopback, read by h11 too; slow clients",
           program("conformance/run.py"), waits=True),
-    Stage("single", False, "six files of http with g++ in the separate form, against single_include", program("units.py", "single", "plain")),
-    Stage("sequences", False, "20,000 random sequences of controls under the simulated SCM",
-          program("units.py", "sequences", "clang")),
-    Stage("misuse", False, "code that must not compile, and the first error", program("misuse/run.py")),
-    Stage("forms", False, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
-    Stage("budget", False, "instructions, system calls and allocations of a request", program("budget/run.py")),
-    Stage("hygiene", False, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
-    Stage("msvc", False, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
+    Stage("units-asan", FULL, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),
+    Stage("http-asan", FULL, "http with HTTPS and compression, under address and undefined sanitizers",
+          program("units.py", "http", "asan")),
+    Stage("tsan", FULL, "all files that create threads, under the thread sanitizer", program("units.py", "threads", "tsan")),
+    Stage("separate", FULL, "some files of http against the object of g++; 20,000 random sequences of controls",
+          program("units.py", "separate", "clang")),
+    Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
+    Stage("misuse", FULL, "code that must not compile, and the first error", program("misuse/run.py")),
+    Stage("forms", FULL, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
+    Stage("budget", FULL, "instructions, system calls and allocations of a request", program("budget/run.py")),
+    Stage("hygiene", FULL, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
+    Stage("msvc", FULL, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
           program("msvc/run.py")),
-    Stage("examples", False, "every example by the command in its head", program("documents.py", "examples")),
-    Stage("readme", False, "every block of README.md", program("documents.py", "readme")),
-    Stage("package", False, "copied, CMake, pkg-config, Meson", program("package/run.py")),
-    Stage("msi", False, "the installer of examples/starter: install, upgrade, roll back, remove, under Wine",
+    Stage("readme", FULL, "every block of README.md", program("documents.py", "readme")),
+    Stage("package", FULL, "copied, CMake, pkg-config, Meson", program("package/run.py")),
+    Stage("msi", FULL, "the installer of examples/starter: install, upgrade, roll back, remove, under Wine",
           program("package/msi.py")),
-    Stage("mingw", False, "the units as a Windows program, os/crash by mingw g++, under Wine",
+    Stage("mingw", FULL, "the units as a Windows program, os/crash by mingw g++, under Wine",
           program("units.py", "units", "windows")),
-    Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
-    Stage("scm", False, "end to end with a real service manager, under Wine",
+    Stage("mingw-http", FULL, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
+    Stage("scm", FULL, "end to end with a real service manager, under Wine",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True),
-    Stage("scm-wine10", False, "the same under Wine 10; runs if chosen, or in CI, after tools/deps --wine10",
-          [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True, opt_in=True, wine10=True),
-    Stage("browser", False, "the dashboard's page in a headless Chromium", program("browser/run.py"), waits=True),
-    Stage("deps", False, "a second tools/deps does nothing", program("tools/deps_test.py"), waits=True),
-    Stage("faults", False, "prove under Wine finds each fault that is planted in a build (five minutes)",
-          program("scm/planted_faults.py"), opt_in=True),
-    Stage("chroot", False, "README.md and docs/ followed in an empty Debian 12 and 13 (as root, an hour)",
-          program("package/chroot.py"), opt_in=True),
+    Stage("scm-wine10", OPT_IN, "the same under Wine 10; runs if chosen, or in CI, after tools/deps --wine10",
+          [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True, wine10=True),
+    Stage("browser", FULL, "the dashboard's page in a headless Chromium", program("browser/run.py"), waits=True),
+    Stage("deps", FULL, "a second tools/deps does nothing", program("tools/deps_test.py"), waits=True),
+    Stage("faults", OPT_IN, "prove under Wine finds each fault that is planted in a build (five minutes)",
+          program("scm/planted_faults.py")),
+    Stage("chroot", OPT_IN, "README.md and docs/ followed in an empty Debian 12 and 13 (as root, an hour)",
+          program("package/chroot.py")),
 )
 
 
@@ -104,7 +105,7 @@ def run_stage(stage, jobs):
     if stage.wine10:
         environment.update(WINSVC_WINE="wine10", PATH=f"{WINE10 / 'bin'}{os.pathsep}{os.environ['PATH']}")
     start = time.monotonic()
-    limit = 7200 if stage.opt_in else 1800
+    limit = 7200 if stage.runs == OPT_IN else 1800
     code, output, processor = measured(stage.command, timeout=limit, cwd=ROOT, env=environment)
     seconds = time.monotonic() - start
     (BUILD / "log").mkdir(parents=True, exist_ok=True)
@@ -153,8 +154,8 @@ def is_wine10_prepared():
 def chosen(options):
     if not options.stage:
         with_wine10 = os.environ.get("CI") == "true" and is_wine10_prepared()
-        is_chosen = {stage.name: not stage.opt_in or (stage.wine10 and with_wine10) for stage in STAGES}
-        return [stage for stage in STAGES if is_chosen[stage.name] and (stage.quick or not options.quick)]
+        wanted = (QUICK, BOTH) if options.quick else (FULL, BOTH)
+        return [stage for stage in STAGES if stage.runs in wanted or (stage.wine10 and with_wine10 and not options.quick)]
     wanted = []
     for name in options.stage:
         hits = [s for s in STAGES if s.name == name or (name.endswith("*") and s.name.startswith(name[:-1]))]
@@ -178,7 +179,7 @@ def main():
 
     if options.list:
         for stage in STAGES:
-            print(f"{stage.name:12} {'quick' if stage.quick else 'opt-in' if stage.opt_in else '':6}  {stage.about}")
+            print(f"{stage.name:12} {'' if stage.runs == FULL else stage.runs:6}  {stage.about}")
         return 0
 
     stages = chosen(options)

@@ -4,14 +4,13 @@
   tests/units.py PROGRAM WAY
 
 PROGRAM  units      tests/{base,settings,route,wire,scm,commandline,os,log}: no httplib, so it builds in seconds
-         http       the other folders that mirror include/winsvc
-         single     six files of http in the separate form, against single_include/
+         http       the other folders that mirror include/winsvc; with `asan`, cpp-httplib is built with OpenSSL and zlib
+         threads    the files of both that create threads
+         separate   some files of http in the separate form: they declare, and the winsvc.o that g++ compiles has the bodies;
+                    host/sequences with 20,000 sequences of controls
          crash      tests/os/crash.cpp alone, with mingw g++; units with `windows` is without it, and runs it as well
-         tls        {server/tls,http/compression,http/websocket}.cpp, with cpp-httplib built with OpenSSL and zlib
-         sequences  tests/host/sequences.cpp alone, with 20,000 sequences of controls
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
-WAY      plain    g++, all warnings are errors
-         clang    clang++, the same; half the time of g++ where cpp-httplib is compiled
+WAY      clang    clang++, all warnings are errors
          asan     clang++, address and undefined behaviour sanitizers
          tsan     clang++, thread sanitizer
          mingw    mingw g++, run under Wine
@@ -26,31 +25,28 @@ import sys
 import tempfile
 
 from kit import (CLANG, GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES, Ninja,
-                 Tally, clang_for_mingw, fast_mingw_link, library_includes, load, run, wine_prefix, wineserver)
+                 Tally, clang_for_mingw, fast_mingw_link, library_includes, load, run, wine_prefix, wineserver, winsvc_object)
 from shards import run_shards, shards_of
 
-FOLDERS = {
-    "units": ("base", "settings", "route", "wire", "scm", "commandline", "os", "log"),
-    "http": ("api", "addons", "http", "server", "host", "manage", "diagnose", "cli", "testing"),
-    "single": ("api", "addons", "http", "server", "host", "manage", "diagnose", "cli", "testing"),
-    "tls": ("http", "server"),
-    "sequences": ("host",),
-    "crash": ("os",),
-}
+UNITS = ("base", "settings", "route", "wire", "scm", "commandline", "os", "log")
+HTTP = ("api", "addons", "http", "server", "host", "manage", "diagnose", "cli", "testing")
+FOLDERS = {"units": UNITS, "http": HTTP, "threads": (*UNITS, *HTTP), "separate": HTTP, "crash": ("os",)}
 # Options and libraries of cpp-httplib with OpenSSL and zlib.
 TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", "-lcrypto", "-lz"])
 # Its own `field` is ambiguous with the one of wire/head.hpp, which it does not include.
 WITHOUT_PRECOMPILED = ("wire/multipart",)
-# One file of a folder, and the other umbrella: each file includes the umbrella alone. g++ needs 17 s for one, most of it
-# for cpp-httplib, which tests see.
-SINGLE = ("server/engine", "addons/middleware", "host/hook_thread", "manage/send_control", "testing/scm", "testing/umbrella")
-# The separate form (config/form.hpp): the files only declare, and one object has the bodies.
+# A file that creates threads: itself, or because it starts an engine or a service. testing::client creates none.
+CREATES_THREADS = re.compile(r"thread|std::async|std::atomic|_engine|simulated_scm|embedded_host|fork\(")
+# One file of a folder, the other umbrella, and what the sanitizers cannot run.
+IN_SEPARATE_FORM = ("server/engine", "server/shortage", "addons/middleware", "host/hook_thread", "host/sequences",
+                    "manage/send_control", "testing/scm", "testing/umbrella")
+# g++ compiles this file in the separate form. It needs 17 s, most of it for cpp-httplib, so clang++ compiles the others.
+COMPILED_BY_GXX = "testing/umbrella"
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
 SEQUENCES = {"WINSVC_SEQUENCES": "20000"}
 
 # compiler, its options, libraries
 WAYS = {
-    "plain": ([GXX], ["-O0"], ["-pthread"]),
     "clang": ([CLANG], ["-O0"], ["-pthread"]),
     "asan": ([CLANG], ["-O0", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
                      "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS"], ["-pthread"]),
@@ -67,14 +63,12 @@ ATTEMPTS_UNDER_WINE = 2
 
 def sources(program, way):
     files = [path for folder in FOLDERS[program] for path in sorted((ROOT / "tests" / folder).glob("*.cpp"))]
-    if program == "sequences":
-        return [path for path in files if path.stem == "sequences"]
+    if program == "threads":
+        return [path for path in files if CREATES_THREADS.search(path.read_text(encoding="utf-8"))]
     if program == "crash" or (program, way) == ("units", "windows"):    # Wine writes no minidump for code of clang
         return [path for path in files if (path.stem == "crash") == (program == "crash")]
-    if program == "tls":
-        return [path for path in files if path.stem in ("tls", "compression", "websocket")]
-    if program == "single":
-        return [path for path in files if f"{path.parent.name}/{path.stem}" in SINGLE]
+    if program == "separate":
+        return [path for path in files if f"{path.parent.name}/{path.stem}" in IN_SEPARATE_FORM]
     return files
 
 
@@ -143,20 +137,21 @@ def doctest_program(tally, program, way):
     if not found:
         tally.check(f"{program}: there are tests", False, "no tests/*/*.cpp of this program was found")
         return
-    do = command(way, "single_include" if program == "single" else "include")
-    options, libraries = TLS if program == "tls" else (SEPARATE if program == "single" else [], [])
+    do = command(way, "single_include" if program == "separate" else "include")
+    options, libraries = TLS if (program, way) == ("http", "asan") else (SEPARATE if program == "separate" else [], [])
     do += options
     use, first, objects = [], [], []
-    if program not in ("sequences", "crash"):               # these are one file
+    if program != "crash":                                  # this is one file
         text = included_by(found) if program == "units" else "#include <winsvc/testing.hpp>\n#include <doctest/doctest.h>\n"
-        # To generate the functions of the header takes as long as four files that generate them again.
-        use, first, objects = ninja.precompile("precompiled.hpp", text, do, generate=len(found) > 4 and program != "single")
-    if program == "single":
-        objects.append(ninja.compile("winsvc.o", ROOT / "single_include" / "winsvc.cpp", do))
+        use, first, objects = ninja.precompile("precompiled.hpp", text, do)
+    if program == "separate":
+        objects.append(winsvc_object(GXX))
     objects.append(ninja.compile("main.o", ROOT / "tests" / "main.cpp", do))
     for source in found:
         name = source.relative_to(ROOT / "tests").with_suffix(".o")
-        if name.with_suffix("").as_posix() in WITHOUT_PRECOMPILED:
+        if program == "separate" and name.with_suffix("").as_posix() == COMPILED_BY_GXX:
+            objects.append(ninja.compile(name, source, [GXX, *do[1:]]))
+        elif name.with_suffix("").as_posix() in WITHOUT_PRECOMPILED:
             objects.append(ninja.compile(name, source, do))
         else:
             objects.append(ninja.compile(name, source, [*do, *use], first))
@@ -166,7 +161,7 @@ def doctest_program(tally, program, way):
         tally.check(f"{program} builds ({way})", False, output)
         return
 
-    if program == "sequences":
+    if program == "separate":
         os.environ.update(SEQUENCES)
     shards = shards_of(found, ROOT / "tests", FILES_UNDER_WINE if way in UNDER_WINE else 1)
     jobs = min(int(JOBS), len(shards))

@@ -4,17 +4,22 @@
   tests/package/run.py [WAY...]
 
 Most ways build tests/package/consumer in build/test/package/WAY and run it, with clang++: the ways differ in how the
-header is found, not in how it is compiled. tests/package/msi.py compiles a Windows program with CMake and mingw g++.
-Ways whose name contains "missing", "same" or "two" only configure.
+header is found, not in how it is compiled. To compile all function bodies takes 30 s, so few ways do it: copied_header
+(header-only), copied_for_two_steps (winsvc.cpp), starter (CMake's compiled form) and our_meson_with_mingw (Meson's). The
+others compile the consumer in the separate form, and link the winsvc.o of copied_for_two_steps, or build one part.
+tests/package/msi.py compiles a Windows program with CMake and mingw g++.
+Ways whose name contains "missing", "same" or "two_vendored" only configure.
 """
 
 import concurrent.futures
+import functools
 import json
 import os
 import pathlib
 import re
 import shutil
 import sys
+import threading
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -102,35 +107,64 @@ def copied_header():
     runs_as_consumer(folder / "consumer")
 
 
-def copied_for_two_steps():
-    """The separate form: winsvc.cpp once, then the app."""
-    folder = fresh("copied_for_two_steps")
+COMPILING_WINSVC = threading.Lock()
+
+
+@functools.cache
+def compiled_winsvc():
+    """winsvc.o, compiled in a folder with copied headers; the ways that link it wait for it."""
+    folder = fresh("winsvc")
     for file in (ROOT / "single_include" / "winsvc.hpp", ROOT / "single_include" / "winsvc.cpp",
                  httplib_folder() / "httplib.h", CONSUMER / "main.cpp"):
         shutil.copy(file, folder)
     step(CLANG, "-std=c++17", "-I.", "-c", "winsvc.cpp", cwd=folder)
-    step(CLANG, "-std=c++17", "-I.", "-DWINSVC_SEPARATE=1", "main.cpp", "winsvc.o", "-o", "consumer", "-pthread",
-         cwd=folder)
+    return folder / "winsvc.o"
+
+
+def winsvc_o():
+    with COMPILING_WINSVC:
+        return compiled_winsvc()
+
+
+SEPARATE = "-DWINSVC_SEPARATE=1"
+
+
+def copied_for_two_steps():
+    """The separate form: winsvc.cpp once, then the app."""
+    folder = winsvc_o().parent
+    step(CLANG, "-std=c++17", "-I.", SEPARATE, "main.cpp", "winsvc.o", "-o", "consumer", "-pthread", cwd=folder)
     runs_as_consumer(folder / "consumer")
 
 
 def copied_file_with_httplib():
-    """One file that contains cpp-httplib: tools/amalgamate --with-httplib."""
+    """One file that contains cpp-httplib: tools/amalgamate --with-httplib. Its function bodies are only parsed."""
     folder = fresh("copied_file_with_httplib")
     step(sys.executable, ROOT / "tools" / "amalgamate", "--with-httplib", httplib_folder() / "httplib.h", "--output",
          folder / "winsvc.hpp")
     shutil.copy(CONSUMER / "main.cpp", folder)
-    step(CLANG, "-std=c++17", "-Wall", "-Wextra", "-I.", "main.cpp", "-o", "consumer", "-pthread", cwd=folder)
+    compiler = [CLANG, "-std=c++17", "-Wall", "-Wextra", "-I.", "main.cpp"]
+    step(*compiler, "-fsyntax-only", cwd=folder)
+    step(*compiler, SEPARATE, winsvc_o(), "-o", "consumer", "-pthread", cwd=folder)
     runs_as_consumer(folder / "consumer")
 
 
+def builds_a_part(build, consumer="CMakeFiles/consumer.dir/main.cpp.o"):
+    """The build folder has a rule for each part of the compiled form and for the consumer's object. Builds the consumer's
+    object and part 2, which does not include cpp-httplib."""
+    known = step("ninja", "-C", build, "-t", "targets", "all")
+    parts = re.findall(r"^(\S*winsvc_part_(\d)\.cpp\.o): ", known, re.MULTILINE)
+    if sorted(number for _, number in parts) != list("1234567"):
+        raise Broken(f"the compiled form has the parts {parts}:\n{known}")
+    step("ninja", "-C", build, *(target for target, number in parts if number == "2"), consumer)
+
+
 def add_subdirectory():
-    """The compiled form, in the build of the consumer."""
+    """The compiled form, in the build of the consumer. starter() links it."""
     folder = consumer_in("add_subdirectory")
     step("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DWINSVC_SOURCE={ROOT}",
          f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
-    step("cmake", "--build", folder / "build")
-    runs_as_consumer(folder / "build" / "consumer")
+    builds_a_part(folder / "build")
+    step("ninja", "-C", folder / "build", "-n", "consumer")
 
 
 def installed_by_cmake(folder, *options):
@@ -143,27 +177,22 @@ def installed_by_cmake(folder, *options):
 
 
 def find_package():
-    """Installed with the single header, then found. The consumer is header-only and runs, which takes a third of the time
-    of the compiled form. That form, which add_subdirectory() links, compiles one of its parts and has all others.
-    """
+    """Installed with the single header, then found, in the header-only form and in the compiled form. The header-only
+    program gets its function bodies from winsvc.o."""
     folder = consumer_in("find_package")
     installed = installed_by_cmake(folder, "-DWINSVC_SINGLE_HEADER=ON")
     targets = (installed / "share" / "cmake" / "winsvc" / "winsvc-targets.cmake").read_text(encoding="utf-8")
     must_say(targets, "COMPILE_LANG_AND_ID:CXX,MSVC>:/bigobj", "PLATFORM_ID:Windows>>:-Wa,-mbig-obj")
     step("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={installed}",
-         f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}", "-DWINSVC_FORM=winsvc")
+         f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}", "-DWINSVC_FORM=winsvc", f"-DCMAKE_CXX_FLAGS={SEPARATE}",
+         f"-DCMAKE_EXE_LINKER_FLAGS={winsvc_o()}")
     step("cmake", "--build", folder / "build", "--target", "consumer")
     runs_as_consumer(folder / "build" / "consumer")
-    step("cmake", folder / "build", "-DWINSVC_FORM=compiled")
-    known = step("ninja", "-C", folder / "build", "-t", "targets", "all")
-    parts = re.findall(r"^(\S*/winsvc_part_(\d)\.cpp\.o): CXX_COMPILER", known, re.MULTILINE)
-    if [number for _, number in sorted(parts, key=lambda part: part[1])] != list("1234567"):
-        raise Broken(f"winsvc::compiled has the parts {parts}:\n{known}")
-    step("ninja", "-C", folder / "build", *(target for target, number in parts if number == "2"),
-         "CMakeFiles/consumer.dir/main.cpp.o")
+    step("cmake", folder / "build", "-DWINSVC_FORM=compiled", "-DCMAKE_CXX_FLAGS=")
+    builds_a_part(folder / "build")
 
 
-def built_with_pkg_config(folder, installed, separate=False):
+def built_with_pkg_config(folder, installed):
     path = str(installed / "share" / "pkgconfig")
     flags = step("pkg-config", "--cflags", "--libs", "winsvc", PKG_CONFIG_PATH=path).split()
     if step("pkg-config", "--modversion", "winsvc", PKG_CONFIG_PATH=path).strip() != version():
@@ -172,12 +201,11 @@ def built_with_pkg_config(folder, installed, separate=False):
         raise Broken("LICENSE is not installed")
     for name, option in (("msvc_cflags", "/bigobj"), ("mingw_cflags", "-Wa,-mbig-obj"), ("needs", "httplib.h")):
         must_say(step("pkg-config", f"--variable={name}", "winsvc", PKG_CONFIG_PATH=path), option)
-    if separate:
-        source = step("pkg-config", "--variable=source", "winsvc", PKG_CONFIG_PATH=path).strip()
-        sources = ["-DWINSVC_SEPARATE=1", folder / "main.cpp", source]
-    else:
-        sources = [folder / "main.cpp"]
-    step(CLANG, "-std=c++17", *sources, "-o", folder / "consumer", *LIBRARY_FLAGS.split(), *flags)
+    source = step("pkg-config", "--variable=source", "winsvc", PKG_CONFIG_PATH=path).strip()
+    if pathlib.Path(source).read_bytes() != (ROOT / "single_include" / "winsvc.cpp").read_bytes():
+        raise Broken(f"{source} differs from single_include/winsvc.cpp")
+    compiler = [CLANG, "-std=c++17", *LIBRARY_FLAGS.split()]
+    step(*compiler, SEPARATE, folder / "main.cpp", winsvc_o(), "-o", folder / "consumer", *flags)
     runs_as_consumer(folder / "consumer")
 
 
@@ -191,15 +219,15 @@ def pkg_config_from_meson():
     step("meson", "setup", folder / "winsvc", ROOT, "--prefix", folder / "installed",
          WINSVC_HTTPLIB_DIR=str(httplib_folder()))
     step("meson", "install", "-C", folder / "winsvc", "--no-rebuild")
-    built_with_pkg_config(folder, folder / "installed", separate=True)
+    built_with_pkg_config(folder, folder / "installed")
 
 
 def meson_subproject():
     folder = consumer_in("meson_subproject")
     source_tree(folder / "subprojects" / "winsvc")
     step("meson", "setup", "build", f"-Dcpp_args={LIBRARY_FLAGS}", cwd=folder)
-    step("ninja", "-C", "build", cwd=folder)
-    runs_as_consumer(folder / "build" / "consumer")
+    builds_a_part(folder / "build", "consumer.p/main.cpp.o")
+    step("ninja", "-C", "build", "-n", "consumer", cwd=folder)
 
 
 def meson_subproject_installs_nothing():
@@ -221,7 +249,8 @@ def meson_dependency():
     installed = installed_by_cmake(folder)
     shutil.copy(CONSUMER / "main.cpp", folder)
     (folder / "meson.build").write_text("project('user', 'cpp', default_options: ['cpp_std=c++17'])\n"
-                                        "executable('consumer', 'main.cpp', dependencies: dependency('winsvc'))\n")
+                                        f"executable('consumer', 'main.cpp', cpp_args: '{SEPARATE}', "
+                                        f"link_args: '{winsvc_o()}', dependencies: dependency('winsvc'))\n")
     step("meson", "setup", "build", f"-Dcpp_args={LIBRARY_FLAGS}", cwd=folder,
          PKG_CONFIG_PATH=str(installed / "share" / "pkgconfig"))
     step("ninja", "-C", "build", cwd=folder)
@@ -398,7 +427,7 @@ def starter():
     step("ctest", "--test-dir", folder / "build", "--output-on-failure")
     must_say(step(folder / "build" / "greeter", "version"), "greeter 1.0.0,", version())
     step(sys.executable, ROOT / "tests" / "package" / "haproxy.py", folder / "build" / "greeter")
-    with_symbols = [CLANG, "-std=c++17", "-g", "-fstandalone-debug", "-DWINSVC_SEPARATE=1", f"-I{ROOT / 'include'}",
+    with_symbols = [CLANG, "-std=c++17", "-g", "-fstandalone-debug", SEPARATE, f"-I{ROOT / 'include'}",
                     *LIBRARY_FLAGS.split(), "greeter.cpp", "main.cpp"]
     step(*with_symbols, *folder.glob("build/**/libwinsvc_compiled.a"), "-o", "debugged", "-pthread", cwd=folder / "copy")
     step(sys.executable, ROOT / "tests" / "package" / "debugger.py", folder / "copy" / "debugged")

@@ -53,14 +53,13 @@ def kill(pid):
 
 
 def build_programs():
-    """Builds the test program and the control pipe program. Uses the single header if it is up to date."""
-    is_current = subprocess.run([kit.ROOT / "tools" / "amalgamate", "--check"], capture_output=True).returncode == 0
-    include_folder = kit.ROOT / ("single_include" if is_current else "include")
+    """Builds the test program and the control pipe program with mingw g++. The test program links winsvc-mingw.o."""
     ninja = kit.Ninja("scm")
     command = [kit.MINGW, *kit.STANDARD, "-O1", *kit.WARNINGS]
     sources = kit.ROOT / "tests/scm/services"
-    service = [ninja.compile("behaviour.o", sources / "behaviour.cpp",
-                             [*command, f"-I{include_folder}", *kit.library_includes()]),
+    service = [kit.winsvc_object(kit.MINGW),
+               ninja.compile("behaviour.o", sources / "behaviour.cpp",
+                             [*command, "-DWINSVC_SEPARATE=1", f"-I{kit.ROOT / 'single_include'}", *kit.library_includes()]),
                ninja.compile("event_type.o", sources / "event_type.cpp", command)]
     pipe = ninja.compile("control_pipe.o", sources / "control_pipe.cpp", command)
     link = ([kit.MINGW], kit.WINDOWS_LIBRARIES)

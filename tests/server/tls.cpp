@@ -1,5 +1,5 @@
 // TLS: certificates that `openssl` creates here, and a client that decides where its records are divided. A separate
-// program, built with OpenSSL (stage tls); without OpenSSL, it tests the error.
+// program, built with OpenSSL (stage http-asan); without OpenSSL, it tests the error.
 #include <winsvc/testing.hpp>
 
 #include "../support/wait.hpp"

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
