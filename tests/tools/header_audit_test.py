@@ -41,6 +41,12 @@ class Audit(TreeTest):
         self.include_in_umbrella_after_api("winsvc/addons/openapi.hpp")
         self.assert_violation("ADDON_EXCEPTIONS", "addons/openapi.hpp does not include route/table.hpp")
 
+    def test_a_name_of_another_folder_without_its_include_is_reported(self):
+        self.change("winsvc/settings/spec.hpp", 'constexpr const char* spec()',
+                    "constexpr int (*copy)() = &base::text;\nconstexpr const char* spec()")
+        self.change("winsvc/settings/spec.hpp", '#include "winsvc/base/text.hpp"\n', "")
+        self.assert_violation("include/winsvc/settings/spec.hpp:7", "base::text without an include of winsvc/base/text.hpp")
+
     def test_a_folder_without_a_floor_is_reported(self):
         self.files["winsvc/attic/box.hpp"] = "// A box.\n#pragma once\n"
         self.include_in_umbrella("winsvc/attic/box.hpp")
