@@ -229,9 +229,11 @@ class client_group {
     if (c.link->was_reset) return fail("client " + std::to_string(c.number) + " connected and was reset by a stop");
     if (stopping_ || c.in_stream || c.plan->never_reads || c.expects_close) return;
     if (!c.outstanding.empty()) {
-      // The keep-alive timeout may end while the next request arrives.
+      // The keep-alive timeout may end while the next request arrives, and the server may close the oldest idle
+      // connections: RFC 9112 section 9.3.1.
       if (world_.now() < c.idle_since + keep_alive_timeout && plan_.connections == 10'000)
         fail("the connection of client " + std::to_string(c.number) + " was closed without a response");
+      c.outstanding.clear();
     } else if (world_.now() < c.idle_since + keep_alive_timeout && plan_.connections == 10'000) {
       fail("the idle connection of client " + std::to_string(c.number) + " was closed early");
     }
