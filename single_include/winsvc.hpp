@@ -1092,7 +1092,7 @@ struct response : httplib::Response {
   detail::api::exchange_link link;  ///< for winsvc
 };
 #else
-struct response;
+struct response;  // incomplete: to use its members, include <httplib.h> before <winsvc.hpp>
 #endif
 
 namespace detail::api {
