@@ -46,6 +46,7 @@ class Manager:
 
     def __init__(self, service, limit=LIMIT):
         self.service, self.machine, self.ended = service, service.machine, False
+        self.trace_position = self.machine.trace_size()
         limit = int(limit * wine.load())
         with open(self.machine.trace_path, "ab") as trace:
             self.process = subprocess.Popen(["wine", self.machine.control_pipe_exe, service.name, str(limit)],
@@ -62,8 +63,14 @@ class Manager:
             for pid in self.service.unix_pids():
                 wine.kill(pid)
         # services.exe did not start the process and does not detect its end: it reports "running" until the next boot.
-        if self.service.status()["state"] != "stopped":
+        if self.state() not in (wine.STOPPED, None):
             self.machine.reboot()
+
+    def state(self):
+        """The last state that the service reported; None before the first one. `status` of a service that services.exe
+        did not start shows "stopped", because services.exe knows no process of it."""
+        histories = self.service.status_histories(self.trace_position)
+        return histories[-1][-1].state if histories else None
 
     def start(self, *arguments):
         response = self.send("0", *arguments)
@@ -103,7 +110,7 @@ class Manager:
         return self.process.stdout.readline().decode("utf-8").strip()
 
     def wait_until_running(self):
-        if not wine.eventually(lambda: self.service.status()["state"] == "running"):
+        if not wine.eventually(lambda: self.state() == wine.RUNNING):
             raise AssertionError(f"the service does not run: {self.service.status()}")
 
     def connection(self):

@@ -64,7 +64,7 @@ class Results(ControlPipeTest):
         before = len(self.statuses(service))
         self.assertEqual([manager.control(INTERROGATE) for _ in range(3)], [0, 0, 0])
         self.assertEqual(len(self.statuses(service)), before)
-        self.assertEqual(service.status()["state"], "running")
+        self.assertEqual(manager.state(), wine.RUNNING)
         self.assertEqual(manager.control(STOP), 0)
         self.assert_clean_stop(service, manager)
 
@@ -99,14 +99,14 @@ class HookedControls(ControlPipeTest):
         service, manager = self.start_hooked_service("hooked")
         connection = self.connection(manager)
         self.assertEqual(manager.control(control_pipe.PAUSE), 0)
-        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "paused"))
+        self.assertTrue(wine.eventually(lambda: manager.state() == wine.PAUSED))
         response = wine.get(connection)
         self.assertEqual((response.status, response.headers["Retry-After"]), (503, "10"))
         self.assertEqual(manager.control(control_pipe.PAUSE), 0)                    # already paused
         self.assertEqual(manager.control(INTERROGATE), 0)
 
         self.assertEqual(manager.control(control_pipe.CONTINUE), 0)
-        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))
+        self.assertTrue(wine.eventually(lambda: manager.state() == wine.RUNNING))
         self.assertEqual(wine.get(connection).status, 200)
         self.assertEqual(manager.control(STOP), 0)
         self.assert_clean_stop(service, manager)
@@ -123,7 +123,7 @@ class HookedControls(ControlPipeTest):
         service, manager = self.start_hooked_service("hooked unwilling")
         self.assertEqual(manager.control(control_pipe.PAUSE), 0)
         self.assert_logged(service, "not now")
-        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))
+        self.assertTrue(wine.eventually(lambda: manager.state() == wine.RUNNING))
         self.assertEqual(wine.get(self.connection(manager)).status, 200)
         self.assertEqual(manager.control(STOP), 0)
         self.assert_clean_stop(service, manager)
@@ -131,7 +131,7 @@ class HookedControls(ControlPipeTest):
     def test_a_paused_service_can_be_shut_down(self):
         service, manager = self.start_hooked_service("hooked")
         self.assertEqual(manager.control(control_pipe.PAUSE), 0)
-        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "paused"))
+        self.assertTrue(wine.eventually(lambda: manager.state() == wine.PAUSED))
         self.assertEqual(manager.control(SHUTDOWN), 0)
         self.assert_clean_stop(service, manager)
 
