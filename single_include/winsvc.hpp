@@ -76,337 +76,337 @@
 //   6109  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
 //   6148  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
 //   6275  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6314  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6397  scm/control_event.hpp                Event data of a control.
-//   6470  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6645  settings/settings_file.hpp           Settings file (.ini).
-//   6720  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6944  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7095  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7131  api/tls_options.hpp                  TLS options of HTTPS.
-//   7172  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7252  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7321  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7489  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7567  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7688  base/quote.hpp                       Windows command lines.
-//   7731  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7806  scm/spec.hpp                         Service specification.
-//   7912  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7993  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8347  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8393  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8432  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8501  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8514  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8565  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8652  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8693  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8761  wire/host_name.hpp                   Host names of requests.
-//   8795  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8836  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8953  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   9086  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9113  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9184  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9226  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9278  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9310  addons/headers.hpp                   Middleware for response headers and body size.
+//   6315  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6398  scm/control_event.hpp                Event data of a control.
+//   6471  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6646  settings/settings_file.hpp           Settings file (.ini).
+//   6721  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6945  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7096  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7132  api/tls_options.hpp                  TLS options of HTTPS.
+//   7173  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7253  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
+//   7322  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7490  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7568  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7689  base/quote.hpp                       Windows command lines.
+//   7732  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7807  scm/spec.hpp                         Service specification.
+//   7913  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   7994  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8348  api/app.hpp                          App factory: converts the forms of an app to one function type.
+//   8394  api/run.hpp                          Entry point: runs the verb on the command line.
+//   8433  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8502  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8515  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8566  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
+//   8653  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8694  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8762  wire/host_name.hpp                   Host names of requests.
+//   8796  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
+//   8837  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8954  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   9087  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9114  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9185  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9227  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9279  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
+//   9311  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9343  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9573  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9662  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9729  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9878  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9894  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9991  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//  10037  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10079  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10161  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10235  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10353  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10386  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10437  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10679  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10715  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10757  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10850  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10880  route/url_value.hpp:bodies           url_value, with_query.
-//  10922  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  11079  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11197  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11324  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11397  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11435  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11484  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11522  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11556  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11578  api/parameter.hpp:bodies             Parameters of a route.
-//  11636  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11664  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11736  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11802  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11830  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11854  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12021  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12178  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12265  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12289  base/quote.hpp:bodies                Windows command lines.
-//  12379  scm/spec.hpp:bodies                  Service specification.
-//  12511  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12631  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12781  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12850  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13006  wire/host_name.hpp:bodies            Host names of requests.
-//  13057  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  13095  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  13167  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13425  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13453  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13505  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13601  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13722  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13782  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13823  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13868  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14020  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14153  settings/registry.hpp                Registry of the settings of an app.
-//  14465  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14622  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14819  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15201  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15307  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15415  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15830  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16045  wire/file_name.hpp                   Safe file names for uploads.
-//  16124  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16194  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16344  wire/representation.hpp              Representation of content in a response.
-//  16496  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16755  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16926  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17059  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  17144  scm/stop_limits.hpp                  Time limits of a stop.
-//  17212  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17279  scm/account.hpp                      Account of a service.
-//  17422  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17659  scm/security.hpp                     Security descriptors in SDDL.
-//  17867  scm/writable_folder.hpp              Writable folders and files.
-//  18067  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18126  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18237  scm/event_record.hpp                 Records of the Windows event log.
-//  18379  scm/saved_state.hpp                  Saved state of a service.
-//  18500  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18773  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18813  commandline/command.hpp              A parsed command line.
-//  18895  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19094  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19357  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19540  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19668  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19848  os/socket.hpp                        TCP sockets with timeouts.
-//  20014  os/listen.hpp                        The listening sockets of a host.
-//  20140  os/posix/headers.hpp                 POSIX system headers.
-//  20180  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20369  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20413  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20520  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20627  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20793  os/tcp.hpp                           TCP sockets on all platforms.
-//  21117  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21294  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21422  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21685  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21740  os/control_channel.hpp               Control channel of a running service.
-//  21811  os/thread.hpp                        Threads of the library.
-//  21857  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  22063  os/connection_threads.hpp            Connection threads of the control channel.
-//  22154  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22377  os/console.hpp                       Console input and output.
-//  22478  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22634  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22773  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22970  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23045  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23094  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23266  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23349  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23399  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23450  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23553  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23594  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23781  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23803  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23838  os/exclusive_file.hpp                Exclusively created file.
-//  23921  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  24024  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24064  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24114  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  24154  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24218  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24511  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24563  os/input_file.hpp                    File that is open for reading at any position.
-//  24636  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24734  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24903  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25149  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25350  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25530  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25762  os/win/dump_writer.hpp               Minidump by a second process.
-//  25986  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  26047  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26335  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26437  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26682  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26770  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26841  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26928  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26981  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27077  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27215  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27309  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27546  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27587  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27702  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27829  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28003  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  28172  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28473  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28479  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28515  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28827  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28904  log/log_query.hpp                    Log query of the verb `logs`.
-//  28989  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  29083  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  29170  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29583  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29694  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29740  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29974  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30344  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30638  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30880  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31003  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31166  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31646  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32007  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  32220  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32375  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32446  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32615  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32959  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33135  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33174  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33340  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33401  http/problem.hpp                     Error responses of winsvc.
-//  33572  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33667  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33932  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33983  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34145  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34219  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34454  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34598  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34629  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34728  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34917  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35054  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  35167  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  35396  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35633  http/request_processor.hpp           Request processor: runs one request.
-//  35991  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36193  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36296  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36452  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36543  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36761  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37016  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37152  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  37185  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37288  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37321  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37672  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37945  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38122  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38199  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  38279  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38641  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38899  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  39065  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  39250  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39609  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  39978  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40184  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40325  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40400  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  40419  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40607  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40794  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  41066  host/access_log.hpp                  Access log: one log entry for each response.
-//  41124  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41244  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41406  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41659  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41729  host/health.hpp                      Liveness and readiness routes.
-//  41831  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  41999  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42125  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42264  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42534  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42659  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42765  host/stop_deadlines.hpp              Time limits of a stop.
-//  42829  host/run_options.hpp                 Options and result of one run of a service.
-//  42893  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43001  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43114  host/control_channel_server.hpp      Control channel server.
-//  43294  host/runtime.hpp                     Runtime of a service.
-//  43633  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43742  host/status.hpp                      Text and JSON of `status`.
-//  43909  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  44031  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44147  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44239  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44354  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44477  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44588  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44916  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  45106  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
-//  45309  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45571  manage/wait.hpp                      Waits until a service reaches a state.
-//  45670  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45887  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45964  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46210  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46393  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46583  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46796  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46897  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  46960  manage/install.hpp                   `install` and `update` verbs.
-//  47289  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47442  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47543  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47732  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47826  diagnose/finding.hpp                 Findings of `doctor`.
-//  47918  diagnose/live_query.hpp              Live status and live commands.
-//  48015  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  48045  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  48346  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48542  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48701  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48838  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  48958  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49047  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49161  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  49507  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49788  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49954  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50047  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9344  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9574  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9663  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9730  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9879  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9895  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9992  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
+//  10038  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10080  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10162  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10236  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10354  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10387  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10438  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10680  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10716  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10758  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
+//  10851  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10881  route/url_value.hpp:bodies           url_value, with_query.
+//  10923  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  11080  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11198  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11325  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11398  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11436  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11485  api/app_objects.hpp:bodies           Objects of the app by type.
+//  11523  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
+//  11557  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11579  api/parameter.hpp:bodies             Parameters of a route.
+//  11637  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11665  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
+//  11737  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11803  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11831  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11855  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12022  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12179  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12266  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12290  base/quote.hpp:bodies                Windows command lines.
+//  12380  scm/spec.hpp:bodies                  Service specification.
+//  12512  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12632  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
+//  12782  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12851  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13007  wire/host_name.hpp:bodies            Host names of requests.
+//  13058  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
+//  13096  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  13168  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13426  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13454  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13506  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13602  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13723  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
+//  13783  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13824  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13869  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14021  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14154  settings/registry.hpp                Registry of the settings of an app.
+//  14466  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
+//  14623  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14820  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
+//  15202  route/url.hpp                        build_path: builds a path from a pattern and values.
+//  15308  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
+//  15416  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15831  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16046  wire/file_name.hpp                   Safe file names for uploads.
+//  16125  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16195  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16345  wire/representation.hpp              Representation of content in a response.
+//  16497  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16756  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16927  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17060  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17145  scm/stop_limits.hpp                  Time limits of a stop.
+//  17213  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17280  scm/account.hpp                      Account of a service.
+//  17423  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17660  scm/security.hpp                     Security descriptors in SDDL.
+//  17868  scm/writable_folder.hpp              Writable folders and files.
+//  18068  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18127  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18238  scm/event_record.hpp                 Records of the Windows event log.
+//  18380  scm/saved_state.hpp                  Saved state of a service.
+//  18501  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18774  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18814  commandline/command.hpp              A parsed command line.
+//  18896  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19095  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19358  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19541  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19669  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19849  os/socket.hpp                        TCP sockets with timeouts.
+//  20015  os/listen.hpp                        The listening sockets of a host.
+//  20141  os/posix/headers.hpp                 POSIX system headers.
+//  20181  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20370  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20414  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  20521  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
+//  20628  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20794  os/tcp.hpp                           TCP sockets on all platforms.
+//  21118  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21295  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21423  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21686  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21741  os/control_channel.hpp               Control channel of a running service.
+//  21812  os/thread.hpp                        Threads of the library.
+//  21858  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  22064  os/connection_threads.hpp            Connection threads of the control channel.
+//  22155  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  22378  os/console.hpp                       Console input and output.
+//  22479  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22635  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22774  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22971  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23046  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23095  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23267  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23350  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  23400  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23451  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23554  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23595  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23782  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
+//  23804  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
+//  23839  os/exclusive_file.hpp                Exclusively created file.
+//  23922  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  24025  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24065  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24115  os/dispatcher.hpp                    Interface of the service control dispatcher.
+//  24155  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24219  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  24512  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+//  24564  os/input_file.hpp                    File that is open for reading at any position.
+//  24637  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24735  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  24904  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25150  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25351  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25531  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25763  os/win/dump_writer.hpp               Minidump by a second process.
+//  25987  os/win/runtime_error_mode.hpp        Error mode of the process.
+//  26048  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26336  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26438  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26683  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  26771  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26842  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26929  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
+//  26982  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27078  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27216  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
+//  27310  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
+//  27547  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
+//  27588  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27703  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27830  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28004  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  28173  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28474  os/native.hpp                        All headers of os/ with the implementations for this platform.
+//  28480  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28516  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28830  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28908  log/log_query.hpp                    Log query of the verb `logs`.
+//  28993  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
+//  29087  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
+//  29174  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29587  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
+//  29698  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29744  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  29978  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30348  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
+//  30642  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30884  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31007  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31170  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
+//  31650  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32011  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
+//  32224  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32379  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
+//  32450  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32619  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32963  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33139  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33178  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33345  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33406  http/problem.hpp                     Error responses of winsvc.
+//  33577  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33672  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33937  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  33988  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34150  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34224  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34459  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34603  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
+//  34634  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34733  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34925  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35062  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
+//  35175  http/response_writer.hpp             Response writer: writes the head and the body of each response.
+//  35404  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35641  http/request_processor.hpp           Request processor: runs one request.
+//  36012  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36217  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36320  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36476  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36567  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36785  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37040  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37176  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
+//  37209  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37312  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37345  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37696  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  37969  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38146  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38223  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
+//  38303  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38665  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38923  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
+//  39089  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
+//  39274  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39633  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40002  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40208  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40349  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40424  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
+//  40443  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40631  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40818  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
+//  41090  host/access_log.hpp                  Access log: one log entry for each response.
+//  41149  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41269  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41431  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41684  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41754  host/health.hpp                      Liveness and readiness routes.
+//  41856  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42024  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42150  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42289  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42559  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42684  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42790  host/stop_deadlines.hpp              Time limits of a stop.
+//  42854  host/run_options.hpp                 Options and result of one run of a service.
+//  42918  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43026  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43139  host/control_channel_server.hpp      Control channel server.
+//  43319  host/runtime.hpp                     Runtime of a service.
+//  43658  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43767  host/status.hpp                      Text and JSON of `status`.
+//  43934  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
+//  44056  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44172  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44264  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44379  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44502  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44613  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44941  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
+//  45131  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
+//  45334  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45596  manage/wait.hpp                      Waits until a service reaches a state.
+//  45695  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
+//  45912  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  45989  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46235  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46418  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46608  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
+//  46834  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
+//  46935  manage/drift.hpp                     Drift: differences between the installed service and the ...
+//  46998  manage/install.hpp                   `install` and `update` verbs.
+//  47324  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47477  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47578  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
+//  47767  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47861  diagnose/finding.hpp                 Findings of `doctor`.
+//  47953  diagnose/live_query.hpp              Live status and live commands.
+//  48050  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
+//  48080  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
+//  48381  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48579  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
+//  48738  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48875  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
+//  48995  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49084  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49198  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  49544  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49825  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
+//  49991  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50084  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  50366  config/undef.hpp                     Undefines the internal macros.
+//  50403  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -6295,7 +6295,8 @@ template <class T>
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Adds a cookie to the response, and replaces one with the same name, path and domain.
+/// Adds a cookie to the response, and replaces one with the same name, path and domain. On HTTPS it gets `Secure`, but
+/// not in a copy of the response, which does not know the request.
 void set_cookie(response& res, const cookie& c);
 
 /// The value of the first cookie with this name, without surrounding quotes; nullopt if it is missing.
@@ -18040,7 +18041,7 @@ WINSVC_INLINE std::string remove_access_hint(const std::string& path, const std:
     removal += " /remove:g \"*" + trustee.sid + '"';
     if (trustee.is_owner) owner = command + " /setowner \"*S-1-5-32-544\", then ";
   }
-  return "if they are not to change it: " + owner + command + " /inheritance:d" + removal;
+  return "to remove their access: " + owner + command + " /inheritance:d" + removal;
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
@@ -28592,7 +28593,7 @@ class async_sink final : public log_sink {
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   bool enqueue(const log_entry& entry);
-  void recycle(std::vector<log_entry>& batch) noexcept;
+  static void recycle(std::vector<log_entry>& batch, std::vector<log_entry>& reusable) noexcept;
   void count_lost(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
@@ -28726,14 +28727,15 @@ WINSVC_INLINE bool async_sink::enqueue(const log_entry& entry) {
   return wake;
 }
 
-/// Keeps the memory of written entries for later ones, so that a thread that logs does not allocate. Requires the lock.
-WINSVC_INLINE void async_sink::recycle(std::vector<log_entry>& batch) noexcept {
+/// Moves written entries to `reusable` for later ones, so that a thread that logs does not allocate. Called without the
+/// lock, because it destroys the other entries.
+WINSVC_INLINE void async_sink::recycle(std::vector<log_entry>& batch, std::vector<log_entry>& reusable) noexcept {
   constexpr std::size_t max_unused = 1024, max_bytes = 1024;
   for (auto& entry : batch) {
-    if (unused_.size() == max_unused) break;
+    if (reusable.size() == max_unused) break;
     if (entry.text.capacity() + entry.json_fields.capacity() > max_bytes) continue;
     try {
-      unused_.push_back(std::move(entry));
+      reusable.push_back(std::move(entry));
     } catch (const std::exception&) {  // out of memory
       break;
     }
@@ -28761,10 +28763,11 @@ WINSVC_INLINE log_entry async_sink::lost_lines_entry(const base::lost_lines& los
 }
 
 WINSVC_INLINE void async_sink::thread_main() noexcept {
-  std::vector<log_entry> batch;
+  std::vector<log_entry> batch, reusable;
   for (;;) {
+    recycle(batch, reusable);
     std::unique_lock lock(mutex_);
-    recycle(batch);
+    if (unused_.size() < reusable.size()) unused_.swap(reusable);
     is_idle_ = true;
     wakeup_.wait(lock, [this] {
       return stopping_ || (!sinks_->empty() && (!queue_.empty() || flush_requested_ != flush_done_));
@@ -28832,6 +28835,7 @@ WINSVC_INLINE void async_sink::flush(std::chrono::milliseconds timeout) noexcept
 //   auto entries = recent->after(0);                   // all stored entries with their numbers, oldest first
 //   recent->wait_after(entries.back().number, 1s);     // waits for a newer entry
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -28850,15 +28854,15 @@ class ring_sink final : public log_sink {
     std::uint64_t number = 0;  ///< counted from 1
     log_entry entry;
   };
-  /// Stores at most `capacity` entries.
-  explicit ring_sink(std::size_t capacity = 200) : capacity_(capacity) {}
+  /// Stores at most `capacity` entries, and at least one.
+  explicit ring_sink(std::size_t capacity = 200) : capacity_((std::max)(capacity, std::size_t{1})) {}
 
   void write(const log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex_);
     try {
       if (entries_.size() < capacity_) entries_.push_back(entry);
       else entries_[position_of(last_number_ + 1)] = entry;  // reuses the memory of the oldest entry
-    } catch (...) {  // out of memory: this entry is not stored
+    } catch (...) {  // out of memory: this entry is not stored, and the oldest one may be incomplete
       return;
     }
     ++last_number_;
@@ -33315,14 +33319,15 @@ class stream_sink final : public content_sink {
   bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
   void finish(const httplib::Headers& trailers) {
     if (!ok_ || done_) return;
-    done_ = true;
-    if (!chunked_) return;
     std::string end = "0\r\n";
     for (const auto& [name, value] : trailers) {
-      api::check_header(name, value);  // the client detects the missing end of the body
+      // If the provider lets the exception pass, the client detects the missing end of the body. If it catches the
+      // exception, it can still end the body.
+      api::check_header(name, value);
       end.append(name).append(": ").append(value).append("\r\n");
     }
-    ok_ = send(end.append("\r\n"));
+    done_ = true;
+    if (chunked_) ok_ = send(end.append("\r\n"));
   }
 
   bool chunked_;
@@ -34762,9 +34767,10 @@ class error_responder {
   /// reaches the client with a 401; other exceptions restore the headers. `source` names the caller in the log.
   template <class F>
   void run_guarded(exchange& exchange, response& res, const char* source, const F& call) const;
-  /// The same for code that changes a complete response: its headers stay, except those that describe its body.
+  /// The same for code that changes a complete response: its headers stay, except those that describe its body. Returns
+  /// false if an error response has replaced it.
   template <class F>
-  void run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const;
+  bool run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const;
 
   /// Writes the error response for `status`: in the format that the client prefers, or by the app's error handler.
   void send_error(exchange& exchange, response& res, int status, std::string_view detail,
@@ -34802,9 +34808,10 @@ void error_responder::run_guarded(exchange& exchange, response& res, const char*
 }
 
 template <class F>
-void error_responder::run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const {
+bool error_responder::run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const {
   try {
     call();
+    return true;
   } catch (const abort_error& e) {
     send_error(exchange, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
@@ -34815,6 +34822,7 @@ void error_responder::run_guarded_change(exchange& exchange, response& res, cons
     for (const char* name : {"Accept-Ranges", "Content-Range"}) res.headers.erase(name);
     respond_to_exception(exchange, res, source);
   }
+  return false;
 }
 
 }  // namespace detail::http
@@ -35712,6 +35720,7 @@ class request_processor final : public httplib::Server {
   bool read_body_of(exchange& exchange, const body_source* decompressed) const;
   void route(exchange& exchange, response& res);
   void prepare_response(exchange& exchange, response& res);
+  void prepare_error(exchange& exchange, response& res);
   [[nodiscard]] static bool has_content_coding(const wire::head& head);
   [[nodiscard]] std::string location_text(const exchange& exchange) const;
   void dispatch(exchange& exchange, response& res);
@@ -35919,7 +35928,6 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
 /// content, or none.
 WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
-  reject_invalid_headers(res);
   if (!res.file_content_path_.empty()) attach_file(res);
   if (wire::is_bodyless_status(res.status) || res.status == 205) {
     discard_stream(res);
@@ -35940,13 +35948,26 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
     case content_selection::as_is:
     case content_selection::not_modified: return;
     case content_selection::failed:
-      return error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
+      error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
+      break;
     case content_selection::unsatisfiable:
-      return error_responder_.send_error(
-          exchange, res, 416,
-          (res.content_provider_ ? "the file has " : "the content has ") +
-              std::to_string(body_length(res).value_or(0)) + " bytes");
+      error_responder_.send_error(exchange, res, 416,
+                                  (res.content_provider_ ? "the file has " : "the content has ") +
+                                      std::to_string(body_length(res).value_or(0)) + " bytes");
+      break;
   }
+  prepare_error(exchange, res);
+}
+
+/// The same for an error response that has replaced a response while it was prepared: the app's error handler may have
+/// set framing fields, or a file.
+WINSVC_INLINE void request_processor::prepare_error(exchange& exchange, response& res) {
+  static_cast<void>(remove_framing_fields(exchange, res));
+  if (res.file_content_path_.empty()) return;
+  const auto attach = [&] { attach_file(res); };
+  if (error_responder_.run_guarded_change(exchange, res, "error handler", attach)) return;
+  discard_stream(res);  // the error handler has set the file again
+  static_cast<void>(remove_framing_fields(exchange, res));
 }
 
 WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
@@ -36051,7 +36072,10 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
   run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
-  error_responder_.run_guarded_change(exchange, res, "response", [&] { prepare_response(exchange, res); });
+  // An invalid header is replaced by an error response, which is then prepared like any other.
+  error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
+  const auto prepare = [&] { prepare_response(exchange, res); };
+  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) prepare_error(exchange, res);
   discard_unread_body(exchange);
 }
 
@@ -38981,8 +39005,8 @@ WINSVC_INLINE bool thread_pool::scan_io_threads() {
   return busy;
 }
 
-/// Starts a blocking thread if the queue of handlers does not move and a thread for each stream that waits, and tries
-/// again to create threads that are missing.
+/// Starts a blocking thread if the queue of handlers does not move, and one more while streams wait. Tries again to
+/// create threads that are missing.
 WINSVC_INLINE bool thread_pool::scan_queues() {
   bool busy = false, stuck = false;
   {
@@ -41072,7 +41096,8 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 //
 //   203.0.113.7 3f09ac-17 GET /users/7  200  151 B  88 us  /users/{id}
 //
-// It runs on the thread that has sent the response, and allocates no memory.
+// It runs on the thread that has sent the response. A line of at most 1,000 bytes normally allocates no memory, because
+// the queue of the log reuses the memory of written lines (log/async_sink.hpp).
 
 #include <string>
 
@@ -44460,8 +44485,8 @@ WINSVC_INLINE std::optional<log_file_failure> service_log::failure() const {
 }
 
 WINSVC_INLINE void service_log::check_file(log::async_sink& queue) {
-  constexpr std::chrono::milliseconds interval{1'000}, timeout{500};  // the disk may hang; `status` and /readyz do not
-  const auto now = clock::system().now();
+  constexpr std::chrono::milliseconds interval{1'000}, timeout{500};  // the caller waits so long if the disk hangs
+  const auto now = time_.now();
   auto last = checked_at_.load(std::memory_order_relaxed);
   if (last != (clock::time_point::min)() && now - last < interval) return;
   if (checked_at_.compare_exchange_strong(last, now, std::memory_order_relaxed)) queue.flush(timeout);
@@ -46590,6 +46615,7 @@ WINSVC_INLINE result<void> resume(verb_context& context, const commandline::cont
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -46612,11 +46638,13 @@ struct prepared_data_folder {
   std::vector<std::string> renamed;  ///< new paths of folders of other users that had its name
   bool is_created = false;
 };
-/// Creates the data folder with its final security. Any user may create a folder in ProgramData: one that exists and is
-/// open to other users is deleted if it is empty, and renamed if it has files, because a link inside would stay in that
-/// user's hands. If another user creates the folder again in between, the creation fails with 183 and is repeated. A
-/// closed folder stays. Fails if the folder is a link, or if it cannot be renamed.
-[[nodiscard]] result<prepared_data_folder> prepare_data_folder(verb_context& context);
+/// Creates the data folder with its final security. A folder that only administrators and the service can change stays.
+/// Any user may create a folder in ProgramData, and could keep a link in it. So a folder that other users can change is
+/// deleted if it is empty, and renamed if it has files. If a user creates it again before winsvc does, which then gets
+/// error 183, all is repeated. Fails if the folder is a link, or if it cannot be renamed.
+[[nodiscard]] result<void> prepare_data_folder(verb_context& context, prepared_data_folder& prepared);
+/// Undoes it: removes the created folder, and gives the first renamed folder its name again.
+void restore_data_folder(verb_context& context, const prepared_data_folder& prepared);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
@@ -46673,10 +46701,9 @@ WINSVC_INLINE result<std::string> move_data_folder_away(verb_context& context) {
                        "close the programs that use it, and move or delete it"}};
 }
 
-WINSVC_INLINE result<prepared_data_folder> prepare_data_folder(verb_context& context) {
+WINSVC_INLINE result<void> prepare_data_folder(verb_context& context, prepared_data_folder& prepared) {
   const std::string& folder = context.defaults().data_folder;
-  prepared_data_folder prepared;
-  if (folder.empty() || context.is_wine()) return prepared;
+  if (folder.empty() || context.is_wine()) return {};
   constexpr auto is_link = base::win32_error::reparse_point_encountered;
   constexpr int max_attempts = 10;
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
@@ -46684,23 +46711,34 @@ WINSVC_INLINE result<prepared_data_folder> prepare_data_folder(verb_context& con
     if (!security && security.error() == is_link)
       return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
                            "remove the link; any user may create one there"}};
-    if (security && scm::is_restricted(*security)) return prepared;
+    if (security && scm::is_restricted(*security)) return {};
+    const auto sid = service_sid(context);
+    if (!sid) return {};  // grant_folder_access reports it
     // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
     if (security || !is_not_found(security.error())) {
       auto new_path = move_data_folder_away(context);
       if (!new_path) return failure{new_path.error()};
       if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));
     }
-    const auto sid = service_sid(context);
-    if (!sid) return prepared;  // grant_folder_access reports it
     const auto created = context.scm().create_folder(folder, scm::data_folder_security(*sid));
     prepared.is_created = static_cast<bool>(created);
     // Other errors: grant_folder_access tries again, and reports the reason.
-    if (created || created.error() != base::win32_error::already_exists) return prepared;
+    if (created || created.error() != base::win32_error::already_exists) return {};
   }
   return failure{error{base::win32_error::already_exists, "install", context.name(),
                        "another user or program creates the data folder '" + folder + "' again and again",
                        "end that program"}};
+}
+
+WINSVC_INLINE void restore_data_folder(verb_context& context, const prepared_data_folder& prepared) {
+  const std::string& folder = context.defaults().data_folder;
+  if (prepared.is_created) static_cast<void>(context.scm().remove_empty_folder(folder));
+  bool is_first = true;
+  for (const auto& new_path : prepared.renamed) {
+    if (!std::exchange(is_first, false) || !context.scm().rename_folder(new_path, folder))
+      context.warn("the data folder '" + folder + "' of another user is now '" + new_path +
+                   "'; move back the files that are yours");
+  }
 }
 
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
@@ -47211,16 +47249,10 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (auto read = read_password(job); !read) return read;
 
   // The data folder comes first: from the creation of the service on, a start could create it with inherited rights.
-  const std::string& folder = context_.defaults().data_folder;
-  const auto prepared = prepare_data_folder(context_);
-  if (!prepared) return failure{prepared.error()};
+  prepared_data_folder prepared;
   rollback folder_rollback;
-  for (const auto& new_path : prepared->renamed)
-    context_.warn("other users could change the data folder '" + folder + "'; it is now '" + new_path +
-                  "'; move back the files that are yours");
-  if (!prepared->renamed.empty())
-    folder_rollback.add([&] { static_cast<void>(scm.rename_folder(prepared->renamed.front(), folder)); });
-  if (prepared->is_created) folder_rollback.add([&] { static_cast<void>(scm.remove_empty_folder(folder)); });
+  folder_rollback.add([&] { restore_data_folder(context_, prepared); });
+  if (auto done = prepare_data_folder(context_, prepared); !done) return done;
 
   os::service_config_change config;
   config.startup = job.desired.startup;
@@ -47243,6 +47275,9 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (auto done = grant_logon_right(job); !done) return done;
   rollback.commit();
   folder_rollback.commit();
+  for (const auto& new_path : prepared.renamed)
+    context_.warn("other users could change the data folder '" + context_.defaults().data_folder + "'; it is now '" +
+                  new_path + "'; move back the files that are yours");
   return {};
 }
 
@@ -48348,6 +48383,7 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
 
 // Implementation of diagnose/doctor.hpp: the checks of the executable, the folders, the log and the settings file.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -48400,12 +48436,13 @@ WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   }
 }
 
-/// The SIDs of the service: its own and that of its account, which has no more rights than the service.
+/// The SIDs of the service: its own and that of its account, if not shared (LocalService and NetworkService are).
 WINSVC_INLINE scm::sid_list diagnostics::trusted_sids() {
   scm::sid_list sids;
   if (const auto sid = manage::service_sid(context_)) sids.push_back(*sid);
   if (account_.empty()) return sids;
-  if (const auto sid = context_.scm().account_sid(scm::lookup_name(account_))) sids.push_back(*sid);
+  const auto sid = context_.scm().account_sid(scm::lookup_name(account_));
+  if (sid && *sid != "S-1-5-19" && *sid != "S-1-5-20") sids.push_back(*sid);
   return sids;
 }
 

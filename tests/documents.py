@@ -163,7 +163,8 @@ def examples(tally, names):
             if not any(line.split()[0] == compiler for line in of_it):
                 tally.check(f"{name}: its head has a line for {compiler}", False, "no line begins with `//   " + compiler)
         for line in of_it:
-            if "-o" not in line.split() or re.search(r"[<>|&;]", line):
+            if ("-o" not in line.split() or re.search(r"[<>|&;]", line) or
+                    (line.startswith(MINGW) and " -c " not in line and not line.endswith(" -lws2_32"))):
                 tally.check(f"{name}: its line can be pasted", False, line)
                 return
 

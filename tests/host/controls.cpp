@@ -807,7 +807,9 @@ TEST_CASE("a log folder that is replaced while no line is written is reported by
   std::filesystem::remove_all(logs);
   std::ofstream(logs, std::ios::binary) << "x";
 
-  CHECK(get(scm, "/readyz").body.find("ready\nthe log file cannot be written since 2") == 0);
+  CHECK(eventually([&] {
+    return get(scm, "/readyz").body.find("ready\nthe log file cannot be written since 2") == 0;
+  }));
 
   std::filesystem::remove(logs);
   CHECK(eventually([&] { return get(scm, "/readyz").body == "ready\n"; }));

@@ -178,6 +178,66 @@ TEST_CASE("an invalid header of a handler is a logged 500, for all kinds of resp
   CHECK(c.get("/cpp-httplib").header("X-A") == "1");
 }
 
+TEST_CASE("the error response for an invalid header has one framing, that of the server") {
+  const small_file file;
+  auto app = [&](service& svc) {
+    svc.get("/chunked", [](response& res) {
+      res.headers.emplace("Transfer-Encoding", "chunked");
+      res.headers.emplace("Content-Length", "3");
+      res.headers.emplace("X-A", "a\nb");
+    });
+    svc.get("/close", [](response& res) {
+      res.headers.emplace("Connection", "close");
+      res.headers.emplace("X-A", "a\nb");
+    });
+    svc.get("/missing-file", [](response& res) {
+      res.headers.emplace("Transfer-Encoding", "chunked");
+      res.set_file_content("no such file");
+    });
+    svc.get("/next", [] { return "next"; });
+  };
+  client c(app);
+  const std::string get_next = "GET /next HTTP/1.1\r\nHost: t\r\n\r\n";
+  for (const char* path : {"/chunked", "/missing-file"}) {
+    CAPTURE(path);
+    const auto out = c.raw("GET " + std::string(path) + " HTTP/1.1\r\nHost: t\r\n\r\n" + get_next);
+    CHECK(out.find(std::string(path) == "/chunked" ? "HTTP/1.1 500 " : "HTTP/1.1 404 ") == 0);
+    CHECK(out.find("Transfer-Encoding") == out.npos);
+    CHECK(out.find("Content-Length: 3\r\n") == out.npos);
+    CHECK(out.find("next") == out.size() - 4);
+  }
+  const auto closed = c.raw("GET /close HTTP/1.1\r\nHost: t\r\n\r\n" + get_next);
+  CHECK(closed.find("Connection: close\r\n") != closed.npos);
+  CHECK(closed.find("next") == closed.npos);
+
+  auto with_pages = [&](service& svc) {
+    const auto page = [&](const request&, response& res) {
+      res.headers.emplace("Transfer-Encoding", "chunked");
+      res.set_file_content(file.path, "text/plain");
+    };
+    svc.on_error(500, page).on_error(404, page);
+    svc.on_error(416, [](const request&, response& res) {
+      res.headers.emplace("Transfer-Encoding", "chunked");
+      res.body = "no such range";
+    });
+    svc.get("/chunked", [](response& res) { res.headers.emplace("X-A", "a\nb"); });
+    svc.get("/missing-file", [](response& res) { res.set_file_content("no such file"); });
+    svc.get("/text", [] { return "hello"; });
+  };
+  client pages(with_pages);
+  for (const char* path : {"/chunked", "/missing-file"}) {
+    CAPTURE(path);
+    const auto found = pages.get(path);
+    CHECK(found.status == (std::string(path) == "/chunked" ? 500 : 404));
+    CHECK(found.body == "0123456789abcdef");
+    CHECK(found.header("Transfer-Encoding").empty());
+  }
+  const auto out = pages.raw("GET /text HTTP/1.1\r\nHost: t\r\nRange: bytes=90-99\r\n\r\n");
+  CHECK(out.find("HTTP/1.1 416 ") == 0);
+  CHECK(out.find("Transfer-Encoding") == out.npos);
+  CHECK(out.find("no such range") != out.npos);
+}
+
 TEST_CASE("blanks around the value of a header are removed, other characters stay") {
   auto app = [](service& svc) {
     svc.get("/", [](response& res) {
@@ -227,6 +287,25 @@ TEST_CASE("an invalid trailer is logged and ends the connection before the end o
   CHECK(out.find("\r\n0\r\n") == out.npos);
   REQUIRE(c.log().size() == 1);
   CHECK(c.log()[0].text.find("set the response header 'X-A'") != std::string::npos);
+}
+
+TEST_CASE("a provider that catches the exception for an invalid trailer can end the body") {
+  auto app = [](service& svc) {
+    svc.get("/", [](response& res) {
+      res.set_chunked_content_provider("text/plain", [](std::size_t, httplib::DataSink& sink) {
+        try {
+          sink.done_with_trailer({{"X-A", "a\nb"}});
+        } catch (const std::invalid_argument&) {
+          sink.done();
+        }
+        return true;
+      });
+    });
+    svc.get("/next", [] { return "next"; });
+  };
+  client c(app);
+  const auto out = c.raw("GET / HTTP/1.1\r\nHost: t\r\n\r\nGET /next HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(out.find("\r\n\r\n0\r\n\r\nHTTP/1.1 200 OK") != out.npos);
 }
 
 TEST_CASE("a Content-Length that a handler gives for a stream is its length") {

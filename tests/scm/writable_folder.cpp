@@ -119,6 +119,6 @@ TEST_CASE("the service and its account may write") {
 TEST_CASE("the remedy removes the entries of accounts and gives the object to administrators") {
   const std::vector<untrusted_trustee> trustees = {{"S-1-1-0", "everyone", false}, {"S-1-5-21-7", "", true}};
   CHECK(winsvc::detail::scm::remove_access_hint("C:\\a b", trustees) ==
-        "if they are not to change it: icacls \"C:\\a b\" /setowner \"*S-1-5-32-544\", then icacls \"C:\\a b\" "
+        "to remove their access: icacls \"C:\\a b\" /setowner \"*S-1-5-32-544\", then icacls \"C:\\a b\" "
         "/inheritance:d /remove:g \"*S-1-5-21-7\"");
 }

@@ -25,7 +25,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Adds a cookie to the response, and replaces one with the same name, path and domain.
+/// Adds a cookie to the response, and replaces one with the same name, path and domain. On HTTPS it gets `Secure`, but
+/// not in a copy of the response, which does not know the request.
 void set_cookie(response& res, const cookie& c);
 
 /// The value of the first cookie with this name, without surrounding quotes; nullopt if it is missing.

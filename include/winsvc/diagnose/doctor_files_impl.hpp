@@ -1,6 +1,7 @@
 // Implementation of diagnose/doctor.hpp: the checks of the executable, the folders, the log and the settings file.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -64,12 +65,13 @@ WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   }
 }
 
-/// The SIDs of the service: its own and that of its account, which has no more rights than the service.
+/// The SIDs of the service: its own and that of its account, if not shared (LocalService and NetworkService are).
 WINSVC_INLINE scm::sid_list diagnostics::trusted_sids() {
   scm::sid_list sids;
   if (const auto sid = manage::service_sid(context_)) sids.push_back(*sid);
   if (account_.empty()) return sids;
-  if (const auto sid = context_.scm().account_sid(scm::lookup_name(account_))) sids.push_back(*sid);
+  const auto sid = context_.scm().account_sid(scm::lookup_name(account_));
+  if (sid && *sid != "S-1-5-19" && *sid != "S-1-5-20") sids.push_back(*sid);
   return sids;
 }
 

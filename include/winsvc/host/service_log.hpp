@@ -112,8 +112,8 @@ WINSVC_INLINE std::optional<log_file_failure> service_log::failure() const {
 }
 
 WINSVC_INLINE void service_log::check_file(log::async_sink& queue) {
-  constexpr std::chrono::milliseconds interval{1'000}, timeout{500};  // the disk may hang; `status` and /readyz do not
-  const auto now = clock::system().now();
+  constexpr std::chrono::milliseconds interval{1'000}, timeout{500};  // the caller waits so long if the disk hangs
+  const auto now = time_.now();
   auto last = checked_at_.load(std::memory_order_relaxed);
   if (last != (clock::time_point::min)() && now - last < interval) return;
   if (checked_at_.compare_exchange_strong(last, now, std::memory_order_relaxed)) queue.flush(timeout);

@@ -145,14 +145,15 @@ class stream_sink final : public content_sink {
   bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
   void finish(const httplib::Headers& trailers) {
     if (!ok_ || done_) return;
-    done_ = true;
-    if (!chunked_) return;
     std::string end = "0\r\n";
     for (const auto& [name, value] : trailers) {
-      api::check_header(name, value);  // the client detects the missing end of the body
+      // If the provider lets the exception pass, the client detects the missing end of the body. If it catches the
+      // exception, it can still end the body.
+      api::check_header(name, value);
       end.append(name).append(": ").append(value).append("\r\n");
     }
-    ok_ = send(end.append("\r\n"));
+    done_ = true;
+    if (chunked_) ok_ = send(end.append("\r\n"));
   }
 
   bool chunked_;

@@ -45,9 +45,10 @@ class error_responder {
   /// reaches the client with a 401; other exceptions restore the headers. `source` names the caller in the log.
   template <class F>
   void run_guarded(exchange& exchange, response& res, const char* source, const F& call) const;
-  /// The same for code that changes a complete response: its headers stay, except those that describe its body.
+  /// The same for code that changes a complete response: its headers stay, except those that describe its body. Returns
+  /// false if an error response has replaced it.
   template <class F>
-  void run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const;
+  bool run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const;
 
   /// Writes the error response for `status`: in the format that the client prefers, or by the app's error handler.
   void send_error(exchange& exchange, response& res, int status, std::string_view detail,
@@ -85,9 +86,10 @@ void error_responder::run_guarded(exchange& exchange, response& res, const char*
 }
 
 template <class F>
-void error_responder::run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const {
+bool error_responder::run_guarded_change(exchange& exchange, response& res, const char* source, const F& call) const {
   try {
     call();
+    return true;
   } catch (const abort_error& e) {
     send_error(exchange, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
@@ -98,6 +100,7 @@ void error_responder::run_guarded_change(exchange& exchange, response& res, cons
     for (const char* name : {"Accept-Ranges", "Content-Range"}) res.headers.erase(name);
     respond_to_exception(exchange, res, source);
   }
+  return false;
 }
 
 }  // namespace detail::http

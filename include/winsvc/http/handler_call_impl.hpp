@@ -79,7 +79,10 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
   run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
-  error_responder_.run_guarded_change(exchange, res, "response", [&] { prepare_response(exchange, res); });
+  // An invalid header is replaced by an error response, which is then prepared like any other.
+  error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
+  const auto prepare = [&] { prepare_response(exchange, res); };
+  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) prepare_error(exchange, res);
   discard_unread_body(exchange);
 }
 

@@ -99,6 +99,7 @@ class request_processor final : public httplib::Server {
   bool read_body_of(exchange& exchange, const body_source* decompressed) const;
   void route(exchange& exchange, response& res);
   void prepare_response(exchange& exchange, response& res);
+  void prepare_error(exchange& exchange, response& res);
   [[nodiscard]] static bool has_content_coding(const wire::head& head);
   [[nodiscard]] std::string location_text(const exchange& exchange) const;
   void dispatch(exchange& exchange, response& res);
@@ -306,7 +307,6 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
 /// content, or none.
 WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
-  reject_invalid_headers(res);
   if (!res.file_content_path_.empty()) attach_file(res);
   if (wire::is_bodyless_status(res.status) || res.status == 205) {
     discard_stream(res);
@@ -327,13 +327,26 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
     case content_selection::as_is:
     case content_selection::not_modified: return;
     case content_selection::failed:
-      return error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
+      error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
+      break;
     case content_selection::unsatisfiable:
-      return error_responder_.send_error(
-          exchange, res, 416,
-          (res.content_provider_ ? "the file has " : "the content has ") +
-              std::to_string(body_length(res).value_or(0)) + " bytes");
+      error_responder_.send_error(exchange, res, 416,
+                                  (res.content_provider_ ? "the file has " : "the content has ") +
+                                      std::to_string(body_length(res).value_or(0)) + " bytes");
+      break;
   }
+  prepare_error(exchange, res);
+}
+
+/// The same for an error response that has replaced a response while it was prepared: the app's error handler may have
+/// set framing fields, or a file.
+WINSVC_INLINE void request_processor::prepare_error(exchange& exchange, response& res) {
+  static_cast<void>(remove_framing_fields(exchange, res));
+  if (res.file_content_path_.empty()) return;
+  const auto attach = [&] { attach_file(res); };
+  if (error_responder_.run_guarded_change(exchange, res, "error handler", attach)) return;
+  discard_stream(res);  // the error handler has set the file again
+  static_cast<void>(remove_framing_fields(exchange, res));
 }
 
 WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {

@@ -81,7 +81,7 @@ class async_sink final : public log_sink {
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   bool enqueue(const log_entry& entry);
-  void recycle(std::vector<log_entry>& batch) noexcept;
+  static void recycle(std::vector<log_entry>& batch, std::vector<log_entry>& reusable) noexcept;
   void count_lost(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
@@ -215,14 +215,15 @@ WINSVC_INLINE bool async_sink::enqueue(const log_entry& entry) {
   return wake;
 }
 
-/// Keeps the memory of written entries for later ones, so that a thread that logs does not allocate. Requires the lock.
-WINSVC_INLINE void async_sink::recycle(std::vector<log_entry>& batch) noexcept {
+/// Moves written entries to `reusable` for later ones, so that a thread that logs does not allocate. Called without the
+/// lock, because it destroys the other entries.
+WINSVC_INLINE void async_sink::recycle(std::vector<log_entry>& batch, std::vector<log_entry>& reusable) noexcept {
   constexpr std::size_t max_unused = 1024, max_bytes = 1024;
   for (auto& entry : batch) {
-    if (unused_.size() == max_unused) break;
+    if (reusable.size() == max_unused) break;
     if (entry.text.capacity() + entry.json_fields.capacity() > max_bytes) continue;
     try {
-      unused_.push_back(std::move(entry));
+      reusable.push_back(std::move(entry));
     } catch (const std::exception&) {  // out of memory
       break;
     }
@@ -250,10 +251,11 @@ WINSVC_INLINE log_entry async_sink::lost_lines_entry(const base::lost_lines& los
 }
 
 WINSVC_INLINE void async_sink::thread_main() noexcept {
-  std::vector<log_entry> batch;
+  std::vector<log_entry> batch, reusable;
   for (;;) {
+    recycle(batch, reusable);
     std::unique_lock lock(mutex_);
-    recycle(batch);
+    if (unused_.size() < reusable.size()) unused_.swap(reusable);
     is_idle_ = true;
     wakeup_.wait(lock, [this] {
       return stopping_ || (!sinks_->empty() && (!queue_.empty() || flush_requested_ != flush_done_));

@@ -4,6 +4,7 @@
 //   recent->wait_after(entries.back().number, 1s);     // waits for a newer entry
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -25,15 +26,15 @@ class ring_sink final : public log_sink {
     std::uint64_t number = 0;  ///< counted from 1
     log_entry entry;
   };
-  /// Stores at most `capacity` entries.
-  explicit ring_sink(std::size_t capacity = 200) : capacity_(capacity) {}
+  /// Stores at most `capacity` entries, and at least one.
+  explicit ring_sink(std::size_t capacity = 200) : capacity_((std::max)(capacity, std::size_t{1})) {}
 
   void write(const log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex_);
     try {
       if (entries_.size() < capacity_) entries_.push_back(entry);
       else entries_[position_of(last_number_ + 1)] = entry;  // reuses the memory of the oldest entry
-    } catch (...) {  // out of memory: this entry is not stored
+    } catch (...) {  // out of memory: this entry is not stored, and the oldest one may be incomplete
       return;
     }
     ++last_number_;

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "winsvc/base/error.hpp"
@@ -43,11 +44,13 @@ struct prepared_data_folder {
   std::vector<std::string> renamed;  ///< new paths of folders of other users that had its name
   bool is_created = false;
 };
-/// Creates the data folder with its final security. Any user may create a folder in ProgramData: one that exists and is
-/// open to other users is deleted if it is empty, and renamed if it has files, because a link inside would stay in that
-/// user's hands. If another user creates the folder again in between, the creation fails with 183 and is repeated. A
-/// closed folder stays. Fails if the folder is a link, or if it cannot be renamed.
-[[nodiscard]] result<prepared_data_folder> prepare_data_folder(verb_context& context);
+/// Creates the data folder with its final security. A folder that only administrators and the service can change stays.
+/// Any user may create a folder in ProgramData, and could keep a link in it. So a folder that other users can change is
+/// deleted if it is empty, and renamed if it has files. If a user creates it again before winsvc does, which then gets
+/// error 183, all is repeated. Fails if the folder is a link, or if it cannot be renamed.
+[[nodiscard]] result<void> prepare_data_folder(verb_context& context, prepared_data_folder& prepared);
+/// Undoes it: removes the created folder, and gives the first renamed folder its name again.
+void restore_data_folder(verb_context& context, const prepared_data_folder& prepared);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
@@ -104,10 +107,9 @@ WINSVC_INLINE result<std::string> move_data_folder_away(verb_context& context) {
                        "close the programs that use it, and move or delete it"}};
 }
 
-WINSVC_INLINE result<prepared_data_folder> prepare_data_folder(verb_context& context) {
+WINSVC_INLINE result<void> prepare_data_folder(verb_context& context, prepared_data_folder& prepared) {
   const std::string& folder = context.defaults().data_folder;
-  prepared_data_folder prepared;
-  if (folder.empty() || context.is_wine()) return prepared;
+  if (folder.empty() || context.is_wine()) return {};
   constexpr auto is_link = base::win32_error::reparse_point_encountered;
   constexpr int max_attempts = 10;
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
@@ -115,23 +117,34 @@ WINSVC_INLINE result<prepared_data_folder> prepare_data_folder(verb_context& con
     if (!security && security.error() == is_link)
       return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
                            "remove the link; any user may create one there"}};
-    if (security && scm::is_restricted(*security)) return prepared;
+    if (security && scm::is_restricted(*security)) return {};
+    const auto sid = service_sid(context);
+    if (!sid) return {};  // grant_folder_access reports it
     // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
     if (security || !is_not_found(security.error())) {
       auto new_path = move_data_folder_away(context);
       if (!new_path) return failure{new_path.error()};
       if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));
     }
-    const auto sid = service_sid(context);
-    if (!sid) return prepared;  // grant_folder_access reports it
     const auto created = context.scm().create_folder(folder, scm::data_folder_security(*sid));
     prepared.is_created = static_cast<bool>(created);
     // Other errors: grant_folder_access tries again, and reports the reason.
-    if (created || created.error() != base::win32_error::already_exists) return prepared;
+    if (created || created.error() != base::win32_error::already_exists) return {};
   }
   return failure{error{base::win32_error::already_exists, "install", context.name(),
                        "another user or program creates the data folder '" + folder + "' again and again",
                        "end that program"}};
+}
+
+WINSVC_INLINE void restore_data_folder(verb_context& context, const prepared_data_folder& prepared) {
+  const std::string& folder = context.defaults().data_folder;
+  if (prepared.is_created) static_cast<void>(context.scm().remove_empty_folder(folder));
+  bool is_first = true;
+  for (const auto& new_path : prepared.renamed) {
+    if (!std::exchange(is_first, false) || !context.scm().rename_folder(new_path, folder))
+      context.warn("the data folder '" + folder + "' of another user is now '" + new_path +
+                   "'; move back the files that are yours");
+  }
 }
 
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.

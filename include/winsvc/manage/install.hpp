@@ -262,16 +262,10 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (auto read = read_password(job); !read) return read;
 
   // The data folder comes first: from the creation of the service on, a start could create it with inherited rights.
-  const std::string& folder = context_.defaults().data_folder;
-  const auto prepared = prepare_data_folder(context_);
-  if (!prepared) return failure{prepared.error()};
+  prepared_data_folder prepared;
   rollback folder_rollback;
-  for (const auto& new_path : prepared->renamed)
-    context_.warn("other users could change the data folder '" + folder + "'; it is now '" + new_path +
-                  "'; move back the files that are yours");
-  if (!prepared->renamed.empty())
-    folder_rollback.add([&] { static_cast<void>(scm.rename_folder(prepared->renamed.front(), folder)); });
-  if (prepared->is_created) folder_rollback.add([&] { static_cast<void>(scm.remove_empty_folder(folder)); });
+  folder_rollback.add([&] { restore_data_folder(context_, prepared); });
+  if (auto done = prepare_data_folder(context_, prepared); !done) return done;
 
   os::service_config_change config;
   config.startup = job.desired.startup;
@@ -294,6 +288,9 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   if (auto done = grant_logon_right(job); !done) return done;
   rollback.commit();
   folder_rollback.commit();
+  for (const auto& new_path : prepared.renamed)
+    context_.warn("other users could change the data folder '" + context_.defaults().data_folder + "'; it is now '" +
+                  new_path + "'; move back the files that are yours");
   return {};
 }
 

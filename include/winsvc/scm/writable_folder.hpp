@@ -177,7 +177,7 @@ WINSVC_INLINE std::string remove_access_hint(const std::string& path, const std:
     removal += " /remove:g \"*" + trustee.sid + '"';
     if (trustee.is_owner) owner = command + " /setowner \"*S-1-5-32-544\", then ";
   }
-  return "if they are not to change it: " + owner + command + " /inheritance:d" + removal;
+  return "to remove their access: " + owner + command + " /inheritance:d" + removal;
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {

@@ -90,8 +90,8 @@ WINSVC_INLINE bool thread_pool::scan_io_threads() {
   return busy;
 }
 
-/// Starts a blocking thread if the queue of handlers does not move and a thread for each stream that waits, and tries
-/// again to create threads that are missing.
+/// Starts a blocking thread if the queue of handlers does not move, and one more while streams wait. Tries again to
+/// create threads that are missing.
 WINSVC_INLINE bool thread_pool::scan_queues() {
   bool busy = false, stuck = false;
   {
