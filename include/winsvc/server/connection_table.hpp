@@ -138,9 +138,14 @@ class deadline_timers {
         wheel_.set(timer, time_point(clock::duration(deadline)));
         return;
       }
-      auto parked = slot_state::value::parked;  // the owner of a busy slot sets the next deadline
-      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel))
+      auto parked = slot_state::value::parked;
+      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) {
+        // The owner may have set this deadline already and be about to park the slot, so the deadline is checked again.
+        const auto again = now + busy_interval;
+        slot.scheduled_at_.store(again.time_since_epoch().count());
+        wheel_.set(timer, again);
         return on_due_busy(slot);
+      }
       slot.timed_out.store(true);
       on_due(slot);
     });
@@ -148,6 +153,8 @@ class deadline_timers {
   }
 
  private:
+  static constexpr std::chrono::seconds busy_interval{1};
+
   static slot_state& slot_of(base::timer_wheel::timer& timer) noexcept {
     return *static_cast<slot_state*>(timer.user_data);
   }

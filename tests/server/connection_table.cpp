@@ -1,0 +1,37 @@
+// Tests of the deadlines of connections.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+using namespace std::chrono_literals;
+using winsvc::detail::server::deadline_timers;
+using winsvc::detail::server::slot_state;
+
+TEST_CASE("a deadline that passes between the call that sets it and the parking of the slot is not lost") {
+  winsvc::testing::manual_clock time;
+  deadline_timers timers(time);
+  slot_state slot;
+  int due = 0, due_busy = 0;
+  const auto advance = [&](std::chrono::milliseconds step) {
+    time.advance(step);
+    static_cast<void>(timers.advance(time.now(), [&](slot_state&) { ++due; }, [&](slot_state&) { ++due_busy; }));
+  };
+  slot.acquire();
+  static_cast<void>(timers.set(slot, time.now() + 100ms));
+  advance(500ms);
+  CHECK(due == 0);
+  CHECK(due_busy == 1);
+  REQUIRE(slot.park());
+  advance(1100ms);
+  CHECK(due == 1);
+  CHECK(slot.timed_out.load());
+
+  advance(10s);  // the slot is busy, and its deadline has passed: each second once
+  CHECK(due == 1);
+  timers.clear(slot);
+  const int before = due_busy;
+  advance(10s);
+  CHECK(due_busy == before);
+}
