@@ -12,8 +12,8 @@ An example's head holds its command lines, each on a separate line:
 All must build without a warning, and the programs must run; some get the requests that their head shows
 (tests/example_requests.py). The lines of hello run as they are written. The lines that compile winsvc.cpp are compared, and
 copy the object that other stages link too (kit.winsvc_object). The others run without optimization; those for mingw g++
-run with clang++ and mingw's headers, which takes a third of the time (WITH_MINGW: as they are written). Lines for other
-compilers (cl) are not run.
+run with clang++ and mingw's headers, which is faster (WITH_MINGW: as they are written). Lines for other compilers (cl)
+are not run.
 
 In these pages, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
 line is one of the examples', a relative link leads somewhere.

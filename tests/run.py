@@ -2,7 +2,7 @@
 """Runs the tests, stage by stage; what a stage printed is in build/log/<stage>.log.
 
   tools/test                  everything, but not the stages that only --quick has
-  tools/test --quick          native builds without sanitizers: three minutes from nothing built, then less than a minute
+  tools/test --quick          native builds without sanitizers
   tools/test --stage NAME     one stage (may be repeated); NAME may end in * for all that begin so
   tools/test --list           the stages
 

@@ -27,11 +27,24 @@ TEST_CASE("a deadline that passes between the call that sets it and the parking 
   advance(1100ms);
   CHECK(due == 1);
   CHECK(slot.timed_out.load());
+}
 
-  advance(10s);  // the slot is busy, and its deadline has passed: each second once
-  CHECK(due == 1);
+TEST_CASE("the deadline of a busy slot is reported each second until it is cleared") {
+  winsvc::testing::manual_clock time;
+  deadline_timers timers(time);
+  slot_state slot;
+  int due_busy = 0;
+  const auto advance = [&](std::chrono::milliseconds step) {
+    time.advance(step);
+    static_cast<void>(timers.advance(time.now(), [](slot_state&) {}, [&](slot_state&) { ++due_busy; }));
+  };
+  slot.acquire();
+  static_cast<void>(timers.set(slot, time.now() + 100ms));
+  advance(500ms);
+  CHECK(due_busy == 1);
+  advance(1100ms);
+  CHECK(due_busy == 2);
   timers.clear(slot);
-  const int before = due_busy;
   advance(10s);
-  CHECK(due_busy == before);
+  CHECK(due_busy == 2);
 }

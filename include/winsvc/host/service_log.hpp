@@ -112,7 +112,8 @@ WINSVC_INLINE std::optional<log_file_failure> service_log::failure() const {
 }
 
 WINSVC_INLINE void service_log::check_file(log::async_sink& queue) {
-  constexpr std::chrono::milliseconds interval{1'000}, timeout{500};  // waits for a disk that hangs
+  constexpr std::chrono::milliseconds interval{1'000};
+  constexpr std::chrono::milliseconds timeout{500};  // if the disk hangs, the caller waits for this time
   const auto now = time_.now();
   auto last = checked_at_.load(std::memory_order_relaxed);
   if (last != (clock::time_point::min)() && now - last < interval) return;

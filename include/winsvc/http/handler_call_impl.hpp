@@ -45,7 +45,7 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
   if (decompressed) {
     if (receive_body(exchange, req, *decompressed)) return true;
     exchange.body.unknown_coding = !exchange.body.too_large && exchange.stream.body_bytes_read() == 0 &&
-                              exchange.stream.body_error_status() == 0;
+                                   exchange.stream.body_error_status() == 0;
     return false;
   }
   const bool is_form = is_multipart(req);

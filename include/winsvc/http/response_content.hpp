@@ -144,7 +144,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
     exchange.plan.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
-                              static_cast<std::uint64_t>(last - first + 1)});
+                                   static_cast<std::uint64_t>(last - first + 1)});
   }
   res.status = 206;
   if (res.content_provider_) return true;

@@ -124,7 +124,7 @@ class deadline_timers {
     slot.scheduled_at_.store(slot_state::no_deadline);
   }
   /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
-  /// slot whose deadline has passed: it may wait in a queue. Returns the time of the next call.
+  /// slot whose deadline has passed, again each second: it may wait in a queue. Returns the time of the next call.
   template <class F, class G>
   time_point advance(time_point now, const F& on_due, const G& on_due_busy) {
     const std::lock_guard lock(mutex_);

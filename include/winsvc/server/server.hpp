@@ -254,7 +254,7 @@ WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
   const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::step)); };
   return deadlines_.advance(now, run, [this, &run](slot_state& slot) {
-    if (!thread_pool_.remove(slot)) return;  // its owner sets the next deadline
+    if (!thread_pool_.remove(slot)) return;  // a thread serves it: its owner sets the next deadline
     slot.timed_out.store(true);
     run(slot);
   });
