@@ -21,7 +21,7 @@
 //    414  config/version.hpp                   The version of winsvc, defined only here.
 //    431  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
 //    470  config/form.hpp                      The form in which winsvc is compiled.
-//    561  config/options.hpp                   The compile-time options of winsvc.
+//    561  config/options.hpp                   Compile-time options of winsvc.
 //    623  config/abi.hpp                       The inline namespace that contains all names of winsvc.
 //    674  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
 //    705  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
@@ -32,381 +32,381 @@
 //   1172  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
 //   1215  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
 //   1276  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1331  api/faults.hpp                       Faults: the invalid values of a request, collected so that the ...
+//   1331  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
 //   1381  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
 //   1424  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
 //   1524  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
 //   1557  settings/setting_value.hpp           Types of settings and their text form.
 //   1749  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1894  api/json_library.hpp                 json_library: the JSON parser that reads described types.
-//   1957  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2015  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2078  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2304  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2675  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2797  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2886  base/encoding.hpp                    base64, text in HTML, and constant-time comparison of secrets.
-//   2923  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   2995  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3040  route/url_value.hpp                  url_value, with_query.
-//   3089  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3172  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3204  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3292  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3435  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3778  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3841  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   3993  api/app_objects.hpp                  Objects of the app by type.
-//   4060  api/handler_arguments.hpp            Arguments of a handler.
-//   4170  api/handler_result.hpp               Result of a handler: writes what a handler returns to the response ...
-//   4303  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4630  api/parameter.hpp                    Parameters of a route.
-//   4929  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5113  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5192  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5264  route/method.hpp                     method, method_set: the request methods of routes, and the Allow field.
-//   5336  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5485  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5524  api/resource.hpp                     Resource: finds the members of a class that are handlers, at compile ...
-//   5623  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5644  api/file_options.hpp                 Options of a static folder.
-//   5675  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5711  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6020  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6109  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6148  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6275  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6315  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6398  scm/control_event.hpp                Event data of a control.
-//   6471  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6646  settings/settings_file.hpp           Settings file (.ini).
-//   6721  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6945  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7096  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7132  api/tls_options.hpp                  TLS options of HTTPS.
-//   7173  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7253  base/timed_mutex.hpp                 timed_mutex: a mutex with a timeout, for code that must continue ...
-//   7322  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7490  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7568  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7689  base/quote.hpp                       Windows command lines.
-//   7732  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7807  scm/spec.hpp                         Service specification.
-//   7913  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   7994  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8348  api/app.hpp                          App factory: converts the forms of an app to one function type.
-//   8394  api/run.hpp                          Entry point: runs the verb on the command line.
-//   8433  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8502  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8515  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8566  addons/session.hpp                   Sessions: values of one browser in a signed cookie, messages for the ...
-//   8653  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8694  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8762  wire/host_name.hpp                   Host names of requests.
-//   8796  addons/allowed_hosts.hpp             Host names that a service accepts: middleware against DNS rebinding.
-//   8837  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8954  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   9087  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9114  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9185  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9227  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9279  addons/proxies.hpp                   Trusted proxies: middleware that takes what a proxy reports about ...
-//   9311  addons/headers.hpp                   Middleware for response headers and body size.
+//   1894  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   1958  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2016  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2079  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2305  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2676  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2798  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2887  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   2925  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2997  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3042  route/url_value.hpp                  url_value, with_query.
+//   3091  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3174  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3206  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3294  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3437  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3780  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3843  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3995  api/app_objects.hpp                  App objects (dependency injection).
+//   4063  api/handler_arguments.hpp            Arguments of a handler.
+//   4173  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4306  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4633  api/parameter.hpp                    Parameters of a route.
+//   4932  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5116  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5195  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5267  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5339  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5488  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5527  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5627  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5648  api/file_options.hpp                 Options of a static folder.
+//   5679  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5715  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6024  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6113  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6152  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6279  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6319  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6402  scm/control_event.hpp                Event data of a control.
+//   6475  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6650  settings/settings_file.hpp           Settings file (.ini).
+//   6725  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6949  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7100  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7136  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7178  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7258  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7328  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7496  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7574  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7695  base/quote.hpp                       Windows command lines.
+//   7738  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7813  scm/spec.hpp                         Service specification.
+//   7919  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8000  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8354  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8400  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8439  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8508  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8521  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8572  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8659  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8700  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8768  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   8802  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   8843  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8960  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
+//   9093  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9120  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9191  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9233  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9285  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9317  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9344  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9574  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9663  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9730  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9879  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9895  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9992  api/faults.hpp:bodies                Faults: the invalid values of a request, collected so that the ...
-//  10038  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10080  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10162  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10236  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10354  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10387  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10438  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10680  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10716  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10758  base/encoding.hpp:bodies             base64, text in HTML, and constant-time comparison of secrets.
-//  10851  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10881  route/url_value.hpp:bodies           url_value, with_query.
-//  10923  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  11080  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11198  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11325  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11398  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11436  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11485  api/app_objects.hpp:bodies           Objects of the app by type.
-//  11523  api/handler_result.hpp:bodies        Result of a handler: writes what a handler returns to the response ...
-//  11557  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11579  api/parameter.hpp:bodies             Parameters of a route.
-//  11637  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11665  route/method.hpp:bodies              method, method_set: the request methods of routes, and the Allow field.
-//  11737  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11803  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11831  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11855  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12022  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12179  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12266  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12290  base/quote.hpp:bodies                Windows command lines.
-//  12380  scm/spec.hpp:bodies                  Service specification.
-//  12512  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12632  addons/session.hpp:bodies            Sessions: values of one browser in a signed cookie, messages for the ...
-//  12782  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12851  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13007  wire/host_name.hpp:bodies            Host names of requests.
-//  13058  addons/allowed_hosts.hpp:bodies      Host names that a service accepts: middleware against DNS rebinding.
-//  13096  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  13168  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13426  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13454  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13506  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13602  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13723  addons/proxies.hpp:bodies            Trusted proxies: middleware that takes what a proxy reports about ...
-//  13783  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13824  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13869  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14021  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14154  settings/registry.hpp                Registry of the settings of an app.
-//  14466  route/foreign_pattern.hpp            Patterns in the spelling of another framework, with the spelling ...
-//  14623  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14820  route/table.hpp                      table: finds the route of a request path, in a tree of segments.
-//  15202  route/url.hpp                        build_path: builds a path from a pattern and values.
-//  15308  wire/status.hpp                      Status codes: the reason phrase of a status line, as the registry of ...
-//  15416  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15831  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16046  wire/file_name.hpp                   Safe file names for uploads.
-//  16125  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16195  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16345  wire/representation.hpp              Representation of content in a response.
-//  16497  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16756  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16927  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17060  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  17145  scm/stop_limits.hpp                  Time limits of a stop.
-//  17213  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17280  scm/account.hpp                      Account of a service.
-//  17423  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17660  scm/security.hpp                     Security descriptors in SDDL.
-//  17868  scm/writable_folder.hpp              Writable folders and files.
-//  18068  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18127  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18238  scm/event_record.hpp                 Records of the Windows event log.
-//  18380  scm/saved_state.hpp                  Saved state of a service.
-//  18501  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18774  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18814  commandline/command.hpp              A parsed command line.
-//  18896  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19095  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19358  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19541  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19669  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19849  os/socket.hpp                        TCP sockets with timeouts.
-//  20015  os/listen.hpp                        The listening sockets of a host.
-//  20141  os/posix/headers.hpp                 POSIX system headers.
-//  20181  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20370  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20414  os/win/wide.hpp                      Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  20521  os/win/port_listener.hpp             The program that listens on a port, on Windows (os/socket.hpp).
-//  20628  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20794  os/tcp.hpp                           TCP sockets on all platforms.
-//  21118  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21295  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21423  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21686  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21741  os/control_channel.hpp               Control channel of a running service.
-//  21812  os/thread.hpp                        Threads of the library.
-//  21858  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  22064  os/connection_threads.hpp            Connection threads of the control channel.
-//  22155  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  22378  os/console.hpp                       Console input and output.
-//  22479  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22635  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22774  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  22971  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23046  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23095  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23267  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23350  os/posix/exit_watch.hpp              Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  23400  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23451  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23554  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23595  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23782  os/local_time.hpp                    Offset of the local time zone from UTC, for times in the log.
-//  23804  os/posix/local_time.hpp              Offset of the local time zone on POSIX (os/local_time.hpp).
-//  23839  os/exclusive_file.hpp                Exclusively created file.
-//  23922  os/posix/exclusive_file.hpp          Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  24025  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24065  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24115  os/dispatcher.hpp                    Interface of the service control dispatcher.
-//  24155  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24219  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  24512  os/posix/thread.hpp                  Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
-//  24564  os/input_file.hpp                    File that is open for reading at any position.
-//  24637  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24735  os/win/security.hpp                  Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  24904  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25150  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25351  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25531  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25763  os/win/dump_writer.hpp               Minidump by a second process.
-//  25987  os/win/runtime_error_mode.hpp        Error mode of the process.
-//  26048  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26336  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26438  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26683  os/win/exit_watch.hpp                Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  26771  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26842  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26929  os/win/local_time.hpp                Offset of the local time zone on Windows (os/local_time.hpp).
-//  26982  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27078  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27216  os/win/probe.hpp                     System queries on Windows (os/probe.hpp).
-//  27310  os/win/process.hpp                   Process functions and event log on Windows (os/process.hpp ...
-//  27547  os/win/thread.hpp                    Threads on Windows (os/thread.hpp).
-//  27588  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27703  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27830  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28004  os/win/config_levels.hpp             Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  28173  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28474  os/native.hpp                        All headers of os/ with the implementations for this platform.
-//  28480  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28516  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28830  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28908  log/log_query.hpp                    Log query of the verb `logs`.
-//  28993  log/local_days.hpp                   Local days: finds the first entry of each day, in the local time of ...
-//  29087  log/log_files.hpp                    Log files: the names of the files of a log, and the numbers of the ...
-//  29174  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29587  log/console_sink.hpp                 Console sink: writes the log to standard error for a user who ...
-//  29698  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29744  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  29978  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30348  addons/api_page.hpp                  Page of the OpenAPI document, `svc.openapi()`.
-//  30642  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30884  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31007  addons/dashboard_style.hpp           Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31170  addons/dashboard_script.hpp          Script of the dashboard (addons/dashboard_page.hpp).
-//  31650  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32011  http/request_statistics.hpp          Request statistics: responses per second, errors and latency ...
-//  32224  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32379  http/upload_folder.hpp               Upload folder: names of files while they are received, and removal ...
-//  32450  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32619  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  32963  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33139  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33178  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33345  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33406  http/problem.hpp                     Error responses of winsvc.
-//  33577  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33672  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33937  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  33988  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34150  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34224  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34459  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34603  http/upload_receiver.hpp             Upload receiver: the function that reads a body into files, as a ...
-//  34634  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34733  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34925  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35062  http/file_body.hpp                   File body: the bytes of a file as the body of a response, read in ...
-//  35175  http/response_writer.hpp             Response writer: writes the head and the body of each response.
-//  35404  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35641  http/request_processor.hpp           Request processor: runs one request.
-//  36012  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36217  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36320  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36476  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36567  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36785  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37040  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37176  server/tls_identity.hpp              TLS identity: the certificate and key of an HTTPS listener, loaded ...
-//  37209  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37312  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37345  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37696  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  37969  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38146  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38223  server/work_queue.hpp                Work queue: a list of work items that needs no memory, because each ...
-//  38303  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38665  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38923  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp: the monitor thread.
-//  39089  server/connection_table.hpp          Connection slots: a fixed address for each open connection, and the ...
-//  39281  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39640  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40009  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40215  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40356  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40431  config/cold.hpp                      Cold code: the functions of the headers after this one are optimized ...
-//  40450  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40638  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40825  host/service_impl.hpp                Bodies of `service` (api/service.hpp).
-//  41097  host/access_log.hpp                  Access log: one log entry for each response.
-//  41156  host/builtin_routes.hpp              Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41276  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41438  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41691  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41761  host/health.hpp                      Liveness and readiness routes.
-//  41863  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42031  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42157  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42296  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42566  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42691  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42797  host/stop_deadlines.hpp              Time limits of a stop.
-//  42861  host/run_options.hpp                 Options and result of one run of a service.
-//  42925  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43033  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43146  host/control_channel_server.hpp      Control channel server.
-//  43326  host/runtime.hpp                     Runtime of a service.
-//  43665  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43774  host/status.hpp                      Text and JSON of `status`.
-//  43941  host/console_keys.hpp                Keys of `debug`: a key sends a control, as the SCM would, and a ...
-//  44063  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44179  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44271  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44386  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44510  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44621  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44949  host/embedded_host.hpp               Embedded host: bodies of winsvc::host (api/host.hpp).
-//  45139  manage/installation.hpp              Installation: the configuration of a service, as installed or as ...
-//  45342  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45604  manage/wait.hpp                      Waits until a service reaches a state.
-//  45703  manage/verb_context.hpp              Verb context: the parts that all service verbs share.
-//  45920  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  45997  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46243  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46426  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46616  manage/folder_access.hpp             Folder access: grants the service SID read and execute access to the ...
-//  46842  manage/query_installed.hpp           Query of the installed configuration, which needs only query rights.
-//  46943  manage/drift.hpp                     Drift: differences between the installed service and the ...
-//  47006  manage/install.hpp                   `install` and `update` verbs.
-//  47332  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47485  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47586  manage/show.hpp                      `show` verb: everything that is installed, as text, as JSON, and as ...
-//  47775  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47869  diagnose/finding.hpp                 Findings of `doctor`.
-//  47961  diagnose/live_query.hpp              Live status and live commands.
-//  48058  diagnose/system_probe.hpp            System probe: the queries of the verbs to the system, other than its ...
-//  48088  diagnose/doctor.hpp                  Diagnostics: `doctor` finds problems that prevent the service from ...
-//  48389  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48587  diagnose/post_mortem.hpp             Post-mortem: `why` explains in a few sentences why the service ...
-//  48746  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48883  diagnose/prove_app.hpp               The app of the throw-away service of `prove`.
-//  49003  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49092  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49206  diagnose/prove.hpp                   The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  49552  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49833  cli/config.hpp                       `config` verb: shows each setting with its value, its source and its ...
-//  49999  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50092  cli/run.hpp                          Entry point of a program: parses the command line and runs a verb.
+//   9350  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9580  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9669  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9736  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9885  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9901  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9998  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10044  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10086  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10168  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10242  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10360  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10393  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10444  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10686  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10722  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10764  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10857  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10887  route/url_value.hpp:bodies           url_value, with_query.
+//  10929  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  11086  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11204  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11331  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11404  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11442  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11491  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11529  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11563  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11585  api/parameter.hpp:bodies             Parameters of a route.
+//  11643  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11671  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11743  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11809  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11837  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11861  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12028  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12185  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12272  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12296  base/quote.hpp:bodies                Windows command lines.
+//  12386  scm/spec.hpp:bodies                  Service specification.
+//  12518  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12638  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12788  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12857  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13013  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13064  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13102  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  13174  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
+//  13432  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13460  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13512  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13608  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13729  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13789  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13830  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13875  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14027  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14160  settings/registry.hpp                Registry of the settings of an app.
+//  14472  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14629  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14826  route/table.hpp                      Route table (route::table).
+//  15209  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15315  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15423  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15838  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16053  wire/file_name.hpp                   Safe file names for uploads.
+//  16132  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16202  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16352  wire/representation.hpp              Representation of content in a response.
+//  16504  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16763  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  16934  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17067  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17152  scm/stop_limits.hpp                  Time limits of a stop.
+//  17220  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17287  scm/account.hpp                      Account of a service.
+//  17430  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17667  scm/security.hpp                     Security descriptors in SDDL.
+//  17875  scm/writable_folder.hpp              Writable folders and files.
+//  18075  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18134  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18245  scm/event_record.hpp                 Records of the Windows event log.
+//  18387  scm/saved_state.hpp                  Saved state of a service.
+//  18508  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18781  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18821  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  18903  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19102  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19365  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19548  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19676  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19856  os/socket.hpp                        TCP sockets with timeouts.
+//  20022  os/listen.hpp                        Opens the listening sockets of a host.
+//  20148  os/posix/headers.hpp                 POSIX system headers.
+//  20188  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20377  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20421  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
+//  20529  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  20636  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20802  os/tcp.hpp                           TCP sockets on all platforms.
+//  21126  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21303  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21431  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21697  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21752  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  21823  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
+//  21869  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  22075  os/connection_threads.hpp            Connection threads of the control channel.
+//  22166  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22389  os/console.hpp                       Console input and output.
+//  22490  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22646  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22785  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  22982  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23057  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23106  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23278  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23361  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23415  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23466  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23569  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23610  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23797  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  23819  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  23854  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  23937  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24040  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24080  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24130  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24170  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24234  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24527  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
+//  24579  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24652  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24750  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  24919  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25166  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25367  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25547  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25779  os/win/dump_writer.hpp               Minidump by a second process.
+//  26003  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26064  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26352  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26454  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26699  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  26788  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26860  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  26947  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27000  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27097  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27235  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27329  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27567  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27609  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27724  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27851  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28025  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28194  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28495  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28502  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28538  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28852  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  28930  log/log_query.hpp                    Log query of the verb `logs`.
+//  29015  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29110  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29197  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29610  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  29721  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29767  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30001  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30371  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  30665  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  30907  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31030  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31194  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  31674  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32035  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32248  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32403  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32479  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32648  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  32992  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33168  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33207  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33374  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33435  http/problem.hpp                     Error responses of winsvc.
+//  33606  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33701  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  33967  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34018  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34180  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34254  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34489  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34633  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  34664  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34763  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  34955  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35092  http/file_body.hpp                   Sets a file as the body of a response.
+//  35207  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  35437  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35674  http/request_processor.hpp           Request processor: handles one request.
+//  36045  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36251  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36354  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36510  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36601  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36819  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37074  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37210  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37243  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37346  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37379  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37730  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38004  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38181  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38258  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  38338  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38700  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38958  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39125  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  39318  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39677  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40046  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40252  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40393  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40468  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  40487  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40675  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40862  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41134  host/access_log.hpp                  Access log: one log entry for each response.
+//  41193  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41313  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41475  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41728  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41798  host/health.hpp                      Liveness and readiness routes.
+//  41900  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42068  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42194  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42333  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42603  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42728  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42834  host/stop_deadlines.hpp              Time limits of a stop.
+//  42898  host/run_options.hpp                 Options and result of one run of a service.
+//  42962  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43070  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43183  host/control_channel_server.hpp      Control channel server.
+//  43363  host/runtime.hpp                     Runtime of a service.
+//  43702  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43811  host/status.hpp                      Text and JSON of `status`.
+//  43978  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44100  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44216  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44308  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44423  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44547  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44658  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44986  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45176  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  45379  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45641  manage/wait.hpp                      Waits until a service reaches a state.
+//  45740  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  45957  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46034  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46280  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46463  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46653  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  46883  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  46990  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47053  manage/install.hpp                   `install` and `update` verbs.
+//  47379  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47533  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47634  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  47823  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47917  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48009  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48106  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48141  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  48442  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48640  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  48799  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48936  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49056  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49145  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49259  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  49605  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49886  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50052  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50145  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  50411  config/undef.hpp                     Undefines the internal macros.
+//  50464  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -561,7 +561,7 @@
 // config/options.hpp
 // =====================================================================================================================
 
-// The compile-time options of winsvc: macros that a program may define, with defaults. Define a macro before the
+// Compile-time options of winsvc: macros that a program may define, with their defaults. Define a macro before the
 // include, with the same value in each translation unit.
 //
 //   WINSVC_HTTPLIB    the header of cpp-httplib, version 0.41 or newer. Default <httplib.h>.
@@ -709,8 +709,8 @@ class [[nodiscard]] scope_exit {
 // UTF-8 in std::string; UTF-16 is used only to call Windows. Case is folded for ASCII only, because verbs, options and
 // header names are ASCII.
 //
-//   strings::to_utf16("Z\u00FCrich")      strings::equal_nocase("Content-Type", "content-type")
-//   strings::closest_match("instal", verbs)                                    // "install"
+//   base::to_utf16("Z\u00FCrich")      base::equal_nocase("Content-Type", "content-type")
+//   base::closest_match("instal", verbs)                                    // "install"
 //
 // It does not use locales, Unicode normalization or Unicode case.
 
@@ -1278,7 +1278,7 @@ void parse_json(const std::string& text, json& output);
 
 // json_object_writer, json_array: write JSON text. Handlers use nlohmann::json instead.
 //
-//   strings::json_object_writer o;
+//   base::json_object_writer o;
 //   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // an empty hint is omitted
 //   o.text()                                                                       // {"pid":7,"name":"a \"b\""}
 //
@@ -1331,7 +1331,7 @@ template <class List, class F>
 // api/faults.hpp
 // =====================================================================================================================
 
-// Faults: the invalid values of a request, collected so that the client receives all of them in one 422 response.
+// fault_list: collects the invalid values of a request, so that the client receives all of them in one 422 response.
 //
 //   fault_list faults;
 //   faults.add("query", "limit", "must be at most 100, but is '200'");
@@ -1894,13 +1894,14 @@ template <class T>
 // api/json_library.hpp
 // =====================================================================================================================
 
-// json_library: the JSON parser that reads described types. nlohmann's is the default; an app can provide another one.
+// json_library: interface of the JSON parser that reads types with WINSVC_TYPE (api/type_macros.hpp). nlohmann's parser
+// is the default; an app can provide another one.
 //
 //   class glaze_library final : public winsvc::json_library { ... };
 //   svc.provide<winsvc::json_library>(std::make_shared<glaze_library>());
 //
-// The library parses a text to a document and answers questions about its values. A value is an address that the
-// library chooses; it is valid as long as the document. json_library does not write JSON: api/json_type.hpp does.
+// The library parses a text to a document and reports kind and content of its values. A value is an address that the
+// library chooses; it is valid as long as the document. The interface does not write JSON; api/json_type.hpp does.
 
 #include <cstddef>
 #include <cstdint>
@@ -2886,9 +2887,10 @@ class event_stream {
 // base/encoding.hpp
 // =====================================================================================================================
 
-// base64, text in HTML, and constant-time comparison of secrets.
+// Encodes and decodes base64, escapes text for HTML, and compares secrets in constant time.
 //
-//   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   base::from_base64("aGVsbG8=")            // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   base::escape_html("a < b")               // "a &lt; b"
 //   equal_secret(given, expected)            // the time does not depend on the first difference
 
 #include <cstddef>
@@ -3993,7 +3995,8 @@ namespace detail::api {
 // api/app_objects.hpp
 // =====================================================================================================================
 
-// Objects of the app by type: `svc.provide(object)` registers one, and a handler receives it as a parameter `T&`.
+// App objects (dependency injection): `svc.provide(object)` registers an object, and a handler receives it as a
+// parameter `T&`.
 //
 //   svc.provide(std::make_shared<store>("items.db"));
 //   svc.get("/items", [](store& items) { return items.all(); });
@@ -4060,7 +4063,7 @@ class app_objects {
 // api/handler_arguments.hpp
 // =====================================================================================================================
 
-// Arguments of a handler: `body<T>`, and what each parameter of a handler is, decided at compile time from its type.
+// Arguments of a handler: `body<T>`, and the kind of each parameter, which the compiler finds from its type.
 //
 //   [](const winsvc::request& req, int id, winsvc::body<todo> item) { ... }
 //   // kind_of<int>() == argument_kind::parameter, kind_of<body<todo>>() == argument_kind::body
@@ -4170,8 +4173,8 @@ template <class T>
 // api/handler_result.hpp
 // =====================================================================================================================
 
-// Result of a handler: writes what a handler returns to the response, and states at compile time what kind of response
-// that is.
+// Result of a handler: writes the returned value to the response, and finds the kind of the response from the type of
+// that value at compile time.
 //
 //   write_result(res, "text");                        // 200, text/plain
 //   write_result(res, std::optional<todo>());         // 404
@@ -5264,7 +5267,7 @@ exception_handler make_exception_handler(F f) {
 // route/method.hpp
 // =====================================================================================================================
 
-// method, method_set: the request methods of routes, and the Allow field.
+// method, method_set: the request methods of routes (GET, POST, ...), and the value of the Allow field.
 //
 //   parse_method("DELETE")                       // method::del
 //   method_set set; set.add(method::get);
@@ -5524,7 +5527,8 @@ template <class... Values>
 // api/resource.hpp
 // =====================================================================================================================
 
-// Resource: finds the members of a class that are handlers, at compile time. Used by `svc.resource<T>(pattern)`.
+// Resource: a class whose member functions `get`, `put`, `del`, ... are the handlers of one pattern. This header finds
+// these members at compile time for `svc.resource<T>(pattern)`.
 //
 //   struct todo {
 //     winsvc::json get(int id) const;      // handler for GET
@@ -6275,7 +6279,7 @@ template <class T>
 // api/cookies.hpp
 // =====================================================================================================================
 
-// Cookies: reads cookies of requests and sets cookies in responses. A signed cookie detects changes by the client.
+// Cookies: reads cookies of requests and sets cookies in responses. A client cannot change a signed cookie unnoticed.
 //
 //   if (auto theme = winsvc::find_cookie(req, "theme")) ...
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
@@ -7132,7 +7136,8 @@ struct settings_format {
 // api/tls_options.hpp
 // =====================================================================================================================
 
-// TLS options of HTTPS: the authorities whose client certificates are accepted (mutual TLS).
+// TLS options of a service: the file of certificate authorities (CA). A client must present a certificate that one of
+// them has signed (mutual TLS).
 //
 //   winsvc::tls_options options;
 //   options.client_authorities = "clients.pem";
@@ -7253,13 +7258,14 @@ class lost_line_counter {
 // base/timed_mutex.hpp
 // =====================================================================================================================
 
-// timed_mutex: a mutex with a timeout, for code that must continue after a thread has crashed and left it locked.
+// timed_mutex: a mutex whose lock has a timeout. The log uses it, because a crashed thread may hold the mutex while the
+// crash is logged.
 //
 //   timed_mutex::scoped_lock lock(mutex, 2s);
 //   if (!lock) return;                         // the thread that holds the mutex may never release it
 //
-// It replaces std::timed_mutex, whose timed lock is unknown to the thread sanitizer of clang 14 and earlier
-// (pthread_mutex_clocklock); the sanitizer then reports races that do not exist.
+// It replaces std::timed_mutex. The thread sanitizer of clang 14 and earlier does not support the timed lock of that
+// class (pthread_mutex_clocklock) and reports races that do not exist.
 
 #include <chrono>
 #include <condition_variable>
@@ -8348,7 +8354,7 @@ class service : public detail::api::route_registrar<service> {
 // api/app.hpp
 // =====================================================================================================================
 
-// App factory: converts the forms of an app to one function type.
+// App factory: converts an app (a function, a callable object or a type) to one function type.
 //
 //   void App(winsvc::service& svc);                          // a function
 //   const auto App = [](winsvc::service& svc) { ... };       // a global callable object
@@ -8394,7 +8400,7 @@ app_factory app_of_callable(F& f) {
 // api/run.hpp
 // =====================================================================================================================
 
-// Entry point: runs the verb on the command line. WINSVC_MAIN calls it; your own main can call it instead.
+// winsvc::run: runs the verb that the command line names. WINSVC_MAIN calls it; your own main can call it instead.
 //
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //
@@ -8566,7 +8572,7 @@ struct authenticated_user {
 // addons/session.hpp
 // =====================================================================================================================
 
-// Sessions: values of one browser in a signed cookie, messages for the next page, and CSRF tokens.
+// Session middleware: stores values of one browser in a signed cookie, messages for its next page, and CSRF tokens.
 //
 //   svc.use(winsvc::sessions(key)).use(winsvc::csrf_tokens());
 //   svc.post("/login", winsvc::form("name"), [](const winsvc::request& req, std::string name) {
@@ -8653,7 +8659,7 @@ struct session_options {
 // addons/cors.hpp
 // =====================================================================================================================
 
-// CORS middleware (cross-origin resource sharing): selects the sites whose pages may read the responses.
+// CORS middleware (cross-origin resource sharing): lets pages of the given sites read the responses.
 //
 //   svc.use(winsvc::cors({"https://app.example"}));
 //   winsvc::cors_policy policy{{"*"}};
@@ -8762,7 +8768,7 @@ struct proxy_walk {
 // wire/host_name.hpp
 // =====================================================================================================================
 
-// Host names of requests: which names a service accepts in the Host field (DNS rebinding).
+// Host names: decides whether a service accepts the name in the Host field of a request (against DNS rebinding).
 //
 //   is_allowed_host("LOCALHOST:8080", {})                          // true
 //   is_allowed_host("a.example.com:443", {"*.example.com"})        // true
@@ -8796,7 +8802,7 @@ namespace detail::wire {
 // addons/allowed_hosts.hpp
 // =====================================================================================================================
 
-// Host names that a service accepts: middleware against DNS rebinding.
+// Middleware against DNS rebinding: rejects requests whose Host field is not a name of this service.
 //
 //   svc.use(winsvc::allowed_hosts({"hello.example.com", "*.internal"}));
 //
@@ -9279,8 +9285,8 @@ struct forwarding_report {
 // addons/proxies.hpp
 // =====================================================================================================================
 
-// Trusted proxies: middleware that takes what a proxy reports about the client's request: address, scheme, host, path
-// prefix and request id.
+// Trusted proxies: middleware that reads the client's address, scheme, host, path prefix and request id from the fields
+// that a proxy has added.
 //
 //   svc.use(winsvc::trusted_proxies({"127.0.0.1", "10.0.0.0/8", "fd00::/8"}));
 //   req.remote_addr                           // the client's address, in the following middleware and handlers
@@ -14466,13 +14472,13 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
 // route/foreign_pattern.hpp
 // =====================================================================================================================
 
-// Patterns in the spelling of another framework, with the spelling that is meant.
+// Detects route patterns in the syntax of another framework (`:id`, `*`) and suggests the pattern in winsvc's syntax.
 //
 //   foreign_spelling("/users/:id")            // "write '/users/{id}'"
 //   foreign_spelling("/files/*")              // "write '/files/{path...}'"
-//   foreign_spelling("/users/{id}")           // "": the spelling of winsvc
+//   foreign_spelling("/users/{id}")           // "": the syntax of winsvc
 //
-// Such a pattern would be literal text here, and all its requests would be 404. So it is an error at start.
+// As a pattern of winsvc it would be literal text, and all its requests would get 404. So it is an error at start.
 
 #include <cstddef>
 #include <string>
@@ -14820,9 +14826,10 @@ WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
 // route/table.hpp
 // =====================================================================================================================
 
-// table: finds the route of a request path, in a tree of segments. If no route matches, it reports the allowed methods.
+// Route table (route::table): finds the route of a request path in a tree of segments. If no route matches, it reports
+// the allowed methods.
 //
-//   table routes;
+//   route::table routes;
 //   routes.add(method::get, "/users/{id}", 0, source_location::current());
 //   routes.add(method::get, "/users/me", 1, source_location::current());
 //   routes.match(method::get, "/users/me")       // matched, id 1: a literal precedes a parameter
@@ -15202,7 +15209,7 @@ WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
 // route/url.hpp
 // =====================================================================================================================
 
-// build_path: builds a path from a pattern and values. It is the inverse of `table::match`.
+// build_path: builds the path of a URL from a pattern and values, as url_for needs it. `table::match` is the opposite.
 //
 //   build_path(parse_pattern("/users/{id}"), {"7"})               // "/users/7"
 //   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes
@@ -15308,7 +15315,7 @@ WINSVC_INLINE std::string build_path(const table& routes, std::string_view name,
 // wire/status.hpp
 // =====================================================================================================================
 
-// Status codes: the reason phrase of a status line, as the registry of status codes has it.
+// Status codes: returns the reason phrase of a status code, as in the IANA registry of HTTP status codes.
 //
 //   reason_phrase(404)      // "Not Found"
 //   reason_phrase(450)      // "": not registered; an empty phrase is valid (RFC 9112 section 4)
@@ -18814,7 +18821,7 @@ struct install_request {
 // commandline/command.hpp
 // =====================================================================================================================
 
-// A parsed command line: the verb and the options of each group of verbs, as values.
+// Parsed command line: a struct with the verb and the options of each group of verbs.
 //
 //   const auto command = parse_command({"install", "--port", "5001"});    // commandline/parse_command.hpp
 //   command->verb;               // verb::install
@@ -20015,7 +20022,7 @@ struct port_listener {
 // os/listen.hpp
 // =====================================================================================================================
 
-// The listening sockets of a host: two for `localhost`, one for both families for `::`, one for any other address.
+// Opens the listening sockets of a host: two for `localhost`, one for both address families for `::`, otherwise one.
 //
 //   const listening opened = listen_on("localhost", 8080);   // 127.0.0.1:8080 and [::1]:8080
 //   if (opened.failure) return opened.failure->code;         // of opened.failure->address
@@ -20414,7 +20421,8 @@ class system_library {
 // os/win/wide.hpp
 // =====================================================================================================================
 
-// Conversion between UTF-8 and the UTF-16 strings and string lists of Win32, and an owner of a kernel handle.
+// Converts between UTF-8 and the UTF-16 strings and string lists of Win32. Also unique_handle, which owns a kernel
+// handle.
 //
 //   const unique_handle event(::CreateEventW(nullptr, TRUE, FALSE, to_wide(name).c_str()));
 
@@ -20521,7 +20529,7 @@ WINSVC_INLINE std::wstring wide_path(const std::string& path) {
 // os/win/port_listener.hpp
 // =====================================================================================================================
 
-// The program that listens on a port, on Windows (os/socket.hpp).
+// Finds the process that listens on a TCP port, on Windows, as `netstat -ano` does (find_listener in os/socket.hpp).
 //
 // iphlpapi.dll is loaded at run time, because only an error message and the retry of a bind need it.
 //
@@ -21423,9 +21431,12 @@ class epoll_poller {
 // os/win/iocp.hpp
 // =====================================================================================================================
 
-// Poller on Windows (os/poller.hpp): an I/O completion port. It reports completed operations, not ready sockets. So a
-// wait for `readable` is a receive of 0 bytes, a wait for `writable` is a send of the next bytes, and a wait for a
-// client is an AcceptEx.
+// Poller on Windows (os/poller.hpp): an I/O completion port. The port reports completed operations, not ready sockets.
+// So the poller starts an operation to wait for an event:
+//
+//   readable    a receive of 0 bytes, which completes when data has arrived
+//   writable    a send of the next bytes of the response
+//   client      an AcceptEx
 //
 // The system uses an operation until it completes, even after its socket is closed, so its registration must stay until
 // then. Closing the socket completes the operation soon.
@@ -21741,8 +21752,8 @@ using poller = poll_poller;
 // os/control_channel.hpp
 // =====================================================================================================================
 
-// Control channel of a running service: a named pipe on Windows, a Unix socket elsewhere. The client sends one line and
-// receives text until the server closes the connection.
+// Control channel: a running service receives the requests of an operator on a named pipe (Windows) or a Unix socket.
+// The client sends one line and receives text until the server closes the connection.
 //
 //   const auto address = control_channel_address("hello", folder);
 //   auto channel = control_channel::open(address, [](const std::string& request, const auto& write) {
@@ -21812,7 +21823,7 @@ sys_result<void> send_channel_request(const std::string& address, const std::str
 // os/thread.hpp
 // =====================================================================================================================
 
-// Threads of the library: `start_thread` starts a std::thread that can report its own stack overflow.
+// start_thread: starts a std::thread of winsvc that can report its own stack overflow.
 //
 //   std::thread reader = start_thread([this] { read(); });
 //
@@ -22155,7 +22166,7 @@ class connection_threads {
 // os/posix/control_channel.hpp
 // =====================================================================================================================
 
-// Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+// Control channel on POSIX (os/control_channel.hpp): a service receives the requests of an operator on a Unix socket.
 
 #include <cerrno>
 #include <chrono>
@@ -23350,7 +23361,11 @@ WINSVC_INLINE void exit_watch::notify(int code) noexcept {
 // os/posix/exit_watch.hpp
 // =====================================================================================================================
 
-// Exit watch and shared file mapping on POSIX (os/exit_watch.hpp, os/activity.hpp).
+// Detects that the program calls exit(), on POSIX (os/exit_watch.hpp): on_exit(3) with glibc, else atexit(3), which has
+// no exit code. Also maps the activity file (os/activity.hpp) into memory with mmap(2).
+//
+// _exit(2) and a signal call neither function.
+// Source: on_exit(3), atexit(3), mmap(2).
 
 #include <cerrno>
 #include <cstddef>
@@ -23782,7 +23797,7 @@ WINSVC_INLINE key_reader::~key_reader() {
 // os/local_time.hpp
 // =====================================================================================================================
 
-// Offset of the local time zone from UTC, for times in the log.
+// UTC offset: returns the offset of the local time zone from UTC at a time, for the times in the log.
 //
 //   local_time(now, os::utc_offset(now))      // 2026-01-31T09:05:09.250+01:00
 
@@ -23804,7 +23819,7 @@ namespace detail::os {
 // os/posix/local_time.hpp
 // =====================================================================================================================
 
-// Offset of the local time zone on POSIX (os/local_time.hpp): localtime_r(3).
+// UTC offset of the local time zone on POSIX (os/local_time.hpp): localtime_r(3).
 
 #include <chrono>
 #include <ctime>
@@ -23839,7 +23854,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
 // os/exclusive_file.hpp
 // =====================================================================================================================
 
-// Exclusively created file: created only if the path does not exist (O_EXCL, CREATE_NEW), written once, then moved.
+// Exclusive file: creates a file only if the path does not exist (O_EXCL, CREATE_NEW), writes it once and moves it.
 //
 //   auto file = os::exclusive_file::create(path);   // fails if the path exists
 //   file->write(bytes), file->close();
@@ -23922,7 +23937,7 @@ WINSVC_INLINE std::string sibling_path(const std::string& from, const std::strin
 // os/posix/exclusive_file.hpp
 // =====================================================================================================================
 
-// Exclusively created file on POSIX (os/exclusive_file.hpp).
+// Exclusive file on POSIX (os/exclusive_file.hpp): open(2) with O_CREAT and O_EXCL, then rename(2).
 
 #include <cerrno>
 #include <cstdint>
@@ -24115,7 +24130,7 @@ WINSVC_INLINE std::string system_name() { return "POSIX"; }
 // os/dispatcher.hpp
 // =====================================================================================================================
 
-// Interface of the service control dispatcher: runs ServiceMain, delivers controls, reports the status of the service.
+// Dispatcher interface (StartServiceCtrlDispatcherW): runs ServiceMain, delivers controls, reports the service status.
 // os/win/dispatcher.hpp implements it with Win32; winsvc/testing.hpp simulates it on all platforms.
 
 #include <cstdint>
@@ -24219,8 +24234,8 @@ WINSVC_INLINE std::string truncate_event_text(std::string_view text) {
 // os/posix/process.hpp
 // =====================================================================================================================
 
-// Process functions on POSIX (os/process.hpp), and stubs for the event log, the Service Control Manager and the
-// dispatcher: events are dropped, all calls of the service manager fail with 50 (not supported).
+// Process functions on POSIX (os/process.hpp). Also the functions of the event log, the Service Control Manager and the
+// dispatcher, which POSIX lacks: events are dropped, and all other calls fail with 50 (not supported).
 
 #include <algorithm>
 #include <cerrno>
@@ -24512,7 +24527,7 @@ WINSVC_INLINE void report_event(const std::string&, scm::event_level, std::uint3
 // os/posix/thread.hpp
 // =====================================================================================================================
 
-// Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+// Stack reserve of threads on POSIX (os/thread.hpp): an alternate signal stack for the crash handler.
 //
 // Source: sigaltstack(2).
 
@@ -24564,7 +24579,7 @@ WINSVC_INLINE reserved_stack::~reserved_stack() {
 // os/input_file.hpp
 // =====================================================================================================================
 
-// File that is open for reading at any position. Static folders are served from it.
+// Input file: a file that is open for reading at any position (pread). Static folders are served from it.
 //
 //   auto file = os::input_file::open(path);
 //   if (file) file->read(0, buffer, sizeof buffer);
@@ -24637,7 +24652,7 @@ class input_file {
 // os/posix/input_file.hpp
 // =====================================================================================================================
 
-// Input file on POSIX (os/input_file.hpp).
+// Input file on POSIX (os/input_file.hpp): reads a file at any position (pread(2)).
 
 #include <cerrno>
 #include <chrono>
@@ -24735,7 +24750,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
 // os/win/security.hpp
 // =====================================================================================================================
 
-// Conversion of security descriptors and SIDs from and to text (SDDL, S-1-...).
+// Converts security descriptors and SIDs to and from text (SDDL, S-1-...), and finds the SID of an account.
 //
 //   const auto descriptor = descriptor_of("D:P(A;;GA;;;BA)");   // descriptor->get() for SECURITY_ATTRIBUTES
 //   sid_of_account("Administrators")                            // S-1-5-32-544
@@ -24904,7 +24919,8 @@ WINSVC_INLINE sys_result<std::string> current_user_sid() {
 // os/win/control_channel.hpp
 // =====================================================================================================================
 
-// Control channel on Windows (os/control_channel.hpp): a named pipe with one instance for each client.
+// Control channel on Windows (os/control_channel.hpp): a service receives the requests of an operator on a named pipe,
+// with one instance of the pipe for each client.
 
 #include <algorithm>
 #include <chrono>
@@ -25150,7 +25166,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
 // os/win/console.hpp
 // =====================================================================================================================
 
-// Console input and output on Windows (os/console.hpp).
+// Console input and output on Windows (os/console.hpp): WriteConsoleW, ReadConsoleW, SetConsoleCtrlHandler.
 
 #include <algorithm>
 #include <condition_variable>
@@ -25987,8 +26003,8 @@ WINSVC_INLINE std::optional<int> run_dump_writer(const std::vector<std::string>&
 // os/win/runtime_error_mode.hpp
 // =====================================================================================================================
 
-// Error mode of the process: no fault opens a message box, which would block a service forever, because a service has
-// no desktop that a user sees.
+// Error mode of the process (SetErrorMode): disables the message boxes of Windows and of the C runtime for a fault. A
+// service has no desktop that a user sees, so a box would block it forever.
 //
 // Source: SetErrorMode in the Win32 documentation; _set_error_mode, _set_abort_behavior, _CrtSetReportMode in the C
 // runtime documentation. A Debug build shows the box by default, and abort() shows it before it raises SIGABRT.
@@ -26683,7 +26699,8 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
 // os/win/exit_watch.hpp
 // =====================================================================================================================
 
-// Exit watch and shared file mapping on Windows (os/exit_watch.hpp, os/activity.hpp).
+// Detects that the program calls exit(), on Windows (os/exit_watch.hpp): it replaces the address of ExitProcess in the
+// import tables. Also maps the activity file (os/activity.hpp) into memory with CreateFileMappingW.
 
 #include <cstddef>
 #include <cstdint>
@@ -26771,7 +26788,8 @@ WINSVC_INLINE void unmap_shared_file(char* memory, std::size_t) noexcept { ::Unm
 // os/win/folder_watcher.hpp
 // =====================================================================================================================
 
-// Folder watcher on Windows (os/folder_watcher.hpp).
+// Folder watcher on Windows (os/folder_watcher.hpp): FindFirstChangeNotificationW signals a handle when a file in the
+// folder changes.
 
 #include <chrono>
 #include <cstdint>
@@ -26842,7 +26860,7 @@ WINSVC_INLINE void folder_watcher::stop() noexcept { ::SetEvent(state_->stop_eve
 // os/win/key_reader.hpp
 // =====================================================================================================================
 
-// Key reader on Windows (os/key_reader.hpp).
+// Key reader on Windows (os/key_reader.hpp): a thread reads the key events of the console.
 
 #include <exception>
 #include <functional>
@@ -26929,7 +26947,7 @@ WINSVC_INLINE key_reader::~key_reader() {
 // os/win/local_time.hpp
 // =====================================================================================================================
 
-// Offset of the local time zone on Windows (os/local_time.hpp).
+// UTC offset of the local time zone on Windows (os/local_time.hpp).
 //
 // The current rules of the time zone apply to all years. SystemTimeToTzSpecificLocalTimeEx has the rules of each year,
 // but it would have to be found at run time, and it matters only shortly after a country has changed its rules.
@@ -26982,7 +27000,8 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
 // os/win/exclusive_file.hpp
 // =====================================================================================================================
 
-// Exclusive file on Windows (os/exclusive_file.hpp): CreateFileW with CREATE_NEW, MoveFileExW, private folders.
+// Exclusive file on Windows (os/exclusive_file.hpp): creates a file that did not exist (CREATE_NEW), replaces a file
+// with it (MoveFileExW), and finds the folder for temporary files.
 
 #include <cstdint>
 #include <string>
@@ -27216,7 +27235,7 @@ WINSVC_INLINE std::wstring services_key(std::string_view subkey) {
 // os/win/probe.hpp
 // =====================================================================================================================
 
-// System queries on Windows (os/probe.hpp).
+// System probe on Windows (os/probe.hpp): reads firewall rules, event logs and the kind of a drive.
 //
 // Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the
 // key.
@@ -27310,7 +27329,8 @@ WINSVC_INLINE bool is_emulated() {
 // os/win/process.hpp
 // =====================================================================================================================
 
-// Process functions and event log on Windows (os/process.hpp, os/event_log.hpp).
+// Process functions on Windows (os/process.hpp): path, arguments, environment, resource usage, system messages. Also
+// writes events (os/event_log.hpp).
 
 #include <algorithm>
 #include <chrono>
@@ -27547,10 +27567,11 @@ WINSVC_INLINE void report_event(const std::string& source, scm::event_level leve
 // os/win/thread.hpp
 // =====================================================================================================================
 
-// Threads on Windows (os/thread.hpp): the stack that each thread reserves for the crash handler.
+// Stack reserve of threads on Windows (os/thread.hpp): SetThreadStackGuarantee keeps stack for the crash handler.
 //
-// Wine ignores the size: it commits the whole stack and puts the guard page at its end, so that two pages remain after
-// an overflow. Its dispatcher of exceptions needs more on a processor with large registers. So the guard page is moved.
+// Wine ignores the requested size. It commits the whole stack at once, with the guard page at the end of the stack, so
+// that only two pages remain after an overflow. Its dispatcher of exceptions needs more on a processor with large
+// registers. So the functions here move the guard page.
 //
 // Source: SetThreadStackGuarantee and "Creating Guard Pages" in the Win32 documentation.
 
@@ -27588,7 +27609,7 @@ WINSVC_INLINE reserved_stack::~reserved_stack() { static_cast<void>(memory_); }
 // os/win/input_file.hpp
 // =====================================================================================================================
 
-// Input file on Windows (os/input_file.hpp).
+// Input file on Windows (os/input_file.hpp): reads a file at any position (ReadFile with an OVERLAPPED offset).
 
 #include <algorithm>
 #include <chrono>
@@ -27830,8 +27851,8 @@ WINSVC_INLINE sys_result<bool> query_logon_right(const std::string& sid) {
 // os/win/install.hpp
 // =====================================================================================================================
 
-// Event source, environment and folder security on Windows: the members of service_manager (os/service_manager.hpp)
-// that do not call the Service Control Manager.
+// Event source, environment and folder security on Windows: members of service_manager (os/service_manager.hpp) that
+// change the registry and the security of folders for an install, not the Service Control Manager.
 //
 // Source: RegSetValueExW, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
 // FILE_FLAG_OPEN_REPARSE_POINT of CreateFileW in the Win32 documentation.
@@ -28004,9 +28025,9 @@ WINSVC_INLINE sys_result<void> create_folder(const std::string& path, const std:
 // os/win/config_levels.hpp
 // =====================================================================================================================
 
-// Conversion of the config levels (scm/config_levels.hpp) to and from the structs of ChangeServiceConfig2W and
-// QueryServiceConfig2W. It makes no calls, so that a test can check each field, also under Wine, whose service manager
-// does not store all levels.
+// Converts the config levels (scm/config_levels.hpp) to and from the structs of ChangeServiceConfig2W and
+// QueryServiceConfig2W. It makes no system call, so a test can check each field, also under Wine, which does not store
+// all levels.
 //
 //   native_level level(scm::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
@@ -28474,7 +28495,8 @@ WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) n
 // os/native.hpp
 // =====================================================================================================================
 
-// All headers of os/ with the implementations for this platform. Upper layers include this header.
+// Includes all headers of os/ and their implementations for this platform (Windows or POSIX). Upper floors include this
+// header.
 
 // =====================================================================================================================
 // os/thread_starter.hpp
@@ -28993,12 +29015,13 @@ WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view lin
 // log/local_days.hpp
 // =====================================================================================================================
 
-// Local days: finds the first entry of each day, in the local time of the machine, for the daily rotation.
+// Local days: finds the first log entry of each day, in the local time of the machine. The daily rotation uses it
+// (log/rotating_file_sink.hpp).
 //
 //   local_days days(&os::utc_offset);
 //   days.begins_with(entry.time)     // true: the entry is the first of a later day
 //
-// A clock that is set back, or that goes to and fro over midnight, begins no day again: each rotation deletes the
+// If the clock is set back over midnight, the same day does not begin a second time, because each rotation deletes the
 // oldest file.
 
 #include <algorithm>
@@ -29087,7 +29110,7 @@ WINSVC_INLINE std::int64_t local_days::day_of(clock::system_time time) {
 // log/log_files.hpp
 // =====================================================================================================================
 
-// Log files: the names of the files of a log, and the numbers of the rotated files.
+// Log files: the names and numbers of the rotated files of a log. Renames them, and deletes the oldest ones.
 //
 //   log_file_name("/data/logs/hello", 0)     // /data/logs/hello.log, the newest
 //   log_file_name("/data/logs/hello", 2)     // /data/logs/hello.2.log, an older one
@@ -29587,11 +29610,11 @@ WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entr
 // log/console_sink.hpp
 // =====================================================================================================================
 
-// Console sink: writes the log to standard error for a user who watches it, with the time of day and colors.
+// Console sink: writes log entries to standard error, with the time of day, in color if it is a terminal.
 //
 //   09:05:09.250 WARN  the disk is nearly full
 //
-// If standard error is not a terminal, it writes the lines of the log file: they go to a file or a pipe.
+// If standard error is a file or a pipe, the sink writes the same lines as the log file, with the date.
 
 #include <chrono>
 #include <string>
@@ -30348,7 +30371,7 @@ WINSVC_INLINE std::string openapi_document(
 // addons/api_page.hpp
 // =====================================================================================================================
 
-// Page of the OpenAPI document, `svc.openapi()`: it shows the operations and sends requests from a browser.
+// HTML page of `svc.openapi()`: shows the operations of the OpenAPI document and sends requests from a browser.
 //
 //   api_page_html    at /openapi           text/html; charset=utf-8, with dashboard_policy
 //   api_page_css     at /openapi/page.css  text/css; charset=utf-8, after dashboard_css
@@ -31007,7 +31030,8 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
 // addons/dashboard_style.hpp
 // =====================================================================================================================
 
-// Style sheet of the dashboard (addons/dashboard_page.hpp). Colors have names, with values for light and dark schemes.
+// CSS style sheet of the dashboard (addons/dashboard_page.hpp). Its colors are variables with values for a light and a
+// dark scheme.
 
 #include <string_view>
 
@@ -31170,7 +31194,7 @@ table + button { margin-top: 0.75rem; }
 // addons/dashboard_script.hpp
 // =====================================================================================================================
 
-// Script of the dashboard (addons/dashboard_page.hpp).
+// JavaScript of the dashboard (addons/dashboard_page.hpp): requests the state of the service and updates the page.
 //
 // It requests `data.json`, next to the script, once per second: `?after=` is the newest second and `&log=` the newest
 // log line that the page has. All data is inserted as text. While the page is hidden, it sends no requests. If the
@@ -32011,7 +32035,7 @@ WINSVC_INLINE void router::call_without_request(const route::match_result& match
 // http/request_statistics.hpp
 // =====================================================================================================================
 
-// Request statistics: responses per second, errors and latency percentiles of the last seconds.
+// Request statistics: counts responses and errors per second and computes latency percentiles of the last seconds.
 //
 //   request_statistics s;
 //   s.record(now, duration, status);   // after each response, from any thread: one or two additions
@@ -32224,8 +32248,8 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
 // http/engine_state.hpp
 // =====================================================================================================================
 
-// Engine state: the flags, counters and observers that all connections of one engine share; access record and route
-// latency.
+// Engine state: the flags, counters and observers that all connections of one engine share. Also the access record of a
+// response, and the latency history of a route, which decides whether its handler is slow.
 
 #include <atomic>
 #include <charconv>
@@ -32379,7 +32403,12 @@ class route_latency {
 // http/upload_folder.hpp
 // =====================================================================================================================
 
-// Upload folder: names of files while they are received, and removal of those that an earlier process has left.
+// Upload folder: names the files that are being received, and removes the files of a process that no longer exists.
+//
+//   os::path_join(folder, temporary_upload_name())     // /tmp/upload-4711-1a2b3c4d-1.part
+//   remove_stale_uploads(folder);                      // at start
+//
+// http/upload_reader.hpp writes the files.
 
 #include <atomic>
 #include <cstdint>
@@ -32393,7 +32422,7 @@ inline namespace WINSVC_ABI {
 namespace detail::http {
 
 /// Returns a unique name for a file that is being received; it contains the process id.
-[[nodiscard]] std::string temporary_name();
+[[nodiscard]] std::string temporary_upload_name();
 /// Removes the files in `folder` whose process no longer exists. Call it before the first upload.
 void remove_stale_uploads(const std::string& folder) noexcept;
 
@@ -32411,7 +32440,7 @@ namespace detail::http {
 
 inline constexpr std::string_view upload_prefix = "upload-", upload_suffix = ".part";
 
-WINSVC_INLINE std::string temporary_name() {
+WINSVC_INLINE std::string temporary_upload_name() {
   static const std::uint32_t salt = std::random_device{}();
   static std::atomic<std::uint64_t> count{0};  // relaxed: only uniqueness matters
   char text[64];
@@ -33577,7 +33606,7 @@ WINSVC_INLINE void write_error(response& res, const error_text& error, error_for
 // http/context_impl.hpp
 // =====================================================================================================================
 
-// Implementation of api/context.hpp: the context of a request, and the client address behind a trusted proxy.
+// Implementation of api/context.hpp: finds the context of a request, and the client address behind a trusted proxy.
 
 #include <cstddef>
 #include <cstdint>
@@ -33672,7 +33701,8 @@ WINSVC_INLINE std::string detail::api::random_bytes(std::size_t count) {
 // http/json_type_impl.hpp
 // =====================================================================================================================
 
-// Implementation of api/json_type.hpp and api/json_library.hpp: the strict walk of a document, and nlohmann's parser.
+// Implementation of api/json_type.hpp and api/json_library.hpp: reads a JSON document strictly into a described type.
+// Also the json_library of nlohmann's parser.
 
 #include <charconv>
 #include <cmath>
@@ -34150,7 +34180,7 @@ WINSVC_INLINE detail::route::body_metadata& route_builder::current_body(detail::
 // http/group_impl.hpp
 // =====================================================================================================================
 
-// Implementation of api/group.hpp: how a route registrar adds routes and middleware to the router.
+// Implementation of api/group.hpp: a route registrar adds routes and middleware to the router.
 
 #include <cstddef>
 #include <memory>
@@ -34603,8 +34633,8 @@ WINSVC_INLINE handler_timeouts::~handler_timeouts() {
 // http/upload_receiver.hpp
 // =====================================================================================================================
 
-// Upload receiver: the function that reads a body into files, as a pointer, so that a program without uploads does not
-// contain the upload reader (http/upload_reader.hpp).
+// Upload receiver: pointer to the function that reads a body into files (http/upload_reader.hpp). Only a route whose
+// handler takes an upload has one. So the linker omits the upload reader from a program without uploads.
 
 #include <cstdint>
 #include <string>
@@ -35062,9 +35092,11 @@ WINSVC_INLINE std::optional<std::string> compress(std::string_view content, std:
 // http/file_body.hpp
 // =====================================================================================================================
 
-// File body: the bytes of a file as the body of a response, read in parts while it is sent.
+// Sets a file as the body of a response; the connection reads it in parts while it sends them.
 //
 //   set_file_body(res, std::move(file), "text/plain", "");   // ETag, Last-Modified, Content-Type and the bytes
+//
+// The part that the connection still has to send is a `file_body` (http/exchange.hpp).
 //
 // The ETag contains the size and the modification time, in the resolution of the file system. If the file becomes
 // shorter while it is sent, the connection ends, so that the client detects the missing part.
@@ -35175,11 +35207,12 @@ WINSVC_INLINE void attach_file(response& res) {
 // http/response_writer.hpp
 // =====================================================================================================================
 
-// Response writer: writes the head and the body of each response. It is the only place that writes framing fields:
-// Content-Length, Transfer-Encoding and Connection.
+// Response writer: writes the head and the body of each response, with its framing fields: Content-Length,
+// Transfer-Encoding and Connection. Only one response has other bytes, the constant that is sent if memory is exhausted
+// (out_of_memory_response in http/request_processor.hpp).
 //
-//   const bool complete = write_response(exchange, req, res, headers);   // bytes go to exchange.stream
-//   const std::string bytes = complete_response(res);                    // a response that ends the connection
+//   const bool complete = write_response(exchange, res, headers);   // bytes go to exchange.stream
+//   const std::string bytes = complete_response(res);               // a response that ends the connection
 //
 //   body                         HTTP/1.1                     HTTP/1.0
 //   text, or none                Content-Length               Content-Length
@@ -35641,7 +35674,7 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
 // http/request_processor.hpp
 // =====================================================================================================================
 
-// Request processor: runs one request: body, middleware, handler, error responses, and the headers of the response.
+// Request processor: handles one request. It runs the middleware and the handler and writes the response.
 //
 //   request_processor processor(router, limits, log);
 //   const bool keep_alive = processor.process(exchange);   // the response is in exchange.stream.output()
@@ -36012,7 +36045,8 @@ WINSVC_INLINE std::string error_response(int status, std::string_view reason, bo
 // http/handler_call_impl.hpp
 // =====================================================================================================================
 
-// Implementation of http/request_processor.hpp: the body, the middleware, the handler and its timeout.
+// Implementation of http/request_processor.hpp: runs the middleware, reads the body, and calls the handler with its
+// timeout.
 
 #include <chrono>
 #include <cstddef>
@@ -36476,7 +36510,7 @@ WINSVC_INLINE void add_files(http::router& router, const std::string& outer, std
 // http/upload_impl.hpp
 // =====================================================================================================================
 
-// Implementation of api/upload.hpp: the files of an upload, and the upload of a request in progress.
+// Implementation of api/upload.hpp: saves the files of an upload, and reads the upload of a request.
 
 #include <memory>
 #include <stdexcept>
@@ -36709,7 +36743,7 @@ class upload_reader {
         return fail_write(created.error(), "create the folder for uploads", limits_.folder);
     }
     const std::string folder = limits_.folder.empty() ? os::temporary_folder() : limits_.folder;
-    const std::string path = os::path_join(folder, temporary_name());
+    const std::string path = os::path_join(folder, temporary_upload_name());
     auto& entry = upload_.files().emplace_back(name, wire::safe_file_name(file_name), type, path);
     auto file = os::exclusive_file::create(path);
     if (!file) return fail_write(file.error(), "create the file", path);
@@ -37176,7 +37210,7 @@ WINSVC_INLINE const std::string& websocket::protocol() const noexcept { return s
 // server/tls_identity.hpp
 // =====================================================================================================================
 
-// TLS identity: the certificate and key of an HTTPS listener, loaded by cpp-httplib's TLS library (server/tls.hpp).
+// TLS identity: the certificate and the private key of an HTTPS listener. server/tls.hpp loads them from their files.
 
 #include <memory>
 
@@ -37696,7 +37730,8 @@ WINSVC_INLINE std::optional<http::active_request> connection::current_request() 
 // server/connection_request_impl.hpp
 // =====================================================================================================================
 
-// Implementation of server/connection.hpp: the stages head, body and handler of a request.
+// Implementation of server/connection.hpp: receives the head and the body of a request, finds its route and runs its
+// handler (the stages head, body and handler).
 
 #include <algorithm>
 #include <atomic>
@@ -37969,7 +38004,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
 // server/connection_response_impl.hpp
 // =====================================================================================================================
 
-// Implementation of server/connection.hpp: the stage response, the end of a request, and rejections.
+// Implementation of server/connection.hpp: sends a response (the stage response), ends a request, and rejects one.
 
 #include <algorithm>
 #include <chrono>
@@ -38223,14 +38258,14 @@ struct load_tally {
 // server/work_queue.hpp
 // =====================================================================================================================
 
-// Work queue: a list of work items that needs no memory, because each item contains its links.
+// Work queue: intrusive doubly linked list of work items. Each item contains its links, so the queue allocates nothing.
 //
 //   work_queue queue;
 //   queue.push_back(item);                   // an item is in at most one queue
 //   while (work_item* next = queue.pop_front()) serve(*next);
 //   queue.remove(item);                      // from any position, in constant time
 //
-// It takes no lock: its owner protects it.
+// It has no lock. The thread pool protects it with its mutex.
 
 #include <cstddef>
 
@@ -38923,7 +38958,8 @@ WINSVC_INLINE void thread_pool::offload_batch(pool_thread& thread) {
 // server/pool_monitor_impl.hpp
 // =====================================================================================================================
 
-// Implementation of server/thread_pool.hpp: the monitor thread.
+// Implementation of server/thread_pool.hpp: the monitor thread, which detects blocked I/O threads, starts threads that
+// are missing, and runs the timers.
 
 #include <algorithm>
 #include <array>
@@ -39089,7 +39125,8 @@ WINSVC_INLINE void thread_pool::stop_monitor() {
 // server/connection_table.hpp
 // =====================================================================================================================
 
-// Connection slots: a fixed address for each open connection, and the state that decides which thread owns it.
+// Connection slot: fixed address of an open connection, with an atomic state that decides which thread owns it, and a
+// deadline.
 //
 //   slot.claim();   // parked -> busy: the caller owns the connection and may run one step
 //   slot.park();    // busy -> parked: no thread owns it; false: an event came, run another step
@@ -40009,7 +40046,7 @@ void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F&
 // server/server_accept_impl.hpp
 // =====================================================================================================================
 
-// Implementation of server/server.hpp: connections are accepted, rejected and closed.
+// Implementation of server/server.hpp: accepts, rejects and closes connections.
 
 #include <chrono>
 #include <cstddef>
@@ -40215,7 +40252,7 @@ WINSVC_INLINE void server::release_slot(connection_slot& slot) noexcept {
 // server/server_drain_impl.hpp
 // =====================================================================================================================
 
-// Implementation of server/server.hpp: the drain, and the list of running requests.
+// Implementation of server/server.hpp: drains the connections at a stop, and lists the running requests.
 
 #include <algorithm>
 #include <chrono>
@@ -40431,8 +40468,8 @@ WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(tr
 // config/cold.hpp
 // =====================================================================================================================
 
-// Cold code: the functions of the headers after this one are optimized for size, because they run at start, at stop or
-// for a verb, and not for each request.
+// Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for the headers after this one. The compiler then
+// optimizes their functions for size, because they run at start, at stop or for a verb, and not for each request.
 //
 // hello.exe of mingw g++ 12 -O2 is 4 % smaller this way. Lambdas and templates are not affected, so a callback that
 // runs for each request keeps its speed.
@@ -40825,7 +40862,7 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
 // host/service_impl.hpp
 // =====================================================================================================================
 
-// Bodies of `service` (api/service.hpp): each call checks its arguments and stores them in the service definition.
+// Implements `service` (api/service.hpp): each call checks its arguments and stores them in the service definition.
 //
 //   svc.name("hello").listen("127.0.0.1", 5001);      // definition.spec.name, definition.host, definition.port
 
@@ -41156,7 +41193,7 @@ WINSVC_INLINE void log_response(logger& log, const http::access_record& record, 
 // host/builtin_routes.hpp
 // =====================================================================================================================
 
-// Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` (api/service.hpp).
+// Implements `svc.openapi`, `svc.metrics` and `svc.access_log` (api/service.hpp): adds their routes and observers.
 //
 //   svc.openapi("/openapi.json").metrics("/metrics").access_log();
 
@@ -43665,7 +43702,7 @@ WINSVC_INLINE void runtime::serve() {
 // host/runtime_stop_impl.hpp
 // =====================================================================================================================
 
-// Implementation of host/runtime.hpp: the stop of a run, its result, and a hook that does not return.
+// Implementation of host/runtime.hpp: stops a run, makes its result, and handles a hook that does not return.
 
 #include <mutex>
 #include <string>
@@ -43941,7 +43978,7 @@ WINSVC_INLINE std::string status_json(const service_report& r) { return status_m
 // host/console_keys.hpp
 // =====================================================================================================================
 
-// Keys of `debug`: a key sends a control, as the SCM would, and a status line at the bottom of the terminal shows the
+// Keyboard of `debug`: a key sends a control, as the SCM would. A status line at the bottom of the terminal shows the
 // load.
 //
 //   p pause   c continue   r reload   d preshutdown   l log level   s status   q stop
@@ -44949,8 +44986,8 @@ WINSVC_INLINE run_result service_host::report_start_failure(service_definition& 
 // host/embedded_host.hpp
 // =====================================================================================================================
 
-// Embedded host: bodies of winsvc::host (api/host.hpp). One thread runs the app and the runtime; the object has the
-// state that the threads of the program read.
+// Embedded host: implements winsvc::host (api/host.hpp), which runs a service inside another program. One thread runs
+// the app and the runtime. The object has the state that the threads of the program read.
 //
 //   winsvc::host host(App);
 //   host.start();
@@ -45139,7 +45176,7 @@ WINSVC_INLINE result<void> host::wait() { return run_->wait(); }
 // manage/installation.hpp
 // =====================================================================================================================
 
-// Installation: the configuration of a service, as installed or as desired.
+// Installation: the configuration of a service, either the installed one or the desired one.
 //
 //   const auto desired = desired_installation(request, spec, installed, defaults);     // installed: may be null
 //
@@ -45703,8 +45740,8 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
 // manage/verb_context.hpp
 // =====================================================================================================================
 
-// Verb context: the parts that all service verbs share: opening the service with the required rights, error messages,
-// and the output.
+// Verb context: opens the service with the rights that a verb needs, makes its error messages and prints its output.
+//
 //   const auto service = context.open("stop", os::access_rights::stop | os::access_rights::query_status);
 //   if (!service) return failure{service.error()};      // stop 'hello': it is not installed (1060); install it first
 
@@ -46243,7 +46280,7 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
 // manage/stop_impl.hpp
 // =====================================================================================================================
 
-// Implementation of manage/start_stop.hpp: the stop of a service and of its dependent services, and `stop --hold`.
+// Implementation of manage/start_stop.hpp: stops a service and its dependent services; `stop --hold`.
 
 #include <algorithm>
 #include <chrono>
@@ -46616,10 +46653,14 @@ WINSVC_INLINE result<void> resume(verb_context& context, const commandline::cont
 // manage/folder_access.hpp
 // =====================================================================================================================
 
-// Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
-// the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
-// inherited the access. The data folder of a new service is created before the service, with its final security; a
-// folder of another user is renamed before.
+// Folder access: the rights of the service SID on the folder of the executable and on the data folder.
+//
+//   check_program_folder(context);               // before an install: an error if other users can change the folder
+//   prepare_data_folder(context, prepared);      // before the service exists: the folder with its final security
+//   grant_folder_access(context, plan, old);     // after the install: read and execute, modify
+//
+// An error of the last one is only a warning with a remedy: the service is installed, and it may already have inherited
+// the access.
 
 #include <optional>
 #include <string>
@@ -46842,7 +46883,13 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
 // manage/query_installed.hpp
 // =====================================================================================================================
 
-// Query of the installed configuration, which needs only query rights: the base of the install plan and of `--plan`.
+// Reads the configuration of the installed service from the SCM. It opens the service with query rights only, so
+// `install --plan` needs no elevation.
+//
+//   const auto found = query_installed(context, request, "install");
+//   found->installation                                      // nullopt: the service is not installed
+//
+// manage/install_plan.hpp compares it with the desired configuration; this header changes nothing.
 
 #include <cstdint>
 #include <map>
@@ -46943,8 +46990,8 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
 // manage/drift.hpp
 // =====================================================================================================================
 
-// Drift: differences between the installed service and the configuration that the program would install. `doctor`
-// reports it, `status` shows it, `update` removes it.
+// Drift: finds the differences between the installed service and the configuration that the program would install.
+// `doctor` reports them, `status` shows them, `update` removes them.
 
 #include <string>
 #include <vector>
@@ -47070,7 +47117,7 @@ class installer {
   result<void> read_password(install_job& job);
   result<void> create(install_job& job);
   result<void> change(install_job& job);
-  // The steps of both verbs; a completed step adds its reversal to the rollback.
+  // The steps of both verbs. A completed step adds a function that reverts it to the rollback.
   result<void> change_settings(install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_account(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_levels(install_job& job, verb_context::raw_handle service, rollback& rollback);
@@ -47332,7 +47379,8 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
 // manage/install_steps_impl.hpp
 // =====================================================================================================================
 
-// Implementation of manage/install.hpp: the steps of an install or update. Each one adds its reversal to the rollback.
+// Implementation of manage/install.hpp: the steps of an install or update. Each completed step adds a function that
+// reverts it to the rollback.
 
 #include <cstdint>
 #include <optional>
@@ -47586,8 +47634,8 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
 // manage/show.hpp
 // =====================================================================================================================
 
-// `show` verb: everything that is installed, as text, as JSON, and as the command that installs the same; and the list
-// of `status --all`.
+// `show` verb: prints the installed configuration of the service as text, as JSON or as an install command. Also prints
+// the list of all services of the program (`status --all`).
 //
 //   show(context, options);
 //   //   startup       auto
@@ -47869,7 +47917,7 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
 // diagnose/finding.hpp
 // =====================================================================================================================
 
-// Findings of `doctor`: severity, topic, evidence and remedy, as text and as JSON.
+// Findings: the results of the checks of `doctor`, each with severity, topic, evidence and remedy, as text and as JSON.
 //
 //   findings_text({{severity::problem, "port", "it is taken", "choose another", false}});
 
@@ -47961,7 +48009,7 @@ WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
 // diagnose/live_query.hpp
 // =====================================================================================================================
 
-// Live status and live commands: requests of a verb to a running service on its control channel
+// Requests the live status of a running service, or sends it a command, on its control channel
 // (os/control_channel.hpp, host/control_channel_server.hpp).
 //
 //   command_service(channel, "level debug", pid_of(scm, "hello"))    // false: the service did not execute it
@@ -48058,7 +48106,12 @@ WINSVC_INLINE std::string query_live_status(const std::string& channel, std::uin
 // diagnose/system_probe.hpp
 // =====================================================================================================================
 
-// System probe: the queries of the verbs to the system, other than its services. Tests replace it.
+// System probe: the system queries of `doctor` and `why` (firewall, event log, drives) as functions that tests replace.
+//
+//   system_probe probe;
+//   probe.free_space = [](const std::string&) { return 0; };     // in a test: the disk is full
+//
+// os/probe.hpp has the real functions. The verbs query services with os/service_manager.hpp.
 
 #include <cstdint>
 #include <functional>
@@ -48088,8 +48141,8 @@ struct system_probe {
 // diagnose/doctor.hpp
 // =====================================================================================================================
 
-// Diagnostics: `doctor` finds problems that prevent the service from starting or serving: the folder of the executable,
-// the settings, the port, the disk, the dependencies, and drift.
+// `doctor` verb: finds problems that prevent the service from starting or serving. It checks the folder of the
+// executable, the settings, the port, the disk, the dependencies, and drift.
 //
 // The checks change nothing and need no rights beyond reading; a part that cannot be read becomes a finding. Each check
 // is a function that adds its findings.
@@ -48587,8 +48640,8 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
 // diagnose/post_mortem.hpp
 // =====================================================================================================================
 
-// Post-mortem: `why` explains in a few sentences why the service stopped or failed. The data comes from the SCM, its
-// events, the state file, the last log lines and the minidumps.
+// Post-mortem of the verb `why`: explains in a few sentences why the service stopped or failed. The data comes from the
+// SCM, its events, the state file, the last log lines and the minidumps.
 
 #include <cstddef>
 #include <string>
@@ -48751,7 +48804,7 @@ WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const
 //   proof_text({{"start", "RUNNING means serving", verdict::yes, "GET / returned 200", {}, 12}});
 //   // yes     start         RUNNING means serving: GET / returned 200 (12 ms)
 //
-// A proof is a claim of README or docs/, and what this machine showed. A claim that a system cannot show has the
+// A proof has a claim of README or docs/ and the observation on this machine. A claim that a system cannot show has the
 // verdict `not_observable` with the reason, so that a missing observation never looks like a success.
 
 #include <algorithm>
@@ -48883,7 +48936,7 @@ WINSVC_INLINE std::string proof_html(const proof_report& report) {
 // diagnose/prove_app.hpp
 // =====================================================================================================================
 
-// The app of the throw-away service of `prove`: routes and hooks that show each claim. The user's app does not run.
+// App of the temporary service of `prove`: its routes and hooks show each claim. The user's app does not run.
 //
 //   const auto app = is_prove_instance(instance) ? prove_app() : users_app;
 //
@@ -49092,7 +49145,7 @@ WINSVC_INLINE prove_machine::prove_machine()
 // diagnose/prove_session.hpp
 // =====================================================================================================================
 
-// Session of the verb `prove`: controls the throw-away service and records the result of each check.
+// Session of the verb `prove`: controls the temporary service and records the result of each check.
 //
 //   prove("port", "no second program can bind the port", [this] { return yes_if(!machine_.can_listen(port_), ...); });
 //
@@ -49206,7 +49259,7 @@ WINSVC_INLINE result<void> prove_session::stop() { return manage::service_contro
 // diagnose/prove.hpp
 // =====================================================================================================================
 
-// The verb `prove`: checks what winsvc states about Windows, claim by claim, with a throw-away service on this machine.
+// The verb `prove`: checks each claim of winsvc about Windows with a temporary service on this machine.
 //
 //   const auto proofs = prover(context, folder, {}).run();
 //
@@ -49587,7 +49640,7 @@ struct program_dependencies {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::connect_to_parent;
-  winsvc::detail::diagnose::system_probe machine{};
+  winsvc::detail::diagnose::system_probe probe{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for an error of the
@@ -49726,7 +49779,7 @@ WINSVC_INLINE int run_doctor(manage::verb_context& context, const host::service_
   const auto run_checks = [&] {
     return diagnose::diagnostics(context, definition,
                                  diagnose::query_live_status(channel, diagnose::pid_of(context.scm(), context.name())),
-                                 dependencies.machine)
+                                 dependencies.probe)
         .run_checks();
   };
   auto findings = run_checks();
@@ -49772,7 +49825,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
   if (folder) use_data_folder(parts, *folder);
-  parts.is_wine = dependencies.machine.is_wine();
+  parts.is_wine = dependencies.probe.is_wine();
   manage::verb_context context(spec, std::move(parts));
 
   if (auto own = context.check_own_service(std::string(commandline::info(command.verb).word));
@@ -49803,7 +49856,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     if (!report) return dependencies.print_error(report.error());
     if (command.verb == commandline::verb::why) {
       const auto data =
-          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine);
+          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.probe);
       dependencies.out(command.report.json ? diagnose::post_mortem_json(data) : diagnose::format_post_mortem(data));
       return base::exit_codes::ok;
     }
@@ -49833,8 +49886,8 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
 // cli/config.hpp
 // =====================================================================================================================
 
-// `config` verb: shows each setting with its value, its source and its help text, or writes a settings file. If the
-// service is installed, its installed options count as sources too.
+// `config` verb: prints each setting with its value, its source and its help text, or writes a settings file. If the
+// service is installed, the options of its command line are a source too.
 
 #include <algorithm>
 #include <cstddef>
@@ -50092,7 +50145,7 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
 // cli/run.hpp
 // =====================================================================================================================
 
-// Entry point of a program: parses the command line and runs a verb. Body of winsvc::run (api/run.hpp).
+// Implements winsvc::run (api/run.hpp), the entry point of a program: parses the command line and runs the verb.
 //
 // The command line is parsed first, so that no verb waits for a dispatcher that does not exist, and `run-service`
 // connects to the dispatcher at once. Exit code: 0, 2 for a usage error, otherwise the system's code. cli/run_verb.hpp

@@ -15,7 +15,7 @@
 #include "winsvc/base/scope.hpp"            // scope_exit: runs a callable at the end of a scope
 #include "winsvc/base/text.hpp"             // UTF-8, UTF-16, closest match
 #include "winsvc/base/json_writer.hpp"      // json_object_writer
-#include "winsvc/base/encoding.hpp"         // base64, constant-time comparison
+#include "winsvc/base/encoding.hpp"         // base64, HTML, constant-time comparison
 #include "winsvc/base/token.hpp"            // random tokens
 #include "winsvc/base/sha.hpp"              // SHA-1, SHA-256, HMAC
 #include "winsvc/base/text_pattern.hpp"     // text_pattern: regular expressions
@@ -44,7 +44,7 @@
 #include "winsvc/route/pattern.hpp"    // pattern: /users/{id}
 #include "winsvc/route/schema_set.hpp" // schema_set: named JSON Schemas
 #include "winsvc/route/metadata.hpp"   // route_metadata: name, limits, body types
-#include "winsvc/route/table.hpp"      // table: finds the route of a path
+#include "winsvc/route/table.hpp"      // route::table: finds the route of a path
 #include "winsvc/route/url_value.hpp"  // url_value, with_query
 #include "winsvc/route/url.hpp"        // build_path: a path from a pattern and values
 
@@ -234,13 +234,13 @@
 #include "winsvc/diagnose/finding.hpp"       // finding: one result of doctor
 #include "winsvc/diagnose/live_query.hpp"    // requests to a running service
 #include "winsvc/diagnose/system_probe.hpp"  // system_probe: queries to the system
-#include "winsvc/diagnose/doctor.hpp"        // diagnostics: the checks of doctor
+#include "winsvc/diagnose/doctor.hpp"        // doctor: its checks
 #include "winsvc/diagnose/doctor_files_impl.hpp"  // its part for files and folders
 #include "winsvc/diagnose/post_mortem.hpp"   // post_mortem: the data of why
 #include "winsvc/diagnose/proof.hpp"         // proof: one result of prove
-#include "winsvc/diagnose/prove_app.hpp"     // prove_app: the app of the throw-away service
+#include "winsvc/diagnose/prove_app.hpp"     // prove_app: the app of the temporary service
 #include "winsvc/diagnose/prove_machine.hpp" // prove_machine: what prove observes
-#include "winsvc/diagnose/prove_session.hpp" // prove_session: the throw-away service, the results
+#include "winsvc/diagnose/prove_session.hpp" // prove_session: the temporary service, the results
 #include "winsvc/diagnose/prove.hpp"         // prover: the checks of prove
 
 // From the command line to the verb.

@@ -14,16 +14,16 @@
 //
 // Contents, lower floors first. A section uses only sections above it.
 //
-//     31  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations, also in the separate form ...
-//     45  testing/client.hpp                client: sends requests to an app in memory, without a socket.
-//    316  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    363  testing/status_rules.hpp          find_status_violations.
-//    479  testing/control_rules.hpp         Control rules of the SCM.
-//    585  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    866  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1147  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
-//   1251  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1716  testing.hpp                       Test support for your services, on any platform.
+//     31  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations for tests, which use ...
+//     46  testing/client.hpp                client: sends requests to an app in memory, without a socket.
+//    317  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    364  testing/status_rules.hpp          find_status_violations.
+//    480  testing/control_rules.hpp         find_control_violations.
+//    586  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    867  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1148  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1252  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1717  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -31,7 +31,8 @@
 // testing/whole.hpp
 // =====================================================================================================================
 
-// Includes <winsvc.hpp> with all declarations, also in the separate form (config/form.hpp): tests use internal names.
+// Includes <winsvc.hpp> with all declarations for tests, which use internal names. In the separate form
+// (config/form.hpp), <winsvc.hpp> alone has only the declarations for apps.
 
 #ifndef WINSVC_VERSION
   #define WINSVC_TESTING 1
@@ -45,8 +46,8 @@
 // testing/client.hpp
 // =====================================================================================================================
 
-// client: sends requests to an app in memory, without a socket. The bytes of a request pass the head parser, the
-// router, cpp-httplib and the handler as in production, on the calling thread.
+// client: sends requests to an app in memory, without a socket. The head parser, the router, the middleware and the
+// handler process the bytes of a request as in production, on the calling thread.
 //
 //   winsvc::testing::client client(App);
 //   auto r = client.get("/users/7");
@@ -363,7 +364,7 @@ class manual_clock final : public clock {
 // testing/status_rules.hpp
 // =====================================================================================================================
 
-// find_status_violations: checks the recorded statuses of a service against the rules of the SCM. A pure function.
+// find_status_violations: checks the recorded statuses of a service against the rules of the SCM, in tests.
 //
 //   for (const auto& text : find_status_violations(statuses)) FAIL(text);
 
@@ -479,7 +480,7 @@ inline constexpr std::chrono::minutes max_wait_hint{5};
 // testing/control_rules.hpp
 // =====================================================================================================================
 
-// Control rules of the SCM: find_control_violations checks the reaction of a service to its controls. A pure function.
+// find_control_violations: checks the reaction of a service to its controls against the rules of the SCM, in tests.
 //
 //   for (const auto& text : find_control_violations(statuses, controls, end)) FAIL(text);
 

@@ -1,4 +1,4 @@
-// Host names that a service accepts: middleware against DNS rebinding.
+// Middleware against DNS rebinding: rejects requests whose Host field is not a name of this service.
 //
 //   svc.use(winsvc::allowed_hosts({"hello.example.com", "*.internal"}));
 //

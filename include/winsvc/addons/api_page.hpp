@@ -1,4 +1,4 @@
-// Page of the OpenAPI document, `svc.openapi()`: it shows the operations and sends requests from a browser.
+// HTML page of `svc.openapi()`: shows the operations of the OpenAPI document and sends requests from a browser.
 //
 //   api_page_html    at /openapi           text/html; charset=utf-8, with dashboard_policy
 //   api_page_css     at /openapi/page.css  text/css; charset=utf-8, after dashboard_css

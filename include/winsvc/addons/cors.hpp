@@ -1,4 +1,4 @@
-// CORS middleware (cross-origin resource sharing): selects the sites whose pages may read the responses.
+// CORS middleware (cross-origin resource sharing): lets pages of the given sites read the responses.
 //
 //   svc.use(winsvc::cors({"https://app.example"}));
 //   winsvc::cors_policy policy{{"*"}};

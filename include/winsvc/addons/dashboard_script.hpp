@@ -1,4 +1,4 @@
-// Script of the dashboard (addons/dashboard_page.hpp).
+// JavaScript of the dashboard (addons/dashboard_page.hpp): requests the state of the service and updates the page.
 //
 // It requests `data.json`, next to the script, once per second: `?after=` is the newest second and `&log=` the newest
 // log line that the page has. All data is inserted as text. While the page is hidden, it sends no requests. If the

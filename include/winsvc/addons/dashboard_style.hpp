@@ -1,4 +1,5 @@
-// Style sheet of the dashboard (addons/dashboard_page.hpp). Colors have names, with values for light and dark schemes.
+// CSS style sheet of the dashboard (addons/dashboard_page.hpp). Its colors are variables with values for a light and a
+// dark scheme.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// Trusted proxies: middleware that takes what a proxy reports about the client's request: address, scheme, host, path
-// prefix and request id.
+// Trusted proxies: middleware that reads the client's address, scheme, host, path prefix and request id from the fields
+// that a proxy has added.
 //
 //   svc.use(winsvc::trusted_proxies({"127.0.0.1", "10.0.0.0/8", "fd00::/8"}));
 //   req.remote_addr                           // the client's address, in the following middleware and handlers

@@ -1,4 +1,4 @@
-// Sessions: values of one browser in a signed cookie, messages for the next page, and CSRF tokens.
+// Session middleware: stores values of one browser in a signed cookie, messages for its next page, and CSRF tokens.
 //
 //   svc.use(winsvc::sessions(key)).use(winsvc::csrf_tokens());
 //   svc.post("/login", winsvc::form("name"), [](const winsvc::request& req, std::string name) {

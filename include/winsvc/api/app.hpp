@@ -1,4 +1,4 @@
-// App factory: converts the forms of an app to one function type.
+// App factory: converts an app (a function, a callable object or a type) to one function type.
 //
 //   void App(winsvc::service& svc);                          // a function
 //   const auto App = [](winsvc::service& svc) { ... };       // a global callable object

@@ -1,4 +1,5 @@
-// Objects of the app by type: `svc.provide(object)` registers one, and a handler receives it as a parameter `T&`.
+// App objects (dependency injection): `svc.provide(object)` registers an object, and a handler receives it as a
+// parameter `T&`.
 //
 //   svc.provide(std::make_shared<store>("items.db"));
 //   svc.get("/items", [](store& items) { return items.all(); });

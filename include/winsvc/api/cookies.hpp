@@ -1,4 +1,4 @@
-// Cookies: reads cookies of requests and sets cookies in responses. A signed cookie detects changes by the client.
+// Cookies: reads cookies of requests and sets cookies in responses. A client cannot change a signed cookie unnoticed.
 //
 //   if (auto theme = winsvc::find_cookie(req, "theme")) ...
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));

@@ -1,4 +1,4 @@
-// Faults: the invalid values of a request, collected so that the client receives all of them in one 422 response.
+// fault_list: collects the invalid values of a request, so that the client receives all of them in one 422 response.
 //
 //   fault_list faults;
 //   faults.add("query", "limit", "must be at most 100, but is '200'");

@@ -1,4 +1,4 @@
-// Arguments of a handler: `body<T>`, and what each parameter of a handler is, decided at compile time from its type.
+// Arguments of a handler: `body<T>`, and the kind of each parameter, which the compiler finds from its type.
 //
 //   [](const winsvc::request& req, int id, winsvc::body<todo> item) { ... }
 //   // kind_of<int>() == argument_kind::parameter, kind_of<body<todo>>() == argument_kind::body

@@ -1,5 +1,5 @@
-// Result of a handler: writes what a handler returns to the response, and states at compile time what kind of response
-// that is.
+// Result of a handler: writes the returned value to the response, and finds the kind of the response from the type of
+// that value at compile time.
 //
 //   write_result(res, "text");                        // 200, text/plain
 //   write_result(res, std::optional<todo>());         // 404

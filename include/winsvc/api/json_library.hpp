@@ -1,10 +1,11 @@
-// json_library: the JSON parser that reads described types. nlohmann's is the default; an app can provide another one.
+// json_library: interface of the JSON parser that reads types with WINSVC_TYPE (api/type_macros.hpp). nlohmann's parser
+// is the default; an app can provide another one.
 //
 //   class glaze_library final : public winsvc::json_library { ... };
 //   svc.provide<winsvc::json_library>(std::make_shared<glaze_library>());
 //
-// The library parses a text to a document and answers questions about its values. A value is an address that the
-// library chooses; it is valid as long as the document. json_library does not write JSON: api/json_type.hpp does.
+// The library parses a text to a document and reports kind and content of its values. A value is an address that the
+// library chooses; it is valid as long as the document. The interface does not write JSON; api/json_type.hpp does.
 #pragma once
 
 #include <cstddef>

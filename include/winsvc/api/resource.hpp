@@ -1,4 +1,5 @@
-// Resource: finds the members of a class that are handlers, at compile time. Used by `svc.resource<T>(pattern)`.
+// Resource: a class whose member functions `get`, `put`, `del`, ... are the handlers of one pattern. This header finds
+// these members at compile time for `svc.resource<T>(pattern)`.
 //
 //   struct todo {
 //     winsvc::json get(int id) const;      // handler for GET

@@ -1,4 +1,4 @@
-// Entry point: runs the verb on the command line. WINSVC_MAIN calls it; your own main can call it instead.
+// winsvc::run: runs the verb that the command line names. WINSVC_MAIN calls it; your own main can call it instead.
 //
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //

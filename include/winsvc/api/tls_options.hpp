@@ -1,4 +1,5 @@
-// TLS options of HTTPS: the authorities whose client certificates are accepted (mutual TLS).
+// TLS options of a service: the file of certificate authorities (CA). A client must present a certificate that one of
+// them has signed (mutual TLS).
 //
 //   winsvc::tls_options options;
 //   options.client_authorities = "clients.pem";

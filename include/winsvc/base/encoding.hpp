@@ -1,6 +1,7 @@
-// base64, text in HTML, and constant-time comparison of secrets.
+// Encodes and decodes base64, escapes text for HTML, and compares secrets in constant time.
 //
-//   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   base::from_base64("aGVsbG8=")            // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   base::escape_html("a < b")               // "a &lt; b"
 //   equal_secret(given, expected)            // the time does not depend on the first difference
 #pragma once
 

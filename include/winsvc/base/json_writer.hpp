@@ -1,6 +1,6 @@
 // json_object_writer, json_array: write JSON text. Handlers use nlohmann::json instead.
 //
-//   strings::json_object_writer o;
+//   base::json_object_writer o;
 //   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // an empty hint is omitted
 //   o.text()                                                                       // {"pid":7,"name":"a \"b\""}
 //

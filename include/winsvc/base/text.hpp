@@ -2,8 +2,8 @@
 // UTF-8 in std::string; UTF-16 is used only to call Windows. Case is folded for ASCII only, because verbs, options and
 // header names are ASCII.
 //
-//   strings::to_utf16("Z\u00FCrich")      strings::equal_nocase("Content-Type", "content-type")
-//   strings::closest_match("instal", verbs)                                    // "install"
+//   base::to_utf16("Z\u00FCrich")      base::equal_nocase("Content-Type", "content-type")
+//   base::closest_match("instal", verbs)                                    // "install"
 //
 // It does not use locales, Unicode normalization or Unicode case.
 #pragma once

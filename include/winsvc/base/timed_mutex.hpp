@@ -1,10 +1,11 @@
-// timed_mutex: a mutex with a timeout, for code that must continue after a thread has crashed and left it locked.
+// timed_mutex: a mutex whose lock has a timeout. The log uses it, because a crashed thread may hold the mutex while the
+// crash is logged.
 //
 //   timed_mutex::scoped_lock lock(mutex, 2s);
 //   if (!lock) return;                         // the thread that holds the mutex may never release it
 //
-// It replaces std::timed_mutex, whose timed lock is unknown to the thread sanitizer of clang 14 and earlier
-// (pthread_mutex_clocklock); the sanitizer then reports races that do not exist.
+// It replaces std::timed_mutex. The thread sanitizer of clang 14 and earlier does not support the timed lock of that
+// class (pthread_mutex_clocklock) and reports races that do not exist.
 #pragma once
 
 #include <chrono>

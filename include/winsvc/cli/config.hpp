@@ -1,5 +1,5 @@
-// `config` verb: shows each setting with its value, its source and its help text, or writes a settings file. If the
-// service is installed, its installed options count as sources too.
+// `config` verb: prints each setting with its value, its source and its help text, or writes a settings file. If the
+// service is installed, the options of its command line are a source too.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Entry point of a program: parses the command line and runs a verb. Body of winsvc::run (api/run.hpp).
+// Implements winsvc::run (api/run.hpp), the entry point of a program: parses the command line and runs the verb.
 //
 // The command line is parsed first, so that no verb waits for a dispatcher that does not exist, and `run-service`
 // connects to the dispatcher at once. Exit code: 0, 2 for a usage error, otherwise the system's code. cli/run_verb.hpp

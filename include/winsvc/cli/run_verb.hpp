@@ -54,7 +54,7 @@ struct program_dependencies {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::connect_to_parent;
-  winsvc::detail::diagnose::system_probe machine{};
+  winsvc::detail::diagnose::system_probe probe{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for an error of the
@@ -193,7 +193,7 @@ WINSVC_INLINE int run_doctor(manage::verb_context& context, const host::service_
   const auto run_checks = [&] {
     return diagnose::diagnostics(context, definition,
                                  diagnose::query_live_status(channel, diagnose::pid_of(context.scm(), context.name())),
-                                 dependencies.machine)
+                                 dependencies.probe)
         .run_checks();
   };
   auto findings = run_checks();
@@ -239,7 +239,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
   if (folder) use_data_folder(parts, *folder);
-  parts.is_wine = dependencies.machine.is_wine();
+  parts.is_wine = dependencies.probe.is_wine();
   manage::verb_context context(spec, std::move(parts));
 
   if (auto own = context.check_own_service(std::string(commandline::info(command.verb).word));
@@ -270,7 +270,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     if (!report) return dependencies.print_error(report.error());
     if (command.verb == commandline::verb::why) {
       const auto data =
-          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine);
+          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.probe);
       dependencies.out(command.report.json ? diagnose::post_mortem_json(data) : diagnose::format_post_mortem(data));
       return base::exit_codes::ok;
     }

@@ -1,4 +1,4 @@
-// A parsed command line: the verb and the options of each group of verbs, as values.
+// Parsed command line: a struct with the verb and the options of each group of verbs.
 //
 //   const auto command = parse_command({"install", "--port", "5001"});    // commandline/parse_command.hpp
 //   command->verb;               // verb::install

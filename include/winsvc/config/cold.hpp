@@ -1,5 +1,5 @@
-// Cold code: the functions of the headers after this one are optimized for size, because they run at start, at stop or
-// for a verb, and not for each request.
+// Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for the headers after this one. The compiler then
+// optimizes their functions for size, because they run at start, at stop or for a verb, and not for each request.
 //
 // hello.exe of mingw g++ 12 -O2 is 4 % smaller this way. Lambdas and templates are not affected, so a callback that
 // runs for each request keeps its speed.

@@ -1,4 +1,4 @@
-// The compile-time options of winsvc: macros that a program may define, with defaults. Define a macro before the
+// Compile-time options of winsvc: macros that a program may define, with their defaults. Define a macro before the
 // include, with the same value in each translation unit.
 //
 //   WINSVC_HTTPLIB    the header of cpp-httplib, version 0.41 or newer. Default <httplib.h>.

@@ -1,5 +1,5 @@
-// Diagnostics: `doctor` finds problems that prevent the service from starting or serving: the folder of the executable,
-// the settings, the port, the disk, the dependencies, and drift.
+// `doctor` verb: finds problems that prevent the service from starting or serving. It checks the folder of the
+// executable, the settings, the port, the disk, the dependencies, and drift.
 //
 // The checks change nothing and need no rights beyond reading; a part that cannot be read becomes a finding. Each check
 // is a function that adds its findings.

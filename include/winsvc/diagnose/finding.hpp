@@ -1,4 +1,4 @@
-// Findings of `doctor`: severity, topic, evidence and remedy, as text and as JSON.
+// Findings: the results of the checks of `doctor`, each with severity, topic, evidence and remedy, as text and as JSON.
 //
 //   findings_text({{severity::problem, "port", "it is taken", "choose another", false}});
 #pragma once

@@ -1,4 +1,4 @@
-// Live status and live commands: requests of a verb to a running service on its control channel
+// Requests the live status of a running service, or sends it a command, on its control channel
 // (os/control_channel.hpp, host/control_channel_server.hpp).
 //
 //   command_service(channel, "level debug", pid_of(scm, "hello"))    // false: the service did not execute it

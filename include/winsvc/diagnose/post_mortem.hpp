@@ -1,5 +1,5 @@
-// Post-mortem: `why` explains in a few sentences why the service stopped or failed. The data comes from the SCM, its
-// events, the state file, the last log lines and the minidumps.
+// Post-mortem of the verb `why`: explains in a few sentences why the service stopped or failed. The data comes from the
+// SCM, its events, the state file, the last log lines and the minidumps.
 #pragma once
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 //   proof_text({{"start", "RUNNING means serving", verdict::yes, "GET / returned 200", {}, 12}});
 //   // yes     start         RUNNING means serving: GET / returned 200 (12 ms)
 //
-// A proof is a claim of README or docs/, and what this machine showed. A claim that a system cannot show has the
+// A proof has a claim of README or docs/ and the observation on this machine. A claim that a system cannot show has the
 // verdict `not_observable` with the reason, so that a missing observation never looks like a success.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The verb `prove`: checks what winsvc states about Windows, claim by claim, with a throw-away service on this machine.
+// The verb `prove`: checks each claim of winsvc about Windows with a temporary service on this machine.
 //
 //   const auto proofs = prover(context, folder, {}).run();
 //

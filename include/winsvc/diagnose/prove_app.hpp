@@ -1,4 +1,4 @@
-// The app of the throw-away service of `prove`: routes and hooks that show each claim. The user's app does not run.
+// App of the temporary service of `prove`: its routes and hooks show each claim. The user's app does not run.
 //
 //   const auto app = is_prove_instance(instance) ? prove_app() : users_app;
 //

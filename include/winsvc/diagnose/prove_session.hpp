@@ -1,4 +1,4 @@
-// Session of the verb `prove`: controls the throw-away service and records the result of each check.
+// Session of the verb `prove`: controls the temporary service and records the result of each check.
 //
 //   prove("port", "no second program can bind the port", [this] { return yes_if(!machine_.can_listen(port_), ...); });
 //

@@ -1,4 +1,9 @@
-// System probe: the queries of the verbs to the system, other than its services. Tests replace it.
+// System probe: the system queries of `doctor` and `why` (firewall, event log, drives) as functions that tests replace.
+//
+//   system_probe probe;
+//   probe.free_space = [](const std::string&) { return 0; };     // in a test: the disk is full
+//
+// os/probe.hpp has the real functions. The verbs query services with os/service_manager.hpp.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` (api/service.hpp).
+// Implements `svc.openapi`, `svc.metrics` and `svc.access_log` (api/service.hpp): adds their routes and observers.
 //
 //   svc.openapi("/openapi.json").metrics("/metrics").access_log();
 #pragma once

@@ -1,4 +1,4 @@
-// Keys of `debug`: a key sends a control, as the SCM would, and a status line at the bottom of the terminal shows the
+// Keyboard of `debug`: a key sends a control, as the SCM would. A status line at the bottom of the terminal shows the
 // load.
 //
 //   p pause   c continue   r reload   d preshutdown   l log level   s status   q stop

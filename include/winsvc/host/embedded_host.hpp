@@ -1,5 +1,5 @@
-// Embedded host: bodies of winsvc::host (api/host.hpp). One thread runs the app and the runtime; the object has the
-// state that the threads of the program read.
+// Embedded host: implements winsvc::host (api/host.hpp), which runs a service inside another program. One thread runs
+// the app and the runtime. The object has the state that the threads of the program read.
 //
 //   winsvc::host host(App);
 //   host.start();

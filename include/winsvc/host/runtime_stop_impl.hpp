@@ -1,4 +1,4 @@
-// Implementation of host/runtime.hpp: the stop of a run, its result, and a hook that does not return.
+// Implementation of host/runtime.hpp: stops a run, makes its result, and handles a hook that does not return.
 #pragma once
 
 #include <mutex>

@@ -1,4 +1,4 @@
-// Bodies of `service` (api/service.hpp): each call checks its arguments and stores them in the service definition.
+// Implements `service` (api/service.hpp): each call checks its arguments and stores them in the service definition.
 //
 //   svc.name("hello").listen("127.0.0.1", 5001);      // definition.spec.name, definition.host, definition.port
 #pragma once

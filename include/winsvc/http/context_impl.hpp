@@ -1,4 +1,4 @@
-// Implementation of api/context.hpp: the context of a request, and the client address behind a trusted proxy.
+// Implementation of api/context.hpp: finds the context of a request, and the client address behind a trusted proxy.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Engine state: the flags, counters and observers that all connections of one engine share; access record and route
-// latency.
+// Engine state: the flags, counters and observers that all connections of one engine share. Also the access record of a
+// response, and the latency history of a route, which decides whether its handler is slow.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,8 @@
-// File body: the bytes of a file as the body of a response, read in parts while it is sent.
+// Sets a file as the body of a response; the connection reads it in parts while it sends them.
 //
 //   set_file_body(res, std::move(file), "text/plain", "");   // ETag, Last-Modified, Content-Type and the bytes
+//
+// The part that the connection still has to send is a `file_body` (http/exchange.hpp).
 //
 // The ETag contains the size and the modification time, in the resolution of the file system. If the file becomes
 // shorter while it is sent, the connection ends, so that the client detects the missing part.

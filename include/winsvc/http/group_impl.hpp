@@ -1,4 +1,4 @@
-// Implementation of api/group.hpp: how a route registrar adds routes and middleware to the router.
+// Implementation of api/group.hpp: a route registrar adds routes and middleware to the router.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// Implementation of http/request_processor.hpp: the body, the middleware, the handler and its timeout.
+// Implementation of http/request_processor.hpp: runs the middleware, reads the body, and calls the handler with its
+// timeout.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
-// Implementation of api/json_type.hpp and api/json_library.hpp: the strict walk of a document, and nlohmann's parser.
+// Implementation of api/json_type.hpp and api/json_library.hpp: reads a JSON document strictly into a described type.
+// Also the json_library of nlohmann's parser.
 #pragma once
 
 #include <charconv>

@@ -1,4 +1,4 @@
-// Request processor: runs one request: body, middleware, handler, error responses, and the headers of the response.
+// Request processor: handles one request. It runs the middleware and the handler and writes the response.
 //
 //   request_processor processor(router, limits, log);
 //   const bool keep_alive = processor.process(exchange);   // the response is in exchange.stream.output()

@@ -1,4 +1,4 @@
-// Request statistics: responses per second, errors and latency percentiles of the last seconds.
+// Request statistics: counts responses and errors per second and computes latency percentiles of the last seconds.
 //
 //   request_statistics s;
 //   s.record(now, duration, status);   // after each response, from any thread: one or two additions

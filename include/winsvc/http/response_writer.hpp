@@ -1,8 +1,9 @@
-// Response writer: writes the head and the body of each response. It is the only place that writes framing fields:
-// Content-Length, Transfer-Encoding and Connection.
+// Response writer: writes the head and the body of each response, with its framing fields: Content-Length,
+// Transfer-Encoding and Connection. Only one response has other bytes, the constant that is sent if memory is exhausted
+// (out_of_memory_response in http/request_processor.hpp).
 //
-//   const bool complete = write_response(exchange, req, res, headers);   // bytes go to exchange.stream
-//   const std::string bytes = complete_response(res);                    // a response that ends the connection
+//   const bool complete = write_response(exchange, res, headers);   // bytes go to exchange.stream
+//   const std::string bytes = complete_response(res);               // a response that ends the connection
 //
 //   body                         HTTP/1.1                     HTTP/1.0
 //   text, or none                Content-Length               Content-Length

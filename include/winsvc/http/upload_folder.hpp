@@ -1,4 +1,9 @@
-// Upload folder: names of files while they are received, and removal of those that an earlier process has left.
+// Upload folder: names the files that are being received, and removes the files of a process that no longer exists.
+//
+//   os::path_join(folder, temporary_upload_name())     // /tmp/upload-4711-1a2b3c4d-1.part
+//   remove_stale_uploads(folder);                      // at start
+//
+// http/upload_reader.hpp writes the files.
 #pragma once
 
 #include <atomic>
@@ -17,7 +22,7 @@ inline namespace WINSVC_ABI {
 namespace detail::http {
 
 /// Returns a unique name for a file that is being received; it contains the process id.
-[[nodiscard]] std::string temporary_name();
+[[nodiscard]] std::string temporary_upload_name();
 /// Removes the files in `folder` whose process no longer exists. Call it before the first upload.
 void remove_stale_uploads(const std::string& folder) noexcept;
 
@@ -35,7 +40,7 @@ namespace detail::http {
 
 inline constexpr std::string_view upload_prefix = "upload-", upload_suffix = ".part";
 
-WINSVC_INLINE std::string temporary_name() {
+WINSVC_INLINE std::string temporary_upload_name() {
   static const std::uint32_t salt = std::random_device{}();
   static std::atomic<std::uint64_t> count{0};  // relaxed: only uniqueness matters
   char text[64];

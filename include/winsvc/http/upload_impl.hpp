@@ -1,4 +1,4 @@
-// Implementation of api/upload.hpp: the files of an upload, and the upload of a request in progress.
+// Implementation of api/upload.hpp: saves the files of an upload, and reads the upload of a request.
 #pragma once
 
 #include <memory>

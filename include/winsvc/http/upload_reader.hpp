@@ -154,7 +154,7 @@ class upload_reader {
         return fail_write(created.error(), "create the folder for uploads", limits_.folder);
     }
     const std::string folder = limits_.folder.empty() ? os::temporary_folder() : limits_.folder;
-    const std::string path = os::path_join(folder, temporary_name());
+    const std::string path = os::path_join(folder, temporary_upload_name());
     auto& entry = upload_.files().emplace_back(name, wire::safe_file_name(file_name), type, path);
     auto file = os::exclusive_file::create(path);
     if (!file) return fail_write(file.error(), "create the file", path);

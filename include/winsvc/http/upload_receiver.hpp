@@ -1,5 +1,5 @@
-// Upload receiver: the function that reads a body into files, as a pointer, so that a program without uploads does not
-// contain the upload reader (http/upload_reader.hpp).
+// Upload receiver: pointer to the function that reads a body into files (http/upload_reader.hpp). Only a route whose
+// handler takes an upload has one. So the linker omits the upload reader from a program without uploads.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// Console sink: writes the log to standard error for a user who watches it, with the time of day and colors.
+// Console sink: writes log entries to standard error, with the time of day, in color if it is a terminal.
 //
 //   09:05:09.250 WARN  the disk is nearly full
 //
-// If standard error is not a terminal, it writes the lines of the log file: they go to a file or a pipe.
+// If standard error is a file or a pipe, the sink writes the same lines as the log file, with the date.
 #pragma once
 
 #include <chrono>

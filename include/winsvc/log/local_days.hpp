@@ -1,9 +1,10 @@
-// Local days: finds the first entry of each day, in the local time of the machine, for the daily rotation.
+// Local days: finds the first log entry of each day, in the local time of the machine. The daily rotation uses it
+// (log/rotating_file_sink.hpp).
 //
 //   local_days days(&os::utc_offset);
 //   days.begins_with(entry.time)     // true: the entry is the first of a later day
 //
-// A clock that is set back, or that goes to and fro over midnight, begins no day again: each rotation deletes the
+// If the clock is set back over midnight, the same day does not begin a second time, because each rotation deletes the
 // oldest file.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Log files: the names of the files of a log, and the numbers of the rotated files.
+// Log files: the names and numbers of the rotated files of a log. Renames them, and deletes the oldest ones.
 //
 //   log_file_name("/data/logs/hello", 0)     // /data/logs/hello.log, the newest
 //   log_file_name("/data/logs/hello", 2)     // /data/logs/hello.2.log, an older one

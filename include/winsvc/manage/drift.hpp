@@ -1,5 +1,5 @@
-// Drift: differences between the installed service and the configuration that the program would install. `doctor`
-// reports it, `status` shows it, `update` removes it.
+// Drift: finds the differences between the installed service and the configuration that the program would install.
+// `doctor` reports them, `status` shows them, `update` removes them.
 #pragma once
 
 #include <string>

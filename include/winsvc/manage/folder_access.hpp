@@ -1,7 +1,11 @@
-// Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
-// the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
-// inherited the access. The data folder of a new service is created before the service, with its final security; a
-// folder of another user is renamed before.
+// Folder access: the rights of the service SID on the folder of the executable and on the data folder.
+//
+//   check_program_folder(context);               // before an install: an error if other users can change the folder
+//   prepare_data_folder(context, prepared);      // before the service exists: the folder with its final security
+//   grant_folder_access(context, plan, old);     // after the install: read and execute, modify
+//
+// An error of the last one is only a warning with a remedy: the service is installed, and it may already have inherited
+// the access.
 #pragma once
 
 #include <optional>

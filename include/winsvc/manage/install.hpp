@@ -75,7 +75,7 @@ class installer {
   result<void> read_password(install_job& job);
   result<void> create(install_job& job);
   result<void> change(install_job& job);
-  // The steps of both verbs; a completed step adds its reversal to the rollback.
+  // The steps of both verbs. A completed step adds a function that reverts it to the rollback.
   result<void> change_settings(install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_account(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_levels(install_job& job, verb_context::raw_handle service, rollback& rollback);

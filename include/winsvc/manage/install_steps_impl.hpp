@@ -1,4 +1,5 @@
-// Implementation of manage/install.hpp: the steps of an install or update. Each one adds its reversal to the rollback.
+// Implementation of manage/install.hpp: the steps of an install or update. Each completed step adds a function that
+// reverts it to the rollback.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Installation: the configuration of a service, as installed or as desired.
+// Installation: the configuration of a service, either the installed one or the desired one.
 //
 //   const auto desired = desired_installation(request, spec, installed, defaults);     // installed: may be null
 //

@@ -1,4 +1,10 @@
-// Query of the installed configuration, which needs only query rights: the base of the install plan and of `--plan`.
+// Reads the configuration of the installed service from the SCM. It opens the service with query rights only, so
+// `install --plan` needs no elevation.
+//
+//   const auto found = query_installed(context, request, "install");
+//   found->installation                                      // nullopt: the service is not installed
+//
+// manage/install_plan.hpp compares it with the desired configuration; this header changes nothing.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// `show` verb: everything that is installed, as text, as JSON, and as the command that installs the same; and the list
-// of `status --all`.
+// `show` verb: prints the installed configuration of the service as text, as JSON or as an install command. Also prints
+// the list of all services of the program (`status --all`).
 //
 //   show(context, options);
 //   //   startup       auto

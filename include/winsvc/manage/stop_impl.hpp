@@ -1,4 +1,4 @@
-// Implementation of manage/start_stop.hpp: the stop of a service and of its dependent services, and `stop --hold`.
+// Implementation of manage/start_stop.hpp: stops a service and its dependent services; `stop --hold`.
 #pragma once
 
 #include <algorithm>

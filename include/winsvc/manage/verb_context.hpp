@@ -1,5 +1,5 @@
-// Verb context: the parts that all service verbs share: opening the service with the required rights, error messages,
-// and the output.
+// Verb context: opens the service with the rights that a verb needs, makes its error messages and prints its output.
+//
 //   const auto service = context.open("stop", os::access_rights::stop | os::access_rights::query_status);
 //   if (!service) return failure{service.error()};      // stop 'hello': it is not installed (1060); install it first
 #pragma once

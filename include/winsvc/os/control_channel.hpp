@@ -1,5 +1,5 @@
-// Control channel of a running service: a named pipe on Windows, a Unix socket elsewhere. The client sends one line and
-// receives text until the server closes the connection.
+// Control channel: a running service receives the requests of an operator on a named pipe (Windows) or a Unix socket.
+// The client sends one line and receives text until the server closes the connection.
 //
 //   const auto address = control_channel_address("hello", folder);
 //   auto channel = control_channel::open(address, [](const std::string& request, const auto& write) {

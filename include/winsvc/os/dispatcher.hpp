@@ -1,4 +1,4 @@
-// Interface of the service control dispatcher: runs ServiceMain, delivers controls, reports the status of the service.
+// Dispatcher interface (StartServiceCtrlDispatcherW): runs ServiceMain, delivers controls, reports the service status.
 // os/win/dispatcher.hpp implements it with Win32; winsvc/testing.hpp simulates it on all platforms.
 #pragma once
 

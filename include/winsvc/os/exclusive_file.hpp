@@ -1,4 +1,4 @@
-// Exclusively created file: created only if the path does not exist (O_EXCL, CREATE_NEW), written once, then moved.
+// Exclusive file: creates a file only if the path does not exist (O_EXCL, CREATE_NEW), writes it once and moves it.
 //
 //   auto file = os::exclusive_file::create(path);   // fails if the path exists
 //   file->write(bytes), file->close();

@@ -1,4 +1,4 @@
-// File that is open for reading at any position. Static folders are served from it.
+// Input file: a file that is open for reading at any position (pread). Static folders are served from it.
 //
 //   auto file = os::input_file::open(path);
 //   if (file) file->read(0, buffer, sizeof buffer);

@@ -1,4 +1,4 @@
-// The listening sockets of a host: two for `localhost`, one for both families for `::`, one for any other address.
+// Opens the listening sockets of a host: two for `localhost`, one for both address families for `::`, otherwise one.
 //
 //   const listening opened = listen_on("localhost", 8080);   // 127.0.0.1:8080 and [::1]:8080
 //   if (opened.failure) return opened.failure->code;         // of opened.failure->address

@@ -1,4 +1,4 @@
-// Offset of the local time zone from UTC, for times in the log.
+// UTC offset: returns the offset of the local time zone from UTC at a time, for the times in the log.
 //
 //   local_time(now, os::utc_offset(now))      // 2026-01-31T09:05:09.250+01:00
 #pragma once

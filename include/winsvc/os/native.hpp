@@ -1,4 +1,5 @@
-// All headers of os/ with the implementations for this platform. Upper layers include this header.
+// Includes all headers of os/ and their implementations for this platform (Windows or POSIX). Upper floors include this
+// header.
 #pragma once
 
 #include "winsvc/os/listen.hpp"

@@ -1,4 +1,4 @@
-// Threads of the library: `start_thread` starts a std::thread that can report its own stack overflow.
+// start_thread: starts a std::thread of winsvc that can report its own stack overflow.
 //
 //   std::thread reader = start_thread([this] { read(); });
 //

@@ -1,10 +1,10 @@
-// Patterns in the spelling of another framework, with the spelling that is meant.
+// Detects route patterns in the syntax of another framework (`:id`, `*`) and suggests the pattern in winsvc's syntax.
 //
 //   foreign_spelling("/users/:id")            // "write '/users/{id}'"
 //   foreign_spelling("/files/*")              // "write '/files/{path...}'"
-//   foreign_spelling("/users/{id}")           // "": the spelling of winsvc
+//   foreign_spelling("/users/{id}")           // "": the syntax of winsvc
 //
-// Such a pattern would be literal text here, and all its requests would be 404. So it is an error at start.
+// As a pattern of winsvc it would be literal text, and all its requests would get 404. So it is an error at start.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// method, method_set: the request methods of routes, and the Allow field.
+// method, method_set: the request methods of routes (GET, POST, ...), and the value of the Allow field.
 //
 //   parse_method("DELETE")                       // method::del
 //   method_set set; set.add(method::get);

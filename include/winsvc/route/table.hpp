@@ -1,6 +1,7 @@
-// table: finds the route of a request path, in a tree of segments. If no route matches, it reports the allowed methods.
+// Route table (route::table): finds the route of a request path in a tree of segments. If no route matches, it reports
+// the allowed methods.
 //
-//   table routes;
+//   route::table routes;
 //   routes.add(method::get, "/users/{id}", 0, source_location::current());
 //   routes.add(method::get, "/users/me", 1, source_location::current());
 //   routes.match(method::get, "/users/me")       // matched, id 1: a literal precedes a parameter

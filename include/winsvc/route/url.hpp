@@ -1,4 +1,4 @@
-// build_path: builds a path from a pattern and values. It is the inverse of `table::match`.
+// build_path: builds the path of a URL from a pattern and values, as url_for needs it. `table::match` is the opposite.
 //
 //   build_path(parse_pattern("/users/{id}"), {"7"})               // "/users/7"
 //   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes

@@ -1,4 +1,5 @@
-// Implementation of server/connection.hpp: the stages head, body and handler of a request.
+// Implementation of server/connection.hpp: receives the head and the body of a request, finds its route and runs its
+// handler (the stages head, body and handler).
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Implementation of server/connection.hpp: the stage response, the end of a request, and rejections.
+// Implementation of server/connection.hpp: sends a response (the stage response), ends a request, and rejects one.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Connection slots: a fixed address for each open connection, and the state that decides which thread owns it.
+// Connection slot: fixed address of an open connection, with an atomic state that decides which thread owns it, and a
+// deadline.
 //
 //   slot.claim();   // parked -> busy: the caller owns the connection and may run one step
 //   slot.park();    // busy -> parked: no thread owns it; false: an event came, run another step

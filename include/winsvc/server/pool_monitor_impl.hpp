@@ -1,4 +1,5 @@
-// Implementation of server/thread_pool.hpp: the monitor thread.
+// Implementation of server/thread_pool.hpp: the monitor thread, which detects blocked I/O threads, starts threads that
+// are missing, and runs the timers.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Implementation of server/server.hpp: connections are accepted, rejected and closed.
+// Implementation of server/server.hpp: accepts, rejects and closes connections.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Implementation of server/server.hpp: the drain, and the list of running requests.
+// Implementation of server/server.hpp: drains the connections at a stop, and lists the running requests.
 #pragma once
 
 #include <algorithm>

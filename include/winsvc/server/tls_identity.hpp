@@ -1,4 +1,4 @@
-// TLS identity: the certificate and key of an HTTPS listener, loaded by cpp-httplib's TLS library (server/tls.hpp).
+// TLS identity: the certificate and the private key of an HTTPS listener. server/tls.hpp loads them from their files.
 #pragma once
 
 #include <memory>

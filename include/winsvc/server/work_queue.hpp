@@ -1,11 +1,11 @@
-// Work queue: a list of work items that needs no memory, because each item contains its links.
+// Work queue: intrusive doubly linked list of work items. Each item contains its links, so the queue allocates nothing.
 //
 //   work_queue queue;
 //   queue.push_back(item);                   // an item is in at most one queue
 //   while (work_item* next = queue.pop_front()) serve(*next);
 //   queue.remove(item);                      // from any position, in constant time
 //
-// It takes no lock: its owner protects it.
+// It has no lock. The thread pool protects it with its mutex.
 #pragma once
 
 #include <cstddef>

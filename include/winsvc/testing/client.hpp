@@ -1,5 +1,5 @@
-// client: sends requests to an app in memory, without a socket. The bytes of a request pass the head parser, the
-// router, cpp-httplib and the handler as in production, on the calling thread.
+// client: sends requests to an app in memory, without a socket. The head parser, the router, the middleware and the
+// handler process the bytes of a request as in production, on the calling thread.
 //
 //   winsvc::testing::client client(App);
 //   auto r = client.get("/users/7");

@@ -1,4 +1,4 @@
-// Control rules of the SCM: find_control_violations checks the reaction of a service to its controls. A pure function.
+// find_control_violations: checks the reaction of a service to its controls against the rules of the SCM, in tests.
 //
 //   for (const auto& text : find_control_violations(statuses, controls, end)) FAIL(text);
 #pragma once

@@ -1,4 +1,4 @@
-// find_status_violations: checks the recorded statuses of a service against the rules of the SCM. A pure function.
+// find_status_violations: checks the recorded statuses of a service against the rules of the SCM, in tests.
 //
 //   for (const auto& text : find_status_violations(statuses)) FAIL(text);
 #pragma once

@@ -1,4 +1,5 @@
-// Includes <winsvc.hpp> with all declarations, also in the separate form (config/form.hpp): tests use internal names.
+// Includes <winsvc.hpp> with all declarations for tests, which use internal names. In the separate form
+// (config/form.hpp), <winsvc.hpp> alone has only the declarations for apps.
 #pragma once
 
 #ifndef WINSVC_VERSION

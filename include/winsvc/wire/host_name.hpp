@@ -1,4 +1,4 @@
-// Host names of requests: which names a service accepts in the Host field (DNS rebinding).
+// Host names: decides whether a service accepts the name in the Host field of a request (against DNS rebinding).
 //
 //   is_allowed_host("LOCALHOST:8080", {})                          // true
 //   is_allowed_host("a.example.com:443", {"*.example.com"})        // true

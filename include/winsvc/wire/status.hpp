@@ -1,4 +1,4 @@
-// Status codes: the reason phrase of a status line, as the registry of status codes has it.
+// Status codes: returns the reason phrase of a status code, as in the IANA registry of HTTP status codes.
 //
 //   reason_phrase(404)      // "Not Found"
 //   reason_phrase(450)      // "": not registered; an empty phrase is valid (RFC 9112 section 4)

@@ -1,4 +1,4 @@
-// Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+// Control channel on POSIX (os/control_channel.hpp): a service receives the requests of an operator on a Unix socket.
 #pragma once
 
 #include <cerrno>

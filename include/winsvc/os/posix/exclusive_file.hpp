@@ -1,4 +1,4 @@
-// Exclusively created file on POSIX (os/exclusive_file.hpp).
+// Exclusive file on POSIX (os/exclusive_file.hpp): open(2) with O_CREAT and O_EXCL, then rename(2).
 #pragma once
 
 #include <cerrno>

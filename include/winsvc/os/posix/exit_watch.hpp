@@ -1,4 +1,8 @@
-// Exit watch and shared file mapping on POSIX (os/exit_watch.hpp, os/activity.hpp).
+// Detects that the program calls exit(), on POSIX (os/exit_watch.hpp): on_exit(3) with glibc, else atexit(3), which has
+// no exit code. Also maps the activity file (os/activity.hpp) into memory with mmap(2).
+//
+// _exit(2) and a signal call neither function.
+// Source: on_exit(3), atexit(3), mmap(2).
 #pragma once
 
 #include <cerrno>

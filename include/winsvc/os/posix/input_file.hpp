@@ -1,4 +1,4 @@
-// Input file on POSIX (os/input_file.hpp).
+// Input file on POSIX (os/input_file.hpp): reads a file at any position (pread(2)).
 #pragma once
 
 #include <cerrno>

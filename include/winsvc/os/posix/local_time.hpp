@@ -1,4 +1,4 @@
-// Offset of the local time zone on POSIX (os/local_time.hpp): localtime_r(3).
+// UTC offset of the local time zone on POSIX (os/local_time.hpp): localtime_r(3).
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Process functions on POSIX (os/process.hpp), and stubs for the event log, the Service Control Manager and the
-// dispatcher: events are dropped, all calls of the service manager fail with 50 (not supported).
+// Process functions on POSIX (os/process.hpp). Also the functions of the event log, the Service Control Manager and the
+// dispatcher, which POSIX lacks: events are dropped, and all other calls fail with 50 (not supported).
 #pragma once
 
 #include <algorithm>

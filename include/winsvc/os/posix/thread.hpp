@@ -1,4 +1,4 @@
-// Reserved stack on POSIX (os/thread.hpp): an alternate signal stack.
+// Stack reserve of threads on POSIX (os/thread.hpp): an alternate signal stack for the crash handler.
 //
 // Source: sigaltstack(2).
 #pragma once

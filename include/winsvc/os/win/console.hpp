@@ -1,4 +1,4 @@
-// Console input and output on Windows (os/console.hpp).
+// Console input and output on Windows (os/console.hpp): WriteConsoleW, ReadConsoleW, SetConsoleCtrlHandler.
 #pragma once
 
 #include <algorithm>

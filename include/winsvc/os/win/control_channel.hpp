@@ -1,4 +1,5 @@
-// Control channel on Windows (os/control_channel.hpp): a named pipe with one instance for each client.
+// Control channel on Windows (os/control_channel.hpp): a service receives the requests of an operator on a named pipe,
+// with one instance of the pipe for each client.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Exclusive file on Windows (os/exclusive_file.hpp): CreateFileW with CREATE_NEW, MoveFileExW, private folders.
+// Exclusive file on Windows (os/exclusive_file.hpp): creates a file that did not exist (CREATE_NEW), replaces a file
+// with it (MoveFileExW), and finds the folder for temporary files.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Exit watch and shared file mapping on Windows (os/exit_watch.hpp, os/activity.hpp).
+// Detects that the program calls exit(), on Windows (os/exit_watch.hpp): it replaces the address of ExitProcess in the
+// import tables. Also maps the activity file (os/activity.hpp) into memory with CreateFileMappingW.
 #pragma once
 
 #include <cstddef>

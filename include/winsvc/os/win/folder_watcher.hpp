@@ -1,4 +1,5 @@
-// Folder watcher on Windows (os/folder_watcher.hpp).
+// Folder watcher on Windows (os/folder_watcher.hpp): FindFirstChangeNotificationW signals a handle when a file in the
+// folder changes.
 #pragma once
 
 #include <chrono>

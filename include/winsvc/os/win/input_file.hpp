@@ -1,4 +1,4 @@
-// Input file on Windows (os/input_file.hpp).
+// Input file on Windows (os/input_file.hpp): reads a file at any position (ReadFile with an OVERLAPPED offset).
 #pragma once
 
 #include <algorithm>

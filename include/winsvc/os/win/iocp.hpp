@@ -1,6 +1,9 @@
-// Poller on Windows (os/poller.hpp): an I/O completion port. It reports completed operations, not ready sockets. So a
-// wait for `readable` is a receive of 0 bytes, a wait for `writable` is a send of the next bytes, and a wait for a
-// client is an AcceptEx.
+// Poller on Windows (os/poller.hpp): an I/O completion port. The port reports completed operations, not ready sockets.
+// So the poller starts an operation to wait for an event:
+//
+//   readable    a receive of 0 bytes, which completes when data has arrived
+//   writable    a send of the next bytes of the response
+//   client      an AcceptEx
 //
 // The system uses an operation until it completes, even after its socket is closed, so its registration must stay until
 // then. Closing the socket completes the operation soon.

@@ -1,4 +1,4 @@
-// Key reader on Windows (os/key_reader.hpp).
+// Key reader on Windows (os/key_reader.hpp): a thread reads the key events of the console.
 #pragma once
 
 #include <exception>

@@ -1,4 +1,4 @@
-// Offset of the local time zone on Windows (os/local_time.hpp).
+// UTC offset of the local time zone on Windows (os/local_time.hpp).
 //
 // The current rules of the time zone apply to all years. SystemTimeToTzSpecificLocalTimeEx has the rules of each year,
 // but it would have to be found at run time, and it matters only shortly after a country has changed its rules.

@@ -1,4 +1,4 @@
-// The program that listens on a port, on Windows (os/socket.hpp).
+// Finds the process that listens on a TCP port, on Windows, as `netstat -ano` does (find_listener in os/socket.hpp).
 //
 // iphlpapi.dll is loaded at run time, because only an error message and the retry of a bind need it.
 //

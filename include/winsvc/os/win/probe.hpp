@@ -1,4 +1,4 @@
-// System queries on Windows (os/probe.hpp).
+// System probe on Windows (os/probe.hpp): reads firewall rules, event logs and the kind of a drive.
 //
 // Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the
 // key.

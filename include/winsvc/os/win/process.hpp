@@ -1,4 +1,5 @@
-// Process functions and event log on Windows (os/process.hpp, os/event_log.hpp).
+// Process functions on Windows (os/process.hpp): path, arguments, environment, resource usage, system messages. Also
+// writes events (os/event_log.hpp).
 #pragma once
 
 #include <algorithm>

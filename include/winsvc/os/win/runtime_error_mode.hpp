@@ -1,5 +1,5 @@
-// Error mode of the process: no fault opens a message box, which would block a service forever, because a service has
-// no desktop that a user sees.
+// Error mode of the process (SetErrorMode): disables the message boxes of Windows and of the C runtime for a fault. A
+// service has no desktop that a user sees, so a box would block it forever.
 //
 // Source: SetErrorMode in the Win32 documentation; _set_error_mode, _set_abort_behavior, _CrtSetReportMode in the C
 // runtime documentation. A Debug build shows the box by default, and abort() shows it before it raises SIGABRT.

@@ -1,4 +1,4 @@
-// Conversion of security descriptors and SIDs from and to text (SDDL, S-1-...).
+// Converts security descriptors and SIDs to and from text (SDDL, S-1-...), and finds the SID of an account.
 //
 //   const auto descriptor = descriptor_of("D:P(A;;GA;;;BA)");   // descriptor->get() for SECURITY_ATTRIBUTES
 //   sid_of_account("Administrators")                            // S-1-5-32-544

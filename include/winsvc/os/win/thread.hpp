@@ -1,7 +1,8 @@
-// Threads on Windows (os/thread.hpp): the stack that each thread reserves for the crash handler.
+// Stack reserve of threads on Windows (os/thread.hpp): SetThreadStackGuarantee keeps stack for the crash handler.
 //
-// Wine ignores the size: it commits the whole stack and puts the guard page at its end, so that two pages remain after
-// an overflow. Its dispatcher of exceptions needs more on a processor with large registers. So the guard page is moved.
+// Wine ignores the requested size. It commits the whole stack at once, with the guard page at the end of the stack, so
+// that only two pages remain after an overflow. Its dispatcher of exceptions needs more on a processor with large
+// registers. So the functions here move the guard page.
 //
 // Source: SetThreadStackGuarantee and "Creating Guard Pages" in the Win32 documentation.
 #pragma once

@@ -1,4 +1,5 @@
-// Conversion between UTF-8 and the UTF-16 strings and string lists of Win32, and an owner of a kernel handle.
+// Converts between UTF-8 and the UTF-16 strings and string lists of Win32. Also unique_handle, which owns a kernel
+// handle.
 //
 //   const unique_handle event(::CreateEventW(nullptr, TRUE, FALSE, to_wide(name).c_str()));
 #pragma once
