@@ -358,55 +358,55 @@
 //  42728  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
 //  42834  host/stop_deadlines.hpp              Time limits of a stop.
 //  42898  host/run_options.hpp                 Options and result of one run of a service.
-//  42962  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43070  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43183  host/control_channel_server.hpp      Control channel server.
-//  43363  host/runtime.hpp                     Runtime of a service.
-//  43702  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43811  host/status.hpp                      Text and JSON of `status`.
-//  43978  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44100  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44216  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44308  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44423  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44547  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44658  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44986  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45176  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  45379  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45641  manage/wait.hpp                      Waits until a service reaches a state.
-//  45740  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  45957  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46034  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46280  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46463  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46653  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  46883  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  46990  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47053  manage/install.hpp                   `install` and `update` verbs.
-//  47379  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47533  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47634  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  47823  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47917  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48009  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48106  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48141  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  48442  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48640  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  48799  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48936  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49056  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49145  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49259  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  49605  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49886  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50052  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50145  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  42966  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43074  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43187  host/control_channel_server.hpp      Control channel server.
+//  43367  host/runtime.hpp                     Runtime of a service.
+//  43706  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43815  host/status.hpp                      Text and JSON of `status`.
+//  43982  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44104  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44220  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44312  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44427  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44551  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44662  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44988  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45178  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  45381  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45643  manage/wait.hpp                      Waits until a service reaches a state.
+//  45742  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  45959  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46036  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46282  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46465  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46655  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  46885  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  46992  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47055  manage/install.hpp                   `install` and `update` verbs.
+//  47381  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47535  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47636  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  47825  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47919  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48011  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48108  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48143  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  48444  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48642  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  48801  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48938  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49058  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49147  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49261  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  49607  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49888  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50054  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50147  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  50464  config/undef.hpp                     Undefines the internal macros.
+//  50466  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -42903,7 +42903,7 @@ class stop_deadlines {
 //   run_options options;
 //   options.on_running = [](const os::endpoint& address) { ... };
 //   const run_result result = runtime(definition, reporter, std::move(options)).run();
-//   result.exit.code();          // for the SCM
+//   result.exit().code();        // for the SCM
 //   result.failure_text();       // empty after a complete stop
 
 #include <chrono>
@@ -42935,7 +42935,6 @@ struct run_options {
 
 /// Result of a run.
 struct run_result {
-  scm::exit_status exit;
   std::optional<error> failure;      ///< set if the run failed
   std::vector<error> more_failures;  ///< the other errors of the settings
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
@@ -42945,6 +42944,11 @@ struct run_result {
   /// service definition and the app's object must not be destroyed.
   bool has_stuck_thread = false;
 
+  /// Exit status for the SCM: that of the failure, otherwise success. An incomplete stop is a success: the SCM would
+  /// start the service again after a failure.
+  [[nodiscard]] scm::exit_status exit() const noexcept {
+    return failure ? scm::failure_status(failure->code) : scm::exit_status{};
+  }
   /// Text of the failure or of the incomplete stop, one line for each error; empty after a complete stop.
   [[nodiscard]] std::string failure_text() const {
     if (!failure) return incomplete_stop ? incomplete_stop->to_string() : std::string();
@@ -43768,8 +43772,8 @@ WINSVC_INLINE run_result runtime::make_result() {
   const auto incomplete = [this](std::string reason) {
     return error{base::win32_error::timeout, "stop", definition_.spec.name, std::move(reason), {}};
   };
-  if (result.failure) result.exit = scm::failure_status(result.failure->code);
-  else if (!incomplete_stop_.empty()) result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
+  if (!result.failure && !incomplete_stop_.empty())
+    result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
   result.has_stuck_thread = has_stuck_thread_;
   definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
   definition_.log.flush();
@@ -44196,8 +44200,8 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     });
     const run_result result = service->run();
     keys.reset();
-    reporter.apply(scm::lifecycle_event::finished, {}, result.exit);
-    code = os::exit_code(result.exit.code());
+    reporter.apply(scm::lifecycle_event::finished, {}, result.exit());
+    code = os::exit_code(result.exit().code());
     if (code == 0 && result.incomplete_stop) code = os::exit_code(result.incomplete_stop->code);
     if (result.has_stuck_thread) os::end_process(code);  // it still runs user code, which uses these objects
     app.reset();
@@ -44788,7 +44792,7 @@ WINSVC_INLINE int service_host::run() {
   });
   if (code != 0) return os::exit_code(code);
   finished.token().wait();
-  const int exit = os::exit_code(result_.exit.code());
+  const int exit = os::exit_code(result_.exit().code());
   if (result_.has_stuck_thread)
     // A thread still runs user code, which uses objects that destructors would destroy.
     dependencies_.end_process(exit);
@@ -44801,11 +44805,10 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   const auto code = dependencies_.dispatcher.register_handler(
       name_, [this](const scm::control_event& event) { return controls_.control(event); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
-    report_event(scm::service_event::failed, base::error_with_explanation(code, "register the control handler of",
-                                                                             name_, os::system_error_message(code))
-                                                   .to_string());
-    result_.exit = scm::failure_status(code);
-    dependencies_.end_process(os::exit_code(result_.exit.code()));
+    result_.failure = base::error_with_explanation(code, "register the control handler of", name_,
+                                                   os::system_error_message(code));
+    report_event(scm::service_event::failed, result_.failure_text());
+    dependencies_.end_process(os::exit_code(result_.exit().code()));
     return;
   }
   report_.apply(scm::lifecycle_event::start, start_hint);
@@ -44814,13 +44817,12 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   } catch (...) {
     result_.failure = error{scm::win32_error::exception_in_service, "run", name_, base::exception_message(), {}};
   }
-  if (result_.failure) result_.exit = scm::failure_status(result_.failure->code);
   report_end();
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
-  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
+  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
     report_.apply(scm::lifecycle_event::stop, start_hint);
-    report_.apply(scm::lifecycle_event::finished, {}, result_.exit);
+    report_.apply(scm::lifecycle_event::finished, {}, result_.exit());
   }
 }
 
@@ -45109,7 +45111,7 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
     if (stop_reason_) runtime_->request_stop(*stop_reason_);
   }
   const run_result done = run_parts->service_runtime->run();
-  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit);
+  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
   {
     const std::lock_guard lock(mutex_);
     runtime_ = nullptr;

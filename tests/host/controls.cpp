@@ -571,7 +571,7 @@ TEST_CASE("bind retries a missing address until the timeout, with a checkpoint f
 
   REQUIRE(result.failure);
   CHECK(result.failure->code == 10049);
-  CHECK(result.exit.win32 == 10049);
+  CHECK(result.exit().win32 == 10049);
   std::uint32_t highest = 0;
   for (const auto& status : published) {
     if (status.current == state::start_pending) highest = (std::max)(highest, status.checkpoint);
@@ -662,7 +662,7 @@ TEST_CASE("an exception after RUNNING stops the service as failed") {
 
   const auto result = winsvc::detail::host::runtime(definition, reporter, options).run();
 
-  CHECK(result.exit.win32 == 1064);
+  CHECK(result.exit().win32 == 1064);
   CHECK(result.failure->message == "no memory");
   CHECK(published.back() == state::stop_pending);
 }
@@ -1007,7 +1007,7 @@ TEST_CASE("a second stop request shortens the wait for requests, workers and hoo
     const std::string reason = direct.result.incomplete_stop->message;
     CHECK(reason.find("60 s") == std::string::npos);  // not the limit before the second request
     CHECK(reason.find("1 min") == std::string::npos);
-    CHECK(direct.result.exit.win32 == 0);
+    CHECK(direct.result.exit().win32 == 0);
     go.request_stop();
     wait_for_stop(returned, "the slow part to return");
   }

@@ -106,8 +106,8 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     });
     const run_result result = service->run();
     keys.reset();
-    reporter.apply(scm::lifecycle_event::finished, {}, result.exit);
-    code = os::exit_code(result.exit.code());
+    reporter.apply(scm::lifecycle_event::finished, {}, result.exit());
+    code = os::exit_code(result.exit().code());
     if (code == 0 && result.incomplete_stop) code = os::exit_code(result.incomplete_stop->code);
     if (result.has_stuck_thread) os::end_process(code);  // it still runs user code, which uses these objects
     app.reset();

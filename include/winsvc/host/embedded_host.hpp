@@ -131,7 +131,7 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
     if (stop_reason_) runtime_->request_stop(*stop_reason_);
   }
   const run_result done = run_parts->service_runtime->run();
-  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit);
+  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
   {
     const std::lock_guard lock(mutex_);
     runtime_ = nullptr;

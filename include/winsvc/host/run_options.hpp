@@ -3,7 +3,7 @@
 //   run_options options;
 //   options.on_running = [](const os::endpoint& address) { ... };
 //   const run_result result = runtime(definition, reporter, std::move(options)).run();
-//   result.exit.code();          // for the SCM
+//   result.exit().code();        // for the SCM
 //   result.failure_text();       // empty after a complete stop
 #pragma once
 
@@ -43,7 +43,6 @@ struct run_options {
 
 /// Result of a run.
 struct run_result {
-  scm::exit_status exit;
   std::optional<error> failure;      ///< set if the run failed
   std::vector<error> more_failures;  ///< the other errors of the settings
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
@@ -53,6 +52,11 @@ struct run_result {
   /// service definition and the app's object must not be destroyed.
   bool has_stuck_thread = false;
 
+  /// Exit status for the SCM: that of the failure, otherwise success. An incomplete stop is a success: the SCM would
+  /// start the service again after a failure.
+  [[nodiscard]] scm::exit_status exit() const noexcept {
+    return failure ? scm::failure_status(failure->code) : scm::exit_status{};
+  }
   /// Text of the failure or of the incomplete stop, one line for each error; empty after a complete stop.
   [[nodiscard]] std::string failure_text() const {
     if (!failure) return incomplete_stop ? incomplete_stop->to_string() : std::string();

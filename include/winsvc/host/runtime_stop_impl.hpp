@@ -76,8 +76,8 @@ WINSVC_INLINE run_result runtime::make_result() {
   const auto incomplete = [this](std::string reason) {
     return error{base::win32_error::timeout, "stop", definition_.spec.name, std::move(reason), {}};
   };
-  if (result.failure) result.exit = scm::failure_status(result.failure->code);
-  else if (!incomplete_stop_.empty()) result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
+  if (!result.failure && !incomplete_stop_.empty())
+    result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
   result.has_stuck_thread = has_stuck_thread_;
   definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
   definition_.log.flush();

@@ -143,7 +143,7 @@ WINSVC_INLINE int service_host::run() {
   });
   if (code != 0) return os::exit_code(code);
   finished.token().wait();
-  const int exit = os::exit_code(result_.exit.code());
+  const int exit = os::exit_code(result_.exit().code());
   if (result_.has_stuck_thread)
     // A thread still runs user code, which uses objects that destructors would destroy.
     dependencies_.end_process(exit);
@@ -156,11 +156,10 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   const auto code = dependencies_.dispatcher.register_handler(
       name_, [this](const scm::control_event& event) { return controls_.control(event); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
-    report_event(scm::service_event::failed, base::error_with_explanation(code, "register the control handler of",
-                                                                             name_, os::system_error_message(code))
-                                                   .to_string());
-    result_.exit = scm::failure_status(code);
-    dependencies_.end_process(os::exit_code(result_.exit.code()));
+    result_.failure = base::error_with_explanation(code, "register the control handler of", name_,
+                                                   os::system_error_message(code));
+    report_event(scm::service_event::failed, result_.failure_text());
+    dependencies_.end_process(os::exit_code(result_.exit().code()));
     return;
   }
   report_.apply(scm::lifecycle_event::start, start_hint);
@@ -169,13 +168,12 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   } catch (...) {
     result_.failure = error{scm::win32_error::exception_in_service, "run", name_, base::exception_message(), {}};
   }
-  if (result_.failure) result_.exit = scm::failure_status(result_.failure->code);
   report_end();
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
-  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
+  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
     report_.apply(scm::lifecycle_event::stop, start_hint);
-    report_.apply(scm::lifecycle_event::finished, {}, result_.exit);
+    report_.apply(scm::lifecycle_event::finished, {}, result_.exit());
   }
 }
 
