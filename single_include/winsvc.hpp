@@ -316,97 +316,97 @@
 //  35207  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
 //  35437  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
 //  35674  http/request_processor.hpp           Request processor: handles one request.
-//  36045  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36251  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36354  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36510  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36601  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36819  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37074  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37210  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37243  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37346  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37379  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37730  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38004  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38181  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38258  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  38338  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38700  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38958  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39125  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  39318  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39677  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40046  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40252  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40393  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40468  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  40487  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40675  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40862  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41134  host/access_log.hpp                  Access log: one log entry for each response.
-//  41193  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41313  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41475  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41728  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41798  host/health.hpp                      Liveness and readiness routes.
-//  41900  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42068  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42194  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42333  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42603  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42728  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42834  host/stop_deadlines.hpp              Time limits of a stop.
-//  42898  host/run_options.hpp                 Options and result of one run of a service.
-//  42966  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43074  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43187  host/control_channel_server.hpp      Control channel server.
-//  43367  host/runtime.hpp                     Runtime of a service.
-//  43706  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43815  host/status.hpp                      Text and JSON of `status`.
-//  43982  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44104  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44220  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44312  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44427  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44551  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44662  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44988  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45178  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  45381  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45643  manage/wait.hpp                      Waits until a service reaches a state.
-//  45742  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  45959  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46036  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46282  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46465  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46655  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  46885  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  46992  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47055  manage/install.hpp                   `install` and `update` verbs.
-//  47381  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47535  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47636  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  47825  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47919  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48011  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48108  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48143  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  48444  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48642  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  48801  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48938  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49058  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49147  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49261  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  49607  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49888  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50054  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50147  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  35995  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36252  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36355  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36511  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36602  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36820  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37075  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37211  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37244  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37347  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37380  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37731  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38005  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38182  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38259  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  38339  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38701  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  38959  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39126  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  39319  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39678  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40047  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40253  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40394  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40469  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  40488  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40676  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40863  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41135  host/access_log.hpp                  Access log: one log entry for each response.
+//  41194  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41314  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41476  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41729  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41799  host/health.hpp                      Liveness and readiness routes.
+//  41901  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42069  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42195  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42334  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42604  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42729  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42835  host/stop_deadlines.hpp              Time limits of a stop.
+//  42899  host/run_options.hpp                 Options and result of one run of a service.
+//  42967  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43075  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43188  host/control_channel_server.hpp      Control channel server.
+//  43368  host/runtime.hpp                     Runtime of a service.
+//  43707  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43816  host/status.hpp                      Text and JSON of `status`.
+//  43983  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44105  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44221  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44313  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44428  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44552  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44663  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44989  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45179  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  45382  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45644  manage/wait.hpp                      Waits until a service reaches a state.
+//  45743  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  45960  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46037  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46283  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46466  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46656  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  46886  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  46993  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47056  manage/install.hpp                   `install` and `update` verbs.
+//  47382  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47536  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47637  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  47826  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47920  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48012  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48109  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48144  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  48445  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48643  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  48802  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48939  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49059  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49148  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49262  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  49608  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49889  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50055  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50148  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  50466  config/undef.hpp                     Undefines the internal macros.
+//  50467  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -35751,7 +35751,7 @@ class request_processor final : public httplib::Server {
   bool process_with_httplib(exchange& exchange);
   bool process_request(exchange& exchange, const body_source* decompressed);
   bool read_body_of(exchange& exchange, const body_source* decompressed) const;
-  void route(exchange& exchange, response& res);
+  void make_response(exchange& exchange, response& res);
   void prepare_response(exchange& exchange, response& res);
   void prepare_error(exchange& exchange, response& res);
   [[nodiscard]] static bool has_content_coding(const wire::head& head);
@@ -35935,14 +35935,14 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   const scope_exit return_memory([&exchange, &res]() noexcept { exchange.services.headers.release(res.headers); });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
-    http::exchange& current;
+    http::exchange& exchange;
     const body_source* decompressed;
   } frame{*this, exchange, decompressed};
   const bool has_unread_body =
       !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
-    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
-  route(exchange, res);
+    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.exchange, frame.decompressed); };
+  make_response(exchange, res);
   exchange.body.read = nullptr;
 
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
@@ -35956,6 +35956,112 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
   if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body
   return complete;
+}
+
+/// Decides the connection header and the body rules when the response is complete, before it is written.
+WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
+                                                                              const response& res) {
+  response_plan& plan = exchange.plan;
+  plan.status = res.status;
+  // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
+  const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
+  // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !plan.stream_length;
+  if (exchange.services.draining.load() || body_failed || close_ends_body) plan.close_after_response = true;
+  connection_headers headers;
+  headers.send_body = exchange.head.method_id != route::method::head;
+  const bool has_upgrade =
+      api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
+  if (plan.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
+  else if (has_upgrade) headers.connection = "Upgrade";
+  else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
+  return headers;
+}
+
+WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
+  response res;
+  write_error(res, {status, reason}, error_format::json);
+  if (status == 503 || status == 429) add_retry_after(res);
+  return complete_response(res, send_body);
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/handler_call_impl.hpp
+// =====================================================================================================================
+
+// Implementation of http/request_processor.hpp: runs the middleware, reads the body, calls the handler with its time
+// limit, and prepares the response for the writer.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
+  request& req = request_of(exchange);
+  if (decompressed) {
+    if (receive_body(exchange, req, *decompressed)) return true;
+    exchange.body.unknown_coding = !exchange.body.too_large && exchange.stream.body_bytes_read() == 0 &&
+                                   exchange.stream.body_error_status() == 0;
+    return false;
+  }
+  const bool is_form = is_multipart(req);
+  if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
+    const std::uint64_t limit = body_limit(exchange);
+    exchange.body.too_large = exchange.head.content_length > limit;
+    if (exchange.body.too_large) return false;
+    exchange.stream.move_body_to(req.body);
+    if (is_urlencoded(req)) parse_urlencoded(req);
+    return true;
+  }
+  return receive_body(exchange, req,
+                      [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
+}
+
+/// Makes the response: runs the middleware and, inside it, the handler or the error response. Then prepares the result
+/// for the writer.
+WINSVC_INLINE void request_processor::make_response(exchange& exchange, response& res) {
+  content_criteria& criteria = exchange.criteria;
+  if (exchange.match.outcome == route::match_outcome::matched) {
+    const auto& entry = routes_.entry(exchange.match.route_id);
+    exchange.pattern = entry.path.text;
+    criteria.is_head_route = entry.method_id == route::method::head;
+  }
+  for (const auto& field : exchange.head.fields) {
+    const char first = base::to_lower(field.name.front());
+    if (first == 'r' && base::equal_nocase(field.name, "Range"))
+      criteria.has_range = !std::exchange(criteria.has_range_field, true) && wire::counts_bytes(field.value);
+    else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
+      criteria.has_conditions = true;
+  }
+  run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  error_responder_.check_status(exchange, res);
+  if (res.status == -1) res.status = 200;
+  // An invalid header is replaced by an error response, which is then prepared like any other.
+  error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
+  const auto prepare = [&] { prepare_response(exchange, res); };
+  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) prepare_error(exchange, res);
+  discard_unread_body(exchange);
 }
 
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
@@ -36008,111 +36114,6 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
   return " at " + routes_.entry(exchange.match.route_id).location.to_string();
 }
 
-/// Decides the connection header and the body rules when the response is complete, before it is written.
-WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
-                                                                              const response& res) {
-  response_plan& plan = exchange.plan;
-  plan.status = res.status;
-  // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
-  const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
-  // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
-  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !plan.stream_length;
-  if (exchange.services.draining.load() || body_failed || close_ends_body) plan.close_after_response = true;
-  connection_headers headers;
-  headers.send_body = exchange.head.method_id != route::method::head;
-  const bool has_upgrade =
-      api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
-  if (plan.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
-  else if (has_upgrade) headers.connection = "Upgrade";
-  else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
-  return headers;
-}
-
-WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
-  response res;
-  write_error(res, {status, reason}, error_format::json);
-  if (status == 503 || status == 429) add_retry_after(res);
-  return complete_response(res, send_body);
-}
-
-}  // namespace detail::http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/handler_call_impl.hpp
-// =====================================================================================================================
-
-// Implementation of http/request_processor.hpp: runs the middleware, reads the body, and calls the handler with its
-// timeout.
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::http {
-
-/// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
-WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
-  request& req = request_of(exchange);
-  if (decompressed) {
-    if (receive_body(exchange, req, *decompressed)) return true;
-    exchange.body.unknown_coding = !exchange.body.too_large && exchange.stream.body_bytes_read() == 0 &&
-                                   exchange.stream.body_error_status() == 0;
-    return false;
-  }
-  const bool is_form = is_multipart(req);
-  if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
-    const std::uint64_t limit = body_limit(exchange);
-    exchange.body.too_large = exchange.head.content_length > limit;
-    if (exchange.body.too_large) return false;
-    exchange.stream.move_body_to(req.body);
-    if (is_urlencoded(req)) parse_urlencoded(req);
-    return true;
-  }
-  return receive_body(exchange, req,
-                      [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
-}
-
-/// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
-WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
-  content_criteria& criteria = exchange.criteria;
-  if (exchange.match.outcome == route::match_outcome::matched) {
-    const auto& entry = routes_.entry(exchange.match.route_id);
-    exchange.pattern = entry.path.text;
-    criteria.is_head_route = entry.method_id == route::method::head;
-  }
-  for (const auto& field : exchange.head.fields) {
-    const char first = base::to_lower(field.name.front());
-    if (first == 'r' && base::equal_nocase(field.name, "Range"))
-      criteria.has_range = !std::exchange(criteria.has_range_field, true) && wire::counts_bytes(field.value);
-    else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
-      criteria.has_conditions = true;
-  }
-  run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
-  error_responder_.check_status(exchange, res);
-  if (res.status == -1) res.status = 200;
-  // An invalid header is replaced by an error response, which is then prepared like any other.
-  error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
-  const auto prepare = [&] { prepare_response(exchange, res); };
-  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) prepare_error(exchange, res);
-  discard_unread_body(exchange);
-}
-
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,
@@ -36120,7 +36121,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
   if (position == chain.size()) return dispatch(exchange, res);
   struct call_frame {  // as in process_request()
     request_processor& processor;
-    http::exchange& current;
+    http::exchange& exchange;
     const api::middleware_chain& chain;
     std::size_t next_position;
     response& res;
@@ -36128,7 +36129,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
   } frame{*this, exchange, chain, position + 1, res, false};
   const std::function<void()> call_next = [&frame] {
     if (std::exchange(frame.called, true)) throw std::logic_error("a middleware called next() a second time");
-    frame.processor.run_middleware(frame.current, frame.chain, frame.next_position, frame.res);
+    frame.processor.run_middleware(frame.exchange, frame.chain, frame.next_position, frame.res);
     if (frame.res.status == -1) frame.res.status = 200;
   };
   error_responder_.run_guarded(exchange, res, "middleware", [&] {

@@ -1,5 +1,5 @@
-// Implementation of http/request_processor.hpp: runs the middleware, reads the body, and calls the handler with its
-// timeout.
+// Implementation of http/request_processor.hpp: runs the middleware, reads the body, calls the handler with its time
+// limit, and prepares the response for the writer.
 #pragma once
 
 #include <chrono>
@@ -21,16 +21,20 @@
 #include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/error_responder.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/http/file_body.hpp"
 #include "winsvc/http/handler_timeouts.hpp"
 #include "winsvc/http/problem.hpp"
 #include "winsvc/http/request_fields.hpp"
 #include "winsvc/http/request_processor.hpp"
+#include "winsvc/http/response_content.hpp"
 #include "winsvc/http/response_writer.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/http/upload_receiver.hpp"
+#include "winsvc/http/url_for_impl.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/wire/head.hpp"
 #include "winsvc/wire/representation.hpp"
+#include "winsvc/wire/status.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -62,8 +66,9 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
                       [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
 }
 
-/// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
-WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
+/// Makes the response: runs the middleware and, inside it, the handler or the error response. Then prepares the result
+/// for the writer.
+WINSVC_INLINE void request_processor::make_response(exchange& exchange, response& res) {
   content_criteria& criteria = exchange.criteria;
   if (exchange.match.outcome == route::match_outcome::matched) {
     const auto& entry = routes_.entry(exchange.match.route_id);
@@ -87,6 +92,56 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, response& res) {
   discard_unread_body(exchange);
 }
 
+/// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
+/// content, or none.
+WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
+  if (!res.file_content_path_.empty()) attach_file(res);
+  if (wire::is_bodyless_status(res.status) || res.status == 205) {
+    discard_stream(res);
+    res.body.clear();
+  } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
+    discard_stream(res);
+  }
+  const std::string removed = remove_framing_fields(exchange, res);
+  if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
+    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+              std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
+              "; the server sets these headers itself and has removed them (logged once per route)");
+  }
+  const std::string& prefix = exchange.forwarded.path_prefix;
+  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
+  switch (select_content(exchange, res)) {
+    case content_selection::as_is:
+    case content_selection::not_modified: return;
+    case content_selection::failed:
+      error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
+      break;
+    case content_selection::unsatisfiable:
+      error_responder_.send_error(exchange, res, 416,
+                                  (res.content_provider_ ? "the file has " : "the content has ") +
+                                      std::to_string(body_length(res).value_or(0)) + " bytes");
+      break;
+  }
+  prepare_error(exchange, res);
+}
+
+/// The same for an error response that has replaced a response while it was prepared: the app's error handler may have
+/// set framing fields, or a file.
+WINSVC_INLINE void request_processor::prepare_error(exchange& exchange, response& res) {
+  static_cast<void>(remove_framing_fields(exchange, res));
+  if (res.file_content_path_.empty()) return;
+  const auto attach = [&] { attach_file(res); };
+  if (error_responder_.run_guarded_change(exchange, res, "error handler", attach)) return;
+  discard_stream(res);  // the error handler has set the file again
+  static_cast<void>(remove_framing_fields(exchange, res));
+}
+
+WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
+  if (exchange.match.outcome != route::match_outcome::matched) return {};
+  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
+}
+
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,
@@ -94,7 +149,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
   if (position == chain.size()) return dispatch(exchange, res);
   struct call_frame {  // as in process_request()
     request_processor& processor;
-    http::exchange& current;
+    http::exchange& exchange;
     const api::middleware_chain& chain;
     std::size_t next_position;
     response& res;
@@ -102,7 +157,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
   } frame{*this, exchange, chain, position + 1, res, false};
   const std::function<void()> call_next = [&frame] {
     if (std::exchange(frame.called, true)) throw std::logic_error("a middleware called next() a second time");
-    frame.processor.run_middleware(frame.current, frame.chain, frame.next_position, frame.res);
+    frame.processor.run_middleware(frame.exchange, frame.chain, frame.next_position, frame.res);
     if (frame.res.status == -1) frame.res.status = 200;
   };
   error_responder_.run_guarded(exchange, res, "middleware", [&] {

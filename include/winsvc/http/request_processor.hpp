@@ -32,7 +32,6 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/exchange.hpp"
-#include "winsvc/http/file_body.hpp"
 #include "winsvc/http/error_responder.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/http/problem.hpp"
@@ -41,9 +40,7 @@
 #include "winsvc/http/upload_receiver.hpp"
 #include "winsvc/http/handler_timeouts.hpp"
 #include "winsvc/http/request_fields.hpp"
-#include "winsvc/http/response_content.hpp"
 #include "winsvc/http/response_writer.hpp"
-#include "winsvc/http/url_for_impl.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -97,7 +94,7 @@ class request_processor final : public httplib::Server {
   bool process_with_httplib(exchange& exchange);
   bool process_request(exchange& exchange, const body_source* decompressed);
   bool read_body_of(exchange& exchange, const body_source* decompressed) const;
-  void route(exchange& exchange, response& res);
+  void make_response(exchange& exchange, response& res);
   void prepare_response(exchange& exchange, response& res);
   void prepare_error(exchange& exchange, response& res);
   [[nodiscard]] static bool has_content_coding(const wire::head& head);
@@ -281,14 +278,14 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   const scope_exit return_memory([&exchange, &res]() noexcept { exchange.services.headers.release(res.headers); });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
-    http::exchange& current;
+    http::exchange& exchange;
     const body_source* decompressed;
   } frame{*this, exchange, decompressed};
   const bool has_unread_body =
       !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
-    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.current, frame.decompressed); };
-  route(exchange, res);
+    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.exchange, frame.decompressed); };
+  make_response(exchange, res);
   exchange.body.read = nullptr;
 
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
@@ -302,56 +299,6 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
   if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body
   return complete;
-}
-
-/// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
-/// content, or none.
-WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
-  if (!res.file_content_path_.empty()) attach_file(res);
-  if (wire::is_bodyless_status(res.status) || res.status == 205) {
-    discard_stream(res);
-    res.body.clear();
-  } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
-    discard_stream(res);
-  }
-  const std::string removed = remove_framing_fields(exchange, res);
-  if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
-              std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
-              "; the server sets these headers itself and has removed them (logged once per route)");
-  }
-  const std::string& prefix = exchange.forwarded.path_prefix;
-  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
-  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
-  switch (select_content(exchange, res)) {
-    case content_selection::as_is:
-    case content_selection::not_modified: return;
-    case content_selection::failed:
-      error_responder_.send_error(exchange, res, 412, "the content does not match the request's condition");
-      break;
-    case content_selection::unsatisfiable:
-      error_responder_.send_error(exchange, res, 416,
-                                  (res.content_provider_ ? "the file has " : "the content has ") +
-                                      std::to_string(body_length(res).value_or(0)) + " bytes");
-      break;
-  }
-  prepare_error(exchange, res);
-}
-
-/// The same for an error response that has replaced a response while it was prepared: the app's error handler may have
-/// set framing fields, or a file.
-WINSVC_INLINE void request_processor::prepare_error(exchange& exchange, response& res) {
-  static_cast<void>(remove_framing_fields(exchange, res));
-  if (res.file_content_path_.empty()) return;
-  const auto attach = [&] { attach_file(res); };
-  if (error_responder_.run_guarded_change(exchange, res, "error handler", attach)) return;
-  discard_stream(res);  // the error handler has set the file again
-  static_cast<void>(remove_framing_fields(exchange, res));
-}
-
-WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
-  if (exchange.match.outcome != route::match_outcome::matched) return {};
-  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
 }
 
 /// Decides the connection header and the body rules when the response is complete, before it is written.
