@@ -334,79 +334,79 @@
 //  38339  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
 //  38701  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
 //  38959  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39126  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  39319  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39678  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40047  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40253  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40394  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40469  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  40488  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40676  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40863  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41135  host/access_log.hpp                  Access log: one log entry for each response.
-//  41194  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41314  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41476  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41729  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41799  host/health.hpp                      Liveness and readiness routes.
-//  41901  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42069  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42195  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42334  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42604  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42729  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42835  host/stop_deadlines.hpp              Time limits of a stop.
-//  42899  host/run_options.hpp                 Options and result of one run of a service.
-//  42967  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43075  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43188  host/control_channel_server.hpp      Control channel server.
-//  43368  host/runtime.hpp                     Runtime of a service.
-//  43707  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43816  host/status.hpp                      Text and JSON of `status`.
-//  43983  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44105  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44221  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44313  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44428  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44552  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44663  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44989  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45179  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  45382  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45644  manage/wait.hpp                      Waits until a service reaches a state.
-//  45743  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  45960  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46037  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46283  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46466  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46656  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  46886  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  46993  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47056  manage/install.hpp                   `install` and `update` verbs.
-//  47382  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47536  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47637  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  47826  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47920  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48012  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48109  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48144  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  48445  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48643  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  48802  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48939  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49059  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49148  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49262  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  49608  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49889  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50055  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50148  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  39127  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  39320  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39679  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40048  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40254  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40395  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40470  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  40489  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40677  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40864  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41136  host/access_log.hpp                  Access log: one log entry for each response.
+//  41195  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41315  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41477  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41730  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41800  host/health.hpp                      Liveness and readiness routes.
+//  41902  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42070  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42196  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42335  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42605  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42730  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42836  host/stop_deadlines.hpp              Time limits of a stop.
+//  42900  host/run_options.hpp                 Options and result of one run of a service.
+//  42968  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43076  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43189  host/control_channel_server.hpp      Control channel server.
+//  43369  host/runtime.hpp                     Runtime of a service.
+//  43708  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43817  host/status.hpp                      Text and JSON of `status`.
+//  43984  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44106  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44222  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44314  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44429  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44553  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44664  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44990  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45180  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  45383  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45645  manage/wait.hpp                      Waits until a service reaches a state.
+//  45744  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  45961  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46038  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46284  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46467  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46657  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  46887  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  46994  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47057  manage/install.hpp                   `install` and `update` verbs.
+//  47383  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47537  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47638  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  47827  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47921  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48013  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48110  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48145  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  48446  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48644  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  48803  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48940  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49060  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49149  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49263  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  49609  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49890  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50056  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50149  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  50467  config/undef.hpp                     Undefines the internal macros.
+//  50468  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -37331,7 +37331,7 @@ class engine {
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
 
   /// Serves one connection on the calling thread, without a listener: used by the test client.
-  void serve(http::transport& transport);
+  void serve_transport(http::transport& transport);
 
  private:
   std::unique_ptr<server> server_;
@@ -38356,8 +38356,8 @@ class work_queue {
 // wait in begin_blocking() and end_blocking(); meanwhile it is not counted, and another thread can take its place.
 //
 // A shortage of threads must not make the server deaf. Two rules ensure this:
-// - The reserve thread exists from start() on. While no thread has the role io, it waits in the poller; it serves steps
-//   that run no handler of the app. The monitor tries again to create threads until it succeeds.
+// - The reserve thread exists from start() on. While no thread has the role io, it waits in the poller and serves the
+//   ready items, but runs no handler of the app. The monitor tries again to create threads until it succeeds.
 // - A thread takes an item with the class `stream` only if another thread is idle or can be created. So items that hold
 //   a thread for a long time never take the last thread from the handlers.
 //
@@ -38403,9 +38403,9 @@ struct thread_pool_limits {
   std::size_t queue_limit = 1000;  ///< maximum number of items that wait for a blocking thread
 };
 
-/// Effect of an item on its thread: only steps that do not block (an I/O thread serves it); a handler that may block; a
-/// handler that holds its thread for a long time.
-enum class work_class : std::uint8_t { step, blocking, stream };
+/// Thread that an item needs: an I/O thread if it does not block, a blocking thread for a handler that may block, a
+/// stream thread for a handler that holds its thread for a long time.
+enum class work_class : std::uint8_t { io, blocking, stream };
 
 /// Numbers of a pool that cannot create a thread.
 struct thread_shortage {
@@ -38513,15 +38513,15 @@ class thread_pool {
   void reserve_main(pool_thread& thread) noexcept;
   void run_io_loop(pool_thread& thread) noexcept;
   bool run_blocking_loop(pool_thread& thread) noexcept;
-  void serve(pool_thread& thread, work_item& item, thread_role role) noexcept;
-  void serve_steps(pool_thread& thread, thread_role role) noexcept;
+  void serve_item(pool_thread& thread, work_item& item, thread_role role) noexcept;
+  void serve_io_items(pool_thread& thread, thread_role role) noexcept;
   [[nodiscard]] static work_item* next_in_batch(pool_thread& thread) noexcept;
   void promote(pool_thread& thread);
   void demote(pool_thread& thread);
   void offload_batch(pool_thread& thread);
   bool start_thread(bool as_io_thread) noexcept;
   void join_finished();
-  void enqueue_step(work_item& item) noexcept;
+  void enqueue_io_item(work_item& item) noexcept;
   [[nodiscard]] work_item* take_item(thread_role& role);
   [[nodiscard]] bool can_take_stream();
   void ensure_io_threads();
@@ -38544,7 +38544,7 @@ class thread_pool {
   mutable std::mutex mutex_;  // protects the members up to stopping_
   std::condition_variable work_available_, reserve_needed_;
   std::list<pool_thread> threads_;  // only the monitor thread and stop() erase elements
-  work_queue steps_, blocking_, streams_;
+  work_queue io_items_, blocking_items_, stream_items_;
   std::size_t thread_count_ = 0;   // without the threads in a blocking section
   std::size_t io_count_ = 0;       // threads with the role io
   std::size_t idle_count_ = 0;     // blocking threads that wait for an item
@@ -38552,7 +38552,7 @@ class thread_pool {
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
   bool shortage_ = false;          // the last attempt to create a thread failed
   bool stopping_ = false;
-  std::atomic<std::size_t> step_count_{0};  // size of steps_, read without mutex_; each push is followed by notify()
+  std::atomic<std::size_t> io_item_count_{0};  // of io_items_, read without mutex_; notify() follows each push
 
   pool_thread reserve_;
   time_point next_retry_{};  // used by the monitor thread
@@ -38595,14 +38595,14 @@ WINSVC_INLINE void thread_pool::start() {
 WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (kind == work_class::step) {
-      enqueue_step(item);
+    if (kind == work_class::io) {
+      enqueue_io_item(item);
     } else if (kind == work_class::blocking) {
-      if (blocking_.size() >= limits_.queue_limit) return false;
-      blocking_.push_back(item);
+      if (blocking_items_.size() >= limits_.queue_limit) return false;
+      blocking_items_.push_back(item);
       ensure_blocking_threads();
     } else {
-      streams_.push_back(item);
+      stream_items_.push_back(item);
       ensure_stream_threads();
     }
   }
@@ -38612,29 +38612,29 @@ WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcep
 
 WINSVC_INLINE bool thread_pool::remove(work_item& item) noexcept {
   const std::lock_guard lock(mutex_);
-  return blocking_.remove(item) || streams_.remove(item);
+  return blocking_items_.remove(item) || stream_items_.remove(item);
 }
 
 /// Queues an item for an I/O thread; after stop(), for a blocking thread. Requires mutex_.
-WINSVC_INLINE void thread_pool::enqueue_step(work_item& item) noexcept {
-  steps_.push_back(item);
-  step_count_.store(steps_.size());
+WINSVC_INLINE void thread_pool::enqueue_io_item(work_item& item) noexcept {
+  io_items_.push_back(item);
+  io_item_count_.store(io_items_.size());
   if (stopping_) work_available_.notify_one();
   else source_.notify();
 }
 
 /// Wakes or starts a thread for the queue of handlers. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
-  if (blocking_.empty()) return;
+  if (blocking_items_.empty()) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
 }
 
 /// Wakes or starts a thread for the queue of streams. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_stream_threads() {
-  if (streams_.empty()) return;
+  if (stream_items_.empty()) return;
   // One thread for each item, and one that remains for handlers.
-  if (!shortage_ && idle_count_ + starting_count_ < streams_.size() + 1) start_thread(false);
+  if (!shortage_ && idle_count_ + starting_count_ < stream_items_.size() + 1) start_thread(false);
   if (idle_count_ > 0) work_available_.notify_one();
 }
 
@@ -38796,15 +38796,15 @@ WINSVC_INLINE void thread_pool::reserve_main(pool_thread& thread) noexcept {
     work_item* items[batch_size];
     const std::size_t count = source_.wait_ready(items, batch_size);
     for (std::size_t i = 0; i < count; ++i) {
-      if (source_.claim(*items[i])) serve(thread, *items[i], thread_role::reserve);
+      if (source_.claim(*items[i])) serve_item(thread, *items[i], thread_role::reserve);
     }
-    serve_steps(thread, thread_role::reserve);
+    serve_io_items(thread, thread_role::reserve);
     lock.lock();
     if (io_count_ > 0) source_.notify();  // an event may have been meant for the other thread
   }
 }
 
-WINSVC_INLINE void thread_pool::serve(pool_thread& thread, work_item& item, thread_role role) noexcept {
+WINSVC_INLINE void thread_pool::serve_item(pool_thread& thread, work_item& item, thread_role role) noexcept {
   thread.current_item.store(&item, std::memory_order_release);
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1);
   if (!scanning_.load()) start_scanning();
@@ -38812,17 +38812,17 @@ WINSVC_INLINE void thread_pool::serve(pool_thread& thread, work_item& item, thre
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
-/// Serves some submitted steps. If more remain, notifies another thread.
-WINSVC_INLINE void thread_pool::serve_steps(pool_thread& thread, thread_role role) noexcept {
-  for (std::size_t served = 0; step_count_.load() > 0; ++served) {
+/// Serves some submitted items of the class `io`. If more remain, notifies another thread.
+WINSVC_INLINE void thread_pool::serve_io_items(pool_thread& thread, thread_role role) noexcept {
+  for (std::size_t served = 0; io_item_count_.load() > 0; ++served) {
     if (served == batch_size || (role == thread_role::io && !thread.is_io.load())) return source_.notify();
     work_item* item = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      item = steps_.pop_front();
-      step_count_.store(steps_.size());
+      item = io_items_.pop_front();
+      io_item_count_.store(io_items_.size());
     }
-    if (item) serve(thread, *item, role);
+    if (item) serve_item(thread, *item, role);
   }
 }
 
@@ -38849,7 +38849,7 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
         const std::lock_guard lock(mutex_);
         if (stopping_) break;
       }
-      if (thread.is_io.load()) serve_steps(thread, thread_role::io);
+      if (thread.is_io.load()) serve_io_items(thread, thread_role::io);
       else source_.notify();  // for another thread
       continue;
     }
@@ -38857,9 +38857,9 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
     thread.batch_cursor.store((++batch_number << 16) | (count << 8));
     if ((is_extra = !thread.is_io.load())) promote(thread);
     while (work_item* const item = next_in_batch(thread)) {
-      if (source_.claim(*item)) serve(thread, *item, thread_role::io);
+      if (source_.claim(*item)) serve_item(thread, *item, thread_role::io);
     }
-    if (step_count_.load() > 0) serve_steps(thread, thread_role::io);
+    if (io_item_count_.load() > 0) serve_io_items(thread, thread_role::io);
     if (is_extra) demote(thread);
   }
   demote(thread);
@@ -38881,17 +38881,17 @@ WINSVC_INLINE void thread_pool::demote(pool_thread& thread) {
 /// Takes the next item for a blocking thread and sets the role in which to serve it. Requires mutex_.
 WINSVC_INLINE work_item* thread_pool::take_item(thread_role& role) {
   role = thread_role::blocking;
-  if (stopping_) {  // no I/O thread serves the steps
-    if (work_item* const item = steps_.pop_front()) {
-      step_count_.store(steps_.size());
+  if (stopping_) {  // no I/O thread serves these items
+    if (work_item* const item = io_items_.pop_front()) {
+      io_item_count_.store(io_items_.size());
       return item;
     }
   }
   // The stream first: the pool has started a thread for it, but the queue of handlers may be full of requests that wait
   // for handlers which compute or hang.
-  if (streams_.empty() || !can_take_stream()) return blocking_.pop_front();
+  if (stream_items_.empty() || !can_take_stream()) return blocking_items_.pop_front();
   role = thread_role::stream;
-  return streams_.pop_front();
+  return stream_items_.pop_front();
 }
 
 /// True if another thread remains for handlers; starts one if necessary. Requires mutex_.
@@ -38904,7 +38904,7 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
   constexpr auto idle_timeout = std::chrono::seconds(10);
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (stopping_ && steps_.empty() && blocking_.empty() && streams_.empty()) break;
+    if (stopping_ && io_items_.empty() && blocking_items_.empty() && stream_items_.empty()) break;
     if (!stopping_ && io_count_ < limits_.io_threads) {
       ++io_count_;
       thread.is_io.store(true);
@@ -38914,19 +38914,19 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
     if (work_item* const item = take_item(role)) {
       ++dequeued_count_;
       lock.unlock();
-      serve(thread, *item, role);
+      serve_item(thread, *item, role);
       lock.lock();
       continue;
     }
     ++idle_count_;
     const auto is_needed = [this] {
-      return stopping_ || !blocking_.empty() || io_count_ < limits_.io_threads ||
-             (!streams_.empty() && (idle_count_ > 1 || !shortage_));
+      return stopping_ || !blocking_items_.empty() || io_count_ < limits_.io_threads ||
+             (!stream_items_.empty() && (idle_count_ > 1 || !shortage_));
     };
     const auto deadline = clock_.now() + idle_timeout;
     bool is_superfluous = false;
     while (!is_needed() && !is_superfluous) {
-      const bool may_end = thread_count_ > limits_.min_threads && streams_.empty();
+      const bool may_end = thread_count_ > limits_.min_threads && stream_items_.empty();
       clock_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
       is_superfluous = may_end && clock_.now() >= deadline;
     }
@@ -38937,16 +38937,16 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
   return false;
 }
 
-/// Demotes an I/O thread that will not return soon and submits the rest of its batch as steps. Requires mutex_.
+/// Demotes an I/O thread that will not return soon and submits the rest of its batch. Requires mutex_.
 WINSVC_INLINE void thread_pool::offload_batch(pool_thread& thread) {
   if (!thread.is_io.exchange(false)) return;
   --io_count_;
   while (work_item* const item = next_in_batch(thread)) {
-    if (source_.claim(*item)) enqueue_step(*item);
+    if (source_.claim(*item)) enqueue_io_item(*item);
   }
   ensure_io_threads();
   ensure_blocking_threads();
-  if (!steps_.empty() && !stopping_) source_.notify();  // this thread may have taken the last notification
+  if (!io_items_.empty() && !stopping_) source_.notify();  // this thread may have taken the last notification
 }
 
 }  // namespace detail::server
@@ -39048,12 +39048,13 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
   bool busy = false, stuck = false;
   {
     const std::lock_guard lock(mutex_);
-    busy = !steps_.empty() || !blocking_.empty() || !streams_.empty() || shortage_;
+    busy = !io_items_.empty() || !blocking_items_.empty() || !stream_items_.empty() || shortage_;
     // If no item was dequeued since the last scan, all threads are in handlers.
-    if (!blocking_.empty() && idle_count_ > 0) work_available_.notify_one();
-    else stuck = !blocking_.empty() && dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads;
+    if (!blocking_items_.empty() && idle_count_ > 0) work_available_.notify_one();
+    else stuck = !blocking_items_.empty() && dequeued_count_ == dequeued_at_last_scan_ &&
+                 thread_count_ < limits_.max_threads;
     ensure_stream_threads();  // a thread that was started for a stream may have taken the role io
-    if (!steps_.empty() && !stopping_) source_.notify();
+    if (!io_items_.empty() && !stopping_) source_.notify();
     dequeued_at_last_scan_ = dequeued_count_;
   }
   if (stuck && growth_helps()) {
@@ -39101,7 +39102,7 @@ WINSVC_INLINE void thread_pool::retry_in_shortage(time_point now) {
     ensure_blocking_threads();
     ensure_stream_threads();
     if (!shortage_) return;
-    numbers = {threads_.size(), blocking_.size(), streams_.size()};
+    numbers = {threads_.size(), blocking_items_.size(), stream_items_.size()};
   }
   source_.on_thread_shortage(numbers);
 }
@@ -39682,10 +39683,10 @@ WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_soc
 // pool, and drains them at stop.
 //
 // An idle connection is parked: it is registered in the poller, has a deadline in the timer wheel, occupies no thread
-// and costs some hundred bytes. When it is readable, a pool thread runs one step of it (server/connection.hpp) and
-// parks its slot again. A drain first accepts the clients that have already connected and closes the listener; then it
-// closes idle connections and completes the requests in flight with `Connection: close`. The server does not parse
-// requests.
+// and costs some hundred bytes. When it is readable, a pool thread runs steps of it (server/connection.hpp) until it
+// must wait, and parks its slot again. A drain first accepts the clients that have already connected and closes the
+// listener. Then it closes idle connections and completes the requests in flight with `Connection: close`. The server
+// does not parse requests.
 
 #include <algorithm>
 #include <atomic>
@@ -39733,7 +39734,7 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
   [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
-  void serve(http::transport& transport);
+  void serve_transport(http::transport& transport);
 
  private:
   /// A listening socket. `localhost` has two, one for each family.
@@ -39764,7 +39765,7 @@ class server final : private thread_pool::work_source {
   connection_slot& acquire_slot(os::tcp_socket socket);
   void run_connection(connection_slot& slot, thread_pool::thread_role role, scratch_buffers& buffers) noexcept;
   bool submit_handler(connection_slot& slot, const wait_condition& next) noexcept;
-  bool park(connection_slot& slot, const wait_condition& next) noexcept;
+  bool park_connection(connection_slot& slot, const wait_condition& next) noexcept;
   void close_connection(connection_slot& slot) noexcept;
   void release_slot(connection_slot& slot) noexcept;
   void close_oldest_idle() noexcept;
@@ -39884,10 +39885,10 @@ WINSVC_INLINE void server::start() {
   for (auto& each : listeners_)
     poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each.slot));
   for (auto& each : listeners_)
-    static_cast<void>(thread_pool_.submit(each.slot, work_class::step));  // accepts, then parks the listener
+    static_cast<void>(thread_pool_.submit(each.slot, work_class::io));  // accepts, then parks the listener
 }
 
-WINSVC_INLINE void server::serve(http::transport& transport) {
+WINSVC_INLINE void server::serve_transport(http::transport& transport) {
   connection connection(transport, processor_, state_, limits_);
   scratch_buffers buffers;
   step_options options;
@@ -39918,7 +39919,7 @@ WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
-  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::step)); };
+  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
   return deadlines_.advance(now, run, [this, &run](slot_state& slot) {
     if (!thread_pool_.remove(slot)) return;  // a thread serves it: its owner sets the next deadline
     slot.timed_out.store(true);
@@ -39954,7 +39955,7 @@ WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
   run_connection(slot, role, *static_cast<scratch_buffers*>(thread_context.get()));
 }
 
-/// Runs steps of a connection until it must wait, then parks its slot.
+/// Runs steps of a connection until it must wait, then parks its slot. After 16 steps, queues it again.
 WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::thread_role role,
                                           scratch_buffers& buffers) noexcept {
   using thread_role = thread_pool::thread_role;
@@ -39968,7 +39969,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
   slot.is_idle.store(false, std::memory_order_relaxed);
   constexpr int max_steps = 16;  // then other connections go first
   for (int step = 0;; ++step) {
-    if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
+    if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::io));
     options.timed_out = slot.timed_out.exchange(false);
     if (poller_.is_sending(slot.registration) && !options.timed_out) {  // the poller sends the response
       if (slot.park()) return;
@@ -39988,7 +39989,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
       }
     }
     if (next.reason == wait_reason::closed) return close_connection(slot);
-    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
+    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(slot, work_class::io));
     if (next.reason == wait_reason::blocking_thread || next.reason == wait_reason::stream_thread) {
       if (submit_handler(slot, next)) return;
       warn_rate_limited(last_queue_full_warning_,
@@ -40003,7 +40004,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
       if (!slot.transport->wait_sendable(remaining)) slot.timed_out.store(true);
       continue;
     }
-    if (park(slot, next)) return;
+    if (park_connection(slot, next)) return;
   }
 }
 
@@ -40016,7 +40017,7 @@ WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_cond
 }
 
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
-WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& next) noexcept {
+WINSVC_INLINE bool server::park_connection(connection_slot& slot, const wait_condition& next) noexcept {
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
   slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
   const auto event = next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable;
@@ -40132,8 +40133,8 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
   }
   if (!poller_.add(slot.registration, slot.transport->native(), static_cast<work_item*>(&slot)))
     return close_connection(slot);
-  if (!park(slot, slot.active_connection->initial_wait()))
-    static_cast<void>(thread_pool_.submit(slot, work_class::step));
+  if (!park_connection(slot, slot.active_connection->initial_wait()))
+    static_cast<void>(thread_pool_.submit(slot, work_class::io));
 }
 
 /// Closes some of the connections that have been idle for the longest time, so that a client with many idle connections
@@ -40161,7 +40162,7 @@ WINSVC_INLINE void server::close_oldest_idle() noexcept {
   for (std::size_t i = 0; i < count; ++i) {
     if (!oldest[i]->claim()) continue;
     if (oldest[i]->is_idle.load(std::memory_order_relaxed)) close_connection(*oldest[i]);
-    else static_cast<void>(thread_pool_.submit(*oldest[i], work_class::step));
+    else static_cast<void>(thread_pool_.submit(*oldest[i], work_class::io));
   }
 }
 
@@ -40294,7 +40295,7 @@ WINSVC_INLINE void server::wake_all() noexcept {
       if (i >= slots_.size()) return;
       slot = &slots_[i];
     }
-    if (slot->claim()) static_cast<void>(thread_pool_.submit(*slot, work_class::step));
+    if (slot->claim()) static_cast<void>(thread_pool_.submit(*slot, work_class::io));
   }
 }
 
@@ -40455,7 +40456,7 @@ WINSVC_INLINE std::vector<http::active_request> engine::active_requests(std::siz
   return server_->active_requests(limit);
 }
 
-WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(transport); }
+WINSVC_INLINE void engine::serve_transport(http::transport& transport) { server_->serve_transport(transport); }
 
 }  // namespace detail::server
 }  // inline namespace WINSVC_ABI

@@ -263,7 +263,7 @@ class client {
   /// Sends the bytes of one connection. Returns the bytes of all responses.
   [[nodiscard]] std::string raw(std::string bytes) {
     memory_transport transport(std::move(bytes));
-    engine_->serve(transport);
+    engine_->serve_transport(transport);
     return std::move(transport.output);
   }
 

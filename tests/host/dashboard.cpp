@@ -98,7 +98,7 @@ struct logged_service {
   winsvc::json data(const std::string& query) {
     winsvc::testing::memory_transport transport("GET /_service/data.json" + query +
                                                 " HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    engine->serve(transport);
+    engine->serve_transport(transport);
     return winsvc::json::parse(winsvc::testing::parse_response(transport.output).body);
   }
   winsvc::detail::host::service_definition definition;
@@ -141,7 +141,7 @@ TEST_CASE("the last failed request is in the data, and its query string only for
   });
   CHECK(s.data("").count("last_failure") == 0);
   winsvc::testing::memory_transport transport("GET /broken?key=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  s.engine->serve(transport);
+  s.engine->serve_transport(transport);
 
   const auto failure = s.data("")["last_failure"];
   CHECK(failure["method"] == "GET");

@@ -355,7 +355,7 @@ TEST_CASE("the readiness check is 503 while the service stops, and the liveness 
   winsvc::detail::server::engine engine(definition.router, definition.limits, definition.log);
   const auto get_target = [&](const char* target) {
     winsvc::testing::memory_transport transport("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n");
-    engine.serve(transport);
+    engine.serve_transport(transport);
     return parse_response(transport.output);
   };
 

@@ -121,7 +121,7 @@ TEST_CASE("packet boundaries do not change the responses") {
   for (std::size_t chunk_size = 1; chunk_size < 40; ++chunk_size) {
     CAPTURE(chunk_size);
     memory_transport transport(bytes, chunk_size);
-    c.engine().serve(transport);
+    c.engine().serve_transport(transport);
     const auto responses = parse_responses(transport.output);
     REQUIRE(responses.size() == 4);
     CHECK(responses[1].body == "body");
@@ -241,11 +241,11 @@ TEST_CASE("head and body of a response without a stream leave in one send") {
   for (const char* target : {"/", "/nowhere", "/no-content"}) {
     CAPTURE(target);
     memory_transport transport(get(target));
-    c.engine().serve(transport);
+    c.engine().serve_transport(transport);
     CHECK(transport.sends == 1);
   }
   memory_transport streamed(get("/stream"));
-  c.engine().serve(streamed);
+  c.engine().serve_transport(streamed);
   CHECK(streamed.sends > 2);
 }
 
@@ -263,7 +263,7 @@ TEST_CASE("a chunked body is decoded, wherever packets divide it") {
   for (std::size_t chunk_size = 1; chunk_size <= bytes.size(); ++chunk_size) {
     CAPTURE(chunk_size);
     memory_transport transport(bytes, chunk_size);
-    c.engine().serve(transport);
+    c.engine().serve_transport(transport);
     const auto responses = parse_responses(transport.output);
     REQUIRE(responses.size() == 2);
     CHECK(responses[0].body == "hello 0123456789");
@@ -325,7 +325,7 @@ TEST_CASE("100 Continue is sent only when a handler reads the body") {
 
   // In one packet, the body arrives before it is requested, so 100 Continue is not necessary.
   memory_transport separate(post_expecting_continue("/echo") + "body" + get("/"), 1);
-  c.engine().serve(separate);
+  c.engine().serve_transport(separate);
   const std::string together = c.raw(post_expecting_continue("/echo") + "body");
   const std::string nowhere = c.raw(post_expecting_continue("/nowhere"));
   const std::string wrong = c.raw(post_expecting_continue("/big"));

@@ -342,16 +342,16 @@ TEST_CASE("a thread that was demoted just after its handler returned may enter a
   CHECK(stays.served == 0);
 }
 
-TEST_CASE("a submitted step runs on an I/O thread, also if all blocking threads are in handlers") {
+TEST_CASE("a submitted item of the class io runs on an I/O thread, also if all blocking threads are in handlers") {
   job_source w(limits_of(1, 2, 2));
   w.pool.start();
   auto& long_job = w.make_long();
   std::atomic<int> io_count{0};
-  auto& step = w.make([&](thread_pool::thread_role role) { io_count += role == thread_pool::thread_role::io ? 1 : 0; });
+  auto& quick_job = w.make([&](thread_pool::thread_role role) { io_count += role == thread_pool::thread_role::io ? 1 : 0; });
   for (int i = 0; i < 5; ++i) CHECK(w.submit(long_job, work_class::blocking));
   CHECK(eventually([&] { return w.busy == 1; }));
 
-  for (int i = 0; i < 20; ++i) CHECK(w.submit(step, work_class::step));
+  for (int i = 0; i < 20; ++i) CHECK(w.submit(quick_job, work_class::io));
 
   CHECK(eventually([&] { return io_count == 20; }));
 }

@@ -97,7 +97,7 @@ class engine {
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
 
   /// Serves one connection on the calling thread, without a listener: used by the test client.
-  void serve(http::transport& transport);
+  void serve_transport(http::transport& transport);
 
  private:
   std::unique_ptr<server> server_;

@@ -68,7 +68,7 @@ WINSVC_INLINE std::vector<http::active_request> engine::active_requests(std::siz
   return server_->active_requests(limit);
 }
 
-WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(transport); }
+WINSVC_INLINE void engine::serve_transport(http::transport& transport) { server_->serve_transport(transport); }
 
 }  // namespace detail::server
 }  // inline namespace WINSVC_ABI

@@ -97,12 +97,13 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
   bool busy = false, stuck = false;
   {
     const std::lock_guard lock(mutex_);
-    busy = !steps_.empty() || !blocking_.empty() || !streams_.empty() || shortage_;
+    busy = !io_items_.empty() || !blocking_items_.empty() || !stream_items_.empty() || shortage_;
     // If no item was dequeued since the last scan, all threads are in handlers.
-    if (!blocking_.empty() && idle_count_ > 0) work_available_.notify_one();
-    else stuck = !blocking_.empty() && dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads;
+    if (!blocking_items_.empty() && idle_count_ > 0) work_available_.notify_one();
+    else stuck = !blocking_items_.empty() && dequeued_count_ == dequeued_at_last_scan_ &&
+                 thread_count_ < limits_.max_threads;
     ensure_stream_threads();  // a thread that was started for a stream may have taken the role io
-    if (!steps_.empty() && !stopping_) source_.notify();
+    if (!io_items_.empty() && !stopping_) source_.notify();
     dequeued_at_last_scan_ = dequeued_count_;
   }
   if (stuck && growth_helps()) {
@@ -150,7 +151,7 @@ WINSVC_INLINE void thread_pool::retry_in_shortage(time_point now) {
     ensure_blocking_threads();
     ensure_stream_threads();
     if (!shortage_) return;
-    numbers = {threads_.size(), blocking_.size(), streams_.size()};
+    numbers = {threads_.size(), blocking_items_.size(), stream_items_.size()};
   }
   source_.on_thread_shortage(numbers);
 }

@@ -103,15 +103,15 @@ WINSVC_INLINE void thread_pool::reserve_main(pool_thread& thread) noexcept {
     work_item* items[batch_size];
     const std::size_t count = source_.wait_ready(items, batch_size);
     for (std::size_t i = 0; i < count; ++i) {
-      if (source_.claim(*items[i])) serve(thread, *items[i], thread_role::reserve);
+      if (source_.claim(*items[i])) serve_item(thread, *items[i], thread_role::reserve);
     }
-    serve_steps(thread, thread_role::reserve);
+    serve_io_items(thread, thread_role::reserve);
     lock.lock();
     if (io_count_ > 0) source_.notify();  // an event may have been meant for the other thread
   }
 }
 
-WINSVC_INLINE void thread_pool::serve(pool_thread& thread, work_item& item, thread_role role) noexcept {
+WINSVC_INLINE void thread_pool::serve_item(pool_thread& thread, work_item& item, thread_role role) noexcept {
   thread.current_item.store(&item, std::memory_order_release);
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1);
   if (!scanning_.load()) start_scanning();
@@ -119,17 +119,17 @@ WINSVC_INLINE void thread_pool::serve(pool_thread& thread, work_item& item, thre
   thread.sequence.store(thread.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
-/// Serves some submitted steps. If more remain, notifies another thread.
-WINSVC_INLINE void thread_pool::serve_steps(pool_thread& thread, thread_role role) noexcept {
-  for (std::size_t served = 0; step_count_.load() > 0; ++served) {
+/// Serves some submitted items of the class `io`. If more remain, notifies another thread.
+WINSVC_INLINE void thread_pool::serve_io_items(pool_thread& thread, thread_role role) noexcept {
+  for (std::size_t served = 0; io_item_count_.load() > 0; ++served) {
     if (served == batch_size || (role == thread_role::io && !thread.is_io.load())) return source_.notify();
     work_item* item = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      item = steps_.pop_front();
-      step_count_.store(steps_.size());
+      item = io_items_.pop_front();
+      io_item_count_.store(io_items_.size());
     }
-    if (item) serve(thread, *item, role);
+    if (item) serve_item(thread, *item, role);
   }
 }
 
@@ -156,7 +156,7 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
         const std::lock_guard lock(mutex_);
         if (stopping_) break;
       }
-      if (thread.is_io.load()) serve_steps(thread, thread_role::io);
+      if (thread.is_io.load()) serve_io_items(thread, thread_role::io);
       else source_.notify();  // for another thread
       continue;
     }
@@ -164,9 +164,9 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
     thread.batch_cursor.store((++batch_number << 16) | (count << 8));
     if ((is_extra = !thread.is_io.load())) promote(thread);
     while (work_item* const item = next_in_batch(thread)) {
-      if (source_.claim(*item)) serve(thread, *item, thread_role::io);
+      if (source_.claim(*item)) serve_item(thread, *item, thread_role::io);
     }
-    if (step_count_.load() > 0) serve_steps(thread, thread_role::io);
+    if (io_item_count_.load() > 0) serve_io_items(thread, thread_role::io);
     if (is_extra) demote(thread);
   }
   demote(thread);
@@ -188,17 +188,17 @@ WINSVC_INLINE void thread_pool::demote(pool_thread& thread) {
 /// Takes the next item for a blocking thread and sets the role in which to serve it. Requires mutex_.
 WINSVC_INLINE work_item* thread_pool::take_item(thread_role& role) {
   role = thread_role::blocking;
-  if (stopping_) {  // no I/O thread serves the steps
-    if (work_item* const item = steps_.pop_front()) {
-      step_count_.store(steps_.size());
+  if (stopping_) {  // no I/O thread serves these items
+    if (work_item* const item = io_items_.pop_front()) {
+      io_item_count_.store(io_items_.size());
       return item;
     }
   }
   // The stream first: the pool has started a thread for it, but the queue of handlers may be full of requests that wait
   // for handlers which compute or hang.
-  if (streams_.empty() || !can_take_stream()) return blocking_.pop_front();
+  if (stream_items_.empty() || !can_take_stream()) return blocking_items_.pop_front();
   role = thread_role::stream;
-  return streams_.pop_front();
+  return stream_items_.pop_front();
 }
 
 /// True if another thread remains for handlers; starts one if necessary. Requires mutex_.
@@ -211,7 +211,7 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
   constexpr auto idle_timeout = std::chrono::seconds(10);
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (stopping_ && steps_.empty() && blocking_.empty() && streams_.empty()) break;
+    if (stopping_ && io_items_.empty() && blocking_items_.empty() && stream_items_.empty()) break;
     if (!stopping_ && io_count_ < limits_.io_threads) {
       ++io_count_;
       thread.is_io.store(true);
@@ -221,19 +221,19 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
     if (work_item* const item = take_item(role)) {
       ++dequeued_count_;
       lock.unlock();
-      serve(thread, *item, role);
+      serve_item(thread, *item, role);
       lock.lock();
       continue;
     }
     ++idle_count_;
     const auto is_needed = [this] {
-      return stopping_ || !blocking_.empty() || io_count_ < limits_.io_threads ||
-             (!streams_.empty() && (idle_count_ > 1 || !shortage_));
+      return stopping_ || !blocking_items_.empty() || io_count_ < limits_.io_threads ||
+             (!stream_items_.empty() && (idle_count_ > 1 || !shortage_));
     };
     const auto deadline = clock_.now() + idle_timeout;
     bool is_superfluous = false;
     while (!is_needed() && !is_superfluous) {
-      const bool may_end = thread_count_ > limits_.min_threads && streams_.empty();
+      const bool may_end = thread_count_ > limits_.min_threads && stream_items_.empty();
       clock_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
       is_superfluous = may_end && clock_.now() >= deadline;
     }
@@ -244,16 +244,16 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
   return false;
 }
 
-/// Demotes an I/O thread that will not return soon and submits the rest of its batch as steps. Requires mutex_.
+/// Demotes an I/O thread that will not return soon and submits the rest of its batch. Requires mutex_.
 WINSVC_INLINE void thread_pool::offload_batch(pool_thread& thread) {
   if (!thread.is_io.exchange(false)) return;
   --io_count_;
   while (work_item* const item = next_in_batch(thread)) {
-    if (source_.claim(*item)) enqueue_step(*item);
+    if (source_.claim(*item)) enqueue_io_item(*item);
   }
   ensure_io_threads();
   ensure_blocking_threads();
-  if (!steps_.empty() && !stopping_) source_.notify();  // this thread may have taken the last notification
+  if (!io_items_.empty() && !stopping_) source_.notify();  // this thread may have taken the last notification
 }
 
 }  // namespace detail::server

@@ -2,10 +2,10 @@
 // pool, and drains them at stop.
 //
 // An idle connection is parked: it is registered in the poller, has a deadline in the timer wheel, occupies no thread
-// and costs some hundred bytes. When it is readable, a pool thread runs one step of it (server/connection.hpp) and
-// parks its slot again. A drain first accepts the clients that have already connected and closes the listener; then it
-// closes idle connections and completes the requests in flight with `Connection: close`. The server does not parse
-// requests.
+// and costs some hundred bytes. When it is readable, a pool thread runs steps of it (server/connection.hpp) until it
+// must wait, and parks its slot again. A drain first accepts the clients that have already connected and closes the
+// listener. Then it closes idle connections and completes the requests in flight with `Connection: close`. The server
+// does not parse requests.
 #pragma once
 
 #include <algorithm>
@@ -67,7 +67,7 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
   [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
-  void serve(http::transport& transport);
+  void serve_transport(http::transport& transport);
 
  private:
   /// A listening socket. `localhost` has two, one for each family.
@@ -98,7 +98,7 @@ class server final : private thread_pool::work_source {
   connection_slot& acquire_slot(os::tcp_socket socket);
   void run_connection(connection_slot& slot, thread_pool::thread_role role, scratch_buffers& buffers) noexcept;
   bool submit_handler(connection_slot& slot, const wait_condition& next) noexcept;
-  bool park(connection_slot& slot, const wait_condition& next) noexcept;
+  bool park_connection(connection_slot& slot, const wait_condition& next) noexcept;
   void close_connection(connection_slot& slot) noexcept;
   void release_slot(connection_slot& slot) noexcept;
   void close_oldest_idle() noexcept;
@@ -218,10 +218,10 @@ WINSVC_INLINE void server::start() {
   for (auto& each : listeners_)
     poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each.slot));
   for (auto& each : listeners_)
-    static_cast<void>(thread_pool_.submit(each.slot, work_class::step));  // accepts, then parks the listener
+    static_cast<void>(thread_pool_.submit(each.slot, work_class::io));  // accepts, then parks the listener
 }
 
-WINSVC_INLINE void server::serve(http::transport& transport) {
+WINSVC_INLINE void server::serve_transport(http::transport& transport) {
   connection connection(transport, processor_, state_, limits_);
   scratch_buffers buffers;
   step_options options;
@@ -252,7 +252,7 @@ WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
-  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::step)); };
+  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
   return deadlines_.advance(now, run, [this, &run](slot_state& slot) {
     if (!thread_pool_.remove(slot)) return;  // a thread serves it: its owner sets the next deadline
     slot.timed_out.store(true);
@@ -288,7 +288,7 @@ WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
   run_connection(slot, role, *static_cast<scratch_buffers*>(thread_context.get()));
 }
 
-/// Runs steps of a connection until it must wait, then parks its slot.
+/// Runs steps of a connection until it must wait, then parks its slot. After 16 steps, queues it again.
 WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::thread_role role,
                                           scratch_buffers& buffers) noexcept {
   using thread_role = thread_pool::thread_role;
@@ -302,7 +302,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
   slot.is_idle.store(false, std::memory_order_relaxed);
   constexpr int max_steps = 16;  // then other connections go first
   for (int step = 0;; ++step) {
-    if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
+    if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::io));
     options.timed_out = slot.timed_out.exchange(false);
     if (poller_.is_sending(slot.registration) && !options.timed_out) {  // the poller sends the response
       if (slot.park()) return;
@@ -322,7 +322,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
       }
     }
     if (next.reason == wait_reason::closed) return close_connection(slot);
-    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(slot, work_class::step));
+    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(slot, work_class::io));
     if (next.reason == wait_reason::blocking_thread || next.reason == wait_reason::stream_thread) {
       if (submit_handler(slot, next)) return;
       warn_rate_limited(last_queue_full_warning_,
@@ -337,7 +337,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
       if (!slot.transport->wait_sendable(remaining)) slot.timed_out.store(true);
       continue;
     }
-    if (park(slot, next)) return;
+    if (park_connection(slot, next)) return;
   }
 }
 
@@ -350,7 +350,7 @@ WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_cond
 }
 
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
-WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& next) noexcept {
+WINSVC_INLINE bool server::park_connection(connection_slot& slot, const wait_condition& next) noexcept {
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
   slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
   const auto event = next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable;

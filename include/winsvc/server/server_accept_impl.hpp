@@ -93,8 +93,8 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
   }
   if (!poller_.add(slot.registration, slot.transport->native(), static_cast<work_item*>(&slot)))
     return close_connection(slot);
-  if (!park(slot, slot.active_connection->initial_wait()))
-    static_cast<void>(thread_pool_.submit(slot, work_class::step));
+  if (!park_connection(slot, slot.active_connection->initial_wait()))
+    static_cast<void>(thread_pool_.submit(slot, work_class::io));
 }
 
 /// Closes some of the connections that have been idle for the longest time, so that a client with many idle connections
@@ -122,7 +122,7 @@ WINSVC_INLINE void server::close_oldest_idle() noexcept {
   for (std::size_t i = 0; i < count; ++i) {
     if (!oldest[i]->claim()) continue;
     if (oldest[i]->is_idle.load(std::memory_order_relaxed)) close_connection(*oldest[i]);
-    else static_cast<void>(thread_pool_.submit(*oldest[i], work_class::step));
+    else static_cast<void>(thread_pool_.submit(*oldest[i], work_class::io));
   }
 }
 

@@ -47,7 +47,7 @@ WINSVC_INLINE void server::wake_all() noexcept {
       if (i >= slots_.size()) return;
       slot = &slots_[i];
     }
-    if (slot->claim()) static_cast<void>(thread_pool_.submit(*slot, work_class::step));
+    if (slot->claim()) static_cast<void>(thread_pool_.submit(*slot, work_class::io));
   }
 }
 

@@ -15,8 +15,8 @@
 // wait in begin_blocking() and end_blocking(); meanwhile it is not counted, and another thread can take its place.
 //
 // A shortage of threads must not make the server deaf. Two rules ensure this:
-// - The reserve thread exists from start() on. While no thread has the role io, it waits in the poller; it serves steps
-//   that run no handler of the app. The monitor tries again to create threads until it succeeds.
+// - The reserve thread exists from start() on. While no thread has the role io, it waits in the poller and serves the
+//   ready items, but runs no handler of the app. The monitor tries again to create threads until it succeeds.
 // - A thread takes an item with the class `stream` only if another thread is idle or can be created. So items that hold
 //   a thread for a long time never take the last thread from the handlers.
 //
@@ -71,9 +71,9 @@ struct thread_pool_limits {
   std::size_t queue_limit = 1000;  ///< maximum number of items that wait for a blocking thread
 };
 
-/// Effect of an item on its thread: only steps that do not block (an I/O thread serves it); a handler that may block; a
-/// handler that holds its thread for a long time.
-enum class work_class : std::uint8_t { step, blocking, stream };
+/// Thread that an item needs: an I/O thread if it does not block, a blocking thread for a handler that may block, a
+/// stream thread for a handler that holds its thread for a long time.
+enum class work_class : std::uint8_t { io, blocking, stream };
 
 /// Numbers of a pool that cannot create a thread.
 struct thread_shortage {
@@ -181,15 +181,15 @@ class thread_pool {
   void reserve_main(pool_thread& thread) noexcept;
   void run_io_loop(pool_thread& thread) noexcept;
   bool run_blocking_loop(pool_thread& thread) noexcept;
-  void serve(pool_thread& thread, work_item& item, thread_role role) noexcept;
-  void serve_steps(pool_thread& thread, thread_role role) noexcept;
+  void serve_item(pool_thread& thread, work_item& item, thread_role role) noexcept;
+  void serve_io_items(pool_thread& thread, thread_role role) noexcept;
   [[nodiscard]] static work_item* next_in_batch(pool_thread& thread) noexcept;
   void promote(pool_thread& thread);
   void demote(pool_thread& thread);
   void offload_batch(pool_thread& thread);
   bool start_thread(bool as_io_thread) noexcept;
   void join_finished();
-  void enqueue_step(work_item& item) noexcept;
+  void enqueue_io_item(work_item& item) noexcept;
   [[nodiscard]] work_item* take_item(thread_role& role);
   [[nodiscard]] bool can_take_stream();
   void ensure_io_threads();
@@ -212,7 +212,7 @@ class thread_pool {
   mutable std::mutex mutex_;  // protects the members up to stopping_
   std::condition_variable work_available_, reserve_needed_;
   std::list<pool_thread> threads_;  // only the monitor thread and stop() erase elements
-  work_queue steps_, blocking_, streams_;
+  work_queue io_items_, blocking_items_, stream_items_;
   std::size_t thread_count_ = 0;   // without the threads in a blocking section
   std::size_t io_count_ = 0;       // threads with the role io
   std::size_t idle_count_ = 0;     // blocking threads that wait for an item
@@ -220,7 +220,7 @@ class thread_pool {
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
   bool shortage_ = false;          // the last attempt to create a thread failed
   bool stopping_ = false;
-  std::atomic<std::size_t> step_count_{0};  // size of steps_, read without mutex_; each push is followed by notify()
+  std::atomic<std::size_t> io_item_count_{0};  // of io_items_, read without mutex_; notify() follows each push
 
   pool_thread reserve_;
   time_point next_retry_{};  // used by the monitor thread
@@ -263,14 +263,14 @@ WINSVC_INLINE void thread_pool::start() {
 WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (kind == work_class::step) {
-      enqueue_step(item);
+    if (kind == work_class::io) {
+      enqueue_io_item(item);
     } else if (kind == work_class::blocking) {
-      if (blocking_.size() >= limits_.queue_limit) return false;
-      blocking_.push_back(item);
+      if (blocking_items_.size() >= limits_.queue_limit) return false;
+      blocking_items_.push_back(item);
       ensure_blocking_threads();
     } else {
-      streams_.push_back(item);
+      stream_items_.push_back(item);
       ensure_stream_threads();
     }
   }
@@ -280,29 +280,29 @@ WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcep
 
 WINSVC_INLINE bool thread_pool::remove(work_item& item) noexcept {
   const std::lock_guard lock(mutex_);
-  return blocking_.remove(item) || streams_.remove(item);
+  return blocking_items_.remove(item) || stream_items_.remove(item);
 }
 
 /// Queues an item for an I/O thread; after stop(), for a blocking thread. Requires mutex_.
-WINSVC_INLINE void thread_pool::enqueue_step(work_item& item) noexcept {
-  steps_.push_back(item);
-  step_count_.store(steps_.size());
+WINSVC_INLINE void thread_pool::enqueue_io_item(work_item& item) noexcept {
+  io_items_.push_back(item);
+  io_item_count_.store(io_items_.size());
   if (stopping_) work_available_.notify_one();
   else source_.notify();
 }
 
 /// Wakes or starts a thread for the queue of handlers. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
-  if (blocking_.empty()) return;
+  if (blocking_items_.empty()) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
 }
 
 /// Wakes or starts a thread for the queue of streams. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_stream_threads() {
-  if (streams_.empty()) return;
+  if (stream_items_.empty()) return;
   // One thread for each item, and one that remains for handlers.
-  if (!shortage_ && idle_count_ + starting_count_ < streams_.size() + 1) start_thread(false);
+  if (!shortage_ && idle_count_ + starting_count_ < stream_items_.size() + 1) start_thread(false);
   if (idle_count_ > 0) work_available_.notify_one();
 }
 
