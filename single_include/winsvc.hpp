@@ -337,76 +337,76 @@
 //  39127  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
 //  39320  server/tls.hpp                       TLS transport between a socket and HTTP.
 //  39679  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40048  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40254  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40395  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40470  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  40489  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40677  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40864  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41136  host/access_log.hpp                  Access log: one log entry for each response.
-//  41195  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41315  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41477  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41730  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41800  host/health.hpp                      Liveness and readiness routes.
-//  41902  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42070  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42196  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42335  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42605  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42730  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42836  host/stop_deadlines.hpp              Time limits of a stop.
-//  42900  host/run_options.hpp                 Options and result of one run of a service.
-//  42968  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43076  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43189  host/control_channel_server.hpp      Control channel server.
-//  43369  host/runtime.hpp                     Runtime of a service.
-//  43708  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43817  host/status.hpp                      Text and JSON of `status`.
-//  43984  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44106  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44222  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44314  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44429  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44553  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44664  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  44990  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45180  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  45383  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45645  manage/wait.hpp                      Waits until a service reaches a state.
-//  45744  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  45961  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46038  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46284  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46467  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46657  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  46887  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  46994  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47057  manage/install.hpp                   `install` and `update` verbs.
-//  47383  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47537  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47638  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  47827  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47921  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48013  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48110  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48145  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  48446  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48644  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  48803  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48940  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49060  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49149  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49263  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  49609  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49890  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50056  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50149  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  40050  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40256  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40398  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40473  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  40492  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40680  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40867  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41139  host/access_log.hpp                  Access log: one log entry for each response.
+//  41198  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41318  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41480  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41733  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41803  host/health.hpp                      Liveness and readiness routes.
+//  41905  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42073  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42199  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42338  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42608  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42733  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42839  host/stop_deadlines.hpp              Time limits of a stop.
+//  42903  host/run_options.hpp                 Options and result of one run of a service.
+//  42971  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43079  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43192  host/control_channel_server.hpp      Control channel server.
+//  43372  host/runtime.hpp                     Runtime of a service.
+//  43711  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43820  host/status.hpp                      Text and JSON of `status`.
+//  43987  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44109  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44225  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44317  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44432  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44556  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44667  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  44993  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45183  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  45386  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45648  manage/wait.hpp                      Waits until a service reaches a state.
+//  45747  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  45964  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46041  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46287  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46470  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46660  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  46890  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  46997  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47060  manage/install.hpp                   `install` and `update` verbs.
+//  47386  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47540  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47641  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  47830  diagnose/firewall.hpp                Check of the Windows firewall.
+//  47924  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48016  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48113  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48148  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  48449  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48647  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  48806  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  48943  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49063  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49152  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49266  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  49612  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  49893  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50059  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50152  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  50468  config/undef.hpp                     Undefines the internal macros.
+//  50471  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -39719,20 +39719,22 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
   [[nodiscard]] os::endpoint address() const { return address_; }
   void tls(std::shared_ptr<tls_identity> identity);
-  void on_response(std::function<void(const http::access_record&)> f) { state_.on_response.push_back(std::move(f)); }
+  void on_response(std::function<void(const http::access_record&)> f) {
+    engine_state_.on_response.push_back(std::move(f));
+  }
   void start();
-  void pause(bool paused) noexcept { state_.paused.store(paused); }
-  [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
+  void pause(bool paused) noexcept { engine_state_.paused.store(paused); }
+  [[nodiscard]] bool is_paused() const noexcept { return engine_state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
   void shorten_drain(clock::time_point deadline);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
-  [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
-  [[nodiscard]] std::size_t websockets() const noexcept { return state_.websockets.load(); }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.in_flight.load(); }
+  [[nodiscard]] std::size_t websockets() const noexcept { return engine_state_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
   [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
-  [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
-  [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
+  [[nodiscard]] std::uint64_t response_count() const noexcept { return engine_state_.response_count.load(); }
+  [[nodiscard]] http::request_statistics& statistics() noexcept { return engine_state_.statistics; }
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
   void serve_transport(http::transport& transport);
 
@@ -39780,7 +39782,7 @@ class server final : private thread_pool::work_source {
   logger& log_;
   clock& clock_;
   http::request_processor processor_;
-  http::engine_state state_;
+  http::engine_state engine_state_;
   os::endpoint address_;
   os::waker drain_waker_;
   std::chrono::steady_clock::time_point drain_deadline_ =
@@ -39834,10 +39836,10 @@ WINSVC_INLINE server::server(const http::router& routes, const wire::limits& lim
       log_(log),
       clock_(time),
       processor_(routes, limits_, log, time, starter),
-      state_(time),
+      engine_state_(time),
       deadlines_(time),
       thread_pool_(*this, thread_pool_limits_for(limits), time, starter) {
-  state_.on_limit_reached = [this](http::shared_limit limit) { on_limit_reached(limit); };
+  engine_state_.on_limit_reached = [this](http::shared_limit limit) { on_limit_reached(limit); };
 }
 
 WINSVC_INLINE server::~server() {
@@ -39889,7 +39891,7 @@ WINSVC_INLINE void server::start() {
 }
 
 WINSVC_INLINE void server::serve_transport(http::transport& transport) {
-  connection connection(transport, processor_, state_, limits_);
+  connection connection(transport, processor_, engine_state_, limits_);
   scratch_buffers buffers;
   step_options options;
   // The transport does not wait: if a step must wait, its deadline counts as passed.
@@ -40177,7 +40179,7 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
   slot.transport = make_transport(std::move(socket), drain_waker_, identity_);
   slot.transport->set_blocking_observer(&slot);
   try {
-    slot.active_connection.emplace(*slot.transport, processor_, state_, limits_);
+    slot.active_connection.emplace(*slot.transport, processor_, engine_state_, limits_);
   } catch (...) {
     slot.transport.reset();
     throw;
@@ -40335,8 +40337,9 @@ WINSVC_INLINE void server::list_aborted(connection_slot& slot, drain_report& rep
 
 WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
-  const auto responses_before = state_.response_count.load();
-  state_.draining.store(true);  // before the last clients are accepted: their responses must have Connection: close
+  const auto responses_before = engine_state_.response_count.load();
+  // Before the last clients are accepted: their responses must have `Connection: close`.
+  engine_state_.draining.store(true);
   close_listeners();
   drain_waker_.wake();
   wake_all();
@@ -40347,7 +40350,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   std::unique_lock lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
   const auto report_progress = [&] {
-    const auto now = state_.response_count.load();
+    const auto now = engine_state_.response_count.load();
     if (now == reported_responses || !progress) return;
     reported_responses = now;
     lock.unlock();
@@ -40360,7 +40363,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
-    report.aborted = state_.in_flight.load() + state_.websockets.load();
+    report.aborted = engine_state_.in_flight.load() + engine_state_.websockets.load();
     for (auto& slot : slots_) {
       const std::lock_guard slot_lock(slot.mutex);
       if (!slot.transport) continue;
@@ -40371,7 +40374,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     const auto abort_deadline = clock_.now() + std::chrono::milliseconds(500);
     while (!all_closed() && clock_.now() < abort_deadline) clock_.wait_until(connection_closed_, lock, abort_deadline);
   }
-  report.completed = static_cast<std::size_t>(state_.response_count.load() - responses_before);
+  report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();
   lock.unlock();
 

@@ -52,20 +52,22 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
   [[nodiscard]] os::endpoint address() const { return address_; }
   void tls(std::shared_ptr<tls_identity> identity);
-  void on_response(std::function<void(const http::access_record&)> f) { state_.on_response.push_back(std::move(f)); }
+  void on_response(std::function<void(const http::access_record&)> f) {
+    engine_state_.on_response.push_back(std::move(f));
+  }
   void start();
-  void pause(bool paused) noexcept { state_.paused.store(paused); }
-  [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
+  void pause(bool paused) noexcept { engine_state_.paused.store(paused); }
+  [[nodiscard]] bool is_paused() const noexcept { return engine_state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
   void shorten_drain(clock::time_point deadline);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
-  [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
-  [[nodiscard]] std::size_t websockets() const noexcept { return state_.websockets.load(); }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.in_flight.load(); }
+  [[nodiscard]] std::size_t websockets() const noexcept { return engine_state_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
   [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
-  [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
-  [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
+  [[nodiscard]] std::uint64_t response_count() const noexcept { return engine_state_.response_count.load(); }
+  [[nodiscard]] http::request_statistics& statistics() noexcept { return engine_state_.statistics; }
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
   void serve_transport(http::transport& transport);
 
@@ -113,7 +115,7 @@ class server final : private thread_pool::work_source {
   logger& log_;
   clock& clock_;
   http::request_processor processor_;
-  http::engine_state state_;
+  http::engine_state engine_state_;
   os::endpoint address_;
   os::waker drain_waker_;
   std::chrono::steady_clock::time_point drain_deadline_ =
@@ -167,10 +169,10 @@ WINSVC_INLINE server::server(const http::router& routes, const wire::limits& lim
       log_(log),
       clock_(time),
       processor_(routes, limits_, log, time, starter),
-      state_(time),
+      engine_state_(time),
       deadlines_(time),
       thread_pool_(*this, thread_pool_limits_for(limits), time, starter) {
-  state_.on_limit_reached = [this](http::shared_limit limit) { on_limit_reached(limit); };
+  engine_state_.on_limit_reached = [this](http::shared_limit limit) { on_limit_reached(limit); };
 }
 
 WINSVC_INLINE server::~server() {
@@ -222,7 +224,7 @@ WINSVC_INLINE void server::start() {
 }
 
 WINSVC_INLINE void server::serve_transport(http::transport& transport) {
-  connection connection(transport, processor_, state_, limits_);
+  connection connection(transport, processor_, engine_state_, limits_);
   scratch_buffers buffers;
   step_options options;
   // The transport does not wait: if a step must wait, its deadline counts as passed.

@@ -137,7 +137,7 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
   slot.transport = make_transport(std::move(socket), drain_waker_, identity_);
   slot.transport->set_blocking_observer(&slot);
   try {
-    slot.active_connection.emplace(*slot.transport, processor_, state_, limits_);
+    slot.active_connection.emplace(*slot.transport, processor_, engine_state_, limits_);
   } catch (...) {
     slot.transport.reset();
     throw;

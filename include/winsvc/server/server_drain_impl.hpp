@@ -87,8 +87,9 @@ WINSVC_INLINE void server::list_aborted(connection_slot& slot, drain_report& rep
 
 WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
-  const auto responses_before = state_.response_count.load();
-  state_.draining.store(true);  // before the last clients are accepted: their responses must have Connection: close
+  const auto responses_before = engine_state_.response_count.load();
+  // Before the last clients are accepted: their responses must have `Connection: close`.
+  engine_state_.draining.store(true);
   close_listeners();
   drain_waker_.wake();
   wake_all();
@@ -99,7 +100,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   std::unique_lock lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
   const auto report_progress = [&] {
-    const auto now = state_.response_count.load();
+    const auto now = engine_state_.response_count.load();
     if (now == reported_responses || !progress) return;
     reported_responses = now;
     lock.unlock();
@@ -112,7 +113,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
-    report.aborted = state_.in_flight.load() + state_.websockets.load();
+    report.aborted = engine_state_.in_flight.load() + engine_state_.websockets.load();
     for (auto& slot : slots_) {
       const std::lock_guard slot_lock(slot.mutex);
       if (!slot.transport) continue;
@@ -123,7 +124,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     const auto abort_deadline = clock_.now() + std::chrono::milliseconds(500);
     while (!all_closed() && clock_.now() < abort_deadline) clock_.wait_until(connection_closed_, lock, abort_deadline);
   }
-  report.completed = static_cast<std::size_t>(state_.response_count.load() - responses_before);
+  report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();
   lock.unlock();
 
