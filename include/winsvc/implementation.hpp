@@ -135,7 +135,7 @@
 #include "winsvc/http/url_for_impl.hpp"        // bodies of api/url_for.hpp
 #include "winsvc/http/route_builder_impl.hpp"  // bodies of api/route_builder.hpp
 #include "winsvc/http/group_impl.hpp"          // bodies of api/group.hpp
-#include "winsvc/http/body_reader.hpp"         // read_body: reads a body when a handler needs it
+#include "winsvc/http/body_reader.hpp"         // read_body_to_memory: a body without files
 #include "winsvc/http/handler_timeouts.hpp"    // handler_timeouts: time limits of handlers
 #include "winsvc/http/upload_receiver.hpp"     // upload_receiver: the interface to upload_reader
 #include "winsvc/http/error_responder.hpp"     // error_responder: exceptions and statuses as responses

@@ -1,6 +1,6 @@
 // Body reader: reads the body of a request into memory, after the middleware and directly before the handler.
 //
-//   if (!read_body(exchange, req, source, limit)) ...   // exchange.body.too_large: 413; otherwise it did not arrive
+//   if (!read_body_to_memory(exchange, req, source, limit)) ...   // exchange.body.too_large, or it did not arrive
 //
 // A request that is rejected before that costs no upload. The fields of a URL-encoded form become `req.params`, those
 // of a multipart form become `req.form`, as in cpp-httplib; any other content becomes `req.body`. It writes no files: a
@@ -41,7 +41,7 @@ using body_source = std::function<bool(const body_receiver&)>;
 /// Reads the body into `req`; `limit` is the maximum number of decompressed bytes. Returns false if the body did not
 /// arrive, is badly framed, or is larger than `limit` (sets `body.too_large`). Throws abort_error for a malformed
 /// multipart form (400) and for a form with more than `max_form_fields` fields (413).
-[[nodiscard]] bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit);
+[[nodiscard]] bool read_body_to_memory(exchange& exchange, request& req, const body_source& read, std::uint64_t limit);
 
 /// Maximum number of fields, or of parts with files, in a form: each costs memory, even if it is empty.
 inline constexpr std::size_t max_form_fields = 1024;
@@ -226,7 +226,8 @@ WINSVC_INLINE void parse_urlencoded(request& req) {
   httplib::detail::parse_query_text(req.body, req.params);
 }
 
-WINSVC_INLINE bool read_body(exchange& exchange, request& req, const body_source& read, std::uint64_t limit) {
+WINSVC_INLINE bool read_body_to_memory(exchange& exchange, request& req, const body_source& read,
+                                       std::uint64_t limit) {
   if (is_multipart(req)) return read_multipart(exchange, req, read, limit);
   const bool complete = read([&](const char* bytes, std::size_t count) {
     if (count > limit - req.body.size()) return !(exchange.body.too_large = true);  // decompression may exceed it

@@ -210,7 +210,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
   exchange.body.too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
   if (exchange.body.too_large) return false;
   const upload_receiver* const files = routes_.receiver(exchange.match);
-  if (!files) return read_body(exchange, req, read, limit);
+  if (!files) return read_body_to_memory(exchange, req, read, limit);
 
   // Unless the body is read to its end, the connection cannot serve another request.
   const bool close_before = std::exchange(exchange.plan.close_after_response, true);
