@@ -251,13 +251,16 @@ class signature {
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
       output = extract_upload(context.call.exchange);
     }
-    static_cast<void>(context), static_cast<void>(output), static_cast<void>(sources);
+    static_cast<void>(context);
+    static_cast<void>(output);
+    static_cast<void>(sources);
     return true;
   }
 
   template <std::size_t Index, class A>
   static decltype(auto) pass(const invocation& invocation, stored_argument<Index, A>& stored) {
-    static_cast<void>(invocation), static_cast<void>(stored);
+    static_cast<void>(invocation);
+    static_cast<void>(stored);
     if constexpr (kind_of<A>() == argument_kind::request) {
       return (invocation.req);
     } else if constexpr (kind_of<A>() == argument_kind::response) {

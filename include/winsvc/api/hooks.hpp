@@ -125,10 +125,10 @@ std::function<cleanup_function(start_context&)> start_callback(F f) {
   constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
   static_assert(with_context || std::is_invocable_v<F&>,
                 "winsvc: an on_start hook must be callable without arguments or with winsvc::start_context&");
-  return [f = std::move(f)](start_context& context) mutable -> cleanup_function {
+  return [f = std::move(f)]([[maybe_unused]] start_context& context) mutable -> cleanup_function {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_context) return f(context);
-      else return static_cast<void>(context), f();
+      else return f();
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || is_stop_callback<std::decay_t<returned>>,
@@ -153,10 +153,10 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
   static_assert(with_code || std::is_invocable_v<F&>,
                 "winsvc: an on_control hook must be callable without arguments or with the control code "
                 "(std::uint32_t)");
-  return [f = std::move(f)](std::uint32_t code) mutable -> std::uint32_t {
+  return [f = std::move(f)]([[maybe_unused]] std::uint32_t code) mutable -> std::uint32_t {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_code) return f(code);
-      else return static_cast<void>(code), f();
+      else return f();
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || std::is_convertible_v<returned, std::uint32_t>,

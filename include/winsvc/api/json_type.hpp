@@ -330,9 +330,9 @@ const json_operations& operations_of() noexcept {
         if constexpr (is_optional) return json_type<typename single_value<T>::type>::schema(set);
         else return json_type<T>::schema(set);
       },
-      is_optional ? +[](const void* source) {
+      is_optional ? +[]([[maybe_unused]] const void* source) {
         if constexpr (is_optional) return !static_cast<const T*>(source)->has_value();
-        else return static_cast<void>(source), false;
+        else return false;
       } : nullptr};
   return operations;
 }

@@ -68,7 +68,9 @@ struct member_call<R (T::*)(A...) const noexcept> {
       static_assert(!named_##word<T>::value,                                                                    \
                     "winsvc: the member " #word " of a resource must be one public member function, not "       \
                     "overloaded and not a template");                                                           \
-      static_cast<void>(object), static_cast<void>(method), static_cast<void>(add);                             \
+      static_cast<void>(object);                                                                                \
+      static_cast<void>(method);                                                                                \
+      static_cast<void>(add);                                                                                   \
     }                                                                                                           \
   }
 WINSVC_RESOURCE_MEMBER(get)

@@ -156,7 +156,10 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const auto number = [&](std::size_t digits, std::int64_t minimum, std::int64_t limit) {
     std::int64_t value = 0;
     for (; digits > 0; --digits) {
-      if (s.empty() || s[0] < '0' || s[0] > '9') return valid = false, std::int64_t{0};
+      if (s.empty() || s[0] < '0' || s[0] > '9') {
+        valid = false;
+        return std::int64_t{0};
+      }
       value = value * 10 + (s[0] - '0');
       s.remove_prefix(1);
     }

@@ -42,7 +42,8 @@ inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_de
                                cancelled = 1223, none_mapped = 1332, timeout = 1460, invalid_tag = 1733,
                                reparse_point_encountered = 4395,  // the path is a link
                                access_to_address = 10013, family_not_supported = 10047, address_in_use = 10048,
-                               address_not_available = 10049;
+                               address_not_available = 10049, host_not_found = 11001,
+                               host_has_no_address = 11004;
 }  // namespace win32_error
 
 /// One row of the table. Message and hint are parts of a sentence; the hint may be empty.

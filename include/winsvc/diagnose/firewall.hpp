@@ -68,7 +68,10 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
       const auto key = field.substr(0, equals), value = field.substr(equals + 1);
       if (key == "Active") active = value == "TRUE";
       if (key == "Dir") inbound = value == "In";
-      if (key == "Action") allows = value == "Allow", blocks = value == "Block";
+      if (key == "Action") {
+        allows = value == "Allow";
+        blocks = value == "Block";
+      }
       if (key == "Protocol") protocol_matches = value == "6";
       if (key == "App") program_matches = base::equal_nocase(value, program);
       if (key == "Svc" || key == "AppPkgId") is_for_service = is_for_service || value != "*";

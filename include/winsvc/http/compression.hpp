@@ -62,7 +62,9 @@ WINSVC_INLINE std::string_view select_coding(std::string_view accept_encoding) {
     if (coding.empty()) break;
     int weight = wire::coding_weight(accept_encoding, coding);
     if (coding == "gzip") weight = (std::max)(weight, wire::coding_weight(accept_encoding, "x-gzip"));  // an alias
-    if (weight > best_weight) best = coding, best_weight = weight;
+    if (weight <= best_weight) continue;
+    best = coding;
+    best_weight = weight;
   }
   const bool prefers_plain = wire::coding_weight(accept_encoding, "identity") > best_weight;
   return prefers_plain ? std::string_view() : best;

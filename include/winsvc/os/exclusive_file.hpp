@@ -1,7 +1,8 @@
 // Exclusive file: creates a file only if the path does not exist (O_EXCL, CREATE_NEW), writes it once and moves it.
 //
 //   auto file = os::exclusive_file::create(path);   // fails if the path exists
-//   file->write(bytes), file->close();
+//   file->write(bytes);
+//   file->close();
 //   os::move_file(path, final_path);                // a reader sees the old file or the new file
 //
 // Source: open(2) and rename(2); CreateFileW and MoveFileExW in the Win32 documentation.

@@ -71,9 +71,9 @@ WINSVC_INLINE listen_addresses listen_addresses_of(const std::string& host) {
 
 /// True for the codes of a numeric address whose family is not installed, or has no such address.
 [[nodiscard]] constexpr bool is_family_missing(std::uint32_t code) noexcept {
-  constexpr std::uint32_t host_not_found = 11001, no_data = 11004;  // the resolver knows only installed families
   return code == base::win32_error::family_not_supported || code == base::win32_error::address_not_available ||
-         code == host_not_found || code == no_data;
+         // The resolver knows only installed families.
+         code == base::win32_error::host_not_found || code == base::win32_error::host_has_no_address;
 }
 
 /// One attempt of listen_on.

@@ -1,7 +1,8 @@
 // route_metadata: name, description, body types and limits of a route.
 //
 //   route_metadata m;
-//   m.name = "user", m.summary = "One user", m.parameters = {value_kind::int32};
+//   m.name = "user";
+//   m.parameters = {value_kind::int32};
 //
 // The members that follow from the handler's type are set when the route is registered; `api/route_builder.hpp` sets
 // the others. url_for, the `routes` verb, the OpenAPI document and the limits read the metadata.

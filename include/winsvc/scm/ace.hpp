@@ -136,7 +136,9 @@ WINSVC_INLINE std::optional<std::uint32_t> parse_rights(std::string_view text) n
   for (; text.size() >= 2; text.remove_prefix(2)) {
     bool is_known = false;
     for (const auto& right : known_rights) {
-      if (right.name == text.substr(0, 2)) mask |= right.mask, is_known = true;
+      if (right.name != text.substr(0, 2)) continue;
+      mask |= right.mask;
+      is_known = true;
     }
     if (!is_known) return std::nullopt;
   }

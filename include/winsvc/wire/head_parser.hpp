@@ -2,7 +2,7 @@
 //
 //   std::size_t scanned = 0;
 //   auto result = parse_head(buffer, limits, &scanned);    // call again with more bytes while result.kind is more
-//   if (result.kind == head_parse_result::reject) respond(result.status, result.reason), close();
+//   if (result.kind == head_parse_result::reject) respond_and_close(result.status, result.reason);
 //   if (result.kind == head_parse_result::complete) process(result.value);
 //
 // Malformed and ambiguous heads are rejected at the first byte that proves the error, with the status of the response;

@@ -128,13 +128,14 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   const std::size_t count = head.size() + tail.size();
   if (gap == s.npos ? count != 8 : count > 7) return std::nullopt;
   out = {};
-  for (std::size_t i = 0; i < head.size(); ++i)
-    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
-  for (std::size_t i = 0; i < tail.size(); ++i) {
-    const std::size_t position = 2 * (8 - tail.size() + i);
-    out[position] = static_cast<unsigned char>(tail[i] >> 8);
-    out[position + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
-  }
+  const auto store = [&out](const auto& numbers, std::size_t first) {
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      out[2 * (first + i)] = static_cast<unsigned char>(numbers[i] >> 8);
+      out[2 * (first + i) + 1] = static_cast<unsigned char>(numbers[i] & 0xFF);
+    }
+  };
+  store(head, 0);
+  store(tail, 8 - tail.size());
   return out;
 }
 

@@ -182,8 +182,14 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     std::string_view parameters = value.substr(semicolon);
     std::string name, text, encoded;
     while (parse_parameter(parameters, name, text)) {
-      if (name == "name") head.name = without_form_escapes(text), has_name = true;
-      if (name == "filename") head.file_name = without_form_escapes(text), head.is_file = true;
+      if (name == "name") {
+        head.name = without_form_escapes(text);
+        has_name = true;
+      }
+      if (name == "filename") {
+        head.file_name = without_form_escapes(text);
+        head.is_file = true;
+      }
       if (name == "filename*") encoded = text;  // RFC 7578 section 4.2 forbids it, but Python's requests sends it
     }
     const auto unparsed = base::trim(parameters);

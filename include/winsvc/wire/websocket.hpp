@@ -178,7 +178,8 @@ WINSVC_INLINE bool utf8_validator::consume(std::string_view bytes) noexcept {
     if (missing_ > 0) {
       if (b < low_ || b > high_) return false;
       --missing_;
-      low_ = 0x80, high_ = 0xBF;
+      low_ = 0x80;
+      high_ = 0xBF;
     } else if (b >= 0x80) {  // RFC 3629 section 4: valid ranges of the second byte
       if (b < 0xC2 || b > 0xF4) return false;
       missing_ = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;

@@ -91,14 +91,16 @@ class native_service_manager final : public service_manager {
   sys_result<void> rename_folder(const std::string&, const std::string&) override { return sys_failure(not_supported); }
 
  private:
-  static constexpr std::uint32_t not_supported = 50;  // ERROR_NOT_SUPPORTED
+  static constexpr std::uint32_t not_supported = base::win32_error::not_supported;
 };
 
 class native_dispatcher final : public dispatcher {
  public:
   std::uint32_t run(service_main) override { return base::win32_error::failed_controller_connect; }
-  std::uint32_t register_handler(const std::string&, control_handler) override { return 50; }
-  std::uint32_t set_status(const scm::service_status&) noexcept override { return 50; }
+  std::uint32_t register_handler(const std::string&, control_handler) override {
+    return base::win32_error::not_supported;
+  }
+  std::uint32_t set_status(const scm::service_status&) noexcept override { return base::win32_error::not_supported; }
 };
 
 }  // namespace detail::os

@@ -105,7 +105,7 @@ WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
     default: return code;
   }
 }
-WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
+WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return base::win32_error::host_not_found; }
 WINSVC_INLINE int close(socket_type s) noexcept { return ::close(s); }
 WINSVC_INLINE int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
   return ::poll(fds, static_cast<nfds_t>(count), ms);
