@@ -18,395 +18,396 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    414  config/version.hpp                   The version of winsvc, defined only here.
-//    431  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    470  config/form.hpp                      The form in which winsvc is compiled.
-//    561  config/options.hpp                   Compile-time options of winsvc.
-//    623  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    674  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    705  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    782  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    839  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    899  os/win/windows_headers.hpp           Windows system headers.
-//    960  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1172  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1215  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1276  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1331  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1381  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1424  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1525  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1558  settings/setting_value.hpp           Types of settings and their text form.
-//   1750  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1895  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   1959  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2017  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2080  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2306  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2677  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2799  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2888  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   2926  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   2998  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3043  route/url_value.hpp                  url_value, with_query.
-//   3092  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3175  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3207  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3295  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3438  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3781  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3844  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   3996  api/app_objects.hpp                  App objects (dependency injection).
-//   4064  api/handler_arguments.hpp            Arguments of a handler.
-//   4174  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4307  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4637  api/parameter.hpp                    Parameters of a route.
-//   4936  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5120  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5199  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5271  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5343  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5492  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5531  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5633  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5654  api/file_options.hpp                 Options of a static folder.
-//   5685  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5721  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6030  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6119  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6158  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6285  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6325  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6408  scm/control_event.hpp                Event data of a control.
-//   6481  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6656  settings/settings_file.hpp           Settings file (.ini).
-//   6731  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6955  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7106  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7142  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7184  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7264  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7334  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7502  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7580  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7702  base/quote.hpp                       Windows command lines.
-//   7745  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7820  scm/spec.hpp                         Service specification.
-//   7926  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8007  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8361  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8407  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8446  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8515  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8528  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8579  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8666  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8707  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8775  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   8809  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   8850  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8967  wire/websocket.hpp                   WebSocket protocol (RFC 6455) without I/O.
-//   9100  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9127  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9198  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9240  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9292  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9324  addons/headers.hpp                   Middleware for response headers and body size.
+//    415  config/version.hpp                   The version of winsvc, defined only here.
+//    432  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    471  config/form.hpp                      The form in which winsvc is compiled.
+//    562  config/options.hpp                   Compile-time options of winsvc.
+//    624  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    675  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    706  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    783  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    840  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    900  os/win/windows_headers.hpp           Windows system headers.
+//    961  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1173  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1216  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1277  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1332  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1382  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1425  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1526  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1559  settings/setting_value.hpp           Types of settings and their text form.
+//   1751  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1896  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   1960  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2018  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2081  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2307  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2678  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2800  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2889  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   2927  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   2999  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3044  route/url_value.hpp                  url_value, with_query.
+//   3093  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3176  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3208  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3296  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3439  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3782  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3845  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   3997  api/app_objects.hpp                  App objects (dependency injection).
+//   4065  api/handler_arguments.hpp            Arguments of a handler.
+//   4175  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4308  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4638  api/parameter.hpp                    Parameters of a route.
+//   4937  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5121  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5200  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5272  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5344  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5493  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5532  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5634  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5655  api/file_options.hpp                 Options of a static folder.
+//   5686  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5722  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6031  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6120  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6159  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6286  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6326  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6409  scm/control_event.hpp                Event data of a control.
+//   6482  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6657  settings/settings_file.hpp           Settings file (.ini).
+//   6732  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   6956  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7107  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7143  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7185  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7265  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7335  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7503  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7581  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7703  base/quote.hpp                       Windows command lines.
+//   7746  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7821  scm/spec.hpp                         Service specification.
+//   7927  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8008  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8362  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8408  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8447  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8516  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8529  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8580  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8667  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8708  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8776  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   8810  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   8851  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   8882  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   8909  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   8980  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9022  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9074  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9106  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9357  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9587  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9676  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9743  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9892  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9908  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10005  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10051  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10093  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10175  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10249  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10367  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10400  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10451  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10693  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10729  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10771  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10864  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10894  route/url_value.hpp:bodies           url_value, with_query.
-//  10936  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  11096  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11221  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11348  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11421  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11459  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11508  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11546  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11580  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11602  api/parameter.hpp:bodies             Parameters of a route.
-//  11660  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11688  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11760  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11826  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11854  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11878  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12045  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12202  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12289  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12313  base/quote.hpp:bodies                Windows command lines.
-//  12403  scm/spec.hpp:bodies                  Service specification.
-//  12535  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12655  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12805  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12874  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13031  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13082  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13120  wire/head.hpp:bodies                 Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  13192  wire/websocket.hpp:bodies            WebSocket protocol (RFC 6455) without I/O.
-//  13451  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13479  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13531  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13627  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13748  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13808  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13849  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13894  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14046  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14179  settings/registry.hpp                Registry of the settings of an app.
-//  14491  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14648  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14845  route/table.hpp                      Route table (route::table).
-//  15228  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15334  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15442  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15857  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16072  wire/file_name.hpp                   Safe file names for uploads.
-//  16151  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16221  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16371  wire/representation.hpp              Representation of content in a response.
-//  16523  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16788  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  16959  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17092  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  17177  scm/stop_limits.hpp                  Time limits of a stop.
-//  17245  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17312  scm/account.hpp                      Account of a service.
-//  17455  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17694  scm/security.hpp                     Security descriptors in SDDL.
-//  17902  scm/writable_folder.hpp              Writable folders and files.
-//  18102  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18161  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18272  scm/event_record.hpp                 Records of the Windows event log.
-//  18414  scm/saved_state.hpp                  Saved state of a service.
-//  18535  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18808  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18848  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  18930  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19129  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19392  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19575  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19703  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19883  os/socket.hpp                        TCP sockets with timeouts.
-//  20049  os/listen.hpp                        Opens the listening sockets of a host.
-//  20175  os/posix/headers.hpp                 POSIX system headers.
-//  20215  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20404  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20448  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
-//  20556  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  20663  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20829  os/tcp.hpp                           TCP sockets on all platforms.
-//  21153  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21330  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21458  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21724  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21779  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  21850  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
-//  21896  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  22102  os/connection_threads.hpp            Connection threads of the control channel.
-//  22193  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22416  os/console.hpp                       Console input and output.
-//  22517  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22673  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22812  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23009  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23084  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23133  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23305  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23388  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23442  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23493  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23596  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23637  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23824  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  23846  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  23881  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  23965  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24068  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24108  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24158  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24198  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24262  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24557  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
-//  24609  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  24682  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24780  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  24949  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25196  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25397  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25577  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25809  os/win/dump_writer.hpp               Minidump by a second process.
-//  26033  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26094  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26382  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26484  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26729  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  26818  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26890  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  26977  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27030  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27127  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27265  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27359  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27597  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27639  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27754  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27881  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28055  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28224  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28525  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28532  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28568  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28882  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  28960  log/log_query.hpp                    Log query of the verb `logs`.
-//  29045  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29140  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29227  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29640  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  29751  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29797  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30031  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30401  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  30695  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  30937  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31060  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31224  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  31704  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32065  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32278  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32433  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32509  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32678  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33022  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33198  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33237  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33404  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33465  http/problem.hpp                     Error responses of winsvc.
-//  33636  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33731  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  33997  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34048  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34210  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34284  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34520  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34664  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  34695  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34794  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  34986  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35125  http/file_body.hpp                   Sets a file as the body of a response.
-//  35240  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  35470  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35707  http/request_processor.hpp           Request processor: handles one request.
-//  36028  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36285  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36388  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36544  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36635  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36853  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37108  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37244  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37277  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37380  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37413  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37764  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38038  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38215  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38292  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  38372  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38734  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  38992  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39160  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  39353  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39712  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40083  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40289  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40431  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40506  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  40525  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40713  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  40900  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41172  host/access_log.hpp                  Access log: one log entry for each response.
-//  41231  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41351  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41513  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41766  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  41836  host/health.hpp                      Liveness and readiness routes.
-//  41938  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42106  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42232  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42371  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42641  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42766  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  42872  host/stop_deadlines.hpp              Time limits of a stop.
-//  42936  host/run_options.hpp                 Options and result of one run of a service.
-//  43004  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43112  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43225  host/control_channel_server.hpp      Control channel server.
-//  43405  host/runtime.hpp                     Runtime of a service.
-//  43744  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  43853  host/status.hpp                      Text and JSON of `status`.
-//  44020  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44142  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44258  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44350  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44465  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44589  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44700  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45026  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45216  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  45419  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45681  manage/wait.hpp                      Waits until a service reaches a state.
-//  45780  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  45997  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46074  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46320  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46503  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46693  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  46923  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47030  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47093  manage/install.hpp                   `install` and `update` verbs.
-//  47419  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47573  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47674  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  47863  diagnose/firewall.hpp                Check of the Windows firewall.
-//  47960  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48052  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48149  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48184  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  48485  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48683  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  48842  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  48979  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49099  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49188  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49302  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  49648  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  49929  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50095  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50188  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9139  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9369  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9458  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9525  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9674  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9690  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9787  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//   9833  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9875  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//   9957  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10031  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10149  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10182  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10233  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10475  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10511  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10553  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10646  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10676  route/url_value.hpp:bodies           url_value, with_query.
+//  10718  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10878  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11003  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11130  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11203  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11241  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11290  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11328  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11362  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11384  api/parameter.hpp:bodies             Parameters of a route.
+//  11442  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11470  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11542  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11608  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11636  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11660  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11827  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  11984  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12071  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12095  base/quote.hpp:bodies                Windows command lines.
+//  12185  scm/spec.hpp:bodies                  Service specification.
+//  12317  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12437  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12587  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12656  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12813  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  12864  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  12902  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  12936  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  12964  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13016  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13112  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13233  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13293  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13334  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13379  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13531  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13664  settings/registry.hpp                Registry of the settings of an app.
+//  13976  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14133  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14330  route/table.hpp                      Route table (route::table).
+//  14713  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  14819  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  14927  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15112  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15527  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15742  wire/file_name.hpp                   Safe file names for uploads.
+//  15821  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  15891  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16041  wire/representation.hpp              Representation of content in a response.
+//  16193  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16458  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  16753  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  16860  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17031  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17164  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17249  scm/stop_limits.hpp                  Time limits of a stop.
+//  17317  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17384  scm/account.hpp                      Account of a service.
+//  17527  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17766  scm/security.hpp                     Security descriptors in SDDL.
+//  17974  scm/writable_folder.hpp              Writable folders and files.
+//  18174  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18233  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18344  scm/event_record.hpp                 Records of the Windows event log.
+//  18486  scm/saved_state.hpp                  Saved state of a service.
+//  18607  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18880  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  18920  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19002  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19201  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19464  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19647  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19775  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  19955  os/socket.hpp                        TCP sockets with timeouts.
+//  20121  os/listen.hpp                        Opens the listening sockets of a host.
+//  20247  os/posix/headers.hpp                 POSIX system headers.
+//  20287  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20476  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20520  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
+//  20628  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  20735  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  20901  os/tcp.hpp                           TCP sockets on all platforms.
+//  21225  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21402  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21530  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21796  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21851  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  21922  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
+//  21968  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  22174  os/connection_threads.hpp            Connection threads of the control channel.
+//  22265  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22488  os/console.hpp                       Console input and output.
+//  22589  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22745  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22884  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23081  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23156  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23205  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23377  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23460  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23514  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23565  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23668  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23709  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23896  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  23918  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  23953  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24037  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24140  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24180  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24230  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24270  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24334  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24629  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
+//  24681  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24754  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24852  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25021  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25268  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25469  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25649  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25881  os/win/dump_writer.hpp               Minidump by a second process.
+//  26105  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26166  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26454  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26556  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26801  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  26890  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  26962  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27049  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27102  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27199  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27337  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27431  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27669  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27711  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27826  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  27953  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28127  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28296  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28597  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28604  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28640  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  28954  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29032  log/log_query.hpp                    Log query of the verb `logs`.
+//  29117  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29212  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29299  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29712  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  29823  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29869  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30103  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30473  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  30767  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31009  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31132  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31296  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  31776  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32137  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32350  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32505  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32581  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32750  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33094  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33270  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33309  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33476  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33537  http/problem.hpp                     Error responses of winsvc.
+//  33708  http/context_impl.hpp                Implementation of api/context.hpp.
+//  33803  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34069  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34120  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34282  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34356  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  34592  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  34736  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  34767  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  34866  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35058  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35197  http/file_body.hpp                   Sets a file as the body of a response.
+//  35312  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  35542  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  35779  http/request_processor.hpp           Request processor: handles one request.
+//  36100  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36357  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36460  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  36616  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  36707  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  36925  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37180  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37316  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37349  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37452  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37485  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  37836  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38110  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38287  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38364  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  38444  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  38806  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39064  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39232  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  39425  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  39784  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40155  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40361  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  40503  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  40578  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  40597  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  40785  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  40972  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41244  host/access_log.hpp                  Access log: one log entry for each response.
+//  41303  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41423  host/route_statistics.hpp            Route statistics of the dashboard.
+//  41585  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  41838  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  41908  host/health.hpp                      Liveness and readiness routes.
+//  42010  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42178  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42304  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42443  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  42713  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  42838  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  42944  host/stop_deadlines.hpp              Time limits of a stop.
+//  43008  host/run_options.hpp                 Options and result of one run of a service.
+//  43076  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43184  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43297  host/control_channel_server.hpp      Control channel server.
+//  43477  host/runtime.hpp                     Runtime of a service.
+//  43816  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  43925  host/status.hpp                      Text and JSON of `status`.
+//  44092  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44214  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44330  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44422  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  44537  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  44661  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  44772  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45098  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45288  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  45491  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  45753  manage/wait.hpp                      Waits until a service reaches a state.
+//  45852  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46069  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46146  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46392  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  46575  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  46765  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  46995  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47102  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47165  manage/install.hpp                   `install` and `update` verbs.
+//  47491  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  47645  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  47746  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  47935  diagnose/firewall.hpp                Check of the Windows firewall.
+//  48032  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48124  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48221  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48256  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  48557  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  48755  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  48914  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49051  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49171  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49260  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49374  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  49720  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50001  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50167  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50260  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  50507  config/undef.hpp                     Undefines the internal macros.
+//  50579  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -8847,249 +8848,30 @@ struct host_check {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// wire/head.hpp
+// wire/origin.hpp
 // =====================================================================================================================
 
-// Request head: the result of the head parser (wire/head_parser.hpp), and its normalized fields.
+// Origin check: decides whether a page of another site may use this service (the Origin field, RFC 6454).
 //
-//   for_each_normalized_field(head, [](std::string_view name, std::string_view value) { ... });
-//   const auto accept = normalized_value(head, "Accept");      // the value of one field
+//   is_allowed_origin("http://a.example", "a.example:80", {})                               // true: the same site
+//   is_allowed_origin("https://app.example", "a.example", {"https://app.example"})          // true: it is listed
+//   is_allowed_origin("https://evil.example", "a.example", {})                              // false
 //
-// An app sees the normalized fields: each name once, without the fields of the connection.
+// WebSockets and `same_origin` use it. CORS has a separate check, because it returns the origin to the browser.
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
-
-/// A field line (RFC 9112 section 5): the name as sent, the value without the blanks around it.
-struct field {
-  std::string_view name;
-  std::string_view value;
-};
-
-/// How the end of the body is found (RFC 9112 section 6.3): no body, after Content-Length bytes, after the last chunk.
-enum class framing { none, length, chunked };
-
-/// A valid request head. Its views point into the buffer that was parsed.
-struct head {
-  std::string_view method;  ///< as sent
-  std::string_view target;  ///< as sent (RFC 9112 section 3.2)
-  std::string_view path;    ///< not decoded, of origin-form or absolute-form; "*" for a server-wide OPTIONS
-  std::string_view query;   ///< not decoded, without its '?'
-  std::string_view host;    ///< of the target if it is a URL, else of Host, with the port if it was sent; empty only
-                            ///< in HTTP/1.0
-  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1; 1 also for a later minor version
-  std::vector<field> fields;
-  wire::framing framing = wire::framing::none;
-  std::uint64_t content_length = 0;
-  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 section 9.3)
-  bool expect_continue = false;  ///< the client waits for 100 before it sends the body (RFC 9110 section 10.1.1)
-  bool has_repeated_names = false;  ///< at least two field lines have the same name
-  bool upgrade = false;          ///< the client requests another protocol and may get it (RFC 9110 section 7.8)
-  route::method method_id = route::method::get;
-
-  /// Returns the value of the first field of this name, without regard to case; nullopt if there is no such field.
-  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
-};
-
-/// Calls `f(name, value)` for each field of the normalized head: no hop-by-hop fields (RFC 9110 section 7.6.1); framing
-/// and Connection are written once, from the members of the head.
-///
-/// Field lines of one name become one line, in their order (RFC 9110 section 5.3): "a" and "b" become "a, b", or "a; b"
-/// for Cookie. cpp-httplib before 0.53 does not keep the order of such lines, which matters for X-Forwarded-For: the
-/// nearest proxy writes the last line. A repeated Range is omitted, as section 14.2 allows.
-template <class F>
-void for_each_normalized_field(const head& head, const F& f);
-
-/// Returns the value that for_each_normalized_field passes for this name, without regard to case; nullopt if it passes
-/// no such field.
-[[nodiscard]] std::optional<std::string> normalized_value(const head& head, std::string_view name);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-[[nodiscard]] bool is_forwarded_field(const head& h, const field& f) noexcept;
-[[nodiscard]] std::string_view value_separator(std::string_view name) noexcept;
-[[nodiscard]] bool implies_no_body(const head& h) noexcept;
-[[nodiscard]] bool is_connection_field(const head& h) noexcept;
-/// Calls `f(name, values)` for each name that is forwarded, in the order of its first line. `values` has at least one
-/// element. If it has more, no element is empty: a list ignores empty elements (RFC 9110 section 5.6.1).
-template <class F>
-void for_each_name(const head& h, F&& f) {
-  std::vector<std::string_view> values;
-  for (auto first = h.fields.begin(); first != h.fields.end(); ++first) {
-    const auto has_name = [first](const field& other) { return base::equal_nocase(other.name, first->name); };
-    if (!is_forwarded_field(h, *first) || std::any_of(h.fields.begin(), first, has_name)) continue;
-    values.clear();
-    for (auto line = first; line != h.fields.end(); ++line) {
-      if (!line->value.empty() && has_name(*line)) values.push_back(line->value);
-    }
-    if (values.empty()) values.emplace_back();
-    f(first->name, values);
-  }
-}
-
-template <class F>
-void for_each_normalized_field(const head& h, const F& f) {
-  if (!h.host.empty() && !h.find("Host")) f("Host", h.host);  // an absolute-form target in HTTP/1.0
-  if (!h.has_repeated_names) {
-    for (const auto& line : h.fields) {
-      const bool is_host = base::equal_nocase(line.name, "Host");  // the host of a URL replaces it
-      if (is_forwarded_field(h, line)) f(line.name, is_host ? h.host : line.value);
-    }
-  } else {
-    for_each_name(h, [&f, &h](std::string_view name, const std::vector<std::string_view>& values) {
-      std::string joined(base::equal_nocase(name, "Host") ? h.host : values[0]);
-      for (std::size_t i = 1; i < values.size(); ++i) joined.append(value_separator(name)).append(values[i]);
-      f(name, std::string_view(joined));
-    });
-  }
-  if (h.framing == framing::chunked) f("Transfer-Encoding", "chunked");
-  else if (h.framing == framing::length || implies_no_body(h)) f("Content-Length", std::to_string(h.content_length));
-  if (is_connection_field(h))
-    f("Connection", !h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive");
-}
-
-}  // namespace detail::wire
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// wire/websocket.hpp
-// =====================================================================================================================
-
-// WebSocket protocol (RFC 6455) without I/O: handshake check, frame decoder, frame encoder.
-//
-//   const auto result = wire::check_handshake(head, head.host, {"chat.v2"}, {});   // 101, or the rejection
-//   wire::frame_decoder frames(1024 * 1024);
-//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.move_message()); ... }
-//   send(wire::frame(wire::opcode::text, "hello"));
-//
-// The decoder is strict: frames of clients must be masked, control frames must be short and not fragmented, text is
-// rejected at the first byte that is not UTF-8, and the size of a message is checked before memory is allocated. Each
-// error has a close code. Extensions such as compression are not supported.
-
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::wire {
-
-/// Close codes (RFC 6455 section 7.4.1). 4000 to 4999 are for the app.
-namespace close_code {
-inline constexpr int normal = 1000, going_away = 1001, protocol_error = 1002, invalid_text = 1007, policy = 1008,
-                     too_big = 1009, internal_error = 1011;
-inline constexpr int none = 1005;  ///< reported for a Close frame without a code; never sent
-}  // namespace close_code
-/// True if an endpoint may send this code.
-[[nodiscard]] constexpr bool is_close_code(int code) noexcept {
-  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
-}
-
-enum class opcode : unsigned char { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
-
-/// Encodes a frame of a server: final, not masked.
-[[nodiscard]] std::string frame(opcode opcode, std::string_view payload);
-/// Returns the payload of a Close frame. The reason is truncated at a character boundary to 123 bytes, the limit of a
-/// control frame.
-[[nodiscard]] std::string close_payload(int code, std::string_view reason);
-
-/// Incremental UTF-8 check: rejects overlong forms, surrogates and code points above U+10FFFF (RFC 3629).
-class utf8_validator {
- public:
-  /// False at the first invalid byte.
-  bool consume(std::string_view bytes) noexcept;
-  /// True if the text does not end within a character.
-  [[nodiscard]] bool is_complete() const noexcept { return missing_ == 0; }
-
- private:
-  int missing_ = 0;                         ///< bytes of the character that are still missing
-  unsigned char low_ = 0x80, high_ = 0xBF;  ///< valid range of the next missing byte
-};
-[[nodiscard]] bool is_utf8(std::string_view bytes) noexcept;
-
-/// Decodes the frames of a client to messages and control frames.
-class frame_decoder {
- public:
-  explicit frame_decoder(std::size_t max_message_bytes) noexcept : max_message_bytes_(max_message_bytes) {}
-
-  enum class event { more, message, ping, pong, close, protocol_error };
-  /// Reads bytes up to the end of the next message or control frame. After `close` and `protocol_error` it reads
-  /// nothing.
-  event feed(std::string_view bytes, std::size_t& consumed);
-
-  /// After `message`: returns the message and empties the buffer for the next message.
-  [[nodiscard]] std::string move_message() noexcept { return std::exchange(message_, {}); }
-  [[nodiscard]] bool is_binary() const noexcept { return binary_; }
-  /// After `ping` and `pong`: the payload. After `close`: the reason.
-  [[nodiscard]] const std::string& payload() const noexcept { return control_; }
-  /// After `close`: the peer's code, or close_code::none. After `protocol_error`: the close code to send.
-  [[nodiscard]] int code() const noexcept { return code_; }
-  /// After `protocol_error`: the reason.
-  [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
-  /// True if a frame or message is incomplete.
-  [[nodiscard]] bool pending() const noexcept { return header_size_ != 0 || in_message_; }
-  /// Bytes received of the current message.
-  [[nodiscard]] std::size_t received() const noexcept { return message_.size(); }
-
- private:
-  [[nodiscard]] bool read_header(std::string_view& bytes);
-  [[nodiscard]] event begin_frame();
-  [[nodiscard]] event end_frame();
-  [[nodiscard]] event end_close();
-  event fail(int code, std::string_view reason) noexcept;
-
-  std::size_t max_message_bytes_;
-  unsigned char header_[14] = {};
-  std::size_t header_size_ = 0;
-  bool in_frame_ = false;  ///< the header is complete
-  opcode opcode_ = opcode::text;
-  bool final_ = false;
-  std::uint64_t payload_bytes_left_ = 0;
-  std::size_t unmasked_bytes_ = 0;  ///< of the payload
-  bool in_message_ = false, binary_ = false;
-  utf8_validator text_;
-  std::string message_, control_;
-  bool is_closed_ = false;
-  int code_ = 0;
-  std::string_view reason_;
-};
-
-/// Result of check_handshake (RFC 6455 section 4.2).
-struct handshake {
-  int status = 101;           ///< or 400, 403, 426
-  std::string_view reason;    ///< of a rejection
-  std::string_view key;       ///< 101: Sec-WebSocket-Key
-  std::string_view protocol;  ///< 101: the selected subprotocol, or ""
-};
-
-/// Checks the request head of a handshake. `protocols`: subprotocols of the server in order of preference; the first
-/// that the client offers is selected, and a request without a match is accepted. `origins`: other sites whose pages
-/// may connect; see origin_is_allowed. `host`: host and port that the client used; behind a trusted proxy, not those
-/// of the head.
-[[nodiscard]] handshake check_handshake(const head& head, std::string_view host,
-                                        const std::vector<std::string>& protocols,
-                                        const std::vector<std::string>& origins);
 
 /// True if a page of `origin` may connect. A browser lets each page connect to each server and adds the user's cookies:
 /// without this check, a page of another site could act as the user (RFC 6455 section 10.2). Allowed are origins with
 /// the host of the request, and `origins`: `https://host[:port]` each, or "*". The scheme is not compared, because the
 /// service may run behind a TLS proxy.
-[[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
+[[nodiscard]] bool is_allowed_origin(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
 
 }  // namespace detail::wire
@@ -13117,7 +12899,7 @@ WINSVC_INLINE middleware allowed_hosts(std::vector<std::string> names) {
 #endif  // WINSVC_BODIES_HOST
 
 // =====================================================================================================================
-// wire/head.hpp:bodies
+// wire/origin.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_WIRE
@@ -13126,304 +12908,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) const noexcept {
-  for (const auto& f : fields) {
-    if (base::equal_nocase(f.name, name)) return f.value;
-  }
-  return std::nullopt;
-}
-
-/// True for fields of the connection and the framing, which for_each_normalized_field writes itself.
-WINSVC_INLINE bool is_rewritten_field(std::string_view name) noexcept {
-  constexpr std::string_view names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
-                                        "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
-  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return base::equal_nocase(n, name); });
-}
-/// Range is forwarded only if it occurs once, counts bytes and the method is GET or HEAD. Other Range fields must be
-/// ignored (RFC 9110 section 14.2), but cpp-httplib responds with 416.
-WINSVC_INLINE bool is_forwarded_field(const head& h, const field& f) noexcept {
-  if (base::equal_nocase(f.name, "Upgrade")) return h.upgrade;
-  if (base::equal_nocase(f.name, "Range")) {
-    return (h.method_id == route::method::get || h.method_id == route::method::head) &&
-           base::equal_nocase(f.value.substr(0, 6), "bytes=") &&
-           std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
-             return &other != &f && base::equal_nocase(other.name, f.name);
-           });
-  }
-  return !is_rewritten_field(f.name);
-}
-WINSVC_INLINE std::string_view value_separator(std::string_view name) noexcept {
-  return base::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
-}
-/// True for methods that usually have a body: without a Content-Length of 0, cpp-httplib waits 5 s for the body.
-WINSVC_INLINE bool implies_no_body(const head& h) noexcept {
-  using route::method;
-  return h.framing == framing::none && (h.method_id == route::method::post || h.method_id == route::method::put ||
-                                        h.method_id == route::method::patch || h.method_id == route::method::del);
-}
-WINSVC_INLINE bool is_connection_field(const head& h) noexcept {
-  return !h.keep_alive || h.upgrade || h.minor_version == 0;
-}
-
-WINSVC_INLINE std::optional<std::string> normalized_value(const head& h, std::string_view name) {
-  std::optional<std::string> found;
-  if (is_rewritten_field(name) || base::equal_nocase(name, "Host")) {
-    for_each_normalized_field(h, [&](std::string_view other, std::string_view value) {
-      if (base::equal_nocase(other, name)) found.emplace(value);
-    });
-    return found;
-  }
-  for (const field& line : h.fields) {
-    if (!base::equal_nocase(line.name, name) || !is_forwarded_field(h, line)) continue;
-    if (!found) found.emplace(line.value);
-    else if (found->empty()) found->assign(line.value);
-    else if (!line.value.empty()) found->append(value_separator(name)).append(line.value);
-  }
-  return found;
-}
-
-}  // namespace detail::wire
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_WIRE
-
-// =====================================================================================================================
-// wire/websocket.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_WIRE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::wire {
-
-WINSVC_INLINE bool is_utf8(std::string_view bytes) noexcept {
-  utf8_validator validator;
-  return validator.consume(bytes) && validator.is_complete();
-}
-
-WINSVC_INLINE std::string frame(opcode opcode, std::string_view payload) {
-  const std::uint64_t size = payload.size();
-  std::string out;
-  out.reserve(payload.size() + 10);
-  out += static_cast<char>(0x80 | static_cast<unsigned char>(opcode));
-  const int length_bytes = size < 126 ? 0 : size <= 0xFFFF ? 2 : 8;
-  out += static_cast<char>(length_bytes == 0 ? size : length_bytes == 2 ? 126 : 127);
-  for (int i = length_bytes - 1; i >= 0; --i) out += static_cast<char>(size >> (8 * i) & 0xFF);
-  out += payload;
-  return out;
-}
-
-WINSVC_INLINE std::string close_payload(int code, std::string_view reason) {
-  constexpr std::size_t max_reason_bytes = 123;
-  if (reason.size() > max_reason_bytes) {
-    auto end = max_reason_bytes;
-    while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
-    reason = reason.substr(0, end);
-  }
-  std::string out;
-  out += static_cast<char>(code >> 8 & 0xFF);
-  out += static_cast<char>(code & 0xFF);
-  if (is_utf8(reason)) out += reason;
-  return out;
-}
-
-WINSVC_INLINE bool utf8_validator::consume(std::string_view bytes) noexcept {
-  for (const char c : bytes) {
-    const auto b = static_cast<unsigned char>(c);
-    if (missing_ > 0) {
-      if (b < low_ || b > high_) return false;
-      --missing_;
-      low_ = 0x80;
-      high_ = 0xBF;
-    } else if (b >= 0x80) {  // RFC 3629 section 4: valid ranges of the second byte
-      if (b < 0xC2 || b > 0xF4) return false;
-      missing_ = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;
-      low_ = b == 0xE0 ? 0xA0 : b == 0xF0 ? 0x90 : 0x80;
-      high_ = b == 0xED ? 0x9F : b == 0xF4 ? 0x8F : 0xBF;
-    }
-  }
-  return true;
-}
-
-WINSVC_INLINE frame_decoder::event frame_decoder::fail(int code, std::string_view reason) noexcept {
-  is_closed_ = true;
-  code_ = code;
-  reason_ = reason;
-  return event::protocol_error;
-}
-
-/// Reads the header: 2 bytes, an extended length of 0, 2 or 8 bytes, and a mask of 4 bytes. Returns true when it is
-/// complete. Without the mask bit, 2 bytes are sufficient, because the frame is then rejected.
-WINSVC_INLINE bool frame_decoder::read_header(std::string_view& bytes) {
-  const auto size = [this]() -> std::size_t {
-    if (header_size_ < 2 || (header_[1] & 0x80) == 0) return 2;
-    const unsigned length = header_[1] & 0x7F;
-    return length == 126 ? 8 : length == 127 ? 14 : 6;
-  };
-  while (header_size_ < size()) {
-    if (bytes.empty()) return false;
-    header_[header_size_++] = static_cast<unsigned char>(bytes.front());
-    bytes.remove_prefix(1);
-  }
-  return true;
-}
-
-WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
-  using close_code::protocol_error;
-  final_ = (header_[0] & 0x80) != 0;
-  opcode_ = static_cast<opcode>(header_[0] & 0x0F);
-  if ((header_[0] & 0x70) != 0) return fail(wire::close_code::protocol_error, "reserved bits");
-  if ((header_[1] & 0x80) == 0) return fail(wire::close_code::protocol_error, "frame without a mask");
-
-  const unsigned length = header_[1] & 0x7F;
-  const int length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;
-  std::uint64_t size = length_bytes == 0 ? length : 0;
-  for (int i = 0; i < length_bytes; ++i) size = size << 8 | header_[2 + i];
-  if ((length_bytes == 2 && size < 126) || (length_bytes == 8 && (size <= 0xFFFF || size >> 63 != 0)))
-    return fail(wire::close_code::protocol_error, "invalid or overlong payload length");
-  payload_bytes_left_ = size;
-  unmasked_bytes_ = 0;
-  in_frame_ = true;
-
-  switch (opcode_) {
-    case opcode::close:
-    case opcode::ping:
-    case opcode::pong:
-      control_.clear();
-      if (!final_) return fail(wire::close_code::protocol_error, "fragmented control frame");
-      if (payload_bytes_left_ > 125) return fail(wire::close_code::protocol_error, "control frame too long");
-      return event::more;
-    case opcode::continuation:
-      if (!in_message_) return fail(wire::close_code::protocol_error, "continuation frame without a message");
-      break;
-    case opcode::text:
-    case opcode::binary:
-      if (in_message_)
-        return fail(wire::close_code::protocol_error, "new message before the end of the previous message");
-      in_message_ = true;
-      binary_ = opcode_ == opcode::binary;
-      text_ = {};
-      break;
-    default: return fail(wire::close_code::protocol_error, "unknown opcode");
-  }
-  if (payload_bytes_left_ > max_message_bytes_ - message_.size()) return fail(close_code::too_big, "message too large");
-  return event::more;
-}
-
-WINSVC_INLINE frame_decoder::event frame_decoder::end_frame() {
-  in_frame_ = false;
-  header_size_ = 0;
-  switch (opcode_) {
-    case opcode::ping: return event::ping;
-    case opcode::pong: return event::pong;
-    case opcode::close: return end_close();
-    default: break;
-  }
-  if (!final_) return event::more;
-  if (!binary_ && !text_.is_complete()) return fail(close_code::invalid_text, "text that is not UTF-8");
-  in_message_ = false;
-  return event::message;
-}
-
-WINSVC_INLINE frame_decoder::event frame_decoder::end_close() {
-  is_closed_ = true;
-  code_ = close_code::none;
-  if (control_.empty()) return event::close;
-  if (control_.size() == 1) return fail(close_code::protocol_error, "close code of one byte");
-  code_ = static_cast<unsigned char>(control_[0]) << 8 | static_cast<unsigned char>(control_[1]);
-  control_.erase(0, 2);
-  if (!is_close_code(code_)) return fail(close_code::protocol_error, "close code out of range");
-  if (!is_utf8(control_)) return fail(close_code::invalid_text, "close reason that is not UTF-8");
-  return event::close;
-}
-
-WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, std::size_t& consumed) {
-  const std::size_t size = bytes.size();
-  auto result = is_closed_ ? event::protocol_error : event::more;
-  while (result == event::more) {
-    if (!in_frame_) {
-      if (!read_header(bytes)) break;
-      result = begin_frame();
-      if (result != event::more) break;
-    }
-    const bool has_all = payload_bytes_left_ <= bytes.size();
-    const auto count = has_all ? static_cast<std::size_t>(payload_bytes_left_) : bytes.size();
-    auto& output = static_cast<unsigned char>(opcode_) >= 8 ? control_ : message_;
-    const std::size_t begin = output.size();
-    output.append(bytes.data(), count);
-    bytes.remove_prefix(count);
-    const unsigned char* const mask = header_ + header_size_ - 4;
-    for (std::size_t i = begin; i < output.size(); ++i)
-      output[i] = static_cast<char>(static_cast<unsigned char>(output[i]) ^ mask[unmasked_bytes_++ % 4]);
-    payload_bytes_left_ -= count;
-
-    if (&output == &message_ && !binary_ && !text_.consume(std::string_view(message_).substr(begin)))
-      result = fail(close_code::invalid_text, "text that is not UTF-8");
-    else if (payload_bytes_left_ == 0)
-      result = end_frame();
-    else
-      break;
-  }
-  consumed = size - bytes.size();
-  return result;
-}
-
-/// Calls `f` for each element of a list field, of all field lines with this name (RFC 9110 section 5.6.1).
-template <class F>
-void for_each_element(const head& head, std::string_view name, F f) {
-  for (const auto& field : head.fields) {
-    if (!base::equal_nocase(field.name, name)) continue;
-    for (const auto part : base::split(field.value, ',')) {
-      if (const auto element = base::trim(part); !element.empty()) f(element);
-    }
-  }
-}
-
-WINSVC_INLINE std::size_t count_fields(const head& head, std::string_view name) noexcept {
-  std::size_t count = 0;
-  for (const auto& field : head.fields) count += base::equal_nocase(field.name, name) ? 1 : 0;
-  return count;
-}
-
-WINSVC_INLINE handshake check_handshake(const head& head, std::string_view host,
-                                        const std::vector<std::string>& protocols,
-                                        const std::vector<std::string>& origins) {
-  const auto rejected = [](int status, std::string_view reason) {
-    handshake result;
-    result.status = status;
-    result.reason = reason;
-    return result;
-  };
-  bool requested = false;
-  for_each_element(head, "Upgrade", [&](std::string_view element) {
-    requested = requested || base::equal_nocase(element, "websocket");
-  });
-  if (!head.upgrade || !requested || head.method_id != route::method::get)
-    return rejected(426, "WebSocket endpoint; send GET with Upgrade: websocket");
-  if (count_fields(head, "Sec-WebSocket-Version") != 1 || head.find("Sec-WebSocket-Version") != "13")
-    return rejected(426, "unsupported WebSocket version; use version 13");
-
-  handshake result;
-  result.key = head.find("Sec-WebSocket-Key").value_or("");
-  const auto nonce = result.key.size() == 24 ? base::from_base64(result.key) : std::nullopt;
-  if (count_fields(head, "Sec-WebSocket-Key") != 1 || !nonce || nonce->size() != 16)
-    return rejected(400, "Sec-WebSocket-Key is not 16 bytes in base64");
-
-  if (const auto origin = head.find("Origin");
-      count_fields(head, "Origin") > 1 || (origin && !origin_is_allowed(*origin, host, origins)))
-    return rejected(403, "pages of this origin are not allowed to connect");
-
-  for (const auto& protocol : protocols) {
-    for_each_element(head, "Sec-WebSocket-Protocol", [&](std::string_view element) {
-      if (result.protocol.empty() && element == protocol) result.protocol = element;
-    });
-  }
-  return result;
-}
-
-WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view host,
+WINSVC_INLINE bool is_allowed_origin(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept {
   for (const auto& allowed : origins) {
     if (allowed == "*" || base::equal_nocase(allowed, origin)) return true;
@@ -13464,7 +12949,7 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
     // "none": the user started the request, with a bookmark or the address bar.
     const bool is_own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
     if (!is_own &&
-        !detail::wire::origin_is_allowed(origin, site.empty() ? context(req).host() : std::string(), origins))
+        !detail::wire::is_allowed_origin(origin, site.empty() ? context(req).host() : std::string(), origins))
       abort(403, "a page of another site may not send this request");
     next();
   };
@@ -15439,6 +14924,191 @@ WINSVC_INLINE std::string_view reason_phrase(int status) noexcept {
 #endif  // WINSVC_BODIES_WIRE
 
 // =====================================================================================================================
+// wire/head.hpp
+// =====================================================================================================================
+
+// Request head: the result of the head parser (wire/head_parser.hpp), and its normalized fields.
+//
+//   for_each_normalized_field(head, [](std::string_view name, std::string_view value) { ... });
+//   const auto accept = normalized_value(head, "Accept");      // the value of one field
+//
+// An app sees the normalized fields: each name once, without the fields of the connection.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// A field line (RFC 9112 section 5): the name as sent, the value without the blanks around it.
+struct field {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// How the end of the body is found (RFC 9112 section 6.3): no body, after Content-Length bytes, after the last chunk.
+enum class framing { none, length, chunked };
+
+/// A valid request head. Its views point into the buffer that was parsed.
+struct head {
+  std::string_view method;  ///< as sent
+  std::string_view target;  ///< as sent (RFC 9112 section 3.2)
+  std::string_view path;    ///< not decoded, of origin-form or absolute-form; "*" for a server-wide OPTIONS
+  std::string_view query;   ///< not decoded, without its '?'
+  std::string_view host;    ///< of the target if it is a URL, else of Host, with the port if it was sent; empty only
+                            ///< in HTTP/1.0
+  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1; 1 also for a later minor version
+  std::vector<field> fields;
+  wire::framing framing = wire::framing::none;
+  std::uint64_t content_length = 0;
+  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 section 9.3)
+  bool expect_continue = false;  ///< the client waits for 100 before it sends the body (RFC 9110 section 10.1.1)
+  bool has_repeated_names = false;  ///< at least two field lines have the same name
+  bool upgrade = false;          ///< the client requests another protocol and may get it (RFC 9110 section 7.8)
+  route::method method_id = route::method::get;
+
+  /// Returns the value of the first field of this name, without regard to case; nullopt if there is no such field.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
+};
+
+/// Calls `f(name, value)` for each field of the normalized head: no hop-by-hop fields (RFC 9110 section 7.6.1); framing
+/// and Connection are written once, from the members of the head.
+///
+/// Field lines of one name become one line, in their order (RFC 9110 section 5.3): "a" and "b" become "a, b", or "a; b"
+/// for Cookie. cpp-httplib before 0.53 does not keep the order of such lines, which matters for X-Forwarded-For: the
+/// nearest proxy writes the last line. A repeated Range is omitted, as section 14.2 allows.
+template <class F>
+void for_each_normalized_field(const head& head, const F& f);
+
+/// Returns the value that for_each_normalized_field passes for this name, without regard to case; nullopt if it passes
+/// no such field.
+[[nodiscard]] std::optional<std::string> normalized_value(const head& head, std::string_view name);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+[[nodiscard]] bool is_forwarded_field(const head& h, const field& f) noexcept;
+[[nodiscard]] std::string_view value_separator(std::string_view name) noexcept;
+[[nodiscard]] bool implies_no_body(const head& h) noexcept;
+[[nodiscard]] bool is_connection_field(const head& h) noexcept;
+/// Calls `f(name, values)` for each name that is forwarded, in the order of its first line. `values` has at least one
+/// element. If it has more, no element is empty: a list ignores empty elements (RFC 9110 section 5.6.1).
+template <class F>
+void for_each_name(const head& h, F&& f) {
+  std::vector<std::string_view> values;
+  for (auto first = h.fields.begin(); first != h.fields.end(); ++first) {
+    const auto has_name = [first](const field& other) { return base::equal_nocase(other.name, first->name); };
+    if (!is_forwarded_field(h, *first) || std::any_of(h.fields.begin(), first, has_name)) continue;
+    values.clear();
+    for (auto line = first; line != h.fields.end(); ++line) {
+      if (!line->value.empty() && has_name(*line)) values.push_back(line->value);
+    }
+    if (values.empty()) values.emplace_back();
+    f(first->name, values);
+  }
+}
+
+template <class F>
+void for_each_normalized_field(const head& h, const F& f) {
+  if (!h.host.empty() && !h.find("Host")) f("Host", h.host);  // an absolute-form target in HTTP/1.0
+  if (!h.has_repeated_names) {
+    for (const auto& line : h.fields) {
+      const bool is_host = base::equal_nocase(line.name, "Host");  // the host of a URL replaces it
+      if (is_forwarded_field(h, line)) f(line.name, is_host ? h.host : line.value);
+    }
+  } else {
+    for_each_name(h, [&f, &h](std::string_view name, const std::vector<std::string_view>& values) {
+      std::string joined(base::equal_nocase(name, "Host") ? h.host : values[0]);
+      for (std::size_t i = 1; i < values.size(); ++i) joined.append(value_separator(name)).append(values[i]);
+      f(name, std::string_view(joined));
+    });
+  }
+  if (h.framing == framing::chunked) f("Transfer-Encoding", "chunked");
+  else if (h.framing == framing::length || implies_no_body(h)) f("Content-Length", std::to_string(h.content_length));
+  if (is_connection_field(h))
+    f("Connection", !h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive");
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) const noexcept {
+  for (const auto& f : fields) {
+    if (base::equal_nocase(f.name, name)) return f.value;
+  }
+  return std::nullopt;
+}
+
+/// True for fields of the connection and the framing, which for_each_normalized_field writes itself.
+WINSVC_INLINE bool is_rewritten_field(std::string_view name) noexcept {
+  constexpr std::string_view names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
+                                        "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
+  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return base::equal_nocase(n, name); });
+}
+/// Range is forwarded only if it occurs once, counts bytes and the method is GET or HEAD. Other Range fields must be
+/// ignored (RFC 9110 section 14.2), but cpp-httplib responds with 416.
+WINSVC_INLINE bool is_forwarded_field(const head& h, const field& f) noexcept {
+  if (base::equal_nocase(f.name, "Upgrade")) return h.upgrade;
+  if (base::equal_nocase(f.name, "Range")) {
+    return (h.method_id == route::method::get || h.method_id == route::method::head) &&
+           base::equal_nocase(f.value.substr(0, 6), "bytes=") &&
+           std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
+             return &other != &f && base::equal_nocase(other.name, f.name);
+           });
+  }
+  return !is_rewritten_field(f.name);
+}
+WINSVC_INLINE std::string_view value_separator(std::string_view name) noexcept {
+  return base::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
+}
+/// True for methods that usually have a body: without a Content-Length of 0, cpp-httplib waits 5 s for the body.
+WINSVC_INLINE bool implies_no_body(const head& h) noexcept {
+  using route::method;
+  return h.framing == framing::none && (h.method_id == route::method::post || h.method_id == route::method::put ||
+                                        h.method_id == route::method::patch || h.method_id == route::method::del);
+}
+WINSVC_INLINE bool is_connection_field(const head& h) noexcept {
+  return !h.keep_alive || h.upgrade || h.minor_version == 0;
+}
+
+WINSVC_INLINE std::optional<std::string> normalized_value(const head& h, std::string_view name) {
+  std::optional<std::string> found;
+  if (is_rewritten_field(name) || base::equal_nocase(name, "Host")) {
+    for_each_normalized_field(h, [&](std::string_view other, std::string_view value) {
+      if (base::equal_nocase(other, name)) found.emplace(value);
+    });
+    return found;
+  }
+  for (const field& line : h.fields) {
+    if (!base::equal_nocase(line.name, name) || !is_forwarded_field(h, line)) continue;
+    if (!found) found.emplace(line.value);
+    else if (found->empty()) found->assign(line.value);
+    else if (!line.value.empty()) found->append(value_separator(name)).append(line.value);
+  }
+  return found;
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
 // wire/head_parser.hpp
 // =====================================================================================================================
 
@@ -16776,6 +16446,408 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
       case parser_state::failed: return step::bad;
     }
   }
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
+// wire/websocket.hpp
+// =====================================================================================================================
+
+// WebSocket frames (RFC 6455 section 5): decoder for the frames of a client, encoder for those of the server.
+//
+//   wire::frame_decoder frames(1024 * 1024);
+//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.move_message()); ... }
+//   send(wire::frame(wire::opcode::text, "hello"));
+//
+// The decoder is strict: frames of clients must be masked, control frames must be short and not fragmented, text is
+// rejected at the first byte that is not UTF-8, and the size of a message is checked before memory is allocated. Each
+// error has a close code. Extensions such as compression are not supported. It does no I/O and does not check the
+// handshake (wire/websocket_handshake.hpp).
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// Close codes (RFC 6455 section 7.4.1). 4000 to 4999 are for the app.
+namespace close_code {
+inline constexpr int normal = 1000, going_away = 1001, protocol_error = 1002, invalid_text = 1007, policy = 1008,
+                     too_big = 1009, internal_error = 1011;
+inline constexpr int none = 1005;  ///< reported for a Close frame without a code; never sent
+}  // namespace close_code
+/// True if an endpoint may send this code.
+[[nodiscard]] constexpr bool is_close_code(int code) noexcept {
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+enum class opcode : unsigned char { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+
+/// Encodes a frame of a server: final, not masked.
+[[nodiscard]] std::string frame(opcode opcode, std::string_view payload);
+/// Returns the payload of a Close frame. The reason is truncated at a character boundary to 123 bytes, the limit of a
+/// control frame.
+[[nodiscard]] std::string close_payload(int code, std::string_view reason);
+
+/// Incremental UTF-8 check: rejects overlong forms, surrogates and code points above U+10FFFF (RFC 3629).
+class utf8_validator {
+ public:
+  /// False at the first invalid byte.
+  bool consume(std::string_view bytes) noexcept;
+  /// True if the text does not end within a character.
+  [[nodiscard]] bool is_complete() const noexcept { return missing_ == 0; }
+
+ private:
+  int missing_ = 0;                         ///< bytes of the character that are still missing
+  unsigned char low_ = 0x80, high_ = 0xBF;  ///< valid range of the next missing byte
+};
+[[nodiscard]] bool is_utf8(std::string_view bytes) noexcept;
+
+/// Decodes the frames of a client to messages and control frames.
+class frame_decoder {
+ public:
+  explicit frame_decoder(std::size_t max_message_bytes) noexcept : max_message_bytes_(max_message_bytes) {}
+
+  enum class event { more, message, ping, pong, close, protocol_error };
+  /// Reads bytes up to the end of the next message or control frame. After `close` and `protocol_error` it reads
+  /// nothing.
+  event feed(std::string_view bytes, std::size_t& consumed);
+
+  /// After `message`: returns the message and empties the buffer for the next message.
+  [[nodiscard]] std::string move_message() noexcept { return std::exchange(message_, {}); }
+  [[nodiscard]] bool is_binary() const noexcept { return binary_; }
+  /// After `ping` and `pong`: the payload. After `close`: the reason.
+  [[nodiscard]] const std::string& payload() const noexcept { return control_; }
+  /// After `close`: the peer's code, or close_code::none. After `protocol_error`: the close code to send.
+  [[nodiscard]] int code() const noexcept { return code_; }
+  /// After `protocol_error`: the reason.
+  [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+  /// True if a frame or message is incomplete.
+  [[nodiscard]] bool pending() const noexcept { return header_size_ != 0 || in_message_; }
+  /// Bytes received of the current message.
+  [[nodiscard]] std::size_t received() const noexcept { return message_.size(); }
+
+ private:
+  [[nodiscard]] bool read_header(std::string_view& bytes);
+  [[nodiscard]] event begin_frame();
+  [[nodiscard]] event end_frame();
+  [[nodiscard]] event end_close();
+  event fail(int code, std::string_view reason) noexcept;
+
+  std::size_t max_message_bytes_;
+  unsigned char header_[14] = {};
+  std::size_t header_size_ = 0;
+  bool in_frame_ = false;  ///< the header is complete
+  opcode opcode_ = opcode::text;
+  bool final_ = false;
+  std::uint64_t payload_bytes_left_ = 0;
+  std::size_t unmasked_bytes_ = 0;  ///< of the payload
+  bool in_message_ = false, binary_ = false;
+  utf8_validator text_;
+  std::string message_, control_;
+  bool is_closed_ = false;
+  int code_ = 0;
+  std::string_view reason_;
+};
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+WINSVC_INLINE bool is_utf8(std::string_view bytes) noexcept {
+  utf8_validator validator;
+  return validator.consume(bytes) && validator.is_complete();
+}
+
+WINSVC_INLINE std::string frame(opcode opcode, std::string_view payload) {
+  const std::uint64_t size = payload.size();
+  std::string out;
+  out.reserve(payload.size() + 10);
+  out += static_cast<char>(0x80 | static_cast<unsigned char>(opcode));
+  const int length_bytes = size < 126 ? 0 : size <= 0xFFFF ? 2 : 8;
+  out += static_cast<char>(length_bytes == 0 ? size : length_bytes == 2 ? 126 : 127);
+  for (int i = length_bytes - 1; i >= 0; --i) out += static_cast<char>(size >> (8 * i) & 0xFF);
+  out += payload;
+  return out;
+}
+
+WINSVC_INLINE std::string close_payload(int code, std::string_view reason) {
+  constexpr std::size_t max_reason_bytes = 123;
+  if (reason.size() > max_reason_bytes) {
+    auto end = max_reason_bytes;
+    while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
+    reason = reason.substr(0, end);
+  }
+  std::string out;
+  out += static_cast<char>(code >> 8 & 0xFF);
+  out += static_cast<char>(code & 0xFF);
+  if (is_utf8(reason)) out += reason;
+  return out;
+}
+
+WINSVC_INLINE bool utf8_validator::consume(std::string_view bytes) noexcept {
+  for (const char c : bytes) {
+    const auto b = static_cast<unsigned char>(c);
+    if (missing_ > 0) {
+      if (b < low_ || b > high_) return false;
+      --missing_;
+      low_ = 0x80;
+      high_ = 0xBF;
+    } else if (b >= 0x80) {  // RFC 3629 section 4: valid ranges of the second byte
+      if (b < 0xC2 || b > 0xF4) return false;
+      missing_ = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;
+      low_ = b == 0xE0 ? 0xA0 : b == 0xF0 ? 0x90 : 0x80;
+      high_ = b == 0xED ? 0x9F : b == 0xF4 ? 0x8F : 0xBF;
+    }
+  }
+  return true;
+}
+
+WINSVC_INLINE frame_decoder::event frame_decoder::fail(int code, std::string_view reason) noexcept {
+  is_closed_ = true;
+  code_ = code;
+  reason_ = reason;
+  return event::protocol_error;
+}
+
+/// Reads the header: 2 bytes, an extended length of 0, 2 or 8 bytes, and a mask of 4 bytes. Returns true when it is
+/// complete. Without the mask bit, 2 bytes are sufficient, because the frame is then rejected.
+WINSVC_INLINE bool frame_decoder::read_header(std::string_view& bytes) {
+  const auto size = [this]() -> std::size_t {
+    if (header_size_ < 2 || (header_[1] & 0x80) == 0) return 2;
+    const unsigned length = header_[1] & 0x7F;
+    return length == 126 ? 8 : length == 127 ? 14 : 6;
+  };
+  while (header_size_ < size()) {
+    if (bytes.empty()) return false;
+    header_[header_size_++] = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+  }
+  return true;
+}
+
+WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
+  using close_code::protocol_error;
+  final_ = (header_[0] & 0x80) != 0;
+  opcode_ = static_cast<opcode>(header_[0] & 0x0F);
+  if ((header_[0] & 0x70) != 0) return fail(wire::close_code::protocol_error, "reserved bits");
+  if ((header_[1] & 0x80) == 0) return fail(wire::close_code::protocol_error, "frame without a mask");
+
+  const unsigned length = header_[1] & 0x7F;
+  const int length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;
+  std::uint64_t size = length_bytes == 0 ? length : 0;
+  for (int i = 0; i < length_bytes; ++i) size = size << 8 | header_[2 + i];
+  if ((length_bytes == 2 && size < 126) || (length_bytes == 8 && (size <= 0xFFFF || size >> 63 != 0)))
+    return fail(wire::close_code::protocol_error, "invalid or overlong payload length");
+  payload_bytes_left_ = size;
+  unmasked_bytes_ = 0;
+  in_frame_ = true;
+
+  switch (opcode_) {
+    case opcode::close:
+    case opcode::ping:
+    case opcode::pong:
+      control_.clear();
+      if (!final_) return fail(wire::close_code::protocol_error, "fragmented control frame");
+      if (payload_bytes_left_ > 125) return fail(wire::close_code::protocol_error, "control frame too long");
+      return event::more;
+    case opcode::continuation:
+      if (!in_message_) return fail(wire::close_code::protocol_error, "continuation frame without a message");
+      break;
+    case opcode::text:
+    case opcode::binary:
+      if (in_message_)
+        return fail(wire::close_code::protocol_error, "new message before the end of the previous message");
+      in_message_ = true;
+      binary_ = opcode_ == opcode::binary;
+      text_ = {};
+      break;
+    default: return fail(wire::close_code::protocol_error, "unknown opcode");
+  }
+  if (payload_bytes_left_ > max_message_bytes_ - message_.size()) return fail(close_code::too_big, "message too large");
+  return event::more;
+}
+
+WINSVC_INLINE frame_decoder::event frame_decoder::end_frame() {
+  in_frame_ = false;
+  header_size_ = 0;
+  switch (opcode_) {
+    case opcode::ping: return event::ping;
+    case opcode::pong: return event::pong;
+    case opcode::close: return end_close();
+    default: break;
+  }
+  if (!final_) return event::more;
+  if (!binary_ && !text_.is_complete()) return fail(close_code::invalid_text, "text that is not UTF-8");
+  in_message_ = false;
+  return event::message;
+}
+
+WINSVC_INLINE frame_decoder::event frame_decoder::end_close() {
+  is_closed_ = true;
+  code_ = close_code::none;
+  if (control_.empty()) return event::close;
+  if (control_.size() == 1) return fail(close_code::protocol_error, "close code of one byte");
+  code_ = static_cast<unsigned char>(control_[0]) << 8 | static_cast<unsigned char>(control_[1]);
+  control_.erase(0, 2);
+  if (!is_close_code(code_)) return fail(close_code::protocol_error, "close code out of range");
+  if (!is_utf8(control_)) return fail(close_code::invalid_text, "close reason that is not UTF-8");
+  return event::close;
+}
+
+WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, std::size_t& consumed) {
+  const std::size_t size = bytes.size();
+  auto result = is_closed_ ? event::protocol_error : event::more;
+  while (result == event::more) {
+    if (!in_frame_) {
+      if (!read_header(bytes)) break;
+      result = begin_frame();
+      if (result != event::more) break;
+    }
+    const bool has_all = payload_bytes_left_ <= bytes.size();
+    const auto count = has_all ? static_cast<std::size_t>(payload_bytes_left_) : bytes.size();
+    auto& output = static_cast<unsigned char>(opcode_) >= 8 ? control_ : message_;
+    const std::size_t begin = output.size();
+    output.append(bytes.data(), count);
+    bytes.remove_prefix(count);
+    const unsigned char* const mask = header_ + header_size_ - 4;
+    for (std::size_t i = begin; i < output.size(); ++i)
+      output[i] = static_cast<char>(static_cast<unsigned char>(output[i]) ^ mask[unmasked_bytes_++ % 4]);
+    payload_bytes_left_ -= count;
+
+    if (&output == &message_ && !binary_ && !text_.consume(std::string_view(message_).substr(begin)))
+      result = fail(close_code::invalid_text, "text that is not UTF-8");
+    else if (payload_bytes_left_ == 0)
+      result = end_frame();
+    else
+      break;
+  }
+  consumed = size - bytes.size();
+  return result;
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
+// wire/websocket_handshake.hpp
+// =====================================================================================================================
+
+// WebSocket handshake (RFC 6455 section 4.2): checks the head of the request that opens a WebSocket.
+//
+//   const auto result = wire::check_handshake(head, head.host, {"chat.v2"}, {});   // 101, or the rejection
+//
+// http/websocket_impl.hpp sends the response; wire/websocket.hpp has the frames that follow.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// Result of check_handshake (RFC 6455 section 4.2).
+struct handshake {
+  int status = 101;           ///< or 400, 403, 426
+  std::string_view reason;    ///< of a rejection
+  std::string_view key;       ///< 101: Sec-WebSocket-Key
+  std::string_view protocol;  ///< 101: the selected subprotocol, or ""
+};
+
+/// Checks the request head of a handshake. `protocols`: subprotocols of the server in order of preference; the first
+/// that the client offers is selected, and a request without a match is accepted. `origins`: other sites whose pages
+/// may connect; see is_allowed_origin. `host`: host and port that the client used; behind a trusted proxy, not those
+/// of the head.
+[[nodiscard]] handshake check_handshake(const head& head, std::string_view host,
+                                        const std::vector<std::string>& protocols,
+                                        const std::vector<std::string>& origins);
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// Calls `f` for each element of a list field, of all field lines with this name (RFC 9110 section 5.6.1).
+template <class F>
+void for_each_element(const head& head, std::string_view name, F f) {
+  for (const auto& field : head.fields) {
+    if (!base::equal_nocase(field.name, name)) continue;
+    for (const auto part : base::split(field.value, ',')) {
+      if (const auto element = base::trim(part); !element.empty()) f(element);
+    }
+  }
+}
+
+WINSVC_INLINE std::size_t count_fields(const head& head, std::string_view name) noexcept {
+  std::size_t count = 0;
+  for (const auto& field : head.fields) count += base::equal_nocase(field.name, name) ? 1 : 0;
+  return count;
+}
+
+WINSVC_INLINE handshake check_handshake(const head& head, std::string_view host,
+                                        const std::vector<std::string>& protocols,
+                                        const std::vector<std::string>& origins) {
+  const auto rejected = [](int status, std::string_view reason) {
+    handshake result;
+    result.status = status;
+    result.reason = reason;
+    return result;
+  };
+  bool requested = false;
+  for_each_element(head, "Upgrade", [&](std::string_view element) {
+    requested = requested || base::equal_nocase(element, "websocket");
+  });
+  if (!head.upgrade || !requested || head.method_id != route::method::get)
+    return rejected(426, "WebSocket endpoint; send GET with Upgrade: websocket");
+  if (count_fields(head, "Sec-WebSocket-Version") != 1 || head.find("Sec-WebSocket-Version") != "13")
+    return rejected(426, "unsupported WebSocket version; use version 13");
+
+  handshake result;
+  result.key = head.find("Sec-WebSocket-Key").value_or("");
+  const auto nonce = result.key.size() == 24 ? base::from_base64(result.key) : std::nullopt;
+  if (count_fields(head, "Sec-WebSocket-Key") != 1 || !nonce || nonce->size() != 16)
+    return rejected(400, "Sec-WebSocket-Key is not 16 bytes in base64");
+
+  if (const auto origin = head.find("Origin");
+      count_fields(head, "Origin") > 1 || (origin && !is_allowed_origin(*origin, host, origins)))
+    return rejected(403, "pages of this origin are not allowed to connect");
+
+  for (const auto& protocol : protocols) {
+    for_each_element(head, "Sec-WebSocket-Protocol", [&](std::string_view element) {
+      if (result.protocol.empty() && element == protocol) result.protocol = element;
+    });
+  }
+  return result;
 }
 
 }  // namespace detail::wire
@@ -41696,7 +41768,7 @@ WINSVC_INLINE bool is_local_request(const request& req) {
 
 WINSVC_INLINE bool is_same_origin_request(const request& req) {
   const std::string site = header_text(req, "Sec-Fetch-Site"), origin = header_text(req, "Origin");
-  if (!origin.empty() && !wire::origin_is_allowed(origin, header_text(req, "Host"), {})) return false;
+  if (!origin.empty() && !wire::is_allowed_origin(origin, header_text(req, "Host"), {})) return false;
   // Links from other sites are allowed: the user sees the page, but the other site cannot read it.
   return site.empty() || site == "same-origin" || site == "none" || header_text(req, "Sec-Fetch-Mode") == "navigate";
 }

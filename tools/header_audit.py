@@ -31,7 +31,7 @@ ADDON_EXCEPTIONS = {
     "addons/proxies.hpp": {"wire/forwarded.hpp": "the fields of a proxy", "wire/grammar.hpp": "the syntax of an ID",
                            "wire/ip.hpp": "address ranges"},
     "addons/rate_limit.hpp": {"wire/ip.hpp": "the network of an IPv6 address"},
-    "addons/same_origin.hpp": {"wire/websocket.hpp": "the comparison of origins, as for WebSockets"},
+    "addons/same_origin.hpp": {"wire/origin.hpp": "the comparison of origins, as for WebSockets"},
 }
 
 # The only exception, in one direction: a request head contains a method and a path.

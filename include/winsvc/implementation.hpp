@@ -66,7 +66,9 @@
 #include "winsvc/wire/conditional.hpp"     // conditional requests: ETag, If-Match
 #include "winsvc/wire/representation.hpp"  // media types, content codings, byte ranges
 #include "winsvc/wire/multipart.hpp"       // multipart_decoder: forms with files
-#include "winsvc/wire/websocket.hpp"       // WebSocket frames and handshake
+#include "winsvc/wire/websocket.hpp"       // WebSocket frames
+#include "winsvc/wire/origin.hpp"          // which sites may use the service
+#include "winsvc/wire/websocket_handshake.hpp"  // check_handshake
 
 // The Service Control Manager: states, controls, specifications (pure).
 #include "winsvc/scm/state.hpp"           // states, controls, exit codes

@@ -17,7 +17,7 @@
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
 #include "winsvc/api/values.hpp"
-#include "winsvc/wire/websocket.hpp"
+#include "winsvc/wire/origin.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -44,7 +44,7 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
     // "none": the user started the request, with a bookmark or the address bar.
     const bool is_own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
     if (!is_own &&
-        !detail::wire::origin_is_allowed(origin, site.empty() ? context(req).host() : std::string(), origins))
+        !detail::wire::is_allowed_origin(origin, site.empty() ? context(req).host() : std::string(), origins))
       abort(403, "a page of another site may not send this request");
     next();
   };

@@ -35,7 +35,7 @@
 #include "winsvc/addons/dashboard_style.hpp"
 #include "winsvc/api/values.hpp"
 #include "winsvc/wire/host_name.hpp"
-#include "winsvc/wire/websocket.hpp"
+#include "winsvc/wire/origin.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -201,7 +201,7 @@ WINSVC_INLINE bool is_local_request(const request& req) {
 
 WINSVC_INLINE bool is_same_origin_request(const request& req) {
   const std::string site = header_text(req, "Sec-Fetch-Site"), origin = header_text(req, "Origin");
-  if (!origin.empty() && !wire::origin_is_allowed(origin, header_text(req, "Host"), {})) return false;
+  if (!origin.empty() && !wire::is_allowed_origin(origin, header_text(req, "Host"), {})) return false;
   // Links from other sites are allowed: the user sees the page, but the other site cannot read it.
   return site.empty() || site == "same-origin" || site == "none" || header_text(req, "Sec-Fetch-Mode") == "navigate";
 }

@@ -26,6 +26,7 @@
 #include "winsvc/http/problem.hpp"
 #include "winsvc/http/websocket_session.hpp"
 #include "winsvc/wire/websocket.hpp"
+#include "winsvc/wire/websocket_handshake.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
 

@@ -1,13 +1,13 @@
-// WebSocket protocol (RFC 6455) without I/O: handshake check, frame decoder, frame encoder.
+// WebSocket frames (RFC 6455 section 5): decoder for the frames of a client, encoder for those of the server.
 //
-//   const auto result = wire::check_handshake(head, head.host, {"chat.v2"}, {});   // 101, or the rejection
 //   wire::frame_decoder frames(1024 * 1024);
 //   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.move_message()); ... }
 //   send(wire::frame(wire::opcode::text, "hello"));
 //
 // The decoder is strict: frames of clients must be masked, control frames must be short and not fragmented, text is
 // rejected at the first byte that is not UTF-8, and the size of a message is checked before memory is allocated. Each
-// error has a close code. Extensions such as compression are not supported.
+// error has a close code. Extensions such as compression are not supported. It does no I/O and does not check the
+// handshake (wire/websocket_handshake.hpp).
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "winsvc/base/encoding.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/wire/head.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -105,29 +102,6 @@ class frame_decoder {
   int code_ = 0;
   std::string_view reason_;
 };
-
-/// Result of check_handshake (RFC 6455 section 4.2).
-struct handshake {
-  int status = 101;           ///< or 400, 403, 426
-  std::string_view reason;    ///< of a rejection
-  std::string_view key;       ///< 101: Sec-WebSocket-Key
-  std::string_view protocol;  ///< 101: the selected subprotocol, or ""
-};
-
-/// Checks the request head of a handshake. `protocols`: subprotocols of the server in order of preference; the first
-/// that the client offers is selected, and a request without a match is accepted. `origins`: other sites whose pages
-/// may connect; see origin_is_allowed. `host`: host and port that the client used; behind a trusted proxy, not those
-/// of the head.
-[[nodiscard]] handshake check_handshake(const head& head, std::string_view host,
-                                        const std::vector<std::string>& protocols,
-                                        const std::vector<std::string>& origins);
-
-/// True if a page of `origin` may connect. A browser lets each page connect to each server and adds the user's cookies:
-/// without this check, a page of another site could act as the user (RFC 6455 section 10.2). Allowed are origins with
-/// the host of the request, and `origins`: `https://host[:port]` each, or "*". The scheme is not compared, because the
-/// service may run behind a TLS proxy.
-[[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
-                                     const std::vector<std::string>& origins) noexcept;
 
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
@@ -311,77 +285,6 @@ WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, s
   }
   consumed = size - bytes.size();
   return result;
-}
-
-/// Calls `f` for each element of a list field, of all field lines with this name (RFC 9110 section 5.6.1).
-template <class F>
-void for_each_element(const head& head, std::string_view name, F f) {
-  for (const auto& field : head.fields) {
-    if (!base::equal_nocase(field.name, name)) continue;
-    for (const auto part : base::split(field.value, ',')) {
-      if (const auto element = base::trim(part); !element.empty()) f(element);
-    }
-  }
-}
-
-WINSVC_INLINE std::size_t count_fields(const head& head, std::string_view name) noexcept {
-  std::size_t count = 0;
-  for (const auto& field : head.fields) count += base::equal_nocase(field.name, name) ? 1 : 0;
-  return count;
-}
-
-WINSVC_INLINE handshake check_handshake(const head& head, std::string_view host,
-                                        const std::vector<std::string>& protocols,
-                                        const std::vector<std::string>& origins) {
-  const auto rejected = [](int status, std::string_view reason) {
-    handshake result;
-    result.status = status;
-    result.reason = reason;
-    return result;
-  };
-  bool requested = false;
-  for_each_element(head, "Upgrade", [&](std::string_view element) {
-    requested = requested || base::equal_nocase(element, "websocket");
-  });
-  if (!head.upgrade || !requested || head.method_id != route::method::get)
-    return rejected(426, "WebSocket endpoint; send GET with Upgrade: websocket");
-  if (count_fields(head, "Sec-WebSocket-Version") != 1 || head.find("Sec-WebSocket-Version") != "13")
-    return rejected(426, "unsupported WebSocket version; use version 13");
-
-  handshake result;
-  result.key = head.find("Sec-WebSocket-Key").value_or("");
-  const auto nonce = result.key.size() == 24 ? base::from_base64(result.key) : std::nullopt;
-  if (count_fields(head, "Sec-WebSocket-Key") != 1 || !nonce || nonce->size() != 16)
-    return rejected(400, "Sec-WebSocket-Key is not 16 bytes in base64");
-
-  if (const auto origin = head.find("Origin");
-      count_fields(head, "Origin") > 1 || (origin && !origin_is_allowed(*origin, host, origins)))
-    return rejected(403, "pages of this origin are not allowed to connect");
-
-  for (const auto& protocol : protocols) {
-    for_each_element(head, "Sec-WebSocket-Protocol", [&](std::string_view element) {
-      if (result.protocol.empty() && element == protocol) result.protocol = element;
-    });
-  }
-  return result;
-}
-
-WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view host,
-                                     const std::vector<std::string>& origins) noexcept {
-  for (const auto& allowed : origins) {
-    if (allowed == "*" || base::equal_nocase(allowed, origin)) return true;
-  }
-  const auto scheme_end = origin.find("://");
-  if (scheme_end == origin.npos) return false;  // "null", an opaque origin
-  const auto scheme = origin.substr(0, scheme_end);
-  origin.remove_prefix(scheme_end + 3);
-  const std::string_view default_port = base::equal_nocase(scheme, "https") ? ":443" : ":80";
-  const auto without_default_port = [default_port](std::string_view authority) {
-    const bool has_port = authority.size() > default_port.size() &&
-                          authority.substr(authority.size() - default_port.size()) == default_port;
-    return has_port ? authority.substr(0, authority.size() - default_port.size()) : authority;
-  };
-  return !host.empty() && base::equal_nocase(without_default_port(origin), without_default_port(host));
 }
 
 }  // namespace detail::wire
