@@ -1,7 +1,16 @@
-// TLS identity: the certificate and the private key of an HTTPS listener. server/tls.hpp loads them from their files.
+// TLS identity: the certificate and the private key of an HTTPS listener.
+//
+//   const auto identity = tls_identity::load({"cert.pem", "key.pem", {}});
+//   engine.tls(*identity);             // for new connections
+//
+// The certificate file contains the certificate of the service first, then those of the intermediate authorities. The
+// key has no passphrase, because a service cannot prompt for one: restrict the file to the service account. A reload
+// (PARAMCHANGE) reads both files again for new connections. If they are invalid, the error is logged and the old ones
+// stay in use.
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "winsvc/api/tls_options.hpp"
 #include "winsvc/base/result.hpp"
@@ -27,6 +36,10 @@ class tls_identity {
   explicit tls_identity(void* native) noexcept : native_(native) {}
   void* native_;
 };
+
+/// Clears the error queue of the TLS library for this thread, so that an old error is not taken for a new one. Returns
+/// the first message.
+std::string pop_tls_errors();
 
 }  // namespace detail::server
 }  // inline namespace WINSVC_ABI
