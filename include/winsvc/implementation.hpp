@@ -204,6 +204,7 @@
 #include "winsvc/host/drain.hpp"                   // drainer: completes requests, joins workers
 #include "winsvc/host/control_channel_server.hpp"  // control_channel_server: requests of an operator
 #include "winsvc/host/runtime.hpp"                 // runtime: start, serve, drain, stop
+#include "winsvc/host/runtime_start_impl.hpp"      // its part for the start
 #include "winsvc/host/runtime_stop_impl.hpp"       // its part for the stop
 #include "winsvc/host/status.hpp"                  // the output of status
 #include "winsvc/host/console_keys.hpp"            // console_keys: the keys of debug

@@ -5,7 +5,7 @@
 //   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // thread of the service
 //
 // A hook that throws here is logged, and the service continues. A hook that times out ends the service
-// (host/runtime.hpp, on_hook_timeout).
+// (host/runtime_stop_impl.hpp, on_hook_timeout).
 #pragma once
 
 #include <chrono>
