@@ -46,6 +46,7 @@
 #include "winsvc/api/handler_result.hpp"  // the return types of handlers
 #include "winsvc/api/handler.hpp"         // handlers: conversion of arguments, the call
 #include "winsvc/api/parameter.hpp"       // query, header, form ...: sources of arguments
+#include "winsvc/api/sourced_handler.hpp"  // handlers with sources
 #include "winsvc/api/websocket.hpp"       // websocket: sends and receives messages
 #include "winsvc/api/middleware.hpp"      // middleware, next_handler
 #include "winsvc/api/error_handlers.hpp"  // error handlers of the app

@@ -118,6 +118,7 @@
 
 // HTTP: the part that upper layers use.
 #include "winsvc/http/router.hpp"              // router: routes with their handlers
+#include "winsvc/http/router_middleware_impl.hpp"  // its part for middleware
 #include "winsvc/http/request_statistics.hpp"  // request_statistics: counts and latencies per second
 #include "winsvc/http/engine_state.hpp"        // engine_state: shared by the connections of an engine
 #include "winsvc/http/upload_folder.hpp"       // temporary files of uploads

@@ -40,6 +40,7 @@
 #include "winsvc/api/route_builder.hpp"
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/parameter.hpp"
+#include "winsvc/api/sourced_handler.hpp"
 #include "winsvc/route/url_value.hpp"
 #include "winsvc/api/websocket.hpp"
 

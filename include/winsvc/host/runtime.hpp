@@ -31,6 +31,7 @@
 #include "winsvc/host/control_tasks.hpp"
 #include "winsvc/host/drain.hpp"
 #include "winsvc/host/engine_setup.hpp"
+#include "winsvc/host/health.hpp"
 #include "winsvc/host/hook_runner.hpp"
 #include "winsvc/host/lifecycle_hooks.hpp"
 #include "winsvc/host/run_options.hpp"
