@@ -11,12 +11,11 @@
 //   event: reading
 //   data: 20.5
 //
-// A client that reconnects sends the ID of the last event that it received, and the numbering continues from there.
-// When the service stops, all streams end at once.
+// All pages receive the events of one channel; a page that waits holds no thread. A client that reconnects sends the ID
+// of the last event that it received, and gets those that it has missed. When the service stops, all streams end at
+// once.
 #include <winsvc.hpp>
 
-#include <atomic>
-#include <cstdlib>
 #include <string>
 
 using namespace std::chrono_literals;
@@ -39,7 +38,8 @@ events.addEventListener("reading", event => output.value = event.data);
 events.onerror = () => output.value = "\u2026";
 )";
 
-std::atomic<int> tenths_of_degree{200};
+constexpr std::size_t history = 60;  // events for clients that reconnect
+winsvc::event_channel readings(history);
 
 void App(winsvc::service& svc) {
   svc.name("thermometer").listen("127.0.0.1", 5012);
@@ -48,18 +48,14 @@ void App(winsvc::service& svc) {
   svc.get("/", [] { return winsvc::reply::html(page); });
   svc.get("/page.js", [] { return winsvc::reply::with(script, "text/javascript"); });
   svc.get("/page.css", [] { return winsvc::reply::with(style, "text/css"); });
-  svc.get("/events", [] {
-    return winsvc::reply::events([](winsvc::event_stream& out) {
-      unsigned long long id = std::strtoull(out.last_event_id().c_str(), nullptr, 10) + 1;  // 1 on the first connection
-      do {
-        const int now = tenths_of_degree;
-        out.send(std::to_string(now / 10) + "." + std::to_string(now % 10), "reading", std::to_string(id++));
-      } while (out.wait_for(1s));
-    });
-  });
+  svc.get("/events", [] { return winsvc::reply::events(readings); });
 
   svc.worker("sensor", [](winsvc::stop_token stop) {
-    while (!stop.wait_for(500ms)) tenths_of_degree = 200 + (tenths_of_degree + 3) % 50;
+    int tenths = 202;
+    for (int id = 1; !stop.wait_for(500ms); ++id) {
+      tenths = 200 + (tenths + 3) % 50;
+      readings.send(std::to_string(tenths / 10) + "." + std::to_string(tenths % 10), "reading", std::to_string(id));
+    }
   });
 }
 WINSVC_MAIN(App)

@@ -35,6 +35,7 @@
 #include "winsvc/api/json_type.hpp"       // types that are read from JSON and written as JSON
 #include "winsvc/api/type_macros.hpp"     // WINSVC_TYPE, WINSVC_ENUM
 #include "winsvc/api/stream.hpp"          // stream, event_stream: streamed responses
+#include "winsvc/api/event_channel.hpp"   // event_channel: events for many clients, without a thread for each
 #include "winsvc/api/html.hpp"            // html: markup that is escaped by construction
 #include "winsvc/api/templates.hpp"       // template_engine: the interface of template engines
 #include "winsvc/api/reply.hpp"           // reply: status, headers and body of a response

@@ -18,400 +18,402 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    419  config/version.hpp                   The version of winsvc, defined only here.
-//    436  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    475  config/form.hpp                      The form in which winsvc is compiled.
-//    566  config/options.hpp                   Compile-time options of winsvc.
-//    628  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    679  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    710  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    787  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    844  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    904  os/win/windows_headers.hpp           Windows system headers.
-//    965  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1177  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1220  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1281  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1336  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1386  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1429  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1530  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1563  settings/setting_value.hpp           Types of settings and their text form.
-//   1755  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1900  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   1964  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2022  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2085  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2311  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2682  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2804  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2893  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   2931  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3003  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3048  route/url_value.hpp                  url_value, with_query.
-//   3097  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
-//   3180  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3212  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3300  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3443  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3786  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3849  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4001  api/app_objects.hpp                  App objects (dependency injection).
-//   4069  api/handler_arguments.hpp            Arguments of a handler.
-//   4179  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4312  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4642  api/parameter.hpp                    Parameters of a route.
-//   4860  api/sourced_handler.hpp              Sourced handler: a handler with the sources of its arguments ...
-//   4966  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5150  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5229  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5301  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5373  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5522  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5561  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5663  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
-//   5684  api/file_options.hpp                 Options of a static folder.
-//   5715  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5751  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6060  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6149  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6188  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6315  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6355  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6438  scm/control_event.hpp                Event data of a control.
-//   6511  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6686  settings/settings_file.hpp           Settings file (.ini).
-//   6761  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   6985  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7136  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7172  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7214  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7294  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7364  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7532  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7610  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7732  base/quote.hpp                       Windows command lines.
-//   7775  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7850  scm/spec.hpp                         Service specification.
-//   7956  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8037  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8391  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8437  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8476  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8545  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8558  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8609  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8696  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8737  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8805  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   8839  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   8880  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   8911  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   8938  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9009  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9051  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9103  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9135  addons/headers.hpp                   Middleware for response headers and body size.
+//    421  config/version.hpp                   The version of winsvc, defined only here.
+//    438  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    477  config/form.hpp                      The form in which winsvc is compiled.
+//    568  config/options.hpp                   Compile-time options of winsvc.
+//    630  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    681  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    712  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    789  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    846  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    906  os/win/windows_headers.hpp           Windows system headers.
+//    967  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1179  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1222  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1283  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1338  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1388  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1431  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1532  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1565  settings/setting_value.hpp           Types of settings and their text form.
+//   1757  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1902  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   1966  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2024  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2087  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2313  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2684  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2806  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2899  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   2957  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   2995  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3067  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3112  route/url_value.hpp                  url_value, with_query.
+//   3161  base/clock.hpp                       clock: the time source of winsvc, passed in so that tests do not sleep.
+//   3244  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3276  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3364  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3512  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3855  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3918  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4070  api/app_objects.hpp                  App objects (dependency injection).
+//   4138  api/handler_arguments.hpp            Arguments of a handler.
+//   4248  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4381  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4711  api/parameter.hpp                    Parameters of a route.
+//   4929  api/sourced_handler.hpp              Sourced handler: a handler with the sources of its arguments ...
+//   5035  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5219  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5298  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5370  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5442  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5591  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5630  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5732  api/trailing_slash.hpp               trailing_slash: what happens to a request whose path differs from a ...
+//   5753  api/file_options.hpp                 Options of a static folder.
+//   5784  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5820  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6129  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6218  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6257  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6384  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6424  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6507  scm/control_event.hpp                Event data of a control.
+//   6580  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6755  settings/settings_file.hpp           Settings file (.ini).
+//   6830  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7054  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7205  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7241  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7283  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7363  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7433  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7601  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7679  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7801  base/quote.hpp                       Windows command lines.
+//   7844  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7919  scm/spec.hpp                         Service specification.
+//   8025  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8106  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8460  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8506  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8545  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8614  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8627  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8678  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8765  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8806  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8874  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   8908  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   8949  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   8980  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9007  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9078  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9120  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9172  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9204  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9168  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9398  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9487  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9554  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9703  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9719  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9816  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//   9862  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9904  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//   9986  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10060  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10178  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10211  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10262  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10504  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10540  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10582  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10675  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10705  route/url_value.hpp:bodies           url_value, with_query.
-//  10747  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10907  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11032  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11159  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11232  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11270  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11319  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11357  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11391  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11413  api/parameter.hpp:bodies             Parameters of a route.
-//  11471  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11499  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11571  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11637  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11665  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11689  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11856  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12013  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12100  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12124  base/quote.hpp:bodies                Windows command lines.
-//  12214  scm/spec.hpp:bodies                  Service specification.
-//  12346  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12466  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12616  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12685  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12842  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  12893  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  12931  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  12965  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  12993  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13045  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13141  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13262  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13322  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13363  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13408  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13560  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13693  settings/registry.hpp                Registry of the settings of an app.
-//  14005  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14162  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
-//  14359  route/table.hpp                      Route table (route::table).
-//  14742  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  14848  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  14956  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15141  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15556  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15771  wire/file_name.hpp                   Safe file names for uploads.
-//  15850  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  15920  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16070  wire/representation.hpp              Representation of content in a response.
-//  16222  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16487  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  16782  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  16889  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17060  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17193  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
-//  17278  scm/stop_limits.hpp                  Time limits of a stop.
-//  17346  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17413  scm/account.hpp                      Account of a service.
-//  17556  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17795  scm/security.hpp                     Security descriptors in SDDL.
-//  18003  scm/writable_folder.hpp              Writable folders and files.
-//  18203  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18262  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18373  scm/event_record.hpp                 Records of the Windows event log.
-//  18515  scm/saved_state.hpp                  Saved state of a service.
-//  18636  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18909  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  18949  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19031  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19230  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19493  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19676  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19804  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  19984  os/socket.hpp                        TCP sockets with timeouts.
-//  20150  os/listen.hpp                        Opens the listening sockets of a host.
-//  20276  os/posix/headers.hpp                 POSIX system headers.
-//  20316  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20505  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20549  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
-//  20657  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  20764  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  20930  os/tcp.hpp                           TCP sockets on all platforms.
-//  21254  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21431  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21559  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21825  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21880  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  21951  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
-//  21997  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  22203  os/connection_threads.hpp            Connection threads of the control channel.
-//  22294  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22517  os/console.hpp                       Console input and output.
-//  22618  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22774  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22913  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23110  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23185  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23234  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23406  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23489  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23543  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23594  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23697  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23738  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  23925  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  23947  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  23982  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24066  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24169  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24209  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24259  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24299  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24363  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24658  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
-//  24710  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  24783  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24881  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25050  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25297  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25498  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25678  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25910  os/win/dump_writer.hpp               Minidump by a second process.
-//  26134  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26195  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26483  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26585  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26830  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  26919  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  26991  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27078  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27131  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27228  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27366  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27460  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27698  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27740  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27855  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  27982  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28156  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28325  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28626  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28633  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28669  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  28983  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29061  log/log_query.hpp                    Log query of the verb `logs`.
-//  29146  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29241  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29328  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29741  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  29852  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29898  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30132  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30502  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  30796  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31038  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31161  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31325  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  31805  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32091  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32194  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32407  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32562  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32638  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32807  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33151  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33327  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33366  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33533  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33594  http/problem.hpp                     Error responses of winsvc.
-//  33765  http/context_impl.hpp                Implementation of api/context.hpp.
-//  33860  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34126  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34177  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34339  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34413  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  34649  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  34793  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  34824  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  34923  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35115  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35254  http/file_body.hpp                   Sets a file as the body of a response.
-//  35369  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  35599  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  35836  http/request_processor.hpp           Request processor: handles one request.
-//  36157  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36414  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36517  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  36673  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  36764  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  36982  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37237  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37373  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37419  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37522  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37555  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  37906  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38180  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38357  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38434  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  38514  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  38876  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39134  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39302  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  39495  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  39615  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  39886  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40257  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40463  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  40605  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  40680  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  40699  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  40887  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41074  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41346  host/access_log.hpp                  Access log: one log entry for each response.
-//  41405  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  41525  host/route_statistics.hpp            Route statistics of the dashboard.
-//  41687  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  41940  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42010  host/health.hpp                      Liveness and readiness routes.
-//  42112  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42280  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42406  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  42545  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  42815  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  42940  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43046  host/stop_deadlines.hpp              Time limits of a stop.
-//  43110  host/run_options.hpp                 Options and result of one run of a service.
-//  43178  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43286  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43399  host/control_channel_server.hpp      Control channel server.
-//  43579  host/runtime.hpp                     Runtime of a service.
-//  43838  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  43939  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44048  host/status.hpp                      Text and JSON of `status`.
-//  44215  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44337  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44453  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  44545  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  44660  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  44784  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  44895  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45221  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45411  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  45614  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  45876  manage/wait.hpp                      Waits until a service reaches a state.
-//  45975  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46192  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46269  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  46515  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  46698  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  46888  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47118  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47225  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47288  manage/install.hpp                   `install` and `update` verbs.
-//  47614  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  47768  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  47869  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48058  diagnose/firewall.hpp                Check of the Windows firewall.
-//  48155  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48247  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48344  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48379  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  48680  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  48878  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49037  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49174  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49294  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49383  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49497  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  49843  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50124  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50290  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50383  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9237  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9467  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9556  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9623  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9772  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9788  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9885  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//   9931  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9973  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10055  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10129  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10247  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10280  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10331  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10573  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10609  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10655  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10748  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10778  route/url_value.hpp:bodies           url_value, with_query.
+//  10820  base/clock.hpp:bodies                clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10980  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11105  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11232  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11305  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11343  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11392  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11430  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11464  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11486  api/parameter.hpp:bodies             Parameters of a route.
+//  11544  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11572  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11644  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11710  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11738  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11762  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11929  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12086  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12173  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12197  base/quote.hpp:bodies                Windows command lines.
+//  12287  scm/spec.hpp:bodies                  Service specification.
+//  12419  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12539  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12689  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12758  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12915  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  12966  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13004  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13038  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13066  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13118  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13214  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13335  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13395  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13436  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13481  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13633  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13766  settings/registry.hpp                Registry of the settings of an app.
+//  14078  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14235  route/pattern.hpp                    pattern: the path of a route, parsed; and the relation of two patterns.
+//  14432  route/table.hpp                      Route table (route::table).
+//  14815  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  14921  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15029  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15214  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15629  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15844  wire/file_name.hpp                   Safe file names for uploads.
+//  15923  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  15993  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16143  wire/representation.hpp              Representation of content in a response.
+//  16295  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16560  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  16855  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  16962  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17133  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17266  scm/control_policy.hpp               Control policy: decides for a control in a state the return code for ...
+//  17351  scm/stop_limits.hpp                  Time limits of a stop.
+//  17419  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17486  scm/account.hpp                      Account of a service.
+//  17629  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17868  scm/security.hpp                     Security descriptors in SDDL.
+//  18076  scm/writable_folder.hpp              Writable folders and files.
+//  18276  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18335  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18446  scm/event_record.hpp                 Records of the Windows event log.
+//  18588  scm/saved_state.hpp                  Saved state of a service.
+//  18709  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  18982  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19022  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19104  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19303  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19566  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19749  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19877  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20057  os/socket.hpp                        TCP sockets with timeouts.
+//  20223  os/listen.hpp                        Opens the listening sockets of a host.
+//  20349  os/posix/headers.hpp                 POSIX system headers.
+//  20389  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20578  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20622  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
+//  20730  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  20837  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21003  os/tcp.hpp                           TCP sockets on all platforms.
+//  21327  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21504  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21632  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21898  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21953  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22024  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
+//  22070  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  22276  os/connection_threads.hpp            Connection threads of the control channel.
+//  22367  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22590  os/console.hpp                       Console input and output.
+//  22691  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22847  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  22986  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23183  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23258  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23307  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23479  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23562  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23616  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23667  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23770  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23811  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  23998  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24020  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24055  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24139  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24242  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24282  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24332  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24372  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24436  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24731  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
+//  24783  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24856  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24954  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25123  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25370  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25571  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25751  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  25983  os/win/dump_writer.hpp               Minidump by a second process.
+//  26207  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26268  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26556  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26658  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26903  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  26992  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27064  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27151  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27204  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27301  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27439  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27533  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27771  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27813  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27928  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28055  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28229  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28398  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28699  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28706  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28742  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29056  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29134  log/log_query.hpp                    Log query of the verb `logs`.
+//  29219  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29314  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29401  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29814  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  29925  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  29971  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30205  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30575  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  30869  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31111  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31234  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31398  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  31878  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32164  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32267  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32480  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32635  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32711  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32888  http/event_subscription.hpp          Event subscription: the events of a channel that one client has not ...
+//  33135  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33479  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33659  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33698  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33865  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33954  http/problem.hpp                     Error responses of winsvc.
+//  34125  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34220  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34486  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34537  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34699  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34773  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35009  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35153  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35184  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35283  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35475  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35614  http/file_body.hpp                   Sets a file as the body of a response.
+//  35729  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  35963  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36200  http/request_processor.hpp           Request processor: handles one request.
+//  36521  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36778  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36881  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37037  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37128  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37346  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37601  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37737  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37783  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37886  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37919  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38294  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38567  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38799  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38876  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  38956  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39318  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39576  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39744  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  39940  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40060  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40331  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40704  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40910  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41052  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41127  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41146  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41334  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41521  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41793  host/access_log.hpp                  Access log: one log entry for each response.
+//  41852  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  41972  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42134  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42387  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42457  host/health.hpp                      Liveness and readiness routes.
+//  42559  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42727  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42853  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  42992  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43262  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43387  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43493  host/stop_deadlines.hpp              Time limits of a stop.
+//  43557  host/run_options.hpp                 Options and result of one run of a service.
+//  43625  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43733  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43846  host/control_channel_server.hpp      Control channel server.
+//  44026  host/runtime.hpp                     Runtime of a service.
+//  44285  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44386  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44495  host/status.hpp                      Text and JSON of `status`.
+//  44662  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44784  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  44900  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  44992  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45107  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45231  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45342  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45668  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45858  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46061  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46323  manage/wait.hpp                      Waits until a service reaches a state.
+//  46422  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46639  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46716  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  46962  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47145  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47335  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47565  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47672  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47735  manage/install.hpp                   `install` and `update` verbs.
+//  48061  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48215  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48316  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48505  diagnose/firewall.hpp                Check of the Windows firewall.
+//  48602  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48694  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48791  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48826  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49127  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49325  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49484  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49621  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49741  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
+//  49830  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49944  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50290  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50571  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50737  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50830  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  50702  config/undef.hpp                     Undefines the internal macros.
+//  51149  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -2819,7 +2821,7 @@ T from_json_text(const std::string& text) {
 //
 // A stream occupies a thread until its function returns; `limits().streams` counts it, `limits().threads` and the queue
 // of requests do not. `wait_for` returns false early when the client has disconnected or the service stops; return
-// then.
+// then. For events that many clients receive, use api/event_channel.hpp, which needs no thread for a client.
 // Source: WHATWG HTML standard, section "Server-sent events".
 
 #include <algorithm>
@@ -2834,6 +2836,10 @@ inline namespace WINSVC_ABI {
 
 namespace detail::http {
 struct exchange;
+}
+namespace detail::api {
+/// A server-sent event with its empty line. Line breaks end a line of `data`; in `name` and `id` they are removed.
+[[nodiscard]] std::string format_event(std::string_view data, std::string_view name, std::string_view id);
 }
 
 /// A response body that the app writes. Use it only on the thread that runs the function.
@@ -2884,6 +2890,64 @@ class event_stream {
  private:
   stream& out_;
   std::string last_event_id_;
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/event_channel.hpp
+// =====================================================================================================================
+
+// Event channel: sends server-sent events to many clients. A client that waits for an event holds no thread.
+//
+//   winsvc::event_channel prices;
+//   svc.get("/prices", [&] { return winsvc::reply::events(prices); });
+//   svc.put("/prices/{name}", [&](std::string name, winsvc::body<double> price) {
+//     prices.send(std::to_string(*price), name);
+//   });
+//
+// Each client that requests the route becomes a subscriber and receives the events that are sent from then on. A
+// subscriber leaves when it disconnects, when the channel closes, or when the service stops. For a stream that a
+// function of the app writes for one client, see api/stream.hpp.
+// Source: WHATWG HTML standard, section "Server-sent events".
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace detail::http {
+class channel;
+}
+class reply;
+
+/// All functions are thread-safe. It must outlive the routes that use it.
+class event_channel {
+ public:
+  /// `history`: number of events with an id that the channel keeps. A client that reconnects with Last-Event-ID
+  /// receives the kept events that it has missed; default: none are kept.
+  explicit event_channel(std::size_t history = 0);
+  /// Calls close().
+  ~event_channel();
+  event_channel(const event_channel&) = delete;
+  event_channel& operator=(const event_channel&) = delete;
+
+  /// Sends an event to all subscribers, without waiting for them. `name` is its type; default: "message". A client
+  /// sends `id` as Last-Event-ID when it reconnects. A subscriber for which more than 1 MiB waits is disconnected;
+  /// a browser then reconnects.
+  void send(std::string_view data, std::string_view name = {}, std::string_view id = {});
+  /// Ends the responses of all subscribers, after the events that were sent before. Later subscribers receive an empty
+  /// stream.
+  void close();
+  /// Number of clients that are connected.
+  [[nodiscard]] std::size_t subscribers() const;
+
+ private:
+  friend class reply;
+  std::shared_ptr<detail::http::channel> channel_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -3380,6 +3444,8 @@ class reply {
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
   /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
+  /// The events of a channel (api/event_channel.hpp), from now on. Holds no thread.
+  [[nodiscard]] static reply events(event_channel& channel);
   /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4). Blanks and characters
   /// that are not ASCII are percent-encoded. A line break in `location` makes the response a logged 500.
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
@@ -3429,6 +3495,9 @@ class reply {
   /// Sends the file. A pointer, so that a program that sends no files does not link the function.
   void (*send_file_)(response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
+  std::shared_ptr<detail::http::channel> channel_;
+  /// Makes the client of the response a subscriber. A pointer for the same reason as `send_file_`.
+  void (*subscribe_)(response&, detail::http::channel&) = nullptr;
   struct reply_header {
     std::string name, value;
     std::string https_value;  ///< in the response to an HTTPS request; empty: `value`
@@ -8003,7 +8072,7 @@ struct limits {
   std::size_t connections_per_address = 0;  ///< 0: no limit; else 429. Clients behind one proxy have its address
   std::size_t threads = 256;                ///< threads in handlers; without streams, WebSockets and large bodies
   std::size_t queue = 1000;                 ///< requests that wait for a thread; else 503
-  std::size_t streams = 10'000;             ///< event streams and other streams, each with its own thread; else 503
+  std::size_t streams = 10'000;             ///< streams that a function writes, each with its own thread; else 503
   std::size_t body_threads = 256;           ///< uploads and bodies after `100 Continue`, each with its thread; else 503
 
   // WebSockets.
@@ -10545,7 +10614,7 @@ WINSVC_INLINE limit_text::limit_text(limit_kind kind, const std::string& limit, 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
+WINSVC_INLINE std::string detail::api::format_event(std::string_view data, std::string_view name, std::string_view id) {
   const auto single_line_field = [](std::string_view field, std::string_view value) {
     std::string line(field);
     for (const char c : value) {
@@ -10562,7 +10631,11 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
     if (end == data.npos) break;
     data.remove_prefix(end + (data.substr(end, 2) == "\r\n" ? 2 : 1));
   }
-  return out_.write(text + '\n');
+  return text + '\n';
+}
+
+WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
+  return out_.write(detail::api::format_event(data, name, id));
 }
 
 WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {
@@ -32702,6 +32775,8 @@ class transport {
   [[nodiscard]] virtual bool needs_handshake() const noexcept { return false; }
   /// Called before this thread waits for the client, for the remaining time of the current step.
   virtual void begin_blocking() noexcept {}
+  /// Makes the server run a step of this connection, now or when the current step ends. Thread-safe.
+  virtual void wake() noexcept {}
   /// Waits during a streamed response until the client closes, a drain begins, or `limit` has passed.
   virtual stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept = 0;
   /// Ends sending. Returns the reason that applies: `reason`, or one that discards input for longer.
@@ -32714,22 +32789,25 @@ class transport {
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
 
-/// Notified by a transport before its thread waits.
-class blocking_observer {
+/// The server's part of a connection, as its transport sees it.
+class transport_owner {
  public:
+  /// Called before the thread waits.
   virtual void on_begin_blocking() noexcept = 0;
+  /// See transport::wake.
+  virtual void on_wake() noexcept = 0;
   /// True if the poller has reported that the peer may have closed. The poller reports it once only.
   [[nodiscard]] virtual bool has_hung_up() const noexcept = 0;
 
  protected:
-  ~blocking_observer() = default;
+  ~transport_owner() = default;
 };
 
 class socket_transport : public transport {
  public:
   /// `drain` ends a wait for a new request. All connections of an engine share it; it must outlive them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
-  void set_blocking_observer(blocking_observer* observer) noexcept { blocking_observer_ = observer; }
+  void set_owner(transport_owner* owner) noexcept { owner_ = owner; }
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
@@ -32738,13 +32816,16 @@ class socket_transport : public transport {
     return result;
   }
   [[nodiscard]] bool has_no_input() const noexcept override {
-    return has_no_input_ && !(blocking_observer_ && blocking_observer_->has_hung_up());
+    return has_no_input_ && !(owner_ && owner_->has_hung_up());
   }
   [[nodiscard]] bool has_peer_closed() noexcept override {
-    return socket_.peer_closed() || (blocking_observer_ && blocking_observer_->has_hung_up());
+    return socket_.peer_closed() || (owner_ && owner_->has_hung_up());
   }
   void begin_blocking() noexcept override {
-    if (blocking_observer_) blocking_observer_->on_begin_blocking();
+    if (owner_) owner_->on_begin_blocking();
+  }
+  void wake() noexcept override {
+    if (owner_) owner_->on_wake();
   }
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     return socket_.send_some(bytes, count, sent);
@@ -32795,13 +32876,260 @@ class socket_transport : public transport {
  protected:
   os::tcp_socket socket_;
   os::waker* drain_;
-  blocking_observer* blocking_observer_ = nullptr;
+  transport_owner* owner_ = nullptr;
   bool has_no_input_ = false;
 };
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// =====================================================================================================================
+// http/event_subscription.hpp
+// =====================================================================================================================
+
+// Event subscription: the events of a channel that one client has not received yet.
+//
+//   auto channel = std::make_shared<http::channel>(history);
+//   auto subscription = channel->subscribe(last_event_id);   // by a request
+//   channel->publish(data, name, id);                        // by any thread: wakes the connections
+//   subscription->take(output, 65536, chunked);              // by the connection, in a step
+//
+// An event is encoded once; subscriptions share its bytes. Locks are taken in this order: channel, subscription, and
+// those of transport::wake(). No lock is held while bytes are sent.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// An event in the text format of server-sent events, as one chunk of a chunked body.
+struct encoded_event {
+  std::string chunk;
+  std::size_t text_begin = 0, text_size = 0;  ///< of the event without the framing of the chunk
+  std::string id;
+
+  [[nodiscard]] std::string_view bytes(bool chunked) const noexcept {
+    return chunked ? std::string_view(chunk) : std::string_view(chunk).substr(text_begin, text_size);
+  }
+};
+
+/// Result of event_subscription::take. `ended`: no event follows; `lagging`: see is_lagging().
+enum class subscription_state { events, none, ended, lagging };
+
+class event_subscription {
+ public:
+  explicit event_subscription(std::shared_ptr<channel> source) noexcept : source_(std::move(source)) {}
+  /// Leaves the channel; from here on, it does not wake the transport.
+  ~event_subscription();
+  event_subscription(const event_subscription&) = delete;
+  event_subscription& operator=(const event_subscription&) = delete;
+
+  /// From here on, each new event wakes this transport. It must outlive the subscription.
+  void wake_for_events(transport& target) noexcept;
+  /// True after events were dropped, because the client reads too slowly.
+  [[nodiscard]] bool is_lagging();
+  /// Moves pending events to `output`, at least one and at most about `max_bytes`.
+  [[nodiscard]] subscription_state take(std::string& output, std::size_t max_bytes, bool chunked);
+
+ private:
+  friend class channel;
+  static constexpr std::size_t max_pending_bytes = 1024 * 1024;
+
+  void push(const std::shared_ptr<const encoded_event>& event) noexcept;
+  void end() noexcept;
+  void wake() noexcept {
+    if (transport_) transport_->wake();
+  }
+
+  const std::shared_ptr<channel> source_;
+  std::size_t position_ = 0;  // in channel::subscriptions_; protected by the mutex of the channel
+
+  std::mutex mutex_;  // protects the members below
+  std::vector<std::shared_ptr<const encoded_event>> pending_;
+  std::size_t taken_ = 0;  // number of events at the front of pending_ that were taken
+  std::size_t pending_bytes_ = 0;
+  bool ended_ = false, lagging_ = false;
+  transport* transport_ = nullptr;
+};
+
+/// The shared part of an event_channel. It lives as long as the channel or a subscription.
+class channel : public std::enable_shared_from_this<channel> {
+ public:
+  explicit channel(std::size_t history) noexcept : history_limit_(history) {}
+  [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
+  void publish(std::string_view data, std::string_view name, std::string_view id);
+  void close();
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  friend class event_subscription;
+  void remove(event_subscription& subscription) noexcept;
+
+  const std::size_t history_limit_;
+  mutable std::mutex mutex_;  // protects the members below
+  std::vector<event_subscription*> subscriptions_;
+  std::deque<std::shared_ptr<const encoded_event>> history_;
+  bool closed_ = false;
+};
+
+/// Content provider of a subscription. Nothing calls it: the connection sends such a body itself
+/// (response_plan::events_to_send).
+struct event_provider {
+  std::shared_ptr<event_subscription> subscription;
+  bool operator()(std::size_t, std::size_t, httplib::DataSink&) const { return false; }
+};
+
+/// The provider of a response that is a subscription; null for any other response.
+[[nodiscard]] const event_provider* find_event_provider(const response& res) noexcept;
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+WINSVC_INLINE event_subscription::~event_subscription() { source_->remove(*this); }
+
+WINSVC_INLINE void event_subscription::wake_for_events(transport& target) noexcept {
+  const std::lock_guard lock(mutex_);
+  transport_ = &target;
+}
+
+WINSVC_INLINE bool event_subscription::is_lagging() {
+  const std::lock_guard lock(mutex_);
+  return lagging_;
+}
+
+WINSVC_INLINE subscription_state event_subscription::take(std::string& output, std::size_t max_bytes, bool chunked) {
+  const std::lock_guard lock(mutex_);
+  if (lagging_) return subscription_state::lagging;
+  if (taken_ == pending_.size()) return ended_ ? subscription_state::ended : subscription_state::none;
+  for (const std::size_t begin = output.size(); taken_ < pending_.size() && output.size() - begin < max_bytes;
+       ++taken_) {
+    output.append(pending_[taken_]->bytes(chunked));
+    pending_bytes_ -= pending_[taken_]->chunk.size();
+    pending_[taken_].reset();
+  }
+  if (taken_ == pending_.size()) {
+    decltype(pending_)().swap(pending_);  // an idle subscription keeps no memory
+    taken_ = 0;
+  }
+  return subscription_state::events;
+}
+
+/// Called by the channel with its mutex locked.
+WINSVC_INLINE void event_subscription::push(const std::shared_ptr<const encoded_event>& event) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (lagging_) return;
+  try {
+    if (pending_bytes_ > 0 && pending_bytes_ + event->chunk.size() > max_pending_bytes) {
+      lagging_ = true;
+    } else {
+      pending_.push_back(event);
+      pending_bytes_ += event->chunk.size();
+    }
+  } catch (...) {  // out of memory
+    lagging_ = true;
+  }
+  if (lagging_) decltype(pending_)().swap(pending_);
+  wake();
+}
+
+WINSVC_INLINE void event_subscription::end() noexcept {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  wake();
+}
+
+WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string_view last_event_id) {
+  auto subscription = std::make_shared<event_subscription>(shared_from_this());
+  const std::lock_guard lock(mutex_);
+  subscription->position_ = subscriptions_.size();
+  subscriptions_.push_back(subscription.get());
+  if (closed_) subscription->end();
+  if (last_event_id.empty()) return subscription;
+  // If the event is not in the history any more, the client has missed all that the history has.
+  const auto last = std::find_if(history_.begin(), history_.end(),
+                                 [last_event_id](const auto& event) { return event->id == last_event_id; });
+  for (auto missed = last == history_.end() ? history_.begin() : last + 1; missed != history_.end(); ++missed)
+    subscription->push(*missed);
+  return subscription;
+}
+
+WINSVC_INLINE void channel::publish(std::string_view data, std::string_view name, std::string_view id) {
+  const std::string text = api::format_event(data, name, id);
+  const auto event = std::make_shared<encoded_event>();
+  char size[24];
+  event->text_begin = static_cast<std::size_t>(std::snprintf(size, sizeof size, "%zx\r\n", text.size()));
+  event->text_size = text.size();
+  event->chunk = std::string(size).append(text).append("\r\n");
+  event->id = id;
+
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  if (!id.empty() && history_limit_ > 0) {
+    history_.push_back(event);
+    if (history_.size() > history_limit_) history_.pop_front();
+  }
+  for (event_subscription* const subscription : subscriptions_) subscription->push(event);
+}
+
+WINSVC_INLINE void channel::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  for (event_subscription* const subscription : subscriptions_) subscription->end();
+}
+
+WINSVC_INLINE std::size_t channel::size() const {
+  const std::lock_guard lock(mutex_);
+  return subscriptions_.size();
+}
+
+WINSVC_INLINE void channel::remove(event_subscription& subscription) noexcept {
+  const std::lock_guard lock(mutex_);
+  const std::size_t position = subscription.position_;
+  if (position >= subscriptions_.size() || subscriptions_[position] != &subscription) return;  // never added
+  subscriptions_[position] = subscriptions_.back();
+  subscriptions_[position]->position_ = position;
+  subscriptions_.pop_back();
+}
+
+WINSVC_INLINE const event_provider* find_event_provider(const response& res) noexcept {
+  return res.content_provider_ ? res.content_provider_.target<event_provider>() : nullptr;
+}
+
+}  // namespace detail::http
+
+WINSVC_INLINE event_channel::event_channel(std::size_t history)
+    : channel_(std::make_shared<detail::http::channel>(history)) {}
+WINSVC_INLINE event_channel::~event_channel() { close(); }
+WINSVC_INLINE void event_channel::send(std::string_view data, std::string_view name, std::string_view id) {
+  channel_->publish(data, name, id);
+}
+WINSVC_INLINE void event_channel::close() { channel_->close(); }
+WINSVC_INLINE std::size_t event_channel::subscribers() const { return channel_->size(); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
 // http/exchange_stream.hpp
@@ -33176,6 +33504,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+class event_subscription;
+
 /// A part of a content provider's bytes that a 206 response has.
 struct body_part {
   std::string head;  ///< delimiter and fields before the bytes; empty for a single range
@@ -33222,11 +33552,13 @@ struct response_plan {
   std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
   std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
   file_body body_to_send;                      ///< the part of a file that follows the head in output()
+  std::shared_ptr<event_subscription> events_to_send;  ///< the events that follow the head in output()
 
   /// Sends nothing after the head.
   void discard_body() noexcept {
     body_to_send = {};
     text_to_send.clear();
+    events_to_send.reset();
   }
 };
 
@@ -33547,17 +33879,46 @@ class stream_sink final : public content_sink {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+namespace detail::http {
+
+/// A proxy that buffers the response, as nginx does by default, would delay the events.
+WINSVC_INLINE reply add_event_headers(reply result) {
+  return std::move(result).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
+}
+
+/// Sets a streamed body. The response has a Content-Type; the function of cpp-httplib adds it again.
+WINSVC_INLINE void set_stream(response& res, httplib::ContentProviderWithoutLength provider) {
+  const std::string type = *api::find_header(res, "Content-Type");
+  res.headers.erase("Content-Type");
+  res.set_chunked_content_provider(type, std::move(provider));
+}
+
+WINSVC_INLINE void subscribe(response& res, channel& source) {
+  const auto last_event_id = wire::normalized_value(res.link.exchange()->head, "Last-Event-ID");
+  set_stream(res, [](std::size_t, httplib::DataSink&) { return false; });
+  res.content_provider_ = event_provider{source.subscribe(last_event_id.value_or(std::string()))};
+}
+
+}  // namespace detail::http
+
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
     event_stream events(output, output.last_event_id());
     write(events);
   });
-  // A proxy that buffers the response, as nginx does by default, would delay the events.
-  return std::move(result).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
+  return detail::http::add_event_headers(std::move(result));
+}
+
+WINSVC_INLINE reply reply::events(event_channel& channel) {
+  reply result;
+  result.content_type_ = "text/event-stream";
+  result.channel_ = channel.channel_;
+  result.subscribe_ = detail::http::subscribe;
+  return detail::http::add_event_headers(std::move(result));
 }
 
 WINSVC_INLINE void reply::apply(response& res) && {
-  if ((send_file_ || stream_function_) && !res.link.exchange())
+  if ((send_file_ || stream_function_ || subscribe_) && !res.link.exchange())
     throw setup_error("reply: apply a file or a stream only to the response of a request, not to a copy or to another "
                       "response");
   const bool is_https = detail::api::is_for_https(res);
@@ -33570,6 +33931,7 @@ WINSVC_INLINE void reply::apply(response& res) && {
   if (!has_type && (send_file_ || !content_type_.empty())) res.headers.erase("Content-Type");
   if (send_file_) return send_file_(res, file_, save_as_);
   if (!has_type && !content_type_.empty()) detail::api::replace_header(res, "Content-Type", content_type_);
+  if (subscribe_) return subscribe_(res, *channel_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
       winsvc::stream output(sink, detail::http::exchange_of(sink));
@@ -33577,9 +33939,7 @@ WINSVC_INLINE void reply::apply(response& res) && {
       sink.done();
       return true;
     };
-    const std::string type = *detail::api::find_header(res, "Content-Type");
-    res.headers.erase("Content-Type");  // the next call adds it
-    res.set_chunked_content_provider(type, run);
+    detail::http::set_stream(res, run);
   } else if (!content_type_.empty()) {
     res.body = std::move(body_);
   }
@@ -35577,6 +35937,10 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   const bool chunked = !length && exchange.head.minor_version != 0;
   append_head(res, connection.connection, length, chunked, output);
   if (!connection.send_body) return true;
+  if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
+    plan.events_to_send = from->subscription;
+    return true;
+  }
   stream.disable_buffering();
   if (!stream.flush()) return false;
   return res.content_provider_success_ = stream_sink(exchange, chunked).run(res);
@@ -36113,7 +36477,7 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   }
   if (is_stream(res)) {
     latency_of(exchange.match).mark_stream();
-    latency_of(exchange.match).mark_holds_thread();
+    if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
   if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body
@@ -37583,8 +37947,12 @@ struct scratch_buffers {
 //   handler          the client left while the request waited for a thread    close
 //   handler          the handler returned                                     response
 //   handler          the protocol after a 101 response has ended              close
+//   response         sent, more events of a channel may follow                events
 //   response         sent, keep-alive                                         head
 //   response         sent, no keep-alive; or write timeout, client closed     close
+//   events           an event is pending, or no event for 15 s                response (the event, or a comment)
+//   events           the channel has closed, or a drain has begun             response (the end of the body)
+//   events           client closed, or it reads too slowly                    close
 //   lingering_close  client closed, timeout, or more than 1 MiB discarded     closed
 //   any              out of memory                                            closed
 //
@@ -37595,6 +37963,7 @@ struct scratch_buffers {
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -37620,8 +37989,9 @@ struct step_options {
 };
 
 /// Condition for the next step. `yield`: more work is available at once, but other connections go first.
-/// The deadline of a wait for a thread is that of the handler; time_point::max(): none.
-enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, stream_thread, yield, closed };
+/// `wake`: a call of transport::wake. The deadline of a wait for a thread is that of the handler; time_point::max():
+/// none.
+enum class wait_reason : std::uint8_t { readable, writable, wake, blocking_thread, stream_thread, yield, closed };
 
 struct wait_condition {
   wait_reason reason = wait_reason::closed;
@@ -37671,12 +38041,13 @@ class connection {
   }
 
  private:
-  enum class stage : std::uint8_t { head, body, handler, response, lingering_close, closed };
+  enum class stage : std::uint8_t { head, body, handler, response, events, lingering_close, closed };
   class buffer_lease;
 
   [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   void accept_head(wire::head_parse_result&& result);
@@ -37690,6 +38061,12 @@ class connection {
   void run_handler(const step_options& options, scratch_buffers& buffers);
   void limit_unsent();
   [[nodiscard]] bool read_file_body();
+  void start_response() noexcept;
+  [[nodiscard]] bool receive_during_response();
+  [[nodiscard]] bool can_receive_during_response() const noexcept {
+    constexpr std::size_t max_bytes = 16 * 1024;
+    return buffer_.remaining().size() < max_bytes;
+  }
   void extend_send_deadline(std::size_t sent_now) noexcept;
   void reject(int status, std::string_view reason);
   void reject_at_limit(http::shared_limit limit, std::string_view reason);
@@ -37739,6 +38116,7 @@ class connection {
   std::string body_;    // a long body, follows output_
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and body_
   http::file_body file_body_;  // follows body_
+  std::shared_ptr<http::event_subscription> subscription_;  // its events follow output_
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread
@@ -37770,7 +38148,8 @@ class connection::buffer_lease {
   }
   ~buffer_lease() {
     const auto remaining = connection_.buffer_.remaining();
-    if (remaining.size() <= max_kept_bytes) keep_remainder(remaining);
+    if (remaining.size() <= (std::max)(max_kept_bytes, connection_.buffer_.bytes.capacity() / 2))
+      keep_remainder(remaining);
     if (!connection_.in_flight_) {
       connection_.head_block_.clear();
       auto& fields = connection_.head_.fields;
@@ -37787,7 +38166,7 @@ class connection::buffer_lease {
  private:
   static constexpr std::size_t max_kept_bytes = 2048;
 
-  /// Copies a short remainder to a small string, so that the block can be returned.
+  /// Copies a remainder to a string of its size, so that the block can be returned.
   void keep_remainder(std::string_view remainder) noexcept {
     try {
       std::string kept(remainder);
@@ -37838,6 +38217,7 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
         case stage::body: wait = read_body(current); break;
         case stage::handler: wait = start_handler(current, buffers); break;
         case stage::response: wait = send_response(current); break;
+        case stage::events: wait = await_events(current); break;
         case stage::lingering_close: wait = lingering_close(current); break;
         case stage::closed: return {};
       }
@@ -37862,7 +38242,15 @@ WINSVC_INLINE os::transfer connection::receive() {
   // allocated memory, not in the string itself.
   constexpr std::size_t min_capacity = 64;
   if (bytes.capacity() < min_capacity) bytes.reserve(min_capacity);
-  if (result == os::transfer::done) bytes.append(chunk, received);
+  if (result != os::transfer::done) return result;
+  if (bytes.size() >= chunk_size && bytes.capacity() - bytes.size() < received) {
+    // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.
+    std::string larger;
+    larger.reserve(bytes.size() + (std::max)(received, bytes.size() / 4));
+    larger.append(bytes);
+    bytes.swap(larger);
+  }
+  bytes.append(chunk, received);
   return result;
 }
 
@@ -38022,8 +38410,9 @@ WINSVC_INLINE void connection::find_route() {
 /// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
-  engine_state_.buffered_body_bytes += have - counted_body_bytes_;
-  counted_body_bytes_ = have;
+  const auto memory = have + have / 4;  // see receive()
+  engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
+  counted_body_bytes_ = memory;
   if (limits_.buffered_body_bytes > 0 && engine_state_.buffered_body_bytes.load() > limits_.buffered_body_bytes) {
     reject_at_limit(http::shared_limit::buffered_body_bytes, "too many request bodies are being received");
     return std::nullopt;
@@ -38161,12 +38550,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  output_sent_ = 0;
   body_ = std::move(exchange.plan.text_to_send);
   file_body_ = std::move(exchange.plan.body_to_send);
-  send_wait_start_ = {};
-  deadline_ = now_ + limits_.write_timeout;
-  stage_ = stage::response;
+  subscription_ = std::move(exchange.plan.events_to_send);
+  start_response();
   limit_unsent();
 }
 
@@ -38199,6 +38586,8 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
+
+constexpr std::chrono::seconds comment_interval{15};  // shorter than the timeout of usual proxies
 
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
@@ -38239,7 +38628,7 @@ WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexce
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out) {
+  if (options.timed_out || (subscription_ && subscription_->is_lagging())) {
     close(http::close_reason::idle);
     return std::nullopt;
   }
@@ -38265,6 +38654,11 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
   clear_output();
   file_body_ = {};
+  if (subscription_ && result == os::transfer::done) {
+    set_deadline(comment_interval);
+    stage_ = stage::events;
+    return std::nullopt;
+  }
   finish_request();
   if (result != os::transfer::done) {
     close(http::close_reason::idle);
@@ -38281,9 +38675,57 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   return std::nullopt;
 }
 
+/// Waits for the events of a channel, in the poller: an event wakes the connection.
+WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_options& options) {
+  constexpr std::size_t max_part_bytes = 64 * 1024;
+  constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
+  const bool chunked = head_.minor_version != 0;
+  bool ends = engine_state_.draining.load();
+  subscription_->wake_for_events(transport_);
+  switch (subscription_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
+    case http::subscription_state::events: break;
+    case http::subscription_state::none:
+      if (ends) break;
+      if (!receive_during_response()) {
+        close(http::close_reason::idle);
+        return std::nullopt;
+      }
+      if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
+      output_ = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
+      break;
+    case http::subscription_state::ended: ends = true; break;
+    case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
+  }
+  if (ends) {
+    subscription_.reset();
+    if (chunked) output_ += "0\r\n\r\n";
+  }
+  start_response();
+  return std::nullopt;
+}
+
+/// Receives a pipelined request, up to a limit. Returns false if the client has closed its end.
+WINSVC_INLINE bool connection::receive_during_response() {
+  while (can_receive_during_response()) {
+    const auto result = receive();
+    if (result == os::transfer::timed_out) return true;
+    if (result != os::transfer::done) return false;
+  }
+  return !transport_.has_peer_closed();
+}
+
+/// Sends output_, body_, file_body_ and the events of subscription_.
+WINSVC_INLINE void connection::start_response() noexcept {
+  output_sent_ = 0;
+  send_wait_start_ = {};
+  deadline_ = now_ + limits_.write_timeout;
+  stage_ = stage::response;
+}
+
 /// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
+  subscription_.reset();
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response
@@ -39459,7 +39901,7 @@ class deadline_timers {
 };
 
 /// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
-struct connection_slot final : slot_state, http::blocking_observer {
+struct connection_slot final : slot_state, http::transport_owner {
   connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
       : poller(owner_poller), pool(owner_pool) {}
 
@@ -39483,6 +39925,9 @@ struct connection_slot final : slot_state, http::blocking_observer {
     if (std::exchange(in_blocking_section, true)) return;
     poller.arm(registration, os::poll_for::nothing);
     pool.begin_blocking();
+  }
+  void on_wake() noexcept override {
+    if (claim()) static_cast<void>(pool.submit(*this, work_class::step));
   }
   [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
 };
@@ -40229,7 +40674,9 @@ WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_cond
 WINSVC_INLINE bool server::park_connection(connection_slot& slot, const wait_condition& next) noexcept {
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
   slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
-  const auto event = next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable;
+  const auto event = next.reason == wait_reason::writable ? os::poll_for::writable
+                     : next.reason == wait_reason::wake   ? os::poll_for::nothing
+                                                          : os::poll_for::readable;
   poller_.arm(slot.registration, event, slot.active_connection->unsent());
   return slot.park();
 }
@@ -40384,7 +40831,7 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
   }
   connection_slot& slot = *free_slots_.back();
   slot.transport = make_transport(std::move(socket), drain_waker_, identity_);
-  slot.transport->set_blocking_observer(&slot);
+  slot.transport->set_owner(&slot);
   try {
     slot.active_connection.emplace(*slot.transport, processor_, engine_state_, limits_);
   } catch (...) {

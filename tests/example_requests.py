@@ -330,13 +330,21 @@ def auth(port):
 # --- events -----------------------------------------------------------------------------------------------------------
 
 def events(port):
-    for last, expected in (("", "id: 1"), ("7", "id: 8"), (str(2**63 - 1), f"id: {2**63}"), ("x", "id: 1")):
+    def first_id(last):
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         client.request("GET", "/events", headers={"Last-Event-ID": last} if last else {})
-        first = client.getresponse().readline().decode("utf-8").strip()
+        line = client.getresponse().readline().decode("utf-8").strip()
         client.close()
-        if first != expected:
-            return f"first event after Last-Event-ID {last}: {first}\n"
+        return line
+
+    new = first_id("")                                      # the next event
+    if not re.fullmatch(r"id: \d+", new):
+        return f"first event: {new}\n"
+    first_id("")                                            # so that the history has one more event
+    last = new.removeprefix("id: ")
+    for known, expected in ((last, f"id: {int(last) + 1}"), ("unknown", "id: 1")):
+        if (line := first_id(known)) != expected:
+            return f"first event after Last-Event-ID {known}: {line}, expected: {expected}\n"
     return check_event_page(port) if chromium.program() else ""
 
 

@@ -21,7 +21,7 @@ TASKS = (
      ("api/httplib.hpp", "api/values.hpp", "api/cookies.hpp", "api/json_type.hpp", "api/json_library.hpp",
       "api/upload.hpp", "api/context.hpp")),
     ("Send a response", "Values, redirects, files, streams, errors.",
-     ("api/reply.hpp", "api/abort.hpp", "api/json.hpp", "api/stream.hpp", "api/error_handlers.hpp")),
+     ("api/reply.hpp", "api/abort.hpp", "api/json.hpp", "api/stream.hpp", "api/event_channel.hpp", "api/error_handlers.hpp")),
     ("Make pages", "Markup that is escaped, template engines, sessions, CSRF tokens.",
      ("api/html.hpp", "api/templates.hpp", "addons/session.hpp")),
     ("Use middleware", "Functions that run before and after the handler, and those that winsvc has.",

@@ -127,6 +127,7 @@
 
 // HTTP: one request and its response, with cpp-httplib.
 #include "winsvc/http/transport.hpp"           // transport: the byte stream of a connection
+#include "winsvc/http/event_subscription.hpp"  // event_subscription: events that a client has not received yet
 #include "winsvc/http/exchange_stream.hpp"     // exchange_stream: the bytes of a request and its response
 #include "winsvc/http/exchange.hpp"            // exchange: one request with its response
 #include "winsvc/http/stream_impl.hpp"         // bodies of api/stream.hpp

@@ -395,6 +395,14 @@ void responses(winsvc::service& svc) {
     });
   });
   // [/event_stream]
+  // [event_channel]
+  static winsvc::event_channel prices;
+  svc.get("/prices", [] { return winsvc::reply::events(prices); });
+  svc.put("/prices/{name}", [](std::string name, const winsvc::request& req) {
+    prices.send(req.body, name);                                   // to all clients of /prices
+    return std::to_string(prices.subscribers()) + " clients";
+  });
+  // [/event_channel]
 }
 
 void middleware(winsvc::service& svc) {

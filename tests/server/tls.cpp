@@ -353,6 +353,28 @@ TEST_CASE("a stream detects a client that sends close_notify") {
   waiting::wait_until([&] { return closed.load(); }, "the stream to notice that the client has closed");
 }
 
+TEST_CASE("a subscriber of an event channel receives encrypted events and the end of the stream") {
+  winsvc::event_channel channel;
+  tls_server s([&](service& svc) { svc.get("/", [&] { return winsvc::reply::events(channel); }); });
+  tls_client c(s), leaves(s);
+  for (auto* client : {&c, &leaves}) {
+    REQUIRE(client->handshake());
+    client->send(get);
+    client->receive_until("text/event-stream");
+  }
+  waiting::wait_until([&] { return channel.subscribers() == 2; }, "both clients to subscribe");
+  channel.send("one");
+  c.receive_until("data: one\n\n");
+  leaves.receive_until("data: one\n\n");
+  SSL_shutdown(leaves.ssl);
+  leaves.flush();  // its socket stays open: only the record shows the close
+  waiting::wait_until([&] { return channel.subscribers() == 1; }, "the channel to lose the client that has closed");
+  channel.send(std::string(100'000, 'x'));  // several records
+  c.receive_until("xxx\n\n");
+  CHECK(s.engine->drain(waiting::limit()).aborted == 0);
+  c.receive_until("0\r\n\r\n");
+}
+
 TEST_CASE("a WebSocket sends while it receives, from two threads") {
   constexpr int rounds = 200;
   tls_server s([&](service& svc) {

@@ -26,6 +26,7 @@
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/json.hpp"
 #include "winsvc/api/json_type.hpp"
+#include "winsvc/api/event_channel.hpp"
 #include "winsvc/api/stream.hpp"
 #include "winsvc/route/url_value.hpp"
 #include "winsvc/wire/cookie.hpp"
@@ -91,6 +92,8 @@ class reply {
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
   /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
+  /// The events of a channel (api/event_channel.hpp), from now on. Holds no thread.
+  [[nodiscard]] static reply events(event_channel& channel);
   /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4). Blanks and characters
   /// that are not ASCII are percent-encoded. A line break in `location` makes the response a logged 500.
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
@@ -140,6 +143,9 @@ class reply {
   /// Sends the file. A pointer, so that a program that sends no files does not link the function.
   void (*send_file_)(response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
+  std::shared_ptr<detail::http::channel> channel_;
+  /// Makes the client of the response a subscriber. A pointer for the same reason as `send_file_`.
+  void (*subscribe_)(response&, detail::http::channel&) = nullptr;
   struct reply_header {
     std::string name, value;
     std::string https_value;  ///< in the response to an HTTPS request; empty: `value`

@@ -13,7 +13,7 @@
 //
 // A stream occupies a thread until its function returns; `limits().streams` counts it, `limits().threads` and the queue
 // of requests do not. `wait_for` returns false early when the client has disconnected or the service stops; return
-// then.
+// then. For events that many clients receive, use api/event_channel.hpp, which needs no thread for a client.
 // Source: WHATWG HTML standard, section "Server-sent events".
 #pragma once
 
@@ -32,6 +32,10 @@ inline namespace WINSVC_ABI {
 
 namespace detail::http {
 struct exchange;
+}
+namespace detail::api {
+/// A server-sent event with its empty line. Line breaks end a line of `data`; in `name` and `id` they are removed.
+[[nodiscard]] std::string format_event(std::string_view data, std::string_view name, std::string_view id);
 }
 
 /// A response body that the app writes. Use it only on the thread that runs the function.
@@ -94,7 +98,7 @@ class event_stream {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
+WINSVC_INLINE std::string detail::api::format_event(std::string_view data, std::string_view name, std::string_view id) {
   const auto single_line_field = [](std::string_view field, std::string_view value) {
     std::string line(field);
     for (const char c : value) {
@@ -111,7 +115,11 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
     if (end == data.npos) break;
     data.remove_prefix(end + (data.substr(end, 2) == "\r\n" ? 2 : 1));
   }
-  return out_.write(text + '\n');
+  return text + '\n';
+}
+
+WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
+  return out_.write(detail::api::format_event(data, name, id));
 }
 
 WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {

@@ -34,6 +34,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+class event_subscription;
+
 /// A part of a content provider's bytes that a 206 response has.
 struct body_part {
   std::string head;  ///< delimiter and fields before the bytes; empty for a single range
@@ -80,11 +82,13 @@ struct response_plan {
   std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
   std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
   file_body body_to_send;                      ///< the part of a file that follows the head in output()
+  std::shared_ptr<event_subscription> events_to_send;  ///< the events that follow the head in output()
 
   /// Sends nothing after the head.
   void discard_body() noexcept {
     body_to_send = {};
     text_to_send.clear();
+    events_to_send.reset();
   }
 };
 

@@ -294,7 +294,7 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   }
   if (is_stream(res)) {
     latency_of(exchange.match).mark_stream();
-    latency_of(exchange.match).mark_holds_thread();
+    if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
   if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body

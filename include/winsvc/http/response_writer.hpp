@@ -33,6 +33,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/content_sink.hpp"
+#include "winsvc/http/event_subscription.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/http/file_body.hpp"
 #include "winsvc/route/path.hpp"
@@ -217,6 +218,10 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   const bool chunked = !length && exchange.head.minor_version != 0;
   append_head(res, connection.connection, length, chunked, output);
   if (!connection.send_body) return true;
+  if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
+    plan.events_to_send = from->subscription;
+    return true;
+  }
   stream.disable_buffering();
   if (!stream.flush()) return false;
   return res.content_provider_success_ = stream_sink(exchange, chunked).run(res);

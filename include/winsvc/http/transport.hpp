@@ -67,6 +67,8 @@ class transport {
   [[nodiscard]] virtual bool needs_handshake() const noexcept { return false; }
   /// Called before this thread waits for the client, for the remaining time of the current step.
   virtual void begin_blocking() noexcept {}
+  /// Makes the server run a step of this connection, now or when the current step ends. Thread-safe.
+  virtual void wake() noexcept {}
   /// Waits during a streamed response until the client closes, a drain begins, or `limit` has passed.
   virtual stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept = 0;
   /// Ends sending. Returns the reason that applies: `reason`, or one that discards input for longer.
@@ -79,22 +81,25 @@ class transport {
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
 
-/// Notified by a transport before its thread waits.
-class blocking_observer {
+/// The server's part of a connection, as its transport sees it.
+class transport_owner {
  public:
+  /// Called before the thread waits.
   virtual void on_begin_blocking() noexcept = 0;
+  /// See transport::wake.
+  virtual void on_wake() noexcept = 0;
   /// True if the poller has reported that the peer may have closed. The poller reports it once only.
   [[nodiscard]] virtual bool has_hung_up() const noexcept = 0;
 
  protected:
-  ~blocking_observer() = default;
+  ~transport_owner() = default;
 };
 
 class socket_transport : public transport {
  public:
   /// `drain` ends a wait for a new request. All connections of an engine share it; it must outlive them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
-  void set_blocking_observer(blocking_observer* observer) noexcept { blocking_observer_ = observer; }
+  void set_owner(transport_owner* owner) noexcept { owner_ = owner; }
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
@@ -103,13 +108,16 @@ class socket_transport : public transport {
     return result;
   }
   [[nodiscard]] bool has_no_input() const noexcept override {
-    return has_no_input_ && !(blocking_observer_ && blocking_observer_->has_hung_up());
+    return has_no_input_ && !(owner_ && owner_->has_hung_up());
   }
   [[nodiscard]] bool has_peer_closed() noexcept override {
-    return socket_.peer_closed() || (blocking_observer_ && blocking_observer_->has_hung_up());
+    return socket_.peer_closed() || (owner_ && owner_->has_hung_up());
   }
   void begin_blocking() noexcept override {
-    if (blocking_observer_) blocking_observer_->on_begin_blocking();
+    if (owner_) owner_->on_begin_blocking();
+  }
+  void wake() noexcept override {
+    if (owner_) owner_->on_wake();
   }
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     return socket_.send_some(bytes, count, sent);
@@ -160,7 +168,7 @@ class socket_transport : public transport {
  protected:
   os::tcp_socket socket_;
   os::waker* drain_;
-  blocking_observer* blocking_observer_ = nullptr;
+  transport_owner* owner_ = nullptr;
   bool has_no_input_ = false;
 };
 

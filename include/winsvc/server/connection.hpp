@@ -26,8 +26,12 @@
 //   handler          the client left while the request waited for a thread    close
 //   handler          the handler returned                                     response
 //   handler          the protocol after a 101 response has ended              close
+//   response         sent, more events of a channel may follow                events
 //   response         sent, keep-alive                                         head
 //   response         sent, no keep-alive; or write timeout, client closed     close
+//   events           an event is pending, or no event for 15 s                response (the event, or a comment)
+//   events           the channel has closed, or a drain has begun             response (the end of the body)
+//   events           client closed, or it reads too slowly                    close
 //   lingering_close  client closed, timeout, or more than 1 MiB discarded     closed
 //   any              out of memory                                            closed
 //
@@ -39,6 +43,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -53,6 +58,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/request_processor.hpp"
 #include "winsvc/http/engine_state.hpp"
+#include "winsvc/http/event_subscription.hpp"
 #include "winsvc/server/scratch_buffers.hpp"
 #include "winsvc/wire/chunked.hpp"
 #include "winsvc/wire/head_parser.hpp"
@@ -75,8 +81,9 @@ struct step_options {
 };
 
 /// Condition for the next step. `yield`: more work is available at once, but other connections go first.
-/// The deadline of a wait for a thread is that of the handler; time_point::max(): none.
-enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, stream_thread, yield, closed };
+/// `wake`: a call of transport::wake. The deadline of a wait for a thread is that of the handler; time_point::max():
+/// none.
+enum class wait_reason : std::uint8_t { readable, writable, wake, blocking_thread, stream_thread, yield, closed };
 
 struct wait_condition {
   wait_reason reason = wait_reason::closed;
@@ -126,12 +133,13 @@ class connection {
   }
 
  private:
-  enum class stage : std::uint8_t { head, body, handler, response, lingering_close, closed };
+  enum class stage : std::uint8_t { head, body, handler, response, events, lingering_close, closed };
   class buffer_lease;
 
   [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   void accept_head(wire::head_parse_result&& result);
@@ -145,6 +153,12 @@ class connection {
   void run_handler(const step_options& options, scratch_buffers& buffers);
   void limit_unsent();
   [[nodiscard]] bool read_file_body();
+  void start_response() noexcept;
+  [[nodiscard]] bool receive_during_response();
+  [[nodiscard]] bool can_receive_during_response() const noexcept {
+    constexpr std::size_t max_bytes = 16 * 1024;
+    return buffer_.remaining().size() < max_bytes;
+  }
   void extend_send_deadline(std::size_t sent_now) noexcept;
   void reject(int status, std::string_view reason);
   void reject_at_limit(http::shared_limit limit, std::string_view reason);
@@ -194,6 +208,7 @@ class connection {
   std::string body_;    // a long body, follows output_
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and body_
   http::file_body file_body_;  // follows body_
+  std::shared_ptr<http::event_subscription> subscription_;  // its events follow output_
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread
@@ -225,7 +240,8 @@ class connection::buffer_lease {
   }
   ~buffer_lease() {
     const auto remaining = connection_.buffer_.remaining();
-    if (remaining.size() <= max_kept_bytes) keep_remainder(remaining);
+    if (remaining.size() <= (std::max)(max_kept_bytes, connection_.buffer_.bytes.capacity() / 2))
+      keep_remainder(remaining);
     if (!connection_.in_flight_) {
       connection_.head_block_.clear();
       auto& fields = connection_.head_.fields;
@@ -242,7 +258,7 @@ class connection::buffer_lease {
  private:
   static constexpr std::size_t max_kept_bytes = 2048;
 
-  /// Copies a short remainder to a small string, so that the block can be returned.
+  /// Copies a remainder to a string of its size, so that the block can be returned.
   void keep_remainder(std::string_view remainder) noexcept {
     try {
       std::string kept(remainder);
@@ -293,6 +309,7 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
         case stage::body: wait = read_body(current); break;
         case stage::handler: wait = start_handler(current, buffers); break;
         case stage::response: wait = send_response(current); break;
+        case stage::events: wait = await_events(current); break;
         case stage::lingering_close: wait = lingering_close(current); break;
         case stage::closed: return {};
       }
@@ -317,7 +334,15 @@ WINSVC_INLINE os::transfer connection::receive() {
   // allocated memory, not in the string itself.
   constexpr std::size_t min_capacity = 64;
   if (bytes.capacity() < min_capacity) bytes.reserve(min_capacity);
-  if (result == os::transfer::done) bytes.append(chunk, received);
+  if (result != os::transfer::done) return result;
+  if (bytes.size() >= chunk_size && bytes.capacity() - bytes.size() < received) {
+    // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.
+    std::string larger;
+    larger.reserve(bytes.size() + (std::max)(received, bytes.size() / 4));
+    larger.append(bytes);
+    bytes.swap(larger);
+  }
+  bytes.append(chunk, received);
   return result;
 }
 

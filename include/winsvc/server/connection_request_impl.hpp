@@ -126,8 +126,9 @@ WINSVC_INLINE void connection::find_route() {
 /// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
-  engine_state_.buffered_body_bytes += have - counted_body_bytes_;
-  counted_body_bytes_ = have;
+  const auto memory = have + have / 4;  // see receive()
+  engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
+  counted_body_bytes_ = memory;
   if (limits_.buffered_body_bytes > 0 && engine_state_.buffered_body_bytes.load() > limits_.buffered_body_bytes) {
     reject_at_limit(http::shared_limit::buffered_body_bytes, "too many request bodies are being received");
     return std::nullopt;
@@ -265,12 +266,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  output_sent_ = 0;
   body_ = std::move(exchange.plan.text_to_send);
   file_body_ = std::move(exchange.plan.body_to_send);
-  send_wait_start_ = {};
-  deadline_ = now_ + limits_.write_timeout;
-  stage_ = stage::response;
+  subscription_ = std::move(exchange.plan.events_to_send);
+  start_response();
   limit_unsent();
 }
 

@@ -26,6 +26,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
+constexpr std::chrono::seconds comment_interval{15};  // shorter than the timeout of usual proxies
+
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
@@ -65,7 +67,7 @@ WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexce
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out) {
+  if (options.timed_out || (subscription_ && subscription_->is_lagging())) {
     close(http::close_reason::idle);
     return std::nullopt;
   }
@@ -91,6 +93,11 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
   clear_output();
   file_body_ = {};
+  if (subscription_ && result == os::transfer::done) {
+    set_deadline(comment_interval);
+    stage_ = stage::events;
+    return std::nullopt;
+  }
   finish_request();
   if (result != os::transfer::done) {
     close(http::close_reason::idle);
@@ -107,9 +114,57 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   return std::nullopt;
 }
 
+/// Waits for the events of a channel, in the poller: an event wakes the connection.
+WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_options& options) {
+  constexpr std::size_t max_part_bytes = 64 * 1024;
+  constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
+  const bool chunked = head_.minor_version != 0;
+  bool ends = engine_state_.draining.load();
+  subscription_->wake_for_events(transport_);
+  switch (subscription_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
+    case http::subscription_state::events: break;
+    case http::subscription_state::none:
+      if (ends) break;
+      if (!receive_during_response()) {
+        close(http::close_reason::idle);
+        return std::nullopt;
+      }
+      if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
+      output_ = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
+      break;
+    case http::subscription_state::ended: ends = true; break;
+    case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
+  }
+  if (ends) {
+    subscription_.reset();
+    if (chunked) output_ += "0\r\n\r\n";
+  }
+  start_response();
+  return std::nullopt;
+}
+
+/// Receives a pipelined request, up to a limit. Returns false if the client has closed its end.
+WINSVC_INLINE bool connection::receive_during_response() {
+  while (can_receive_during_response()) {
+    const auto result = receive();
+    if (result == os::transfer::timed_out) return true;
+    if (result != os::transfer::done) return false;
+  }
+  return !transport_.has_peer_closed();
+}
+
+/// Sends output_, body_, file_body_ and the events of subscription_.
+WINSVC_INLINE void connection::start_response() noexcept {
+  output_sent_ = 0;
+  send_wait_start_ = {};
+  deadline_ = now_ + limits_.write_timeout;
+  stage_ = stage::response;
+}
+
 /// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
+  subscription_.reset();
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response

@@ -164,7 +164,7 @@ class deadline_timers {
 };
 
 /// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
-struct connection_slot final : slot_state, http::blocking_observer {
+struct connection_slot final : slot_state, http::transport_owner {
   connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
       : poller(owner_poller), pool(owner_pool) {}
 
@@ -188,6 +188,9 @@ struct connection_slot final : slot_state, http::blocking_observer {
     if (std::exchange(in_blocking_section, true)) return;
     poller.arm(registration, os::poll_for::nothing);
     pool.begin_blocking();
+  }
+  void on_wake() noexcept override {
+    if (claim()) static_cast<void>(pool.submit(*this, work_class::step));
   }
   [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
 };

@@ -355,7 +355,9 @@ WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_cond
 WINSVC_INLINE bool server::park_connection(connection_slot& slot, const wait_condition& next) noexcept {
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
   slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
-  const auto event = next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable;
+  const auto event = next.reason == wait_reason::writable ? os::poll_for::writable
+                     : next.reason == wait_reason::wake   ? os::poll_for::nothing
+                                                          : os::poll_for::readable;
   poller_.arm(slot.registration, event, slot.active_connection->unsent());
   return slot.park();
 }

@@ -135,7 +135,7 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
   }
   connection_slot& slot = *free_slots_.back();
   slot.transport = make_transport(std::move(socket), drain_waker_, identity_);
-  slot.transport->set_blocking_observer(&slot);
+  slot.transport->set_owner(&slot);
   try {
     slot.active_connection.emplace(*slot.transport, processor_, engine_state_, limits_);
   } catch (...) {

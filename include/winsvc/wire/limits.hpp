@@ -48,7 +48,7 @@ struct limits {
   std::size_t connections_per_address = 0;  ///< 0: no limit; else 429. Clients behind one proxy have its address
   std::size_t threads = 256;                ///< threads in handlers; without streams, WebSockets and large bodies
   std::size_t queue = 1000;                 ///< requests that wait for a thread; else 503
-  std::size_t streams = 10'000;             ///< event streams and other streams, each with its own thread; else 503
+  std::size_t streams = 10'000;             ///< streams that a function writes, each with its own thread; else 503
   std::size_t body_threads = 256;           ///< uploads and bodies after `100 Continue`, each with its thread; else 503
 
   // WebSockets.

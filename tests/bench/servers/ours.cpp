@@ -71,7 +71,7 @@ int main(int count, char** arguments) {
   const auto here = winsvc::source_location::current();
   winsvc::detail::http::router routes;
   winsvc::detail::wire::limits bounds;
-  bounds.connections = 20'000;
+  bounds.connections = 40'000;
 
   const std::string large(1024 * 1024, 'x');
   routes.add(method::get, "/", [] { return "hello world"; }, here);
@@ -85,11 +85,8 @@ int main(int count, char** arguments) {
                  [](int id, int page) { return std::to_string(id + page); }, winsvc::query("page")),
              here, std::make_shared<winsvc::detail::api::middleware_chain>());
   routes.add(method::get, "/large", [&large] { return large; }, here);
-  routes.add(method::get, "/events", [] {
-    return winsvc::reply::events([](winsvc::event_stream& out) {
-      while (out.send("tick") && out.wait_for(std::chrono::seconds(10))) {}
-    });
-  }, here);
+  winsvc::event_channel ticks;
+  routes.add(method::get, "/events", [&ticks] { return winsvc::reply::events(ticks); }, here);
   routes.add(method::get, "/sleep", [] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     return "slept";
