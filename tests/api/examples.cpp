@@ -398,7 +398,7 @@ void responses(winsvc::service& svc) {
   // [event_channel]
   static winsvc::event_channel prices;
   svc.get("/prices", [] { return winsvc::reply::events(prices); });
-  svc.put("/prices/{name}", [](std::string name, const winsvc::request& req) {
+  svc.put("/prices/{name}", [](const winsvc::request& req, std::string name) {
     prices.send(req.body, name);                                   // to all clients of /prices
     return std::to_string(prices.subscribers()) + " clients";
   });

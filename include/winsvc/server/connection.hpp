@@ -146,6 +146,7 @@ class connection {
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
   [[nodiscard]] bool is_body_buffered() const noexcept;
+  [[nodiscard]] std::size_t body_memory(std::size_t received) const noexcept;
   [[nodiscard]] bool is_chunked_body_complete();
   [[nodiscard]] handler_kind required_kind() const;
   [[nodiscard]] bool reserve_stream_thread();
@@ -338,7 +339,7 @@ WINSVC_INLINE os::transfer connection::receive() {
   if (bytes.size() >= chunk_size && bytes.capacity() - bytes.size() < received) {
     // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.
     std::string larger;
-    larger.reserve(bytes.size() + (std::max)(received, bytes.size() / 4));
+    larger.reserve((std::max)(bytes.size() + received, body_memory(bytes.size())));
     larger.append(bytes);
     bytes.swap(larger);
   }

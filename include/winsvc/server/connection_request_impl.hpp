@@ -111,6 +111,14 @@ WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
   return head_.framing == wire::framing::none;
 }
 
+/// The memory for a body of which `received` bytes have arrived: room for a quarter more, but not after its end.
+WINSVC_INLINE std::size_t connection::body_memory(std::size_t received) const noexcept {
+  const std::size_t memory = received + received / 4;
+  if (stage_ != stage::body || head_.framing != wire::framing::length) return memory;
+  const auto whole = (std::max)(head_.content_length, std::uint64_t{received});
+  return static_cast<std::size_t>((std::min)(std::uint64_t{memory}, whole));
+}
+
 WINSVC_INLINE void connection::find_route() {
   const auto& routes = processor_.routes();
   if (head_.path == "*") {
@@ -126,7 +134,7 @@ WINSVC_INLINE void connection::find_route() {
 /// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
-  const auto memory = have + have / 4;  // see receive()
+  const auto memory = body_memory(have);
   engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
   counted_body_bytes_ = memory;
   if (limits_.buffered_body_bytes > 0 && engine_state_.buffered_body_bytes.load() > limits_.buffered_body_bytes) {
