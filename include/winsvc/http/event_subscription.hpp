@@ -55,7 +55,7 @@ class event_subscription {
   /// From here on, each new event wakes this transport. It must outlive the subscription.
   void wake_for_events(transport& target) noexcept;
   /// True after events were dropped, because the client reads too slowly.
-  [[nodiscard]] bool is_lagging();
+  [[nodiscard]] bool is_lagging() noexcept;
   /// Moves pending events to `output`, at least one and at most about `max_bytes`.
   [[nodiscard]] subscription_state take(std::string& output, std::size_t max_bytes, bool chunked);
 
@@ -129,7 +129,7 @@ WINSVC_INLINE void event_subscription::wake_for_events(transport& target) noexce
   transport_ = &target;
 }
 
-WINSVC_INLINE bool event_subscription::is_lagging() {
+WINSVC_INLINE bool event_subscription::is_lagging() noexcept {
   const std::lock_guard lock(mutex_);
   return lagging_;
 }

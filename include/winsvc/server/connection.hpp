@@ -127,6 +127,8 @@ class connection {
     output_sent_ += count;
     extend_send_deadline(count);
   }
+  /// True if the client reads events too slowly: the next step closes the connection.
+  [[nodiscard]] bool is_lagging() const noexcept { return subscription_ && subscription_->is_lagging(); }
   /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
   [[nodiscard]] bool is_idle() const noexcept {
     return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();

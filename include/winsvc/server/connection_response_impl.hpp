@@ -67,7 +67,7 @@ WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexce
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out || (subscription_ && subscription_->is_lagging())) {
+  if (options.timed_out || is_lagging()) {
     close(http::close_reason::idle);
     return std::nullopt;
   }

@@ -306,7 +306,8 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
   for (int step = 0;; ++step) {
     if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::io));
     options.timed_out = slot.timed_out.exchange(false);
-    if (poller_.is_sending(slot.registration) && !options.timed_out) {  // the poller sends the response
+    // The poller sends the response, unless the client is too slow.
+    if (poller_.is_sending(slot.registration) && !options.timed_out && !slot.active_connection->is_lagging()) {
       if (slot.park()) return;
       continue;
     }
