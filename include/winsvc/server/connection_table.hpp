@@ -190,7 +190,7 @@ struct connection_slot final : slot_state, http::transport_owner {
     pool.begin_blocking();
   }
   void on_wake() noexcept override {
-    if (claim()) static_cast<void>(pool.submit(*this, work_class::step));
+    if (claim()) static_cast<void>(pool.submit(*this, work_class::io));
   }
   [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
 };
