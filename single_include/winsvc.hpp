@@ -403,17 +403,17 @@
 //  49337  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
 //  49496  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
 //  49633  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49753  diagnose/prove_machine.hpp           Observations of the verb `prove` on the machine, other than its ...
-//  49842  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49956  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50302  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50583  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50749  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50842  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  49753  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  49843  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  49957  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50303  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50584  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50750  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50843  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51161  config/undef.hpp                     Undefines the internal macros.
+//  51162  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -49655,7 +49655,7 @@ inline namespace WINSVC_ABI {
 namespace detail::diagnose {
 
 inline constexpr std::string_view prove_instance_prefix = "winsvc-prove-";
-/// True if an instance is the throw-away service of `prove`.
+/// True if an instance is the temporary service of `prove`.
 [[nodiscard]] constexpr bool is_prove_instance(std::string_view instance) noexcept {
   return instance.substr(0, prove_instance_prefix.size()) == prove_instance_prefix;
 }
@@ -49666,7 +49666,7 @@ inline constexpr std::string_view crash_ways[] = {"access-violation", "abort", "
 /// The start hook throws an exception with the text `prove_failure` if the service is started with this argument.
 inline constexpr std::string_view prove_argument_fail = "fail", prove_failure = "failed on request of prove";
 
-/// Returns the app of the throw-away service.
+/// Returns the app of the temporary service.
 [[nodiscard]] api::app_factory prove_app();
 
 }  // namespace detail::diagnose
@@ -49750,15 +49750,16 @@ WINSVC_INLINE api::app_factory prove_app() {
 #endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
-// diagnose/prove_machine.hpp
+// diagnose/prove_probe.hpp
 // =====================================================================================================================
 
-// Observations of the verb `prove` on the machine, other than its services: responses, ports, events, minidumps.
+// Probe of the verb `prove`: functions that send requests to the temporary service and check ports, events and
+// minidumps. Tests replace them.
 //
-//   prove_machine machine;
-//   machine.get(8080, "/").status       // 200
+//   prove_probe probe;
+//   probe.get(8080, "/").status       // 200
 //
-// Tests replace its functions.
+// The verb queries services with os/service_manager.hpp.
 
 #include <chrono>
 #include <cstddef>
@@ -49778,13 +49779,13 @@ struct prove_response {
   std::string error;
 };
 
-struct prove_machine {
+struct prove_probe {
   std::function<prove_response(std::uint16_t port, const std::string& path)> get;
   std::function<bool(std::uint16_t port)> can_listen;
   std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
   std::function<std::size_t(const std::string& folder)> count_dumps;
   std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
-  prove_machine();
+  prove_probe();
 };
 
 }  // namespace detail::diagnose
@@ -49821,7 +49822,7 @@ WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& pat
   return {(text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'), text.substr(head_end + 4), {}};
 }
 
-WINSVC_INLINE prove_machine::prove_machine()
+WINSVC_INLINE prove_probe::prove_probe()
     : get(get_once),
       can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
       count_dumps([](const std::string& folder) {
@@ -49844,7 +49845,7 @@ WINSVC_INLINE prove_machine::prove_machine()
 
 // Session of the verb `prove`: controls the temporary service and records the result of each check.
 //
-//   prove("port", "no second program can bind the port", [this] { return yes_if(!machine_.can_listen(port_), ...); });
+//   prove("port", "no second program can bind the port", [this] { return yes_if(!probe_.can_listen(port_), ...); });
 //
 // The class prover (diagnose/prove.hpp) has the checks.
 
@@ -49861,8 +49862,8 @@ namespace detail::diagnose {
 
 class prove_session {
  protected:
-  prove_session(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_machine machine)
-      : context_(context), data_folder_(std::move(data_folder)), port_(port), machine_(std::move(machine)) {}
+  prove_session(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_probe probe)
+      : context_(context), data_folder_(std::move(data_folder)), port_(port), probe_(std::move(probe)) {}
 
   /// The result of a check. `text` is the observation, or the reason if nothing can be seen.
   struct outcome {
@@ -49888,12 +49889,12 @@ class prove_session {
   result<void> start();
   result<void> start_unless_running();
   result<void> stop();
-  [[nodiscard]] bool has_wine() const noexcept { return !machine_.wine.empty(); }
+  [[nodiscard]] bool has_wine() const noexcept { return !probe_.wine.empty(); }
 
   manage::verb_context& context_;
   std::string data_folder_;
   std::uint16_t port_;
-  prove_machine machine_;
+  prove_probe probe_;
   commandline::control_options options_;
   std::vector<proof> proofs_;
   std::function<void(const proof&)> on_proof_;
@@ -49980,9 +49981,9 @@ namespace detail::diagnose {
 
 class prover : private prove_session {
  public:
-  /// `context` is that of the throw-away service; `data_folder` is its data folder; `port` is a free port.
-  prover(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_machine machine = {})
-      : prove_session(context, std::move(data_folder), port, std::move(machine)) {}
+  /// `context` is that of the temporary service; `data_folder` is its data folder; `port` is a free port.
+  prover(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_probe probe = {})
+      : prove_session(context, std::move(data_folder), port, std::move(probe)) {}
 
   /// Checks each claim. `on_proof` is called after each one.
   std::vector<proof> run(const std::function<void(const proof&)>& on_proof = {});
@@ -50100,7 +50101,7 @@ WINSVC_INLINE void prover::prove_installation() {
 
 WINSVC_INLINE prover::outcome prover::event_is_readable() {
   if (has_wine()) return hidden("Wine keeps no event log");
-  const auto events = machine_.application_events();
+  const auto events = probe_.application_events();
   if (!events) return no("read the event log: error " + std::to_string(events.error()));
   for (const auto& event : *events) {
     if (base::equal_nocase(event.source, context_.name()) && !event.insertion_strings.empty())
@@ -50113,16 +50114,16 @@ WINSVC_INLINE void prover::prove_service() {
   prove("start", "RUNNING means serving: a request directly after start gets a response", [this] {
     const auto done = start();
     if (!done) return no(done.error().to_string());
-    const auto response = machine_.get(port_, "/");
+    const auto response = probe_.get(port_, "/");
     return yes_if(response.status == 200 && response.body == "hello",
                  response.error.empty() ? "status " + std::to_string(response.status) : response.error);
   });
   prove("start", "the current directory is the folder of the program", [this] {
-    const std::string folder = machine_.get(port_, "/folder").body;
+    const std::string folder = probe_.get(port_, "/folder").body;
     return yes_if(base::equal_nocase(folder, context_.defaults().program_folder), folder);
   });
   prove("port", "no second program can bind the port", [this] {
-    const bool bound = machine_.can_listen(port_);
+    const bool bound = probe_.can_listen(port_);
     return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was refused");
   });
   prove("events", "the start is an event that can be read back", [this] { return event_is_readable(); });
@@ -50133,7 +50134,7 @@ WINSVC_INLINE void prover::prove_service() {
     if (!sent) return no(sent.error().to_string());
     std::string received;
     for (int attempt = 0; attempt < 40 && received != "1"; ++attempt) {
-      received = machine_.get(port_, "/control").body;
+      received = probe_.get(port_, "/control").body;
       if (received != "1") context_.time().sleep(std::chrono::milliseconds(50));
     }
     return yes_if(received == "1", "received " + received + " time(s)");
@@ -50147,9 +50148,9 @@ WINSVC_INLINE void prover::prove_service() {
   });
   prove("pause", "a paused service sends 503, a resumed one 200", [this] {
     if (const auto done = manage::pause(context_, options_); !done) return no(done.error().to_string());
-    const int paused = machine_.get(port_, "/").status;
+    const int paused = probe_.get(port_, "/").status;
     if (const auto done = manage::resume(context_, options_); !done) return no(done.error().to_string());
-    const int resumed = machine_.get(port_, "/").status;
+    const int resumed = probe_.get(port_, "/").status;
     return yes_if(paused == 503 && resumed == 200, std::to_string(paused) + ", then " + std::to_string(resumed));
   });
 }
@@ -50161,7 +50162,7 @@ WINSVC_INLINE prover::outcome prover::drain() {
   std::vector<prove_response> responses(clients);
   std::vector<std::thread> threads;
   for (auto& response : responses)
-    threads.emplace_back([this, &response] { response = machine_.get(port_, "/slow"); });
+    threads.emplace_back([this, &response] { response = probe_.get(port_, "/slow"); });
   std::this_thread::sleep_for(std::chrono::milliseconds(300));  // each request is in its handler
   const auto done = stop();
   for (auto& thread : threads) thread.join();
@@ -50188,7 +50189,7 @@ WINSVC_INLINE prover::outcome prover::restarts() {
     }
     if (const auto done = manage::service_controller(context_).restart(options_); !done)
       return no("restart " + std::to_string(i + 1) + ": " + done.error().to_string());
-    if (const auto response = machine_.get(port_, "/"); response.status != 200)
+    if (const auto response = probe_.get(port_, "/"); response.status != 200)
       return no("no response after restart " + std::to_string(i + 1) + ": " + response.error);
   }
   return yes(std::to_string(times) + " restarts with 5 open connections each");
@@ -50199,8 +50200,8 @@ WINSVC_INLINE void prover::prove_stop() {
   prove("drain", "a stop completes the requests in flight", [this] { return drain(); });
   prove("drain", "STOPPED means that nothing accepts connections", [this] {
     const auto state = query().status.current;
-    const auto response = machine_.get(port_, "/");
-    return yes_if(state == scm::state::stopped && response.status == 0 && machine_.can_listen(port_),
+    const auto response = probe_.get(port_, "/");
+    return yes_if(state == scm::state::stopped && response.status == 0 && probe_.can_listen(port_),
                  response.error.empty() ? "a response after STOPPED" : response.error);
   });
 }
@@ -50222,7 +50223,7 @@ WINSVC_INLINE prover::outcome prover::fails_to_start() {
 
 WINSVC_INLINE prover::outcome prover::stops_with_code() {
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
-  machine_.get(port_, "/fail");
+  probe_.get(port_, "/fail");
   if (!wait_for(scm::state::stopped, std::chrono::seconds(20))) return no("it did not stop within 20 s");
   const auto exit = query().status.exit;
   wait_for_recovery();
@@ -50233,7 +50234,7 @@ WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::se
   if (has_wine()) return hidden("Wine does not run recovery actions");
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
-  machine_.get(port_, path);
+  probe_.get(port_, path);
   const auto deadline = context_.time().now() + limit;
   while (context_.time().now() < deadline) {
     const auto now = query();
@@ -50249,15 +50250,15 @@ WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   const std::string logs = os::path_join(data_folder_, "logs");
-  const std::size_t dumps = machine_.count_dumps(logs);
+  const std::size_t dumps = probe_.count_dumps(logs);
   static_cast<void>(context_.scm().exit_code_of(before));  // opens the process, which Wine 8 keeps as running
-  machine_.get(port_, "/crash/" + std::string(way));
+  probe_.get(port_, "/crash/" + std::string(way));
   const auto has_ended = [&] { return query().pid != before || context_.scm().exit_code_of(before); };
   const auto deadline = context_.time().now() + std::chrono::seconds(30);
   while (!has_ended() && context_.time().now() < deadline) context_.time().sleep(std::chrono::milliseconds(100));
   if (!has_ended()) return no("the process did not end within 30 s");
   // Three dumps are kept, so their number does not rise forever.
-  const std::size_t found = machine_.count_dumps(logs);
+  const std::size_t found = probe_.count_dumps(logs);
   wait_for_recovery();
   const auto saved = context_.state();  // recovery may have started the next run, which keeps the reason
   const std::string reason = !saved ? "" : saved->failure.empty() ? saved->previous_failure : saved->failure;
@@ -50288,7 +50289,7 @@ WINSVC_INLINE void prover::prove_removal() {
     const auto source = context_.scm().query_event_source(context_.name());
     if (source && *source) return no("the event source still exists");
     if (os::read_file(os::path_join(data_folder_, "state.json"))) return no("the state file still exists");
-    return yes_if(machine_.can_listen(port_), "the service is gone, and its port is free");
+    return yes_if(probe_.can_listen(port_), "the service is gone, and its port is free");
   });
 }
 

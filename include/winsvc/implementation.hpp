@@ -245,7 +245,7 @@
 #include "winsvc/diagnose/post_mortem.hpp"   // post_mortem: the data of why
 #include "winsvc/diagnose/proof.hpp"         // proof: one result of prove
 #include "winsvc/diagnose/prove_app.hpp"     // prove_app: the app of the temporary service
-#include "winsvc/diagnose/prove_machine.hpp" // prove_machine: what prove observes
+#include "winsvc/diagnose/prove_probe.hpp"   // prove_probe: what prove observes
 #include "winsvc/diagnose/prove_session.hpp" // prove_session: the temporary service, the results
 #include "winsvc/diagnose/prove.hpp"         // prover: the checks of prove
 

@@ -12,17 +12,17 @@
 #include "../manage/fixture.hpp"
 
 using winsvc::detail::diagnose::proof;
-using winsvc::detail::diagnose::prove_machine;
+using winsvc::detail::diagnose::prove_probe;
 using winsvc::detail::diagnose::verdict;
 using state = winsvc::detail::scm::state;
 
 namespace {
 
-/// A simulated throw-away service: its responses follow the state in the service database.
+/// A simulated temporary service: its responses follow the state in the service database.
 struct prove_test {
   bench b;
   std::string name = "hello$winsvc-prove-1";
-  prove_machine machine;
+  prove_probe probe;
   std::function<void()> after_install;
   std::size_t dumps = 0;
   std::string start_failure = winsvc::detail::diagnose::prove_failure.data();  // of the start that must fail
@@ -36,10 +36,11 @@ struct prove_test {
     b.scm.after_stop = {database::at(state::stopped)};
     b.scm.after_pause = {database::at(state::paused)};
     b.scm.after_continue = {database::at(state::running)};
-    machine.wine = "8.0";  // recovery needs a real process
+    probe.wine = "8.0";  // recovery needs a real process
     b.defaults.program_folder = "C:\\apps";
-    machine.count_dumps = [this](const std::string&) { return dumps; };
-    machine.get = [this](std::uint16_t, const std::string& path) -> winsvc::detail::diagnose::prove_response {
+    probe.count_dumps = [this](const std::string&) { return dumps; };
+    // The prover calls it on a separate std::thread for each request that is in flight during a stop.
+    probe.get = [this](std::uint16_t, const std::string& path) -> winsvc::detail::diagnose::prove_response {
       if (path == "/folder") return {200, "C:\\apps", {}};
       if (path == "/fail") {
         b.scm.services.at(name).process = winsvc::testing::service_database::at(state::stopped, 0, 0, {1066, 1064});
@@ -57,7 +58,7 @@ struct prove_test {
       if (current() != state::running) return {0, {}, "connection refused"};
       return {200, path == "/control" ? "1" : "hello", {}};
     };
-    machine.can_listen = [this](std::uint16_t) { return current() == state::stopped; };
+    probe.can_listen = [this](std::uint16_t) { return current() == state::stopped; };
   }
   state current() {
     const auto found = b.scm.services.find(name);
@@ -65,7 +66,7 @@ struct prove_test {
   }
   std::vector<proof> run() {
     return b.run([this](winsvc::detail::manage::verb_context& context) {
-      return winsvc::detail::diagnose::prover(context, "C:\\ProgramData\\hello", 5001, machine)
+      return winsvc::detail::diagnose::prover(context, "C:\\ProgramData\\hello", 5001, probe)
           .run([&](const proof& seen) {
             if (seen.topic == "install" && after_install) after_install();
             prepare_next_start(seen.claim);
@@ -104,8 +105,8 @@ struct fault {
 /// Replaces the response to a path.
 std::function<void(prove_test&)> respond(const std::string& to, winsvc::detail::diagnose::prove_response response) {
   return [to, response](prove_test& p) {
-    const auto get = p.machine.get;
-    p.machine.get = [get, to, response](std::uint16_t port, const std::string& path) {
+    const auto get = p.probe.get;
+    p.probe.get = [get, to, response](std::uint16_t port, const std::string& path) {
       return path == to ? response : get(port, path);
     };
   };
@@ -133,13 +134,13 @@ TEST_CASE("each planted fault is found, and the service is removed nevertheless"
       {"RUNNING before the port is bound", "RUNNING means serving", respond("/", {0, {}, "connection refused"})},
       {"another program serves the port", "RUNNING means serving", respond("/", {200, "another program", {}})},
       {"a shared port", "no second program can bind the port",
-       [](prove_test& p) { p.machine.can_listen = [](std::uint16_t) { return true; }; }},
+       [](prove_test& p) { p.probe.can_listen = [](std::uint16_t) { return true; }; }},
       {"a lost control", "a custom control reaches its hook", respond("/control", {200, "0", {}})},
       {"a pause without effect", "a paused service sends 503", respond("/", {200, "hello", {}})},
       {"requests cut by a stop", "a stop completes the requests in flight", respond("/slow", {0, {}, "reset"})},
       {"a truncated response", "a stop completes the requests in flight", respond("/slow", {200, "comp", {}})},
       {"a listener that stays open", "STOPPED means that nothing accepts connections",
-       [](prove_test& p) { p.machine.can_listen = [](std::uint16_t) { return false; }; }},
+       [](prove_test& p) { p.probe.can_listen = [](std::uint16_t) { return false; }; }},
       {"the system account", "the account is a virtual account, and the path is quoted",
        [](prove_test& p) {
          p.after_install = [&p] { p.b.scm.services.at(p.name).config.account = "LocalSystem"; };
@@ -152,7 +153,7 @@ TEST_CASE("each planted fault is found, and the service is removed nevertheless"
        [](prove_test& p) { p.after_install = [&p] { p.b.scm.event_sources.clear(); }; }},
       {"missing recovery actions", "the recovery actions are stored",
        [](prove_test& p) {
-         p.machine.wine.clear();
+         p.probe.wine.clear();
          p.after_install = [&p] { p.b.scm.services.at(p.name).levels[2] = winsvc::detail::scm::recovery_plan{}; };
        }},
       {"the system folder as current directory", "the current directory is the folder of the program",
@@ -163,8 +164,8 @@ TEST_CASE("each planted fault is found, and the service is removed nevertheless"
        [](prove_test& p) { p.start_exit_code = 0; }},
       {"a failure with exit code 0", "a service that fails stops with an exit code other than 0",
        [](prove_test& p) {
-         const auto get = p.machine.get;
-         p.machine.get = [get, &p](std::uint16_t port, const std::string& path) {
+         const auto get = p.probe.get;
+         p.probe.get = [get, &p](std::uint16_t port, const std::string& path) {
            const auto response = get(port, path);
            if (path == "/fail")
              p.b.scm.services.at(p.name).process = winsvc::testing::service_database::at(state::stopped);
@@ -172,11 +173,11 @@ TEST_CASE("each planted fault is found, and the service is removed nevertheless"
          };
        }},
       {"a crash without a minidump", "a crash writes a minidump and its reason, and ends the process: abort",
-       [](prove_test& p) { p.machine.count_dumps = [](const std::string&) { return std::size_t{0}; }; }},
+       [](prove_test& p) { p.probe.count_dumps = [](const std::string&) { return std::size_t{0}; }; }},
       {"a crash without its reason", "a crash writes a minidump and its reason, and ends the process: abort",
        [](prove_test& p) {
-         const auto get = p.machine.get;
-         p.machine.get = [get, &p](std::uint16_t port, const std::string& path) {
+         const auto get = p.probe.get;
+         p.probe.get = [get, &p](std::uint16_t port, const std::string& path) {
            const auto response = get(port, path);
            if (path.compare(0, 7, "/crash/") == 0) p.b.saved->failure.clear();
            return response;

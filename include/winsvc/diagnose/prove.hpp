@@ -22,7 +22,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/diagnose/proof.hpp"
 #include "winsvc/diagnose/prove_app.hpp"
-#include "winsvc/diagnose/prove_machine.hpp"
+#include "winsvc/diagnose/prove_probe.hpp"
 #include "winsvc/diagnose/prove_session.hpp"
 #include "winsvc/diagnose/finding.hpp"
 #include "winsvc/diagnose/live_query.hpp"
@@ -40,9 +40,9 @@ namespace detail::diagnose {
 
 class prover : private prove_session {
  public:
-  /// `context` is that of the throw-away service; `data_folder` is its data folder; `port` is a free port.
-  prover(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_machine machine = {})
-      : prove_session(context, std::move(data_folder), port, std::move(machine)) {}
+  /// `context` is that of the temporary service; `data_folder` is its data folder; `port` is a free port.
+  prover(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_probe probe = {})
+      : prove_session(context, std::move(data_folder), port, std::move(probe)) {}
 
   /// Checks each claim. `on_proof` is called after each one.
   std::vector<proof> run(const std::function<void(const proof&)>& on_proof = {});
@@ -160,7 +160,7 @@ WINSVC_INLINE void prover::prove_installation() {
 
 WINSVC_INLINE prover::outcome prover::event_is_readable() {
   if (has_wine()) return hidden("Wine keeps no event log");
-  const auto events = machine_.application_events();
+  const auto events = probe_.application_events();
   if (!events) return no("read the event log: error " + std::to_string(events.error()));
   for (const auto& event : *events) {
     if (base::equal_nocase(event.source, context_.name()) && !event.insertion_strings.empty())
@@ -173,16 +173,16 @@ WINSVC_INLINE void prover::prove_service() {
   prove("start", "RUNNING means serving: a request directly after start gets a response", [this] {
     const auto done = start();
     if (!done) return no(done.error().to_string());
-    const auto response = machine_.get(port_, "/");
+    const auto response = probe_.get(port_, "/");
     return yes_if(response.status == 200 && response.body == "hello",
                  response.error.empty() ? "status " + std::to_string(response.status) : response.error);
   });
   prove("start", "the current directory is the folder of the program", [this] {
-    const std::string folder = machine_.get(port_, "/folder").body;
+    const std::string folder = probe_.get(port_, "/folder").body;
     return yes_if(base::equal_nocase(folder, context_.defaults().program_folder), folder);
   });
   prove("port", "no second program can bind the port", [this] {
-    const bool bound = machine_.can_listen(port_);
+    const bool bound = probe_.can_listen(port_);
     return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was refused");
   });
   prove("events", "the start is an event that can be read back", [this] { return event_is_readable(); });
@@ -193,7 +193,7 @@ WINSVC_INLINE void prover::prove_service() {
     if (!sent) return no(sent.error().to_string());
     std::string received;
     for (int attempt = 0; attempt < 40 && received != "1"; ++attempt) {
-      received = machine_.get(port_, "/control").body;
+      received = probe_.get(port_, "/control").body;
       if (received != "1") context_.time().sleep(std::chrono::milliseconds(50));
     }
     return yes_if(received == "1", "received " + received + " time(s)");
@@ -207,9 +207,9 @@ WINSVC_INLINE void prover::prove_service() {
   });
   prove("pause", "a paused service sends 503, a resumed one 200", [this] {
     if (const auto done = manage::pause(context_, options_); !done) return no(done.error().to_string());
-    const int paused = machine_.get(port_, "/").status;
+    const int paused = probe_.get(port_, "/").status;
     if (const auto done = manage::resume(context_, options_); !done) return no(done.error().to_string());
-    const int resumed = machine_.get(port_, "/").status;
+    const int resumed = probe_.get(port_, "/").status;
     return yes_if(paused == 503 && resumed == 200, std::to_string(paused) + ", then " + std::to_string(resumed));
   });
 }
@@ -221,7 +221,7 @@ WINSVC_INLINE prover::outcome prover::drain() {
   std::vector<prove_response> responses(clients);
   std::vector<std::thread> threads;
   for (auto& response : responses)
-    threads.emplace_back([this, &response] { response = machine_.get(port_, "/slow"); });
+    threads.emplace_back([this, &response] { response = probe_.get(port_, "/slow"); });
   std::this_thread::sleep_for(std::chrono::milliseconds(300));  // each request is in its handler
   const auto done = stop();
   for (auto& thread : threads) thread.join();
@@ -248,7 +248,7 @@ WINSVC_INLINE prover::outcome prover::restarts() {
     }
     if (const auto done = manage::service_controller(context_).restart(options_); !done)
       return no("restart " + std::to_string(i + 1) + ": " + done.error().to_string());
-    if (const auto response = machine_.get(port_, "/"); response.status != 200)
+    if (const auto response = probe_.get(port_, "/"); response.status != 200)
       return no("no response after restart " + std::to_string(i + 1) + ": " + response.error);
   }
   return yes(std::to_string(times) + " restarts with 5 open connections each");
@@ -259,8 +259,8 @@ WINSVC_INLINE void prover::prove_stop() {
   prove("drain", "a stop completes the requests in flight", [this] { return drain(); });
   prove("drain", "STOPPED means that nothing accepts connections", [this] {
     const auto state = query().status.current;
-    const auto response = machine_.get(port_, "/");
-    return yes_if(state == scm::state::stopped && response.status == 0 && machine_.can_listen(port_),
+    const auto response = probe_.get(port_, "/");
+    return yes_if(state == scm::state::stopped && response.status == 0 && probe_.can_listen(port_),
                  response.error.empty() ? "a response after STOPPED" : response.error);
   });
 }
@@ -282,7 +282,7 @@ WINSVC_INLINE prover::outcome prover::fails_to_start() {
 
 WINSVC_INLINE prover::outcome prover::stops_with_code() {
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
-  machine_.get(port_, "/fail");
+  probe_.get(port_, "/fail");
   if (!wait_for(scm::state::stopped, std::chrono::seconds(20))) return no("it did not stop within 20 s");
   const auto exit = query().status.exit;
   wait_for_recovery();
@@ -293,7 +293,7 @@ WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::se
   if (has_wine()) return hidden("Wine does not run recovery actions");
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
-  machine_.get(port_, path);
+  probe_.get(port_, path);
   const auto deadline = context_.time().now() + limit;
   while (context_.time().now() < deadline) {
     const auto now = query();
@@ -309,15 +309,15 @@ WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   const std::string logs = os::path_join(data_folder_, "logs");
-  const std::size_t dumps = machine_.count_dumps(logs);
+  const std::size_t dumps = probe_.count_dumps(logs);
   static_cast<void>(context_.scm().exit_code_of(before));  // opens the process, which Wine 8 keeps as running
-  machine_.get(port_, "/crash/" + std::string(way));
+  probe_.get(port_, "/crash/" + std::string(way));
   const auto has_ended = [&] { return query().pid != before || context_.scm().exit_code_of(before); };
   const auto deadline = context_.time().now() + std::chrono::seconds(30);
   while (!has_ended() && context_.time().now() < deadline) context_.time().sleep(std::chrono::milliseconds(100));
   if (!has_ended()) return no("the process did not end within 30 s");
   // Three dumps are kept, so their number does not rise forever.
-  const std::size_t found = machine_.count_dumps(logs);
+  const std::size_t found = probe_.count_dumps(logs);
   wait_for_recovery();
   const auto saved = context_.state();  // recovery may have started the next run, which keeps the reason
   const std::string reason = !saved ? "" : saved->failure.empty() ? saved->previous_failure : saved->failure;
@@ -348,7 +348,7 @@ WINSVC_INLINE void prover::prove_removal() {
     const auto source = context_.scm().query_event_source(context_.name());
     if (source && *source) return no("the event source still exists");
     if (os::read_file(os::path_join(data_folder_, "state.json"))) return no("the state file still exists");
-    return yes_if(machine_.can_listen(port_), "the service is gone, and its port is free");
+    return yes_if(probe_.can_listen(port_), "the service is gone, and its port is free");
   });
 }
 

@@ -26,7 +26,7 @@ inline namespace WINSVC_ABI {
 namespace detail::diagnose {
 
 inline constexpr std::string_view prove_instance_prefix = "winsvc-prove-";
-/// True if an instance is the throw-away service of `prove`.
+/// True if an instance is the temporary service of `prove`.
 [[nodiscard]] constexpr bool is_prove_instance(std::string_view instance) noexcept {
   return instance.substr(0, prove_instance_prefix.size()) == prove_instance_prefix;
 }
@@ -37,7 +37,7 @@ inline constexpr std::string_view crash_ways[] = {"access-violation", "abort", "
 /// The start hook throws an exception with the text `prove_failure` if the service is started with this argument.
 inline constexpr std::string_view prove_argument_fail = "fail", prove_failure = "failed on request of prove";
 
-/// Returns the app of the throw-away service.
+/// Returns the app of the temporary service.
 [[nodiscard]] api::app_factory prove_app();
 
 }  // namespace detail::diagnose

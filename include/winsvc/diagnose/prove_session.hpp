@@ -1,6 +1,6 @@
 // Session of the verb `prove`: controls the temporary service and records the result of each check.
 //
-//   prove("port", "no second program can bind the port", [this] { return yes_if(!machine_.can_listen(port_), ...); });
+//   prove("port", "no second program can bind the port", [this] { return yes_if(!probe_.can_listen(port_), ...); });
 //
 // The class prover (diagnose/prove.hpp) has the checks.
 #pragma once
@@ -17,7 +17,7 @@
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/diagnose/proof.hpp"
-#include "winsvc/diagnose/prove_machine.hpp"
+#include "winsvc/diagnose/prove_probe.hpp"
 #include "winsvc/manage/start_stop.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/os/native.hpp"
@@ -28,8 +28,8 @@ namespace detail::diagnose {
 
 class prove_session {
  protected:
-  prove_session(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_machine machine)
-      : context_(context), data_folder_(std::move(data_folder)), port_(port), machine_(std::move(machine)) {}
+  prove_session(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_probe probe)
+      : context_(context), data_folder_(std::move(data_folder)), port_(port), probe_(std::move(probe)) {}
 
   /// The result of a check. `text` is the observation, or the reason if nothing can be seen.
   struct outcome {
@@ -55,12 +55,12 @@ class prove_session {
   result<void> start();
   result<void> start_unless_running();
   result<void> stop();
-  [[nodiscard]] bool has_wine() const noexcept { return !machine_.wine.empty(); }
+  [[nodiscard]] bool has_wine() const noexcept { return !probe_.wine.empty(); }
 
   manage::verb_context& context_;
   std::string data_folder_;
   std::uint16_t port_;
-  prove_machine machine_;
+  prove_probe probe_;
   commandline::control_options options_;
   std::vector<proof> proofs_;
   std::function<void(const proof&)> on_proof_;

@@ -1,9 +1,10 @@
-// Observations of the verb `prove` on the machine, other than its services: responses, ports, events, minidumps.
+// Probe of the verb `prove`: functions that send requests to the temporary service and check ports, events and
+// minidumps. Tests replace them.
 //
-//   prove_machine machine;
-//   machine.get(8080, "/").status       // 200
+//   prove_probe probe;
+//   probe.get(8080, "/").status       // 200
 //
-// Tests replace its functions.
+// The verb queries services with os/service_manager.hpp.
 #pragma once
 
 #include <chrono>
@@ -29,13 +30,13 @@ struct prove_response {
   std::string error;
 };
 
-struct prove_machine {
+struct prove_probe {
   std::function<prove_response(std::uint16_t port, const std::string& path)> get;
   std::function<bool(std::uint16_t port)> can_listen;
   std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
   std::function<std::size_t(const std::string& folder)> count_dumps;
   std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
-  prove_machine();
+  prove_probe();
 };
 
 }  // namespace detail::diagnose
@@ -72,7 +73,7 @@ WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& pat
   return {(text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'), text.substr(head_end + 4), {}};
 }
 
-WINSVC_INLINE prove_machine::prove_machine()
+WINSVC_INLINE prove_probe::prove_probe()
     : get(get_once),
       can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
       count_dumps([](const std::string& folder) {
