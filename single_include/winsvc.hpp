@@ -31883,7 +31883,7 @@ request_data();
 //   router r;
 //   r.add(route::method::get, "/users/{id}", handler, location);   // while the app registers its routes
 //   r.freeze();
-//   const auto match = r.routes().match(route::method::get, "/users/7");
+//   const auto match = r.match(route::method::get, "/users/7", "");
 //   r.call(match, req, res, exchange);
 //
 // It is filled while the app registers its routes and frozen at start; after that many threads read it without a lock.
@@ -31945,9 +31945,9 @@ class router {
   };
   std::vector<static_folder_entry> static_folders;
 
-  [[nodiscard]] const route::table& routes() const noexcept { return table_; }
+  [[nodiscard]] const route::table& table() const noexcept { return table_; }
   /// The table, for changes of the route `id`. Throws setup_error after freeze(); `operation` names the change there.
-  [[nodiscard]] route::table& mutable_routes(std::size_t id, std::string_view operation);
+  [[nodiscard]] route::table& mutable_table(std::size_t id, std::string_view operation);
   /// Adds a middleware to the routes from `first` to `last - 1`. Throws setup_error after freeze().
   void add_middleware(std::size_t first, std::size_t last, std::shared_ptr<const middleware> added);
   api::app_objects objects;  ///< filled before start
@@ -32068,7 +32068,7 @@ WINSVC_INLINE route::match_result router::match(route::method method, std::strin
   return result;
 }
 
-WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view operation) {
+WINSVC_INLINE route::table& router::mutable_table(std::size_t id, std::string_view operation) {
   if (frozen_) {
     throw setup_error("route " + entry(id).text() + ": " + std::string(operation) +
                       ": the service has started; describe routes in the app, not in a handler or hook");
@@ -32249,7 +32249,7 @@ WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::m
 
 WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,
                                           std::shared_ptr<const middleware> added) {
-  static_cast<void>(mutable_routes(first, "use"));
+  static_cast<void>(mutable_table(first, "use"));
   for (std::size_t id = first; id < last; ++id) {
     auto longer = std::make_shared<api::middleware_chain>(*handlers_[id].middleware);
     longer->push_back(added);
@@ -33520,7 +33520,7 @@ struct file_body {
 
 /// The services of the server for each request.
 struct exchange_services {
-  const route::table& routes;
+  const route::table& table;
   api::header_pool& headers;             ///< memory for headers
   std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
   const std::atomic<bool>& draining;     ///< may become true while the handler runs
@@ -34516,7 +34516,7 @@ namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto& exchange = http::exchange_of(req, "url_for");
-  return exchange.forwarded.path_prefix + route::build_path(exchange.services.routes, name, values);
+  return exchange.forwarded.path_prefix + route::build_path(exchange.services.table, name, values);
 }
 
 }  // namespace detail::api
@@ -34554,7 +34554,7 @@ inline namespace WINSVC_ABI {
 
 template <class F>
 route_builder route_builder::set(std::string_view operation, F change, int status) const {
-  auto& table = router_->mutable_routes(first_, operation);
+  auto& table = router_->mutable_table(first_, operation);
   for (std::size_t id = first_; id < last_; ++id) change(table.metadata(id));
   route_builder result = *this;
   result.current_body_status_ = status;
@@ -34570,7 +34570,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE route_builder route_builder::name(std::string text) const {
-  router_->mutable_routes(first_, "name").name_routes(first_, last_, std::move(text));
+  router_->mutable_table(first_, "name").name_routes(first_, last_, std::move(text));
   return *this;
 }
 
@@ -34740,7 +34740,7 @@ WINSVC_INLINE std::size_t add_route(http::router& router, std::string_view metho
   return router.add(route::method::other, pattern, std::move(handler), location, std::move(chain), method);
 }
 
-WINSVC_INLINE std::size_t route_count(const http::router& router) noexcept { return router.routes().entries().size(); }
+WINSVC_INLINE std::size_t route_count(const http::router& router) noexcept { return router.table().entries().size(); }
 
 WINSVC_INLINE void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain,
                                    source_location location) {
@@ -34760,7 +34760,7 @@ WINSVC_INLINE std::shared_ptr<const middleware_chain> with_link(const middleware
 
 WINSVC_INLINE std::string path_of(const http::router& router, std::string_view name,
                                   const std::vector<url_value>& values) {
-  return route::build_path(router.routes(), name, values);
+  return route::build_path(router.table(), name, values);
 }
 
 }  // namespace detail::api
@@ -35310,7 +35310,7 @@ class shortage_error : public std::runtime_error {
 
 class error_responder {
  public:
-  error_responder(const router& routes, logger& log) : routes_(routes), log_(log) {}
+  error_responder(const router& routes, logger& log) : router_(routes), log_(log) {}
 
   /// Calls `call`. If it throws, the response comes from the exception: the status of abort, the app's exception
   /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`
@@ -35335,7 +35335,7 @@ class error_responder {
                            std::string_view message) const;
   void log(const exchange& exchange, const char* source, std::string_view message) const;
 
-  const router& routes_;
+  const router& router_;
   logger& log_;
 };
 
@@ -35406,7 +35406,7 @@ WINSVC_INLINE void error_responder::respond_to_exception(exchange& exchange, res
                                                          const char* source) const {
   const std::exception_ptr thrown = std::current_exception();
   try {
-    const auto& handlers = routes_.error_handlers;
+    const auto& handlers = router_.error_handlers;
     if (handlers.by_exception.empty() || !handlers.handle(thrown, request_of(exchange), res))
       return send_internal_error(exchange, res, source, base::exception_message());
     // An exception handler that sets only a status leaves the body to the common format.
@@ -35427,7 +35427,7 @@ WINSVC_INLINE void error_responder::send_error(exchange& exchange, response& res
     add_vary(res, "Accept");
   };
   write_default();
-  const auto& handlers = routes_.error_handlers;
+  const auto& handlers = router_.error_handlers;
   if (handlers.by_status.count(res.status) == 0) return;
   try {
     handlers.handle(request_of(exchange), res);
@@ -35459,7 +35459,7 @@ WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, resp
 
 WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
   const std::string location = exchange.match.outcome == route::match_outcome::matched
-                                   ? " at " + routes_.entry(exchange.match.route_id).location.to_string()
+                                   ? " at " + router_.entry(exchange.match.route_id).location.to_string()
                                    : std::string();
   log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
              std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
@@ -36238,7 +36238,7 @@ struct decompressed_run {
 
 class request_processor final : public httplib::Server {
  public:
-  request_processor(const router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
 
   /// Starts the timer thread if a route has a timeout. Throws std::system_error if the system cannot create it.
@@ -36259,17 +36259,17 @@ class request_processor final : public httplib::Server {
 
   /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
-    return routes_.serves_paused(match) && routes_.middleware_for(match, head.method_id, head.path).empty();
+    return router_.serves_paused(match) && router_.middleware_for(match, head.method_id, head.path).empty();
   }
   /// Time limit of the route; nullopt if it has none.
   [[nodiscard]] std::optional<std::chrono::milliseconds> time_limit(const route::match_result& match) const noexcept {
     if (match.outcome != route::match_outcome::matched) return std::nullopt;
-    return routes_.entry(match.route_id).metadata.time_limit;
+    return router_.entry(match.route_id).metadata.time_limit;
   }
   /// Logs that the time limit passed before the handler was started.
   void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
 
-  [[nodiscard]] const router& routes() const noexcept { return routes_; }
+  [[nodiscard]] const http::router& router() const noexcept { return router_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
   [[nodiscard]] std::string next_id();
 
@@ -36288,12 +36288,12 @@ class request_processor final : public httplib::Server {
   void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
-    return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
+    return (std::min)(router_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
   }
   void send_timeout_response(exchange& exchange, std::chrono::milliseconds limit) noexcept;
   static connection_headers decide_connection_headers(exchange& exchange, const response& res);
 
-  const router& routes_;
+  const http::router& router_;
   const wire::limits& limits_;
   logger& log_;
   clock& clock_;
@@ -36333,15 +36333,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log,
+WINSVC_INLINE request_processor::request_processor(const http::router& routes, const wire::limits& limits, logger& log,
                                                    clock& time, os::thread_starter& starter)
-    : routes_(routes),
+    : router_(routes),
       limits_(limits),
       log_(log),
       clock_(time),
       error_responder_(routes, log),
       handler_timeouts_(time, starter),
-      latencies_(routes.routes().entries().size() + 1),
+      latencies_(routes.table().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {
   svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
   // The limits of winsvc apply; cpp-httplib would clear our response when it enforces its own.
@@ -36358,7 +36358,7 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
 }
 
 WINSVC_INLINE void request_processor::start() {
-  const auto& entries = routes_.routes().entries();
+  const auto& entries = router_.table().entries();
   if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.time_limit.has_value(); }))
     handler_timeouts_.start();
 }
@@ -36552,7 +36552,7 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
     return false;
   }
   const bool is_form = is_multipart(req);
-  if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
+  if (exchange.stream.is_body_buffered() && !is_form && !router_.receiver(exchange.match)) {
     const std::uint64_t limit = body_limit(exchange);
     exchange.body.too_large = exchange.head.content_length > limit;
     if (exchange.body.too_large) return false;
@@ -36569,7 +36569,7 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
 WINSVC_INLINE void request_processor::make_response(exchange& exchange, response& res) {
   content_criteria& criteria = exchange.criteria;
   if (exchange.match.outcome == route::match_outcome::matched) {
-    const auto& entry = routes_.entry(exchange.match.route_id);
+    const auto& entry = router_.entry(exchange.match.route_id);
     exchange.pattern = entry.path.text;
     criteria.is_head_route = entry.method_id == route::method::head;
   }
@@ -36580,7 +36580,7 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
     else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
       criteria.has_conditions = true;
   }
-  run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  run_middleware(exchange, router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
   // An invalid header is replaced by an error response, which is then prepared like any other.
@@ -36637,7 +36637,7 @@ WINSVC_INLINE void request_processor::prepare_error(exchange& exchange, response
 
 WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
   if (exchange.match.outcome != route::match_outcome::matched) return {};
-  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
+  return " at " + router_.entry(exchange.match.route_id).location.to_string();
 }
 
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
@@ -36707,13 +36707,13 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
   const std::uint64_t limit = body_limit(exchange);
   exchange.body.too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
   if (exchange.body.too_large) return false;
-  const upload_receiver* const files = routes_.receiver(exchange.match);
+  const upload_receiver* const files = router_.receiver(exchange.match);
   if (!files) return read_body_to_memory(exchange, req, read, limit);
 
   // Unless the body is read to its end, the connection cannot serve another request.
   const bool close_before = std::exchange(exchange.plan.close_after_response, true);
-  const std::uint64_t file_limit = routes_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
-  if (!files->receive(exchange, req, read, {limit, file_limit, routes_.upload_folder})) return false;
+  const std::uint64_t file_limit = router_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
+  if (!files->receive(exchange, req, read, {limit, file_limit, router_.upload_folder})) return false;
   exchange.plan.close_after_response = close_before;
   return true;
 }
@@ -36743,10 +36743,10 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
     for (const auto& check_body : exchange.before_handler) check_body();
-    if (routes_.needs_request(exchange.match) || exchange.filled_request)
-      routes_.call(exchange.match, request_of(exchange), res, exchange);
+    if (router_.needs_request(exchange.match) || exchange.filled_request)
+      router_.call(exchange.match, request_of(exchange), res, exchange);
     else
-      routes_.call_without_request(exchange.match, res, exchange);
+      router_.call_without_request(exchange.match, res, exchange);
   });
 }
 
@@ -36762,7 +36762,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
     if (!exchange.stream.send_instead(complete_response(res, exchange.head.method_id != route::method::head))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
-              routes_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
+              router_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
               "; sent 503 to the client, the handler still runs");
   } catch (...) {  // out of memory: the handler may still respond
   }
@@ -38374,7 +38374,7 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
   if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&
-      !processor_.routes().routes().all_methods().has_other(head_.method))
+      !processor_.router().table().all_methods().has_other(head_.method))
     return reject(501, "method not implemented");
 
   body_scanner_.reset();
@@ -38388,9 +38388,9 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
 /// an upload, which goes to files, and a request that is rejected without its body.
 WINSVC_INLINE bool connection::can_collect_body() const {
   if (head_.framing == wire::framing::none || head_.expect_continue) return false;
-  if (match_.outcome != route::match_outcome::matched || processor_.routes().receiver(match_)) return false;
+  if (match_.outcome != route::match_outcome::matched || processor_.router().receiver(match_)) return false;
   return head_.framing == wire::framing::chunked ||
-         head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
+         head_.content_length <= processor_.router().body_limit(match_, limits_.body_bytes);
 }
 
 WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
@@ -38407,15 +38407,15 @@ WINSVC_INLINE std::size_t connection::body_memory(std::size_t received) const no
 }
 
 WINSVC_INLINE void connection::find_route() {
-  const auto& routes = processor_.routes();
+  const auto& router = processor_.router();
   if (head_.path == "*") {
     match_ = {};
     match_.outcome = route::match_outcome::method_not_allowed;
-    match_.allowed = routes.routes().all_methods();
+    match_.allowed = router.table().all_methods();
   } else {
-    match_ = routes.match(head_.method_id, head_.path, head_.method);
+    match_ = router.match(head_.method_id, head_.path, head_.method);
   }
-  if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
+  if (engine_state_.paused.load() && !router.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }
 
 /// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
@@ -38444,7 +38444,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_opt
 
 /// True if the buffer contains the whole chunked body, or an error that the handler stage reports.
 WINSVC_INLINE bool connection::is_chunked_body_complete() {
-  if (!body_scanner_) body_scanner_.emplace(limits_, processor_.routes().body_limit(match_, limits_.body_bytes));
+  if (!body_scanner_) body_scanner_.emplace(limits_, processor_.router().body_limit(match_, limits_.body_bytes));
   std::string discarded;
   std::size_t consumed = 0;
   const auto step = body_scanner_->feed(buffer_.remaining().substr(body_scanned_), consumed, discarded);
@@ -38459,7 +38459,7 @@ WINSVC_INLINE handler_kind connection::required_kind() const {
   const bool reads_body = matched && head_.framing != wire::framing::none && !can_collect_body();
   const bool is_too_large =
       head_.framing == wire::framing::length &&
-      head_.content_length > processor_.routes().body_limit(match_, limits_.body_bytes);
+      head_.content_length > processor_.router().body_limit(match_, limits_.body_bytes);
   if (reads_body && !is_too_large && !is_body_buffered()) return handler_kind::stream;
   if (processor_.is_slow(match_)) return handler_kind::slow;
   return processor_.is_builtin(match_, head_) ? handler_kind::builtin : handler_kind::fast;
@@ -38520,13 +38520,13 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
 
 WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
   http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
-  const http::exchange_services services{processor_.routes().routes(), buffers.headers, engine_state_.websockets,
+  const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
                                          engine_state_.draining};
   http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), services);
   exchange.match = std::move(match_);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
-    stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
+    stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
   exchange.plan.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
@@ -38546,7 +38546,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   access_record_.status = exchange.plan.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
-      !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+      !processor_.router().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
@@ -41892,7 +41892,7 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
     const auto& spec = definition.spec;
     const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
                                         spec.description.value_or(std::string()), path_prefix};
-    return detail::addons::openapi_document(definition.router.routes(), info, [&definition](std::size_t id) {
+    return detail::addons::openapi_document(definition.router.table(), info, [&definition](std::size_t id) {
       return definition.router.security_of(id);
     });
   };
@@ -41941,7 +41941,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
   const auto state = std::make_shared<metrics_state>();
   definition_.on_engine_created.push_back([&definition = definition_,
                                      state](detail::server::engine& engine) {  // the routes are complete now
-    state->counts.emplace(definition.router.routes());
+    state->counts.emplace(definition.router.table());
     state->engine = &engine;
     engine.on_response([state](const detail::http::access_record& record) {
       state->counts->count(record.route_id, record.method_id, record.status, record.duration);
@@ -41986,7 +41986,7 @@ WINSVC_INLINE service& service::access_log() {
 
 // Route statistics of the dashboard: requests, errors and durations of each route, and the last failed request.
 //
-//   route_statistics statistics(definition.router.routes());
+//   route_statistics statistics(definition.router.table());
 //   statistics.record(response, now);          // after each response, from any thread
 //   statistics.json(200);                      // [{"method":"GET","pattern":"/","n":3,"c":0,"e":1,...}]
 //
@@ -42182,7 +42182,7 @@ class dashboard_data {
   void attach(server::engine& engine) {
     using namespace std::chrono;
     engine_ = &engine;
-    statistics_ = std::make_unique<route_statistics>(definition_.router.routes());
+    statistics_ = std::make_unique<route_statistics>(definition_.router.table());
     const auto system_time = definition_.time->system_now().time_since_epoch();
     epoch_ = duration_cast<seconds>(system_time - definition_.time->now().time_since_epoch());
     since_ = now();
@@ -44853,7 +44853,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   definition.log.add_sink(console_queue);
   definition.log.add_sink(definition.recent_entries);
   definition.attach_log_sinks();
-  os::write_stderr(format_routes(definition.router.routes()));
+  os::write_stderr(format_routes(definition.router.table()));
 
   run_options options;
   std::unique_ptr<runtime> service;
@@ -51065,8 +51065,8 @@ WINSVC_INLINE int run_described_verb(host::service_definition& definition, const
     case commandline::verb::help: return show_help(definition, command, dependencies);
     case commandline::verb::version: return show_version(definition, command, dependencies);
     case commandline::verb::routes:
-      dependencies.out(command.report.json ? routes_json(definition.router.routes())
-                                     : host::format_routes(definition.router.routes()));
+      dependencies.out(command.report.json ? routes_json(definition.router.table())
+                                     : host::format_routes(definition.router.table()));
       return base::exit_codes::ok;
     case commandline::verb::logs: return show_log(definition, command, dependencies);
     case commandline::verb::config: return show_settings(definition, command, dependencies);

@@ -43,7 +43,7 @@ winsvc::detail::route::route_metadata first_route_metadata(App app) {
   winsvc::detail::host::service_definition definition;
   service svc(definition);
   app(svc);
-  return definition.router.routes().entries().at(0).metadata;
+  return definition.router.table().entries().at(0).metadata;
 }
 
 }  // namespace
@@ -180,7 +180,7 @@ TEST_CASE("metadata of a resource applies to all its methods, with `on` to one")
   const auto todo_routes = svc.resource<todos>("/todos/{id}").name("todo").tag("todos");
   todo_routes.on(method::put).summary("Change");
 
-  const auto& routes = definition.router.routes().entries();
+  const auto& routes = definition.router.table().entries();
   REQUIRE(routes.size() == 2);
   for (const auto& route : routes) {
     CHECK(route.metadata.name == "todo");

@@ -120,7 +120,7 @@ void add_routes(router& routes, const std::string& file) {
         .cookie(winsvc::cookie("a", "1"));
   };
   const auto id = routes.add(method::get, "/report/{id}", report, location, chain);
-  routes.mutable_routes(id, "name").name_routes(id, id + 1, "report");
+  routes.mutable_table(id, "name").name_routes(id, id + 1, "report");
   routes.add(method::get, "/login", [] { return reply::redirect("/report/7"); }, location, chain);
   routes.freeze();
 }

@@ -237,8 +237,8 @@ WINSVC_INLINE int run_described_verb(host::service_definition& definition, const
     case commandline::verb::help: return show_help(definition, command, dependencies);
     case commandline::verb::version: return show_version(definition, command, dependencies);
     case commandline::verb::routes:
-      dependencies.out(command.report.json ? routes_json(definition.router.routes())
-                                     : host::format_routes(definition.router.routes()));
+      dependencies.out(command.report.json ? routes_json(definition.router.table())
+                                     : host::format_routes(definition.router.table()));
       return base::exit_codes::ok;
     case commandline::verb::logs: return show_log(definition, command, dependencies);
     case commandline::verb::config: return show_settings(definition, command, dependencies);

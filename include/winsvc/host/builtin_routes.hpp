@@ -41,7 +41,7 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
     const auto& spec = definition.spec;
     const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
                                         spec.description.value_or(std::string()), path_prefix};
-    return detail::addons::openapi_document(definition.router.routes(), info, [&definition](std::size_t id) {
+    return detail::addons::openapi_document(definition.router.table(), info, [&definition](std::size_t id) {
       return definition.router.security_of(id);
     });
   };
@@ -90,7 +90,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
   const auto state = std::make_shared<metrics_state>();
   definition_.on_engine_created.push_back([&definition = definition_,
                                      state](detail::server::engine& engine) {  // the routes are complete now
-    state->counts.emplace(definition.router.routes());
+    state->counts.emplace(definition.router.table());
     state->engine = &engine;
     engine.on_response([state](const detail::http::access_record& record) {
       state->counts->count(record.route_id, record.method_id, record.status, record.duration);

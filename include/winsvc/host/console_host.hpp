@@ -67,7 +67,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   definition.log.add_sink(console_queue);
   definition.log.add_sink(definition.recent_entries);
   definition.attach_log_sinks();
-  os::write_stderr(format_routes(definition.router.routes()));
+  os::write_stderr(format_routes(definition.router.table()));
 
   run_options options;
   std::unique_ptr<runtime> service;

@@ -54,7 +54,7 @@ class dashboard_data {
   void attach(server::engine& engine) {
     using namespace std::chrono;
     engine_ = &engine;
-    statistics_ = std::make_unique<route_statistics>(definition_.router.routes());
+    statistics_ = std::make_unique<route_statistics>(definition_.router.table());
     const auto system_time = definition_.time->system_now().time_since_epoch();
     epoch_ = duration_cast<seconds>(system_time - definition_.time->now().time_since_epoch());
     since_ = now();

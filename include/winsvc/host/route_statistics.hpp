@@ -1,6 +1,6 @@
 // Route statistics of the dashboard: requests, errors and durations of each route, and the last failed request.
 //
-//   route_statistics statistics(definition.router.routes());
+//   route_statistics statistics(definition.router.table());
 //   statistics.record(response, now);          // after each response, from any thread
 //   statistics.json(200);                      // [{"method":"GET","pattern":"/","n":3,"c":0,"e":1,...}]
 //

@@ -38,7 +38,7 @@ class shortage_error : public std::runtime_error {
 
 class error_responder {
  public:
-  error_responder(const router& routes, logger& log) : routes_(routes), log_(log) {}
+  error_responder(const router& routes, logger& log) : router_(routes), log_(log) {}
 
   /// Calls `call`. If it throws, the response comes from the exception: the status of abort, the app's exception
   /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`
@@ -63,7 +63,7 @@ class error_responder {
                            std::string_view message) const;
   void log(const exchange& exchange, const char* source, std::string_view message) const;
 
-  const router& routes_;
+  const router& router_;
   logger& log_;
 };
 
@@ -134,7 +134,7 @@ WINSVC_INLINE void error_responder::respond_to_exception(exchange& exchange, res
                                                          const char* source) const {
   const std::exception_ptr thrown = std::current_exception();
   try {
-    const auto& handlers = routes_.error_handlers;
+    const auto& handlers = router_.error_handlers;
     if (handlers.by_exception.empty() || !handlers.handle(thrown, request_of(exchange), res))
       return send_internal_error(exchange, res, source, base::exception_message());
     // An exception handler that sets only a status leaves the body to the common format.
@@ -155,7 +155,7 @@ WINSVC_INLINE void error_responder::send_error(exchange& exchange, response& res
     add_vary(res, "Accept");
   };
   write_default();
-  const auto& handlers = routes_.error_handlers;
+  const auto& handlers = router_.error_handlers;
   if (handlers.by_status.count(res.status) == 0) return;
   try {
     handlers.handle(request_of(exchange), res);
@@ -187,7 +187,7 @@ WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, resp
 
 WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
   const std::string location = exchange.match.outcome == route::match_outcome::matched
-                                   ? " at " + routes_.entry(exchange.match.route_id).location.to_string()
+                                   ? " at " + router_.entry(exchange.match.route_id).location.to_string()
                                    : std::string();
   log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
              std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));

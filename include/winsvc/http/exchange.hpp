@@ -50,7 +50,7 @@ struct file_body {
 
 /// The services of the server for each request.
 struct exchange_services {
-  const route::table& routes;
+  const route::table& table;
   api::header_pool& headers;             ///< memory for headers
   std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
   const std::atomic<bool>& draining;     ///< may become true while the handler runs

@@ -49,7 +49,7 @@ WINSVC_INLINE std::size_t add_route(http::router& router, std::string_view metho
   return router.add(route::method::other, pattern, std::move(handler), location, std::move(chain), method);
 }
 
-WINSVC_INLINE std::size_t route_count(const http::router& router) noexcept { return router.routes().entries().size(); }
+WINSVC_INLINE std::size_t route_count(const http::router& router) noexcept { return router.table().entries().size(); }
 
 WINSVC_INLINE void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain,
                                    source_location location) {
@@ -69,7 +69,7 @@ WINSVC_INLINE std::shared_ptr<const middleware_chain> with_link(const middleware
 
 WINSVC_INLINE std::string path_of(const http::router& router, std::string_view name,
                                   const std::vector<url_value>& values) {
-  return route::build_path(router.routes(), name, values);
+  return route::build_path(router.table(), name, values);
 }
 
 }  // namespace detail::api

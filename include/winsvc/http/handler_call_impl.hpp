@@ -54,7 +54,7 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
     return false;
   }
   const bool is_form = is_multipart(req);
-  if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
+  if (exchange.stream.is_body_buffered() && !is_form && !router_.receiver(exchange.match)) {
     const std::uint64_t limit = body_limit(exchange);
     exchange.body.too_large = exchange.head.content_length > limit;
     if (exchange.body.too_large) return false;
@@ -71,7 +71,7 @@ WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const bod
 WINSVC_INLINE void request_processor::make_response(exchange& exchange, response& res) {
   content_criteria& criteria = exchange.criteria;
   if (exchange.match.outcome == route::match_outcome::matched) {
-    const auto& entry = routes_.entry(exchange.match.route_id);
+    const auto& entry = router_.entry(exchange.match.route_id);
     exchange.pattern = entry.path.text;
     criteria.is_head_route = entry.method_id == route::method::head;
   }
@@ -82,7 +82,7 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
     else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
       criteria.has_conditions = true;
   }
-  run_middleware(exchange, routes_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  run_middleware(exchange, router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
   // An invalid header is replaced by an error response, which is then prepared like any other.
@@ -139,7 +139,7 @@ WINSVC_INLINE void request_processor::prepare_error(exchange& exchange, response
 
 WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
   if (exchange.match.outcome != route::match_outcome::matched) return {};
-  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
+  return " at " + router_.entry(exchange.match.route_id).location.to_string();
 }
 
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
@@ -209,13 +209,13 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
   const std::uint64_t limit = body_limit(exchange);
   exchange.body.too_large = exchange.head.framing == wire::framing::length && exchange.head.content_length > limit;
   if (exchange.body.too_large) return false;
-  const upload_receiver* const files = routes_.receiver(exchange.match);
+  const upload_receiver* const files = router_.receiver(exchange.match);
   if (!files) return read_body_to_memory(exchange, req, read, limit);
 
   // Unless the body is read to its end, the connection cannot serve another request.
   const bool close_before = std::exchange(exchange.plan.close_after_response, true);
-  const std::uint64_t file_limit = routes_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
-  if (!files->receive(exchange, req, read, {limit, file_limit, routes_.upload_folder})) return false;
+  const std::uint64_t file_limit = router_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
+  if (!files->receive(exchange, req, read, {limit, file_limit, router_.upload_folder})) return false;
   exchange.plan.close_after_response = close_before;
   return true;
 }
@@ -245,10 +245,10 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
     for (const auto& check_body : exchange.before_handler) check_body();
-    if (routes_.needs_request(exchange.match) || exchange.filled_request)
-      routes_.call(exchange.match, request_of(exchange), res, exchange);
+    if (router_.needs_request(exchange.match) || exchange.filled_request)
+      router_.call(exchange.match, request_of(exchange), res, exchange);
     else
-      routes_.call_without_request(exchange.match, res, exchange);
+      router_.call_without_request(exchange.match, res, exchange);
   });
 }
 
@@ -264,7 +264,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
     if (!exchange.stream.send_instead(complete_response(res, exchange.head.method_id != route::method::head))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
-              routes_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
+              router_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
               "; sent 503 to the client, the handler still runs");
   } catch (...) {  // out of memory: the handler may still respond
   }

@@ -55,7 +55,7 @@ struct decompressed_run {
 
 class request_processor final : public httplib::Server {
  public:
-  request_processor(const router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
 
   /// Starts the timer thread if a route has a timeout. Throws std::system_error if the system cannot create it.
@@ -76,17 +76,17 @@ class request_processor final : public httplib::Server {
 
   /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
-    return routes_.serves_paused(match) && routes_.middleware_for(match, head.method_id, head.path).empty();
+    return router_.serves_paused(match) && router_.middleware_for(match, head.method_id, head.path).empty();
   }
   /// Time limit of the route; nullopt if it has none.
   [[nodiscard]] std::optional<std::chrono::milliseconds> time_limit(const route::match_result& match) const noexcept {
     if (match.outcome != route::match_outcome::matched) return std::nullopt;
-    return routes_.entry(match.route_id).metadata.time_limit;
+    return router_.entry(match.route_id).metadata.time_limit;
   }
   /// Logs that the time limit passed before the handler was started.
   void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
 
-  [[nodiscard]] const router& routes() const noexcept { return routes_; }
+  [[nodiscard]] const http::router& router() const noexcept { return router_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
   [[nodiscard]] std::string next_id();
 
@@ -105,12 +105,12 @@ class request_processor final : public httplib::Server {
   void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
-    return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
+    return (std::min)(router_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
   }
   void send_timeout_response(exchange& exchange, std::chrono::milliseconds limit) noexcept;
   static connection_headers decide_connection_headers(exchange& exchange, const response& res);
 
-  const router& routes_;
+  const http::router& router_;
   const wire::limits& limits_;
   logger& log_;
   clock& clock_;
@@ -150,15 +150,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log,
+WINSVC_INLINE request_processor::request_processor(const http::router& routes, const wire::limits& limits, logger& log,
                                                    clock& time, os::thread_starter& starter)
-    : routes_(routes),
+    : router_(routes),
       limits_(limits),
       log_(log),
       clock_(time),
       error_responder_(routes, log),
       handler_timeouts_(time, starter),
-      latencies_(routes.routes().entries().size() + 1),
+      latencies_(routes.table().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {
   svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
   // The limits of winsvc apply; cpp-httplib would clear our response when it enforces its own.
@@ -175,7 +175,7 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
 }
 
 WINSVC_INLINE void request_processor::start() {
-  const auto& entries = routes_.routes().entries();
+  const auto& entries = router_.table().entries();
   if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.time_limit.has_value(); }))
     handler_timeouts_.start();
 }

@@ -21,7 +21,7 @@ inline namespace WINSVC_ABI {
 
 template <class F>
 route_builder route_builder::set(std::string_view operation, F change, int status) const {
-  auto& table = router_->mutable_routes(first_, operation);
+  auto& table = router_->mutable_table(first_, operation);
   for (std::size_t id = first_; id < last_; ++id) change(table.metadata(id));
   route_builder result = *this;
   result.current_body_status_ = status;
@@ -37,7 +37,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE route_builder route_builder::name(std::string text) const {
-  router_->mutable_routes(first_, "name").name_routes(first_, last_, std::move(text));
+  router_->mutable_table(first_, "name").name_routes(first_, last_, std::move(text));
   return *this;
 }
 

@@ -3,7 +3,7 @@
 //   router r;
 //   r.add(route::method::get, "/users/{id}", handler, location);   // while the app registers its routes
 //   r.freeze();
-//   const auto match = r.routes().match(route::method::get, "/users/7");
+//   const auto match = r.match(route::method::get, "/users/7", "");
 //   r.call(match, req, res, exchange);
 //
 // It is filled while the app registers its routes and frozen at start; after that many threads read it without a lock.
@@ -76,9 +76,9 @@ class router {
   };
   std::vector<static_folder_entry> static_folders;
 
-  [[nodiscard]] const route::table& routes() const noexcept { return table_; }
+  [[nodiscard]] const route::table& table() const noexcept { return table_; }
   /// The table, for changes of the route `id`. Throws setup_error after freeze(); `operation` names the change there.
-  [[nodiscard]] route::table& mutable_routes(std::size_t id, std::string_view operation);
+  [[nodiscard]] route::table& mutable_table(std::size_t id, std::string_view operation);
   /// Adds a middleware to the routes from `first` to `last - 1`. Throws setup_error after freeze().
   void add_middleware(std::size_t first, std::size_t last, std::shared_ptr<const middleware> added);
   api::app_objects objects;  ///< filled before start
@@ -199,7 +199,7 @@ WINSVC_INLINE route::match_result router::match(route::method method, std::strin
   return result;
 }
 
-WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view operation) {
+WINSVC_INLINE route::table& router::mutable_table(std::size_t id, std::string_view operation) {
   if (frozen_) {
     throw setup_error("route " + entry(id).text() + ": " + std::string(operation) +
                       ": the service has started; describe routes in the app, not in a handler or hook");

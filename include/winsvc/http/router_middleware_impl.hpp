@@ -92,7 +92,7 @@ WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::m
 
 WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,
                                           std::shared_ptr<const middleware> added) {
-  static_cast<void>(mutable_routes(first, "use"));
+  static_cast<void>(mutable_table(first, "use"));
   for (std::size_t id = first; id < last; ++id) {
     auto longer = std::make_shared<api::middleware_chain>(*handlers_[id].middleware);
     longer->push_back(added);

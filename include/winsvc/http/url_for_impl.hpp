@@ -37,7 +37,7 @@ namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto& exchange = http::exchange_of(req, "url_for");
-  return exchange.forwarded.path_prefix + route::build_path(exchange.services.routes, name, values);
+  return exchange.forwarded.path_prefix + route::build_path(exchange.services.table, name, values);
 }
 
 }  // namespace detail::api

@@ -87,7 +87,7 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
   if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&
-      !processor_.routes().routes().all_methods().has_other(head_.method))
+      !processor_.router().table().all_methods().has_other(head_.method))
     return reject(501, "method not implemented");
 
   body_scanner_.reset();
@@ -101,9 +101,9 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
 /// an upload, which goes to files, and a request that is rejected without its body.
 WINSVC_INLINE bool connection::can_collect_body() const {
   if (head_.framing == wire::framing::none || head_.expect_continue) return false;
-  if (match_.outcome != route::match_outcome::matched || processor_.routes().receiver(match_)) return false;
+  if (match_.outcome != route::match_outcome::matched || processor_.router().receiver(match_)) return false;
   return head_.framing == wire::framing::chunked ||
-         head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
+         head_.content_length <= processor_.router().body_limit(match_, limits_.body_bytes);
 }
 
 WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
@@ -120,15 +120,15 @@ WINSVC_INLINE std::size_t connection::body_memory(std::size_t received) const no
 }
 
 WINSVC_INLINE void connection::find_route() {
-  const auto& routes = processor_.routes();
+  const auto& router = processor_.router();
   if (head_.path == "*") {
     match_ = {};
     match_.outcome = route::match_outcome::method_not_allowed;
-    match_.allowed = routes.routes().all_methods();
+    match_.allowed = router.table().all_methods();
   } else {
-    match_ = routes.match(head_.method_id, head_.path, head_.method);
+    match_ = router.match(head_.method_id, head_.path, head_.method);
   }
-  if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
+  if (engine_state_.paused.load() && !router.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }
 
 /// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
@@ -157,7 +157,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_opt
 
 /// True if the buffer contains the whole chunked body, or an error that the handler stage reports.
 WINSVC_INLINE bool connection::is_chunked_body_complete() {
-  if (!body_scanner_) body_scanner_.emplace(limits_, processor_.routes().body_limit(match_, limits_.body_bytes));
+  if (!body_scanner_) body_scanner_.emplace(limits_, processor_.router().body_limit(match_, limits_.body_bytes));
   std::string discarded;
   std::size_t consumed = 0;
   const auto step = body_scanner_->feed(buffer_.remaining().substr(body_scanned_), consumed, discarded);
@@ -172,7 +172,7 @@ WINSVC_INLINE handler_kind connection::required_kind() const {
   const bool reads_body = matched && head_.framing != wire::framing::none && !can_collect_body();
   const bool is_too_large =
       head_.framing == wire::framing::length &&
-      head_.content_length > processor_.routes().body_limit(match_, limits_.body_bytes);
+      head_.content_length > processor_.router().body_limit(match_, limits_.body_bytes);
   if (reads_body && !is_too_large && !is_body_buffered()) return handler_kind::stream;
   if (processor_.is_slow(match_)) return handler_kind::slow;
   return processor_.is_builtin(match_, head_) ? handler_kind::builtin : handler_kind::fast;
@@ -233,13 +233,13 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
 
 WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
   http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
-  const http::exchange_services services{processor_.routes().routes(), buffers.headers, engine_state_.websockets,
+  const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
                                          engine_state_.draining};
   http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), services);
   exchange.match = std::move(match_);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
-    stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
+    stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
   exchange.plan.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
@@ -259,7 +259,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   access_record_.status = exchange.plan.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
-      !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+      !processor_.router().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 

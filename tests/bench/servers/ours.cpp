@@ -110,7 +110,7 @@ int main(int count, char** arguments) {
   const std::string_view observer = count > 2 ? arguments[2] : "";
   if (observer == "access-log") add_access_log(engine, log, winsvc::log_format::text);
   if (observer == "json-access-log") add_access_log(engine, log, winsvc::log_format::json);
-  if (observer == "metrics") add_metrics(engine, routes.routes());
+  if (observer == "metrics") add_metrics(engine, routes.table());
   const auto port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
   if (const auto bound = engine.bind("127.0.0.1", port); !bound) {
     std::fprintf(stderr, "%s\n", bound.error().to_string().c_str());
