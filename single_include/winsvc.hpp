@@ -33513,7 +33513,7 @@ struct body_part {
 };
 
 /// A part of a file that the connection sends after the head, while the client reads and without a thread that waits.
-struct file_body {
+struct file_part {
   std::shared_ptr<const os::input_file> file;
   std::uint64_t position = 0, remaining = 0;
 };
@@ -33551,12 +33551,12 @@ struct response_plan {
   std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
   std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
-  file_body body_to_send;                      ///< the part of a file that follows the head in output()
+  file_part file_to_send;                      ///< the part of a file that follows the head in output()
   std::shared_ptr<event_subscription> events_to_send;  ///< the events that follow the head in output()
 
   /// Sends nothing after the head.
   void discard_body() noexcept {
-    body_to_send = {};
+    file_to_send = {};
     text_to_send.clear();
     events_to_send.reset();
   }
@@ -35618,7 +35618,7 @@ WINSVC_INLINE std::optional<std::string> compress(std::string_view content, std:
 //
 //   set_file_body(res, std::move(file), "text/plain", "");   // ETag, Last-Modified, Content-Type and the bytes
 //
-// The part that the connection still has to send is a `file_body` (http/exchange.hpp).
+// The part that the connection still has to send is a `file_part` (http/exchange.hpp).
 //
 // The ETag contains the size and the modification time, in the resolution of the file system. If the file becomes
 // shorter while it is sent, the connection ends, so that the client detects the missing part.
@@ -35640,7 +35640,7 @@ namespace detail::http {
 /// none. An ETag or a Last-Modified of the app stays.
 void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
 
-/// Content provider of a file. The connection sends such a body itself (exchange::body_to_send).
+/// Content provider of a file. The connection sends such a body itself (exchange::file_to_send).
 struct file_provider {
   std::shared_ptr<const os::input_file> file;
   bool operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const;
@@ -35917,8 +35917,8 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     const bool one_part = whole || (plan.parts.size() == 1 && plan.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) plan.body_to_send = {from->file, 0, res.content_length_};
-      else plan.body_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
+      if (whole) plan.file_to_send = {from->file, 0, res.content_length_};
+      else plan.file_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
       return true;
     }
     stream.disable_buffering();
@@ -38028,7 +38028,7 @@ class connection {
   /// The next response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept {
     const auto head = unsent_output();
-    return head.empty() ? unsent_body() : head;
+    return head.empty() ? unsent_text() : head;
   }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
   void mark_sent(std::size_t count) noexcept {
@@ -38036,7 +38036,7 @@ class connection {
     extend_send_deadline(count);
   }
   /// True if the client reads events too slowly: the next step closes the connection.
-  [[nodiscard]] bool is_lagging() const noexcept { return subscription_ && subscription_->is_lagging(); }
+  [[nodiscard]] bool is_lagging() const noexcept { return events_to_send_ && events_to_send_->is_lagging(); }
   /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
   [[nodiscard]] bool is_idle() const noexcept {
     return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();
@@ -38063,7 +38063,7 @@ class connection {
   [[nodiscard]] clock::time_point handler_deadline() const noexcept;
   void run_handler(const step_options& options, scratch_buffers& buffers);
   void limit_unsent();
-  [[nodiscard]] bool read_file_body();
+  [[nodiscard]] bool read_file_part();
   void start_response() noexcept;
   [[nodiscard]] bool receive_during_response();
   [[nodiscard]] bool can_receive_during_response() const noexcept {
@@ -38080,12 +38080,12 @@ class connection {
   [[nodiscard]] std::string_view unsent_output() const noexcept {
     return std::string_view(output_).substr((std::min)(output_sent_, output_.size()));
   }
-  [[nodiscard]] std::string_view unsent_body() const noexcept {
-    return std::string_view(body_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
+  [[nodiscard]] std::string_view unsent_text() const noexcept {
+    return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
   }
   void clear_output() noexcept {
     output_.clear();
-    std::string().swap(body_);
+    std::string().swap(text_to_send_);
     output_sent_ = 0;
   }
   [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
@@ -38116,10 +38116,10 @@ class connection {
   http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
-  std::string body_;    // a long body, follows output_
-  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and body_
-  http::file_body file_body_;  // follows body_
-  std::shared_ptr<http::event_subscription> subscription_;  // its events follow output_
+  std::string text_to_send_;  // follows output_, as in the response plan (http/exchange.hpp)
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
+  http::file_part file_to_send_;  // follows text_to_send_
+  std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread
@@ -38561,9 +38561,9 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  body_ = std::move(exchange.plan.text_to_send);
-  file_body_ = std::move(exchange.plan.body_to_send);
-  subscription_ = std::move(exchange.plan.events_to_send);
+  text_to_send_ = std::move(exchange.plan.text_to_send);
+  file_to_send_ = std::move(exchange.plan.file_to_send);
+  events_to_send_ = std::move(exchange.plan.events_to_send);
   start_response();
   limit_unsent();
 }
@@ -38603,25 +38603,25 @@ constexpr std::chrono::seconds comment_interval{15};  // shorter than the timeou
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
-  if (output_.size() + body_.size() < min_counted_bytes) return;
-  counted_unsent_bytes_ = output_.size() + body_.size();
+  if (output_.size() + text_to_send_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = output_.size() + text_to_send_.size();
   const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
   if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
-  file_body_ = {};
+  file_to_send_ = {};
   reject_at_limit(http::shared_limit::unsent_bytes, "too many responses wait for clients that read slowly");
 }
 
 /// Reads the next part of the file into output_. Returns false at its end; ends the connection if the file is shorter
 /// than it was.
-WINSVC_INLINE bool connection::read_file_body() {
+WINSVC_INLINE bool connection::read_file_part() {
   constexpr std::size_t part_size = 64 * 1024;
-  if (!file_body_.file || file_body_.remaining == 0) return false;
-  output_.resize(static_cast<std::size_t>((std::min)(file_body_.remaining, std::uint64_t{part_size})));
-  const auto count = file_body_.file->read(file_body_.position, output_.data(), output_.size());
+  if (!file_to_send_.file || file_to_send_.remaining == 0) return false;
+  output_.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
+  const auto count = file_to_send_.file->read(file_to_send_.position, output_.data(), output_.size());
   output_.resize(count.value_or(0));
   output_sent_ = 0;
-  file_body_.position += output_.size();
-  file_body_.remaining -= output_.size();
+  file_to_send_.position += output_.size();
+  file_to_send_.remaining -= output_.size();
   if (output_.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
   return !output_.empty();
 }
@@ -38647,25 +38647,25 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   constexpr int max_parts = 16;  // then other connections go first
   for (int parts = 0;; ++parts) {
     std::size_t sent = 0;
-    const auto head = unsent_output(), body = unsent_body();
-    result = body.empty() ? transport_.send_some(head.data(), head.size(), sent)
-                          : transport_.send_parts(head, body, sent);
+    const auto head = unsent_output(), text = unsent_text();
+    result = text.empty() ? transport_.send_some(head.data(), head.size(), sent)
+                          : transport_.send_parts(head, text, sent);
     output_sent_ += sent;
     if (result == os::transfer::timed_out) {
       if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
       return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
     }
     if (result != os::transfer::done) break;
-    access_record_.bytes += output_.size() + body_.size();
+    access_record_.bytes += output_.size() + text_to_send_.size();
     if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
     clear_output();
-    if (!read_file_body()) break;
+    if (!read_file_part()) break;
     if (parts == max_parts) return wait_for(wait_reason::yield);
   }
-  if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
+  if (file_to_send_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
   clear_output();
-  file_body_ = {};
-  if (subscription_ && result == os::transfer::done) {
+  file_to_send_ = {};
+  if (events_to_send_ && result == os::transfer::done) {
     set_deadline(comment_interval);
     stage_ = stage::events;
     return std::nullopt;
@@ -38692,8 +38692,8 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
   constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
   const bool chunked = head_.minor_version != 0;
   bool ends = engine_state_.draining.load();
-  subscription_->wake_for_events(transport_);
-  switch (subscription_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
+  events_to_send_->wake_for_events(transport_);
+  switch (events_to_send_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
     case http::subscription_state::events: break;
     case http::subscription_state::none:
       if (ends) break;
@@ -38708,7 +38708,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
   }
   if (ends) {
-    subscription_.reset();
+    events_to_send_.reset();
     if (chunked) output_ += "0\r\n\r\n";
   }
   start_response();
@@ -38725,7 +38725,7 @@ WINSVC_INLINE bool connection::receive_during_response() {
   return !transport_.has_peer_closed();
 }
 
-/// Sends output_, body_, file_body_ and the events of subscription_.
+/// Begins to send output_, text_to_send_, file_to_send_ and events_to_send_.
 WINSVC_INLINE void connection::start_response() noexcept {
   output_sent_ = 0;
   send_wait_start_ = {};
@@ -38736,7 +38736,7 @@ WINSVC_INLINE void connection::start_response() noexcept {
 /// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
-  subscription_.reset();
+  events_to_send_.reset();
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response

@@ -43,7 +43,7 @@ struct body_part {
 };
 
 /// A part of a file that the connection sends after the head, while the client reads and without a thread that waits.
-struct file_body {
+struct file_part {
   std::shared_ptr<const os::input_file> file;
   std::uint64_t position = 0, remaining = 0;
 };
@@ -81,12 +81,12 @@ struct response_plan {
   std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
   std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
-  file_body body_to_send;                      ///< the part of a file that follows the head in output()
+  file_part file_to_send;                      ///< the part of a file that follows the head in output()
   std::shared_ptr<event_subscription> events_to_send;  ///< the events that follow the head in output()
 
   /// Sends nothing after the head.
   void discard_body() noexcept {
-    body_to_send = {};
+    file_to_send = {};
     text_to_send.clear();
     events_to_send.reset();
   }

@@ -2,7 +2,7 @@
 //
 //   set_file_body(res, std::move(file), "text/plain", "");   // ETag, Last-Modified, Content-Type and the bytes
 //
-// The part that the connection still has to send is a `file_body` (http/exchange.hpp).
+// The part that the connection still has to send is a `file_part` (http/exchange.hpp).
 //
 // The ETag contains the size and the modification time, in the resolution of the file system. If the file becomes
 // shorter while it is sent, the connection ends, so that the client detects the missing part.
@@ -34,7 +34,7 @@ namespace detail::http {
 /// none. An ETag or a Last-Modified of the app stays.
 void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
 
-/// Content provider of a file. The connection sends such a body itself (exchange::body_to_send).
+/// Content provider of a file. The connection sends such a body itself (exchange::file_to_send).
 struct file_provider {
   std::shared_ptr<const os::input_file> file;
   bool operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const;

@@ -198,8 +198,8 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     const bool one_part = whole || (plan.parts.size() == 1 && plan.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) plan.body_to_send = {from->file, 0, res.content_length_};
-      else plan.body_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
+      if (whole) plan.file_to_send = {from->file, 0, res.content_length_};
+      else plan.file_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
       return true;
     }
     stream.disable_buffering();

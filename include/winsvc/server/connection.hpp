@@ -120,7 +120,7 @@ class connection {
   /// The next response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept {
     const auto head = unsent_output();
-    return head.empty() ? unsent_body() : head;
+    return head.empty() ? unsent_text() : head;
   }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
   void mark_sent(std::size_t count) noexcept {
@@ -128,7 +128,7 @@ class connection {
     extend_send_deadline(count);
   }
   /// True if the client reads events too slowly: the next step closes the connection.
-  [[nodiscard]] bool is_lagging() const noexcept { return subscription_ && subscription_->is_lagging(); }
+  [[nodiscard]] bool is_lagging() const noexcept { return events_to_send_ && events_to_send_->is_lagging(); }
   /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
   [[nodiscard]] bool is_idle() const noexcept {
     return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();
@@ -155,7 +155,7 @@ class connection {
   [[nodiscard]] clock::time_point handler_deadline() const noexcept;
   void run_handler(const step_options& options, scratch_buffers& buffers);
   void limit_unsent();
-  [[nodiscard]] bool read_file_body();
+  [[nodiscard]] bool read_file_part();
   void start_response() noexcept;
   [[nodiscard]] bool receive_during_response();
   [[nodiscard]] bool can_receive_during_response() const noexcept {
@@ -172,12 +172,12 @@ class connection {
   [[nodiscard]] std::string_view unsent_output() const noexcept {
     return std::string_view(output_).substr((std::min)(output_sent_, output_.size()));
   }
-  [[nodiscard]] std::string_view unsent_body() const noexcept {
-    return std::string_view(body_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
+  [[nodiscard]] std::string_view unsent_text() const noexcept {
+    return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
   }
   void clear_output() noexcept {
     output_.clear();
-    std::string().swap(body_);
+    std::string().swap(text_to_send_);
     output_sent_ = 0;
   }
   [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
@@ -208,10 +208,10 @@ class connection {
   http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
-  std::string body_;    // a long body, follows output_
-  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and body_
-  http::file_body file_body_;  // follows body_
-  std::shared_ptr<http::event_subscription> subscription_;  // its events follow output_
+  std::string text_to_send_;  // follows output_, as in the response plan (http/exchange.hpp)
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
+  http::file_part file_to_send_;  // follows text_to_send_
+  std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread

@@ -274,9 +274,9 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  body_ = std::move(exchange.plan.text_to_send);
-  file_body_ = std::move(exchange.plan.body_to_send);
-  subscription_ = std::move(exchange.plan.events_to_send);
+  text_to_send_ = std::move(exchange.plan.text_to_send);
+  file_to_send_ = std::move(exchange.plan.file_to_send);
+  events_to_send_ = std::move(exchange.plan.events_to_send);
   start_response();
   limit_unsent();
 }

@@ -31,25 +31,25 @@ constexpr std::chrono::seconds comment_interval{15};  // shorter than the timeou
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
-  if (output_.size() + body_.size() < min_counted_bytes) return;
-  counted_unsent_bytes_ = output_.size() + body_.size();
+  if (output_.size() + text_to_send_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = output_.size() + text_to_send_.size();
   const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
   if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
-  file_body_ = {};
+  file_to_send_ = {};
   reject_at_limit(http::shared_limit::unsent_bytes, "too many responses wait for clients that read slowly");
 }
 
 /// Reads the next part of the file into output_. Returns false at its end; ends the connection if the file is shorter
 /// than it was.
-WINSVC_INLINE bool connection::read_file_body() {
+WINSVC_INLINE bool connection::read_file_part() {
   constexpr std::size_t part_size = 64 * 1024;
-  if (!file_body_.file || file_body_.remaining == 0) return false;
-  output_.resize(static_cast<std::size_t>((std::min)(file_body_.remaining, std::uint64_t{part_size})));
-  const auto count = file_body_.file->read(file_body_.position, output_.data(), output_.size());
+  if (!file_to_send_.file || file_to_send_.remaining == 0) return false;
+  output_.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
+  const auto count = file_to_send_.file->read(file_to_send_.position, output_.data(), output_.size());
   output_.resize(count.value_or(0));
   output_sent_ = 0;
-  file_body_.position += output_.size();
-  file_body_.remaining -= output_.size();
+  file_to_send_.position += output_.size();
+  file_to_send_.remaining -= output_.size();
   if (output_.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
   return !output_.empty();
 }
@@ -75,25 +75,25 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   constexpr int max_parts = 16;  // then other connections go first
   for (int parts = 0;; ++parts) {
     std::size_t sent = 0;
-    const auto head = unsent_output(), body = unsent_body();
-    result = body.empty() ? transport_.send_some(head.data(), head.size(), sent)
-                          : transport_.send_parts(head, body, sent);
+    const auto head = unsent_output(), text = unsent_text();
+    result = text.empty() ? transport_.send_some(head.data(), head.size(), sent)
+                          : transport_.send_parts(head, text, sent);
     output_sent_ += sent;
     if (result == os::transfer::timed_out) {
       if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
       return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
     }
     if (result != os::transfer::done) break;
-    access_record_.bytes += output_.size() + body_.size();
+    access_record_.bytes += output_.size() + text_to_send_.size();
     if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
     clear_output();
-    if (!read_file_body()) break;
+    if (!read_file_part()) break;
     if (parts == max_parts) return wait_for(wait_reason::yield);
   }
-  if (file_body_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
+  if (file_to_send_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
   clear_output();
-  file_body_ = {};
-  if (subscription_ && result == os::transfer::done) {
+  file_to_send_ = {};
+  if (events_to_send_ && result == os::transfer::done) {
     set_deadline(comment_interval);
     stage_ = stage::events;
     return std::nullopt;
@@ -120,8 +120,8 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
   constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
   const bool chunked = head_.minor_version != 0;
   bool ends = engine_state_.draining.load();
-  subscription_->wake_for_events(transport_);
-  switch (subscription_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
+  events_to_send_->wake_for_events(transport_);
+  switch (events_to_send_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
     case http::subscription_state::events: break;
     case http::subscription_state::none:
       if (ends) break;
@@ -136,7 +136,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
   }
   if (ends) {
-    subscription_.reset();
+    events_to_send_.reset();
     if (chunked) output_ += "0\r\n\r\n";
   }
   start_response();
@@ -153,7 +153,7 @@ WINSVC_INLINE bool connection::receive_during_response() {
   return !transport_.has_peer_closed();
 }
 
-/// Sends output_, body_, file_body_ and the events of subscription_.
+/// Begins to send output_, text_to_send_, file_to_send_ and events_to_send_.
 WINSVC_INLINE void connection::start_response() noexcept {
   output_sent_ = 0;
   send_wait_start_ = {};
@@ -164,7 +164,7 @@ WINSVC_INLINE void connection::start_response() noexcept {
 /// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
-  subscription_.reset();
+  events_to_send_.reset();
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response
