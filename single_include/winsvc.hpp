@@ -1521,7 +1521,7 @@ struct route_metadata {
   bool hidden = false;                      ///< not in the OpenAPI document
   std::optional<std::uint64_t> body_limit;  ///< maximum body in bytes; overrides the app's limit
   std::optional<std::uint64_t> file_limit;  ///< maximum size of each file of an upload, in bytes
-  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
+  std::optional<std::chrono::milliseconds> timeout;  ///< of the handler; afterwards the client receives 503
 };
 
 }  // namespace detail::route
@@ -34586,7 +34586,7 @@ WINSVC_INLINE route_builder route_builder::limit_body(std::uint64_t bytes) const
 WINSVC_INLINE route_builder route_builder::timeout(std::chrono::milliseconds limit) const {
   if (limit.count() <= 0)
     throw setup_error("route " + router_->entry(first_).text() + ": timeout: the time must be more than 0");
-  return set("timeout", [&](detail::route::route_metadata& metadata) { metadata.time_limit = limit; });
+  return set("timeout", [&](detail::route::route_metadata& metadata) { metadata.timeout = limit; });
 }
 
 WINSVC_INLINE route_builder route_builder::limit_file(std::uint64_t bytes) const {
@@ -35640,7 +35640,7 @@ namespace detail::http {
 /// none. An ETag or a Last-Modified of the app stays.
 void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
 
-/// Content provider of a file. The connection sends such a body itself (exchange::file_to_send).
+/// Content provider of a file. The connection sends such a body itself (response_plan::file_to_send).
 struct file_provider {
   std::shared_ptr<const os::input_file> file;
   bool operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const;
@@ -36261,12 +36261,12 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
     return router_.serves_paused(match) && router_.middleware_for(match, head.method_id, head.path).empty();
   }
-  /// Time limit of the route; nullopt if it has none.
-  [[nodiscard]] std::optional<std::chrono::milliseconds> time_limit(const route::match_result& match) const noexcept {
+  /// Timeout of the route; nullopt if it has none.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> timeout_of(const route::match_result& match) const noexcept {
     if (match.outcome != route::match_outcome::matched) return std::nullopt;
-    return router_.entry(match.route_id).metadata.time_limit;
+    return router_.entry(match.route_id).metadata.timeout;
   }
-  /// Logs that the time limit passed before the handler was started.
+  /// Logs that the timeout passed before the handler was started.
   void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
@@ -36359,7 +36359,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& routes, c
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
-  if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.time_limit.has_value(); }))
+  if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.timeout.has_value(); }))
     handler_timeouts_.start();
 }
 
@@ -36720,7 +36720,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
 
 WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
   error_responder_.run_guarded(exchange, res, "handler", [&] {
-    const auto limit = time_limit(exchange.match);
+    const auto limit = timeout_of(exchange.match);
     const auto read_start = limit ? clock_.now() : clock::time_point();
     if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
@@ -37921,7 +37921,7 @@ struct scratch_buffers {
 
 // Connection: serves the requests of one client, one after the other, in steps that never wait.
 //
-//   connection c(transport, processor, state, limits);
+//   connection c(transport, processor, engine_state, limits);
 //   for (;;) {
 //     const auto next = c.advance(buffers, {});
 //     if (next.reason == wait_reason::closed) break;   // else wait for next.reason, at most until next.deadline
@@ -38000,11 +38000,11 @@ struct wait_condition {
 
 class connection {
  public:
-  connection(http::transport& transport, http::request_processor& processor, http::engine_state& state,
+  connection(http::transport& transport, http::request_processor& processor, http::engine_state& shared,
              const wire::limits& limits)
       : transport_(transport),
         processor_(processor),
-        engine_state_(state),
+        engine_state_(shared),
         limits_(limits),
         peer_(transport.peer()),
         local_(transport.local()) {
@@ -38047,7 +38047,7 @@ class connection {
   class buffer_lease;
 
   [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> collect_body(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
@@ -38217,7 +38217,7 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
           if (served++ == max_requests) return wait_for(wait_reason::yield);
           wait = read_head(current);
           break;
-        case stage::body: wait = read_body(current); break;
+        case stage::body: wait = collect_body(current); break;
         case stage::handler: wait = start_handler(current, buffers); break;
         case stage::response: wait = send_response(current); break;
         case stage::events: wait = await_events(current); break;
@@ -38419,7 +38419,7 @@ WINSVC_INLINE void connection::find_route() {
 }
 
 /// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
-WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
   const auto memory = body_memory(have);
   engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
@@ -38482,7 +38482,7 @@ WINSVC_INLINE bool connection::reserve_stream_thread() {
 }
 
 WINSVC_INLINE clock::time_point connection::handler_deadline() const noexcept {
-  const auto limit = processor_.time_limit(match_);
+  const auto limit = processor_.timeout_of(match_);
   return limit ? complete_time_ + *limit : (clock::time_point::max)();
 }
 
@@ -38495,7 +38495,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     return std::nullopt;
   }
   if (was_queued && now_ >= handler_deadline()) {
-    const auto limit = *processor_.time_limit(match_);
+    const auto limit = *processor_.timeout_of(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
     reject(503, http::timeout_message(limit));
     return std::nullopt;

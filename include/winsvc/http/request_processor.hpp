@@ -78,12 +78,12 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
     return router_.serves_paused(match) && router_.middleware_for(match, head.method_id, head.path).empty();
   }
-  /// Time limit of the route; nullopt if it has none.
-  [[nodiscard]] std::optional<std::chrono::milliseconds> time_limit(const route::match_result& match) const noexcept {
+  /// Timeout of the route; nullopt if it has none.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> timeout_of(const route::match_result& match) const noexcept {
     if (match.outcome != route::match_outcome::matched) return std::nullopt;
-    return router_.entry(match.route_id).metadata.time_limit;
+    return router_.entry(match.route_id).metadata.timeout;
   }
-  /// Logs that the time limit passed before the handler was started.
+  /// Logs that the timeout passed before the handler was started.
   void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
@@ -176,7 +176,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& routes, c
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
-  if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.time_limit.has_value(); }))
+  if (std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.metadata.timeout.has_value(); }))
     handler_timeouts_.start();
 }
 

@@ -53,7 +53,7 @@ WINSVC_INLINE route_builder route_builder::limit_body(std::uint64_t bytes) const
 WINSVC_INLINE route_builder route_builder::timeout(std::chrono::milliseconds limit) const {
   if (limit.count() <= 0)
     throw setup_error("route " + router_->entry(first_).text() + ": timeout: the time must be more than 0");
-  return set("timeout", [&](detail::route::route_metadata& metadata) { metadata.time_limit = limit; });
+  return set("timeout", [&](detail::route::route_metadata& metadata) { metadata.timeout = limit; });
 }
 
 WINSVC_INLINE route_builder route_builder::limit_file(std::uint64_t bytes) const {

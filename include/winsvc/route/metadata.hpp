@@ -94,7 +94,7 @@ struct route_metadata {
   bool hidden = false;                      ///< not in the OpenAPI document
   std::optional<std::uint64_t> body_limit;  ///< maximum body in bytes; overrides the app's limit
   std::optional<std::uint64_t> file_limit;  ///< maximum size of each file of an upload, in bytes
-  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
+  std::optional<std::chrono::milliseconds> timeout;  ///< of the handler; afterwards the client receives 503
 };
 
 }  // namespace detail::route

@@ -1,6 +1,6 @@
 // Connection: serves the requests of one client, one after the other, in steps that never wait.
 //
-//   connection c(transport, processor, state, limits);
+//   connection c(transport, processor, engine_state, limits);
 //   for (;;) {
 //     const auto next = c.advance(buffers, {});
 //     if (next.reason == wait_reason::closed) break;   // else wait for next.reason, at most until next.deadline
@@ -92,11 +92,11 @@ struct wait_condition {
 
 class connection {
  public:
-  connection(http::transport& transport, http::request_processor& processor, http::engine_state& state,
+  connection(http::transport& transport, http::request_processor& processor, http::engine_state& shared,
              const wire::limits& limits)
       : transport_(transport),
         processor_(processor),
-        engine_state_(state),
+        engine_state_(shared),
         limits_(limits),
         peer_(transport.peer()),
         local_(transport.local()) {
@@ -139,7 +139,7 @@ class connection {
   class buffer_lease;
 
   [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> collect_body(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
@@ -309,7 +309,7 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
           if (served++ == max_requests) return wait_for(wait_reason::yield);
           wait = read_head(current);
           break;
-        case stage::body: wait = read_body(current); break;
+        case stage::body: wait = collect_body(current); break;
         case stage::handler: wait = start_handler(current, buffers); break;
         case stage::response: wait = send_response(current); break;
         case stage::events: wait = await_events(current); break;

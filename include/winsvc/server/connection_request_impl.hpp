@@ -132,7 +132,7 @@ WINSVC_INLINE void connection::find_route() {
 }
 
 /// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
-WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
   const auto memory = body_memory(have);
   engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
@@ -195,7 +195,7 @@ WINSVC_INLINE bool connection::reserve_stream_thread() {
 }
 
 WINSVC_INLINE clock::time_point connection::handler_deadline() const noexcept {
-  const auto limit = processor_.time_limit(match_);
+  const auto limit = processor_.timeout_of(match_);
   return limit ? complete_time_ + *limit : (clock::time_point::max)();
 }
 
@@ -208,7 +208,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     return std::nullopt;
   }
   if (was_queued && now_ >= handler_deadline()) {
-    const auto limit = *processor_.time_limit(match_);
+    const auto limit = *processor_.timeout_of(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
     reject(503, http::timeout_message(limit));
     return std::nullopt;
