@@ -177,6 +177,7 @@
 #include "winsvc/server/tls_identity_impl.hpp"        // its part that loads the files
 #include "winsvc/server/tls.hpp"                      // the TLS transport
 #include "winsvc/server/server.hpp"                   // server: the members of an engine
+#include "winsvc/server/server_serve_impl.hpp"        // its part for the steps of connections
 #include "winsvc/server/server_accept_impl.hpp"       // its part for new and closed connections
 #include "winsvc/server/server_drain_impl.hpp"        // its part for the drain
 #include "winsvc/server/engine_impl.hpp"              // bodies of server/engine.hpp

@@ -1,4 +1,4 @@
-// Event subscription: the events of a channel that one client has not received yet.
+// Event subscription: queue of the events of a channel (api/event_channel.hpp) that one client has not received yet.
 //
 //   auto channel = std::make_shared<http::channel>(history);
 //   auto subscription = channel->subscribe(last_event_id);   // by a request
