@@ -48,7 +48,7 @@ FAULTS = {
         ("server/connection_request_impl.hpp", "      transport_.has_peer_closed()) {", "      false) {"),
     ]),
     "lost-wakeup": ("the monitor is not notified of an earlier deadline", [
-        ("server/server.hpp", "  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();\n"
+        ("server/server_serve_impl.hpp", "  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();\n"
          "  slot.is_idle", "  static_cast<void>(deadlines_.set(slot, next.deadline));\n  slot.is_idle"),
     ]),
 }
