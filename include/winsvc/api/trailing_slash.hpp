@@ -1,4 +1,4 @@
-// trailing_slash: what happens to a request whose path differs from a route only by a final slash.
+// trailing_slash: rule for a request whose path differs from a route only by a final slash (404, redirect, or serve).
 //
 //   svc.trailing_slash(winsvc::trailing_slash::redirect);      // GET /users/ is redirected to /users
 #pragma once

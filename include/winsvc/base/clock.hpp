@@ -1,4 +1,5 @@
-// clock: the time source of winsvc, passed in so that tests do not sleep; and dates in RFC 3339 and HTTP form.
+// clock: the time source of winsvc, which tests replace so that they need not sleep. Also dates in RFC 3339 and HTTP
+// form.
 //
 //   const auto deadline = clock.now() + 20s;
 //   while (!done() && clock.now() < deadline) clock.sleep(250ms);

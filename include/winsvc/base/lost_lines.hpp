@@ -5,7 +5,7 @@
 //   lost.text("they were logged faster than they could be written", &iso_time)
 //   // 3 lines were lost between 2026-01-31T08:05:09.250Z and ...: they were logged faster than they could be written
 //
-// Each part of the log that can lose lines has one of both: the logger, the async sink, the rotating file sink.
+// The logger, the async sink and the rotating file sink can lose lines, so each of them has both objects.
 // lost_lines is not thread-safe. lost_line_counter is, for lines that are lost without a lock.
 #pragma once
 

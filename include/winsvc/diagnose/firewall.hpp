@@ -1,4 +1,4 @@
-// Check of the Windows firewall: the rules that allow or block connections to a program on a TCP port.
+// Firewall check: finds the rules of Windows Firewall that allow or block connections to a program on a TCP port.
 //
 //   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
 //   const auto findings = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);

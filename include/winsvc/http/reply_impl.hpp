@@ -1,4 +1,4 @@
-// Implementation of api/reply.hpp: applies a reply to cpp-httplib's response, and server-sent events.
+// Implementation of api/reply.hpp: applies a reply to cpp-httplib's response, and starts server-sent events.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// pattern: the path of a route, parsed; and the relation of two patterns.
+// Route pattern: parses the path of a route, such as `/users/{id}`, and compares two patterns.
 //
 //   parse_pattern("/users/{id}")            // one segment, not empty:              /users/7
 //   parse_pattern("/files/{path...}")       // the rest of the path, may be empty:  /files/  /files/a/b  (not /files)

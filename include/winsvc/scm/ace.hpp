@@ -2,9 +2,10 @@
 //
 //   parse_ace("(A;OICI;FR;;;BU)") == parse_ace("(A;CIOI;0x120089;;;S-1-5-32-545)")   // true
 //
-// Windows reads an entry back with other flags order, other names of rights and a two-letter alias for the SID. An
-// entry that is compared as text would be added again by each install. Source: "ACE Strings", "SID Strings", "File
-// Access Rights Constants" and "Service Security and Access Rights" in the Win32 documentation.
+// Windows returns an entry in another form than it was written: another order of the flags, other names of the rights,
+// a two-letter alias for the SID. If entries were compared as text, each install would add them again.
+// Source: "ACE Strings", "SID Strings", "File Access Rights Constants" and "Service Security and Access Rights" in the
+// Win32 documentation.
 #pragma once
 
 #include <cstddef>

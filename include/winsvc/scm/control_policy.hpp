@@ -1,5 +1,5 @@
-// Control policy: decides for a control in a state the return code for the SCM, the lifecycle event to apply at once,
-// and the control task that remains. The control handler calls it, reports the status, queues the task and returns.
+// Control policy: decides how a service reacts to a control in its current state. A decision has the return code for
+// the SCM, the lifecycle event to apply at once, and the control task to queue. The control handler executes it.
 //
 //   decide_control(state::running, hooks, 2 /* pause */)     // {0, lifecycle_event::pause, control_action::pause}
 //   decide_control(state::paused, hooks, 99)                 // {120}: the service does not handle the control

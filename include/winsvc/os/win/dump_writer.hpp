@@ -1,5 +1,5 @@
-// Minidump by a second process: MiniDumpWriteDump suspends all threads of the crashed process, and it can deadlock if
-// it runs inside that process, for example at the lock of the loader.
+// Dump writer: starts a second process that writes the minidump. MiniDumpWriteDump suspends all threads of the crashed
+// process, and it can deadlock if it runs inside that process, for example at the lock of the loader.
 //
 //   dump_writer writer(folder, name, timeout);                    // allocates everything that a crash needs
 //   const DWORD error = writer.write(thread_id, pointers, code);  // starts a process and waits for it
