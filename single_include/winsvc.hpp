@@ -18,403 +18,404 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    422  config/version.hpp                   The version of winsvc, defined only here.
-//    439  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    478  config/form.hpp                      The form in which winsvc is compiled.
-//    569  config/options.hpp                   Compile-time options of winsvc.
-//    631  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    682  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    713  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    790  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    847  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    907  os/win/windows_headers.hpp           Windows system headers.
-//    968  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1180  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1223  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1284  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1339  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1389  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1432  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1533  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1566  settings/setting_value.hpp           Types of settings and their text form.
-//   1758  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1903  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   1967  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2025  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2088  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2314  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2685  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2807  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2900  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   2958  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   2996  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3068  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3113  route/url_value.hpp                  url_value, with_query.
-//   3162  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3246  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3278  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3366  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3514  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3857  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3920  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4072  api/app_objects.hpp                  App objects (dependency injection).
-//   4140  api/handler_arguments.hpp            Arguments of a handler.
-//   4250  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4383  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4713  api/parameter.hpp                    Parameters of a route.
-//   4931  api/sourced_handler.hpp              Sourced handler: a handler with the sources of its arguments ...
-//   5037  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5221  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5300  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5372  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5444  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5593  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5632  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5734  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5755  api/file_options.hpp                 Options of a static folder.
-//   5786  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5822  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6131  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6220  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6259  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6386  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6426  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6509  scm/control_event.hpp                Event data of a control.
-//   6582  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6757  settings/settings_file.hpp           Settings file (.ini).
-//   6832  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7056  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7207  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7243  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7285  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7365  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7435  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7603  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7681  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7803  base/quote.hpp                       Windows command lines.
-//   7846  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7921  scm/spec.hpp                         Service specification.
-//   8027  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8108  api/service.hpp                      The service: names, settings, routes, hooks, limits.
-//   8462  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8508  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8547  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8616  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8629  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8680  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8767  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8808  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8876  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   8910  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   8951  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   8982  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9009  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9080  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9122  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9174  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9206  addons/headers.hpp                   Middleware for response headers and body size.
+//    423  config/version.hpp                   The version of winsvc, defined only here.
+//    440  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    479  config/form.hpp                      The form in which winsvc is compiled.
+//    570  config/options.hpp                   Compile-time options of winsvc.
+//    632  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    683  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    714  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    791  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    848  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    908  os/win/windows_headers.hpp           Windows system headers.
+//    969  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1181  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1224  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1285  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1340  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1390  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1433  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1534  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1567  settings/setting_value.hpp           Types of settings and their text form.
+//   1759  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1904  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   1968  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2028  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2091  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2317  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2688  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2810  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2903  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   2961  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   2999  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3071  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3116  route/url_value.hpp                  url_value, with_query.
+//   3165  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3249  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3281  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3369  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3517  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3860  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3923  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4075  api/app_objects.hpp                  App objects (dependency injection).
+//   4143  api/handler_arguments.hpp            Arguments of a handler.
+//   4253  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4386  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4716  api/parameter.hpp                    Parameters of a route.
+//   4934  api/sourced_handler.hpp              Sourced handler: a handler with the sources of its arguments ...
+//   5040  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5224  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5303  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5375  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5447  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5596  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5635  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5737  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5758  api/file_options.hpp                 Options of a static folder.
+//   5789  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5825  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6134  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6223  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6262  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6389  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6429  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6512  scm/control_event.hpp                Event data of a control.
+//   6585  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6760  settings/settings_file.hpp           Settings file (.ini).
+//   6835  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7059  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7210  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7246  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7288  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7368  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7438  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7606  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7684  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7807  base/quote.hpp                       Windows command lines.
+//   7850  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7925  scm/spec.hpp                         Service specification.
+//   8031  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8112  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8466  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8512  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8551  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8620  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8633  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8684  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8771  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8812  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8880  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   8914  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   8955  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   8986  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9013  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9084  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9126  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9178  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9210  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9239  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9469  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9558  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9625  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9774  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9790  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9887  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//   9933  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9975  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10057  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10131  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10249  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10282  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10333  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10575  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10611  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10657  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10750  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10780  route/url_value.hpp:bodies           url_value, with_query.
-//  10822  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  10982  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11107  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11234  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11307  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11345  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11394  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11432  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11466  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11488  api/parameter.hpp:bodies             Parameters of a route.
-//  11546  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11574  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11646  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11712  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11740  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11764  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11931  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12088  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12175  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12199  base/quote.hpp:bodies                Windows command lines.
-//  12289  scm/spec.hpp:bodies                  Service specification.
-//  12421  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12541  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12691  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12760  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12917  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  12968  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13006  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13040  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13068  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13120  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13216  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13337  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13397  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13438  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13483  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13635  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13768  settings/registry.hpp                Registry of the settings of an app.
-//  14080  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14237  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14434  route/table.hpp                      Route table (route::table).
-//  14817  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  14923  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15031  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15216  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  15631  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15846  wire/file_name.hpp                   Safe file names for uploads.
-//  15925  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  15995  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16145  wire/representation.hpp              Representation of content in a response.
-//  16297  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16562  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  16857  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  16964  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17135  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17268  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17353  scm/stop_limits.hpp                  Time limits of a stop.
-//  17421  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17488  scm/account.hpp                      Account of a service.
-//  17631  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17871  scm/security.hpp                     Security descriptors in SDDL.
-//  18079  scm/writable_folder.hpp              Writable folders and files.
-//  18279  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18338  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18449  scm/event_record.hpp                 Records of the Windows event log.
-//  18591  scm/saved_state.hpp                  Saved state of a service.
-//  18712  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  18985  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19025  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19107  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19306  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19569  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19752  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19880  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20060  os/socket.hpp                        TCP sockets with timeouts.
-//  20226  os/listen.hpp                        Opens the listening sockets of a host.
-//  20352  os/posix/headers.hpp                 POSIX system headers.
-//  20392  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20581  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20625  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
-//  20733  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  20840  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21006  os/tcp.hpp                           TCP sockets on all platforms.
-//  21330  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21507  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21635  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21901  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  21956  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22027  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
-//  22073  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  22279  os/connection_threads.hpp            Connection threads of the control channel.
-//  22370  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22593  os/console.hpp                       Console input and output.
-//  22694  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22850  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  22989  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23186  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23261  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23310  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23482  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23565  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23619  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23670  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23773  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23814  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24001  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24023  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24058  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24142  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24245  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24285  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24335  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24375  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24439  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24734  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
-//  24786  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  24859  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  24957  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25126  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25373  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25574  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25754  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  25986  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26210  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26271  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26559  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26661  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26906  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  26995  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27067  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27154  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27207  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27304  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27442  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27536  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27774  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27816  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27931  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28058  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28232  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28401  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28702  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28709  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28745  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29059  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29137  log/log_query.hpp                    Log query of the verb `logs`.
-//  29222  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29317  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29404  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29817  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  29928  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  29974  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30208  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30578  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  30872  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31114  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31237  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31401  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  31881  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32167  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32270  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32483  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32638  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32714  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32891  http/event_subscription.hpp          Event subscription: queue of the events of a channel ...
-//  33138  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33482  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33662  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33701  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33868  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  33957  http/problem.hpp                     Error responses of winsvc.
-//  34128  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34223  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34489  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34540  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34702  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34776  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35012  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35156  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35187  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35286  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35478  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35617  http/file_body.hpp                   Sets a file as the body of a response.
-//  35732  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  35966  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36203  http/request_processor.hpp           Request processor: handles one request.
-//  36524  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36781  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36884  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37040  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37131  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37349  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37604  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37740  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37786  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37889  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37922  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38300  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38581  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38813  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38890  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  38970  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39332  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39590  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39758  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  39954  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40074  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40345  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40634  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40745  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40951  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41093  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41168  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41187  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41375  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41562  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41834  host/access_log.hpp                  Access log: one log entry for each response.
-//  41893  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42013  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42175  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42428  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42498  host/health.hpp                      Liveness and readiness routes.
-//  42600  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42768  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42894  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43033  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43303  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43428  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43534  host/stop_deadlines.hpp              Time limits of a stop.
-//  43598  host/run_options.hpp                 Options and result of one run of a service.
-//  43666  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43774  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43887  host/control_channel_server.hpp      Control channel server.
-//  44067  host/runtime.hpp                     Runtime of a service.
-//  44326  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44427  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44536  host/status.hpp                      Text and JSON of `status`.
-//  44703  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44825  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  44941  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45033  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45148  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45272  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45383  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45709  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45899  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46102  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46364  manage/wait.hpp                      Waits until a service reaches a state.
-//  46463  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46680  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46757  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47003  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47186  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47376  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47606  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47713  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47776  manage/install.hpp                   `install` and `update` verbs.
-//  48102  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48256  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48357  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48546  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48643  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48735  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48832  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48867  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49168  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49366  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49525  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49662  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49782  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  49872  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  49986  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50332  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50613  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50779  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50872  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9243  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9473  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9562  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9629  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9778  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9794  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9891  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//   9937  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9979  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10061  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10135  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10253  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10286  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10341  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10583  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10619  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10665  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10758  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10788  route/url_value.hpp:bodies           url_value, with_query.
+//  10830  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  10990  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11115  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11242  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11315  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11353  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11402  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11440  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11474  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11496  api/parameter.hpp:bodies             Parameters of a route.
+//  11554  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11582  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11654  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11720  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11748  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11772  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11939  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12096  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12183  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12207  base/quote.hpp:bodies                Windows command lines.
+//  12297  scm/spec.hpp:bodies                  Service specification.
+//  12429  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12549  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12699  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12768  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12925  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  12976  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13014  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13048  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13076  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13128  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13224  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13345  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13405  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13446  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13474  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13519  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13671  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13804  settings/registry.hpp                Registry of the settings of an app.
+//  14116  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14273  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  14470  route/table.hpp                      Route table (route::table).
+//  14853  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  14959  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15067  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15252  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15667  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15882  wire/file_name.hpp                   Safe file names for uploads.
+//  15961  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16031  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16181  wire/representation.hpp              Representation of content in a response.
+//  16333  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16598  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  16893  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17000  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17171  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17304  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  17389  scm/stop_limits.hpp                  Time limits of a stop.
+//  17457  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17524  scm/account.hpp                      Account of a service.
+//  17667  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17907  scm/security.hpp                     Security descriptors in SDDL.
+//  18115  scm/writable_folder.hpp              Writable folders and files.
+//  18315  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18374  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18485  scm/event_record.hpp                 Records of the Windows event log.
+//  18627  scm/saved_state.hpp                  Saved state of a service.
+//  18748  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19021  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19061  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19143  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19342  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19605  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
+//  19788  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19916  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20096  os/socket.hpp                        TCP sockets with timeouts.
+//  20262  os/listen.hpp                        Opens the listening sockets of a host.
+//  20388  os/posix/headers.hpp                 POSIX system headers.
+//  20428  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20617  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20661  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
+//  20769  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  20876  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21042  os/tcp.hpp                           TCP sockets on all platforms.
+//  21366  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21543  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21671  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21937  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  21992  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22063  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
+//  22109  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
+//  22315  os/connection_threads.hpp            Connection threads of the control channel.
+//  22406  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22629  os/console.hpp                       Console input and output.
+//  22730  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22886  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23025  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23222  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23297  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23346  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23518  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23601  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23655  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23706  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23809  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23850  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24037  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24059  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24094  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24178  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24281  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24321  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24371  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24411  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24475  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24770  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
+//  24822  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24895  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  24993  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25162  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25409  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25610  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25790  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26022  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26246  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26307  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26595  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26697  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26942  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27031  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27103  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27190  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27243  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27340  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27478  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27572  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27810  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27852  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27967  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28094  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28268  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28437  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28738  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28745  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28781  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29095  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29173  log/log_query.hpp                    Log query of the verb `logs`.
+//  29258  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29353  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29440  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29853  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  29964  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30010  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30244  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30614  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  30908  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31150  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31273  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31437  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  31917  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32203  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32306  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32519  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32674  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32750  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32927  http/event_subscription.hpp          Event subscription: queue of the events of a channel ...
+//  33174  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33518  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33698  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33737  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33904  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  33993  http/problem.hpp                     Error responses of winsvc.
+//  34164  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34259  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34525  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34576  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34738  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34812  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35048  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35192  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35223  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35322  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35514  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35653  http/file_body.hpp                   Sets a file as the body of a response.
+//  35768  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36002  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36239  http/request_processor.hpp           Request processor: handles one request.
+//  36560  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36817  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36920  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37076  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37167  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37385  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37640  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37776  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37822  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37925  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37958  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38336  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38617  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38849  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38926  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39006  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39368  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39626  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39794  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  39990  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40110  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40381  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40670  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40781  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  40987  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41129  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41204  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41223  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41411  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41598  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41870  host/access_log.hpp                  Access log: one log entry for each response.
+//  41929  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42049  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42211  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42464  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42534  host/health.hpp                      Liveness and readiness routes.
+//  42636  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42804  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42930  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43069  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43339  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43464  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43577  host/stop_deadlines.hpp              Time limits of a stop.
+//  43641  host/run_options.hpp                 Options and result of one run of a service.
+//  43709  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43817  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43931  host/control_channel_server.hpp      Control channel server.
+//  44111  host/runtime.hpp                     Runtime of a service.
+//  44371  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44479  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44604  host/status.hpp                      Text and JSON of `status`.
+//  44771  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44893  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45009  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45101  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45216  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45340  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45451  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45777  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45972  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46175  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46437  manage/wait.hpp                      Waits until a service reaches a state.
+//  46536  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46753  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46830  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47076  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47259  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47449  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47679  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47786  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47849  manage/install.hpp                   `install` and `update` verbs.
+//  48175  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48329  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48430  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48619  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48716  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48808  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48905  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48940  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49241  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49439  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49598  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49735  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49855  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  49945  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50059  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50405  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50686  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50852  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50945  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51191  config/undef.hpp                     Undefines the internal macros.
+//  51270  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -1977,6 +1978,7 @@ struct invocation;
 
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -2014,8 +2016,9 @@ namespace detail::base {
 /// Error of the app, for example a setup_error.
 [[nodiscard]] winsvc::error app_error(std::string message);
 
-/// Returns the text of the exception that is being handled. Call it only in a catch block.
-[[nodiscard]] std::string exception_message();
+/// Returns the text of the exception that is being handled. Call it only in a catch block. Without memory for the text:
+/// "out of memory".
+[[nodiscard]] std::string exception_message() noexcept;
 
 }  // namespace detail::base
 }  // inline namespace WINSVC_ABI
@@ -7709,7 +7712,8 @@ inline constexpr int not_installed = 4;  // status
 
 /// System error codes that the program tests for.
 namespace win32_error {
-inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, invalid_data = 13,
+inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, not_enough_memory = 8,
+                               invalid_data = 13,
                                not_supported = 50, call_not_implemented = 120, invalid_name = 123, invalid_level = 124,
                                already_exists = 183, io_pending = 997,
                                dependent_services_running = 1051, invalid_service_control = 1052,
@@ -10313,13 +10317,17 @@ WINSVC_INLINE winsvc::error app_error(std::string message) {
   return {0, {}, {}, std::move(message), {}, error::source::app};
 }
 
-WINSVC_INLINE std::string exception_message() {
+WINSVC_INLINE std::string exception_message() noexcept {
   try {
-    throw;
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "unknown exception (not derived from std::exception)";
+    try {
+      throw;
+    } catch (const std::exception& e) {
+      return e.what();
+    } catch (...) {
+      return "unknown exception (not derived from std::exception)";
+    }
+  } catch (const std::bad_alloc&) {
+    return "out of memory";  // short enough for the string itself
   }
 }
 
@@ -13433,6 +13441,34 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_ADDONS
+
+// =====================================================================================================================
+// base/attempt.hpp
+// =====================================================================================================================
+
+// attempt: runs a callable and ends its exception, for work that is better lost than thrown: a log line or a text while
+// memory is exhausted, in code that must continue, such as a stop.
+//
+//   base::attempt([&] { log.info("stopped: " + reason); });
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+/// Returns false if `function` threw.
+template <class F>
+bool attempt(const F& function) noexcept {
+  try {
+    function();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
 // =====================================================================================================================
 // base/token.hpp
@@ -43382,8 +43418,8 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   running.definition = &definition;
   try {
     running.thread = os::start_thread([this, &running] {
-      const os::activity activity("worker", '\'' + running.definition->name + '\'');
       try {
+        const os::activity activity("worker", '\'' + running.definition->name + '\'');
         running.definition->run(stop_.token());
       } catch (...) {
         on_failure_(*running.definition, base::exception_message());
@@ -43515,10 +43551,17 @@ WINSVC_INLINE void lifecycle_hooks::stop(const duration_function& next_limit) {
   runner_.set_progress_context("stopping", wait_hint_);
   for (; !cleanups_.empty(); cleanups_.pop_back()) {
     const api::named_hook& hook = cleanups_.back();
-    const hook_result outcome = runner_.run_hook("stop", hook, next_limit());
+    hook_result outcome;
+    try {
+      outcome = runner_.run_hook("stop", hook, next_limit());
+    } catch (...) {  // out of memory: the hook was not started, and the other hooks run
+      outcome = {hook_result::threw, base::exception_message()};
+    }
     // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
-    if (outcome.outcome == hook_result::threw)
-      definition_.log.error("stopping: " + hook.description() + " threw: " + outcome.message);
+    base::attempt([&] {
+      if (outcome.outcome == hook_result::threw)
+        definition_.log.error("stopping: " + hook.description() + " threw: " + outcome.message);
+    });
     if (outcome.outcome == hook_result::timed_out) return;
     report_progress();
   }
@@ -43856,13 +43899,14 @@ WINSVC_INLINE void drainer::shorten() {
 WINSVC_INLINE void drainer::drain_engine() {
   const auto drained = engine_.drain(limit_, on_progress_);
   on_progress_();
-  if (drained.completed != 0 || drained.aborted != 0) {
+  base::attempt([&] {
+    if (drained.completed == 0 && drained.aborted == 0) return;
     std::string summary =
         "drained " + std::to_string(drained.completed) + ", aborted " + std::to_string(drained.aborted);
     for (const auto& request : drained.aborted_requests)
       summary += (&request == &drained.aborted_requests.front() ? ": " : ", ") + request;
-    definition_.log.info(summary);
-  }
+    definition_.log.info(std::move(summary));
+  });
   if (drained.stuck_threads == 0) return;
   engine_.abandon_threads();
   on_incomplete_(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
@@ -44144,7 +44188,7 @@ class runtime {
 
  private:
   [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }
-  void fail(error error);
+  void fail(error error) noexcept;
   void app_stop_reason(const std::string& reason) {
     const std::lock_guard lock(mutex_);
     if (given_reason_.empty()) given_reason_ = reason;
@@ -44160,17 +44204,17 @@ class runtime {
 
   void serve();
 
-  void stop();
+  void stop() noexcept;
   void log_stop_reason();
   void drain();
   void run_stop_hooks();
-  run_result make_result();
+  run_result make_result() noexcept;
 
   void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit);
-  void record_incomplete_stop(std::string reason);
+  void record_incomplete_stop(std::string reason) noexcept;
 
   // Under mutex_.
-  void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total);
+  void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total) noexcept;
   void reduce_limits(milliseconds limit, std::optional<milliseconds> total);
 
   void signal_stop();
@@ -44201,7 +44245,8 @@ class runtime {
   std::unique_ptr<worker_pool> workers_;
   std::unique_ptr<settings_watcher> settings_watcher_;
   std::optional<drainer> drainer_;  // created under mutex_, when the drain begins
-  std::vector<std::string> incomplete_stop_;
+  bool is_stop_incomplete_ = false;
+  std::vector<std::string> incomplete_stop_;  // the reasons, as far as there was memory for them
   bool has_stuck_thread_ = false;
   lifecycle_hooks lifecycle_hooks_;
   hook_runner hooks_;  // last: its thread ends before the members that hooks use
@@ -44261,8 +44306,8 @@ WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<
 }
 
 WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, milliseconds limit,
-                                                std::optional<milliseconds> total) {
-  stop_reason_ = reason;
+                                                std::optional<milliseconds> total) noexcept {
+  base::attempt([&] { stop_reason_ = reason; });  // STOP_PENDING is published: the stop must follow
   reduce_limits(limit, total);
   tasks_.wake();
 }
@@ -44279,12 +44324,10 @@ WINSVC_INLINE void runtime::signal_stop() {
   stop_.request_stop();
 }
 
-WINSVC_INLINE void runtime::fail(error error) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = error;
-  }
-  definition_.log.error(error.to_string());
+WINSVC_INLINE void runtime::fail(error error) noexcept {
+  base::attempt([&] { definition_.log.error(error.to_string()); });
+  const std::lock_guard lock(mutex_);
+  if (!failure_) failure_ = std::move(error);
 }
 
 WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
@@ -44303,7 +44346,9 @@ WINSVC_INLINE run_result runtime::run() {
   try {
     if (start()) serve();
   } catch (...) {  // for example out of memory, or the system cannot create a thread
-    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, base::exception_message(), {}});
+    error reason{scm::win32_error::exception_in_service, "start", {}, base::exception_message(), {}};
+    base::attempt([&] { reason.subject = definition_.spec.name; });
+    fail(std::move(reason));
   }
   stop();
   return make_result();
@@ -44404,8 +44449,15 @@ WINSVC_INLINE void runtime::open_channel() {
 
 WINSVC_INLINE void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& failed, const std::string& message) {
-    fail({scm::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
-    request_stop("worker '" + failed.name + "' failed");
+    error reason{scm::win32_error::exception_in_service, "run worker", {}, {}, {}};
+    std::string text;
+    base::attempt([&] {
+      reason.subject = failed.name;
+      reason.message = "threw: " + message;
+      text = "worker '" + failed.name + "' failed";
+    });
+    fail(std::move(reason));
+    request_stop(text);
   }, *definition_.time);
   for (const auto& worker : definition_.workers) workers_->start(worker);
 }
@@ -44441,17 +44493,30 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE void runtime::stop() {
+/// Runs each step, also if an earlier one throws, for example for want of memory.
+WINSVC_INLINE void runtime::stop() noexcept {
+  const auto step = [this](const auto& function) {
+    try {
+      function();
+    } catch (...) {
+      record_incomplete_stop(base::exception_message());
+    }
+  };
   // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
-  if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint())) report_progress();
+  step([this] {
+    if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint())) report_progress();
+  });
   if (engine_) {
-    settings_watcher_.reset();
-    log_stop_reason();
-    tasks_.refuse_all(base::win32_error::service_cannot_accept_control);  // none follows: the state is STOP_PENDING
-    drain();
+    step([this] { settings_watcher_.reset(); });
+    base::attempt([this] { log_stop_reason(); });
+    // No task follows: the state is STOP_PENDING.
+    step([this] { tasks_.refuse_all(base::win32_error::service_cannot_accept_control); });
+    step([this] { drain(); });
   }
-  run_stop_hooks();
-  if (control_channel_) control_channel_->close();
+  step([this] { run_stop_hooks(); });
+  step([this] {
+    if (control_channel_) control_channel_->close();
+  });
   definition_.stopping.set({});
 }
 
@@ -44483,26 +44548,28 @@ WINSVC_INLINE void runtime::run_stop_hooks() {
     definition_.log.error("the stop hooks were not run: a hook, handler or worker did not return");
 }
 
-WINSVC_INLINE run_result runtime::make_result() {
+WINSVC_INLINE run_result runtime::make_result() noexcept {
   run_result result;
   {
     const std::lock_guard lock(mutex_);
-    result.failure = failure_;
-    result.stop_reason = given_reason_;
+    result.failure = std::move(failure_);
+    result.stop_reason = std::move(given_reason_);
   }
-  const auto incomplete = [this](std::string reason) {
-    return error{base::win32_error::timeout, "stop", definition_.spec.name, std::move(reason), {}};
-  };
-  if (!result.failure && !incomplete_stop_.empty())
-    result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
-  result.has_stuck_thread = has_stuck_thread_;
-  definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
+  base::attempt([&] { definition_.log.info(result.failure ? "stopped after a failure" : "stopped"); });
   definition_.log.flush();
   if (definition_.is_flush_overdue()) {  // the sink may never complete
-    result.has_stuck_thread = true;
-    if (!result.failure && !result.incomplete_stop)
-      result.incomplete_stop = incomplete("a log sink did not write its last lines in time");
+    has_stuck_thread_ = is_stop_incomplete_ = true;
+    base::attempt([&] {
+      if (incomplete_stop_.empty()) incomplete_stop_.push_back("a log sink did not write its last lines in time");
+    });
   }
+  result.has_stuck_thread = has_stuck_thread_;
+  if (result.failure || !is_stop_incomplete_) return result;
+  result.incomplete_stop = error{base::win32_error::timeout, "stop", {}, {}, {}};
+  base::attempt([&] {
+    result.incomplete_stop->subject = definition_.spec.name;
+    result.incomplete_stop->message = base::join(incomplete_stop_, "; ");
+  });
   return result;
 }
 
@@ -44521,9 +44588,10 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
   request_stop(hook + " hangs");
 }
 
-WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) {
-  definition_.log.error("stopping: " + reason);
-  incomplete_stop_.push_back(std::move(reason));
+WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) noexcept {
+  is_stop_incomplete_ = true;
+  base::attempt([&] { definition_.log.error("stopping: " + reason); });
+  base::attempt([&] { incomplete_stop_.push_back(std::move(reason)); });
 }
 
 }  // namespace detail::host
@@ -45784,15 +45852,18 @@ namespace detail::host {
 
 WINSVC_INLINE void embedded_run::start() {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(started_, true)) return;
+  if (started_) return;
   thread_ = os::start_thread([this] {
-    const auto run_parts = std::make_shared<parts>();
+    std::shared_ptr<parts> run_parts;
     std::optional<error> failure;
     try {
+      run_parts = std::make_shared<parts>();
       failure = run(run_parts);
     } catch (...) {
-      failure = error{scm::win32_error::exception_in_service, "set up", run_parts->definition.spec.name,
-                      base::exception_message(), {}};
+      failure = error{scm::win32_error::exception_in_service, "set up", {}, base::exception_message(), {}};
+      base::attempt([&] {
+        if (run_parts) failure->subject = run_parts->definition.spec.name;
+      });
     }
     const std::lock_guard end_lock(mutex_);
     failure_ = std::move(failure);
@@ -45801,6 +45872,7 @@ WINSVC_INLINE void embedded_run::start() {
     url_.clear();
     changed_.notify_all();
   });
+  started_ = true;  // not before: wait() waits for the end of the thread
 }
 
 WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts>& run_parts) {
@@ -45844,7 +45916,8 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
 WINSVC_INLINE void embedded_run::stop(std::string_view reason) {
   const std::lock_guard lock(mutex_);
   if (!started_ || ended_ || stop_reason_) return;
-  stop_reason_ = std::string(reason);
+  stop_reason_.emplace();
+  base::attempt([&] { stop_reason_ = reason; });
   if (runtime_) runtime_->request_stop(reason);
 }
 
@@ -50881,6 +50954,7 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51172,11 +51246,16 @@ WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::
 namespace detail::api {
 
 WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv, const char* app_version) {
-  const auto app_with_version = [app, version = std::string(app_version)](service& svc) {
-    svc.version(version);  // first: the app can set another one
-    return app(svc);
-  };
-  return cli::run(app_with_version, os::arguments(argc, argv));
+  try {
+    const auto app_with_version = [app, version = std::string(app_version)](service& svc) {
+      svc.version(version);  // first: the app can set another one
+      return app(svc);
+    };
+    return cli::run(app_with_version, os::arguments(argc, argv));
+  } catch (const std::bad_alloc&) {
+    os::write_stderr("out of memory: the program cannot continue; end other programs or increase the limit of memory\n");
+    return os::exit_code(base::win32_error::not_enough_memory);
+  }
 }
 
 }  // namespace detail::api

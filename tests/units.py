@@ -36,7 +36,7 @@ TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", 
 # Its own `field` is ambiguous with the one of wire/head.hpp, which it does not include.
 WITHOUT_PRECOMPILED = ("wire/multipart",)
 # A file that creates threads: itself, or because it starts an engine, a service or prove. testing::client creates none.
-CREATES_THREADS = re.compile(r"std::thread|scoped_thread|std::async|std::atomic|_engine|simulated_scm|embedded_host|fork\(|call_within|prove_machine")
+CREATES_THREADS = re.compile(r"std::thread|scoped_thread|std::async|std::atomic|_engine|simulated_scm|embedded_host|fork\(|call_within|prove_probe")
 # One file of a folder, the other umbrella, and what the sanitizers cannot run.
 IN_SEPARATE_FORM = ("server/engine", "server/shortage", "server/simulation", "addons/middleware", "host/hook_thread",
                     "host/sequences", "manage/send_control", "testing/scm", "testing/umbrella")

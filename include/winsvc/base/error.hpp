@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -48,8 +49,9 @@ namespace detail::base {
 /// Error of the app, for example a setup_error.
 [[nodiscard]] winsvc::error app_error(std::string message);
 
-/// Returns the text of the exception that is being handled. Call it only in a catch block.
-[[nodiscard]] std::string exception_message();
+/// Returns the text of the exception that is being handled. Call it only in a catch block. Without memory for the text:
+/// "out of memory".
+[[nodiscard]] std::string exception_message() noexcept;
 
 }  // namespace detail::base
 }  // inline namespace WINSVC_ABI
@@ -88,13 +90,17 @@ WINSVC_INLINE winsvc::error app_error(std::string message) {
   return {0, {}, {}, std::move(message), {}, error::source::app};
 }
 
-WINSVC_INLINE std::string exception_message() {
+WINSVC_INLINE std::string exception_message() noexcept {
   try {
-    throw;
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "unknown exception (not derived from std::exception)";
+    try {
+      throw;
+    } catch (const std::exception& e) {
+      return e.what();
+    } catch (...) {
+      return "unknown exception (not derived from std::exception)";
+    }
+  } catch (const std::bad_alloc&) {
+    return "out of memory";  // short enough for the string itself
   }
 }
 

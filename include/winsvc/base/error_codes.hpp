@@ -30,7 +30,8 @@ inline constexpr int not_installed = 4;  // status
 
 /// System error codes that the program tests for.
 namespace win32_error {
-inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, invalid_data = 13,
+inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_denied = 5, not_enough_memory = 8,
+                               invalid_data = 13,
                                not_supported = 50, call_not_implemented = 120, invalid_name = 123, invalid_level = 124,
                                already_exists = 183, io_pending = 997,
                                dependent_services_running = 1051, invalid_service_control = 1052,

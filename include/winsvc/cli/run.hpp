@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -315,11 +316,16 @@ WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::
 namespace detail::api {
 
 WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv, const char* app_version) {
-  const auto app_with_version = [app, version = std::string(app_version)](service& svc) {
-    svc.version(version);  // first: the app can set another one
-    return app(svc);
-  };
-  return cli::run(app_with_version, os::arguments(argc, argv));
+  try {
+    const auto app_with_version = [app, version = std::string(app_version)](service& svc) {
+      svc.version(version);  // first: the app can set another one
+      return app(svc);
+    };
+    return cli::run(app_with_version, os::arguments(argc, argv));
+  } catch (const std::bad_alloc&) {
+    os::write_stderr("out of memory: the program cannot continue; end other programs or increase the limit of memory\n");
+    return os::exit_code(base::win32_error::not_enough_memory);
+  }
 }
 
 }  // namespace detail::api

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/config/abi.hpp"
@@ -89,13 +90,14 @@ WINSVC_INLINE void drainer::shorten() {
 WINSVC_INLINE void drainer::drain_engine() {
   const auto drained = engine_.drain(limit_, on_progress_);
   on_progress_();
-  if (drained.completed != 0 || drained.aborted != 0) {
+  base::attempt([&] {
+    if (drained.completed == 0 && drained.aborted == 0) return;
     std::string summary =
         "drained " + std::to_string(drained.completed) + ", aborted " + std::to_string(drained.aborted);
     for (const auto& request : drained.aborted_requests)
       summary += (&request == &drained.aborted_requests.front() ? ": " : ", ") + request;
-    definition_.log.info(summary);
-  }
+    definition_.log.info(std::move(summary));
+  });
   if (drained.stuck_threads == 0) return;
   engine_.abandon_threads();
   on_incomplete_(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +

@@ -21,6 +21,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/api/host.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/result.hpp"
@@ -83,15 +84,18 @@ namespace detail::host {
 
 WINSVC_INLINE void embedded_run::start() {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(started_, true)) return;
+  if (started_) return;
   thread_ = os::start_thread([this] {
-    const auto run_parts = std::make_shared<parts>();
+    std::shared_ptr<parts> run_parts;
     std::optional<error> failure;
     try {
+      run_parts = std::make_shared<parts>();
       failure = run(run_parts);
     } catch (...) {
-      failure = error{scm::win32_error::exception_in_service, "set up", run_parts->definition.spec.name,
-                      base::exception_message(), {}};
+      failure = error{scm::win32_error::exception_in_service, "set up", {}, base::exception_message(), {}};
+      base::attempt([&] {
+        if (run_parts) failure->subject = run_parts->definition.spec.name;
+      });
     }
     const std::lock_guard end_lock(mutex_);
     failure_ = std::move(failure);
@@ -100,6 +104,7 @@ WINSVC_INLINE void embedded_run::start() {
     url_.clear();
     changed_.notify_all();
   });
+  started_ = true;  // not before: wait() waits for the end of the thread
 }
 
 WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts>& run_parts) {
@@ -143,7 +148,8 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
 WINSVC_INLINE void embedded_run::stop(std::string_view reason) {
   const std::lock_guard lock(mutex_);
   if (!started_ || ended_ || stop_reason_) return;
-  stop_reason_ = std::string(reason);
+  stop_reason_.emplace();
+  base::attempt([&] { stop_reason_ = reason; });
   if (runtime_) runtime_->request_stop(reason);
 }
 

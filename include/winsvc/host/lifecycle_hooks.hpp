@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/api/hooks.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/stop.hpp"
@@ -95,10 +97,17 @@ WINSVC_INLINE void lifecycle_hooks::stop(const duration_function& next_limit) {
   runner_.set_progress_context("stopping", wait_hint_);
   for (; !cleanups_.empty(); cleanups_.pop_back()) {
     const api::named_hook& hook = cleanups_.back();
-    const hook_result outcome = runner_.run_hook("stop", hook, next_limit());
+    hook_result outcome;
+    try {
+      outcome = runner_.run_hook("stop", hook, next_limit());
+    } catch (...) {  // out of memory: the hook was not started, and the other hooks run
+      outcome = {hook_result::threw, base::exception_message()};
+    }
     // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
-    if (outcome.outcome == hook_result::threw)
-      definition_.log.error("stopping: " + hook.description() + " threw: " + outcome.message);
+    base::attempt([&] {
+      if (outcome.outcome == hook_result::threw)
+        definition_.log.error("stopping: " + hook.description() + " threw: " + outcome.message);
+    });
     if (outcome.outcome == hook_result::timed_out) return;
     report_progress();
   }

@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/duration.hpp"
@@ -98,7 +99,7 @@ class runtime {
 
  private:
   [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }
-  void fail(error error);
+  void fail(error error) noexcept;
   void app_stop_reason(const std::string& reason) {
     const std::lock_guard lock(mutex_);
     if (given_reason_.empty()) given_reason_ = reason;
@@ -114,17 +115,17 @@ class runtime {
 
   void serve();
 
-  void stop();
+  void stop() noexcept;
   void log_stop_reason();
   void drain();
   void run_stop_hooks();
-  run_result make_result();
+  run_result make_result() noexcept;
 
   void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit);
-  void record_incomplete_stop(std::string reason);
+  void record_incomplete_stop(std::string reason) noexcept;
 
   // Under mutex_.
-  void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total);
+  void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total) noexcept;
   void reduce_limits(milliseconds limit, std::optional<milliseconds> total);
 
   void signal_stop();
@@ -155,7 +156,8 @@ class runtime {
   std::unique_ptr<worker_pool> workers_;
   std::unique_ptr<settings_watcher> settings_watcher_;
   std::optional<drainer> drainer_;  // created under mutex_, when the drain begins
-  std::vector<std::string> incomplete_stop_;
+  bool is_stop_incomplete_ = false;
+  std::vector<std::string> incomplete_stop_;  // the reasons, as far as there was memory for them
   bool has_stuck_thread_ = false;
   lifecycle_hooks lifecycle_hooks_;
   hook_runner hooks_;  // last: its thread ends before the members that hooks use
@@ -215,8 +217,8 @@ WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<
 }
 
 WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, milliseconds limit,
-                                                std::optional<milliseconds> total) {
-  stop_reason_ = reason;
+                                                std::optional<milliseconds> total) noexcept {
+  base::attempt([&] { stop_reason_ = reason; });  // STOP_PENDING is published: the stop must follow
   reduce_limits(limit, total);
   tasks_.wake();
 }
@@ -233,12 +235,10 @@ WINSVC_INLINE void runtime::signal_stop() {
   stop_.request_stop();
 }
 
-WINSVC_INLINE void runtime::fail(error error) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = error;
-  }
-  definition_.log.error(error.to_string());
+WINSVC_INLINE void runtime::fail(error error) noexcept {
+  base::attempt([&] { definition_.log.error(error.to_string()); });
+  const std::lock_guard lock(mutex_);
+  if (!failure_) failure_ = std::move(error);
 }
 
 WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
@@ -257,7 +257,9 @@ WINSVC_INLINE run_result runtime::run() {
   try {
     if (start()) serve();
   } catch (...) {  // for example out of memory, or the system cannot create a thread
-    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, base::exception_message(), {}});
+    error reason{scm::win32_error::exception_in_service, "start", {}, base::exception_message(), {}};
+    base::attempt([&] { reason.subject = definition_.spec.name; });
+    fail(std::move(reason));
   }
   stop();
   return make_result();

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/addons/allowed_hosts.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/control_channel_server.hpp"
@@ -91,8 +92,15 @@ WINSVC_INLINE void runtime::open_channel() {
 
 WINSVC_INLINE void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& failed, const std::string& message) {
-    fail({scm::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
-    request_stop("worker '" + failed.name + "' failed");
+    error reason{scm::win32_error::exception_in_service, "run worker", {}, {}, {}};
+    std::string text;
+    base::attempt([&] {
+      reason.subject = failed.name;
+      reason.message = "threw: " + message;
+      text = "worker '" + failed.name + "' failed";
+    });
+    fail(std::move(reason));
+    request_stop(text);
   }, *definition_.time);
   for (const auto& worker : definition_.workers) workers_->start(worker);
 }

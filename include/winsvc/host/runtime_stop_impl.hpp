@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/error.hpp"
@@ -24,17 +25,30 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE void runtime::stop() {
+/// Runs each step, also if an earlier one throws, for example for want of memory.
+WINSVC_INLINE void runtime::stop() noexcept {
+  const auto step = [this](const auto& function) {
+    try {
+      function();
+    } catch (...) {
+      record_incomplete_stop(base::exception_message());
+    }
+  };
   // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
-  if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint())) report_progress();
+  step([this] {
+    if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint())) report_progress();
+  });
   if (engine_) {
-    settings_watcher_.reset();
-    log_stop_reason();
-    tasks_.refuse_all(base::win32_error::service_cannot_accept_control);  // none follows: the state is STOP_PENDING
-    drain();
+    step([this] { settings_watcher_.reset(); });
+    base::attempt([this] { log_stop_reason(); });
+    // No task follows: the state is STOP_PENDING.
+    step([this] { tasks_.refuse_all(base::win32_error::service_cannot_accept_control); });
+    step([this] { drain(); });
   }
-  run_stop_hooks();
-  if (control_channel_) control_channel_->close();
+  step([this] { run_stop_hooks(); });
+  step([this] {
+    if (control_channel_) control_channel_->close();
+  });
   definition_.stopping.set({});
 }
 
@@ -66,26 +80,28 @@ WINSVC_INLINE void runtime::run_stop_hooks() {
     definition_.log.error("the stop hooks were not run: a hook, handler or worker did not return");
 }
 
-WINSVC_INLINE run_result runtime::make_result() {
+WINSVC_INLINE run_result runtime::make_result() noexcept {
   run_result result;
   {
     const std::lock_guard lock(mutex_);
-    result.failure = failure_;
-    result.stop_reason = given_reason_;
+    result.failure = std::move(failure_);
+    result.stop_reason = std::move(given_reason_);
   }
-  const auto incomplete = [this](std::string reason) {
-    return error{base::win32_error::timeout, "stop", definition_.spec.name, std::move(reason), {}};
-  };
-  if (!result.failure && !incomplete_stop_.empty())
-    result.incomplete_stop = incomplete(base::join(incomplete_stop_, "; "));
-  result.has_stuck_thread = has_stuck_thread_;
-  definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
+  base::attempt([&] { definition_.log.info(result.failure ? "stopped after a failure" : "stopped"); });
   definition_.log.flush();
   if (definition_.is_flush_overdue()) {  // the sink may never complete
-    result.has_stuck_thread = true;
-    if (!result.failure && !result.incomplete_stop)
-      result.incomplete_stop = incomplete("a log sink did not write its last lines in time");
+    has_stuck_thread_ = is_stop_incomplete_ = true;
+    base::attempt([&] {
+      if (incomplete_stop_.empty()) incomplete_stop_.push_back("a log sink did not write its last lines in time");
+    });
   }
+  result.has_stuck_thread = has_stuck_thread_;
+  if (result.failure || !is_stop_incomplete_) return result;
+  result.incomplete_stop = error{base::win32_error::timeout, "stop", {}, {}, {}};
+  base::attempt([&] {
+    result.incomplete_stop->subject = definition_.spec.name;
+    result.incomplete_stop->message = base::join(incomplete_stop_, "; ");
+  });
   return result;
 }
 
@@ -104,9 +120,10 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
   request_stop(hook + " hangs");
 }
 
-WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) {
-  definition_.log.error("stopping: " + reason);
-  incomplete_stop_.push_back(std::move(reason));
+WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) noexcept {
+  is_stop_incomplete_ = true;
+  base::attempt([&] { definition_.log.error("stopping: " + reason); });
+  base::attempt([&] { incomplete_stop_.push_back(std::move(reason)); });
 }
 
 }  // namespace detail::host

@@ -85,8 +85,8 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   running.definition = &definition;
   try {
     running.thread = os::start_thread([this, &running] {
-      const os::activity activity("worker", '\'' + running.definition->name + '\'');
       try {
+        const os::activity activity("worker", '\'' + running.definition->name + '\'');
         running.definition->run(stop_.token());
       } catch (...) {
         on_failure_(*running.definition, base::exception_message());
