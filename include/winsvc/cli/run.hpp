@@ -323,7 +323,8 @@ WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv
     };
     return cli::run(app_with_version, os::arguments(argc, argv));
   } catch (const std::bad_alloc&) {
-    os::write_stderr("out of memory: the program cannot continue; end other programs or increase the limit of memory\n");
+    os::write_stderr(
+        "out of memory: the program cannot continue; end other programs or increase the limit of memory\n");
     return os::exit_code(base::win32_error::not_enough_memory);
   }
 }
