@@ -338,84 +338,84 @@
 //  38849  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
 //  38926  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
 //  39006  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39368  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39626  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39794  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  39990  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40110  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40381  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40670  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40781  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  40987  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41129  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41204  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41223  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41411  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41598  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41870  host/access_log.hpp                  Access log: one log entry for each response.
-//  41929  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42049  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42211  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42464  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42534  host/health.hpp                      Liveness and readiness routes.
-//  42636  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42804  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42930  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43069  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43339  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43464  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43577  host/stop_deadlines.hpp              Time limits of a stop.
-//  43641  host/run_options.hpp                 Options and result of one run of a service.
-//  43709  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43817  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43931  host/control_channel_server.hpp      Control channel server.
-//  44111  host/runtime.hpp                     Runtime of a service.
-//  44371  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44479  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44604  host/status.hpp                      Text and JSON of `status`.
-//  44771  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44893  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45009  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45101  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45216  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45340  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45451  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45777  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  45972  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46175  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46437  manage/wait.hpp                      Waits until a service reaches a state.
-//  46536  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46753  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46830  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47076  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47259  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47449  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47679  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47786  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47849  manage/install.hpp                   `install` and `update` verbs.
-//  48175  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48329  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48430  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48619  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48716  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48808  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48905  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48940  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49241  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49439  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49598  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49735  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49855  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  49945  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50059  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50405  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50686  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50852  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50945  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  39379  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39651  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39819  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  40015  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40135  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40406  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40695  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40806  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41012  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41154  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41229  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41248  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41436  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41623  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41895  host/access_log.hpp                  Access log: one log entry for each response.
+//  41954  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42074  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42236  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42489  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42559  host/health.hpp                      Liveness and readiness routes.
+//  42661  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42829  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42955  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43094  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43364  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43489  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43602  host/stop_deadlines.hpp              Time limits of a stop.
+//  43666  host/run_options.hpp                 Options and result of one run of a service.
+//  43734  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43842  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  43956  host/control_channel_server.hpp      Control channel server.
+//  44136  host/runtime.hpp                     Runtime of a service.
+//  44396  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44504  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44629  host/status.hpp                      Text and JSON of `status`.
+//  44796  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44918  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45034  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45126  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45241  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45365  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45476  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45802  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  45997  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46200  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46462  manage/wait.hpp                      Waits until a service reaches a state.
+//  46561  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46778  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46855  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47101  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47284  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47474  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47704  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47811  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47874  manage/install.hpp                   `install` and `update` verbs.
+//  48200  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48354  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48455  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48644  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48741  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48833  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  48930  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  48965  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49266  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49464  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49623  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49760  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49880  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  49970  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50084  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50430  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50711  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50877  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  50970  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51271  config/undef.hpp                     Undefines the internal macros.
+//  51296  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -39037,8 +39037,9 @@ class work_queue {
 //   io        begin_blocking()                                                           blocking (offload_batch)
 //   io        demoted between two batches, and the poller has returned a batch           io for this batch (promote)
 //   io        the extra batch is served                                                  blocking (demote)
+//   io        wanted_io_threads() < io_count_, because the system creates no thread       blocking
 //   io        stop()                                                                     blocking (demote)
-//   blocking  io_count_ < limits.io_threads                                              io
+//   blocking  io_count_ < wanted_io_threads()                                            io
 //   blocking  takes an item with the class `stream`; the item is served                  stream; blocking
 //   blocking  10 s without an item, more than limits.min_threads                         ended
 //   blocking  stop(), and the queues are empty                                           ended
@@ -39191,6 +39192,8 @@ class thread_pool {
   void enqueue_io_item(work_item& item) noexcept;
   [[nodiscard]] work_item* take_item(thread_role& role);
   [[nodiscard]] bool can_take_stream();
+  [[nodiscard]] std::size_t wanted_io_threads() const noexcept;
+  bool leave_surplus_role(pool_thread& thread);
   void ensure_io_threads();
   void ensure_blocking_threads();
   void ensure_stream_threads();
@@ -39218,6 +39221,7 @@ class thread_pool {
   std::size_t starting_count_ = 0;  // blocking threads that were created and have not run yet
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
   bool shortage_ = false;          // the last attempt to create a thread failed
+  std::atomic<bool> surplus_io_{false};  // a thread with the role io must leave it; read without mutex_
   bool stopping_ = false;
   std::atomic<std::size_t> io_item_count_{0};  // of io_items_, read without mutex_; notify() follows each push
 
@@ -39305,9 +39309,16 @@ WINSVC_INLINE void thread_pool::ensure_stream_threads() {
   if (idle_count_ > 0) work_available_.notify_one();
 }
 
+/// Number of threads for the role io. While the system creates no thread, one of the last threads remains for handlers.
+/// Requires mutex_.
+WINSVC_INLINE std::size_t thread_pool::wanted_io_threads() const noexcept {
+  if (!shortage_ || thread_count_ > limits_.io_threads) return limits_.io_threads;
+  return (std::max)(thread_count_, std::size_t{2}) - 1;
+}
+
 /// Wakes or starts a thread for the role io, if there are too few. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_io_threads() {
-  if (stopping_ || io_count_ >= limits_.io_threads) return;
+  if (stopping_ || io_count_ >= wanted_io_threads()) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else start_thread(true);
   if (io_count_ == 0) reserve_needed_.notify_one();
@@ -39412,6 +39423,10 @@ WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
     }
   } catch (const std::exception&) {  // no thread or no memory: the existing threads continue
     if (!std::exchange(shortage_, true)) start_scanning();
+    if (io_count_ > wanted_io_threads()) {
+      surplus_io_.store(true);
+      source_.notify();
+    }
     return false;
   }
   shortage_ = false;
@@ -39509,6 +39524,7 @@ WINSVC_INLINE work_item* thread_pool::next_in_batch(pool_thread& thread) noexcep
 WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
   std::uint64_t batch_number = 0;
   for (bool is_extra = false; !is_extra && thread.is_io.load(std::memory_order_acquire);) {
+    if (surplus_io_.load(std::memory_order_relaxed) && leave_surplus_role(thread)) return;
     work_item* items[batch_size];
     const std::size_t count = source_.wait_ready(items, batch_size);
     if (count == 0) {
@@ -39530,6 +39546,15 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
     if (is_extra) demote(thread);
   }
   demote(thread);
+}
+
+/// Demotes the thread between two batches if there are more I/O threads than wanted_io_threads(); returns true then.
+WINSVC_INLINE bool thread_pool::leave_surplus_role(pool_thread& thread) {
+  const std::lock_guard lock(mutex_);
+  surplus_io_.store(false);
+  if (stopping_ || io_count_ <= wanted_io_threads() || !thread.is_io.exchange(false)) return false;
+  --io_count_;
+  return true;
 }
 
 /// Makes a demoted thread an I/O thread for one batch, as an extra one. The monitor demoted it when its last item had
@@ -39572,7 +39597,7 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
   std::unique_lock lock(mutex_);
   for (;;) {
     if (stopping_ && io_items_.empty() && blocking_items_.empty() && stream_items_.empty()) break;
-    if (!stopping_ && io_count_ < limits_.io_threads) {
+    if (!stopping_ && io_count_ < wanted_io_threads()) {
       ++io_count_;
       thread.is_io.store(true);
       return true;
@@ -39587,7 +39612,7 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
     }
     ++idle_count_;
     const auto is_needed = [this] {
-      return stopping_ || !blocking_items_.empty() || io_count_ < limits_.io_threads ||
+      return stopping_ || !blocking_items_.empty() || io_count_ < wanted_io_threads() ||
              (!stream_items_.empty() && (idle_count_ > 1 || !shortage_));
     };
     const auto deadline = clock_.now() + idle_timeout;

@@ -52,6 +52,10 @@ WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
     }
   } catch (const std::exception&) {  // no thread or no memory: the existing threads continue
     if (!std::exchange(shortage_, true)) start_scanning();
+    if (io_count_ > wanted_io_threads()) {
+      surplus_io_.store(true);
+      source_.notify();
+    }
     return false;
   }
   shortage_ = false;
@@ -149,6 +153,7 @@ WINSVC_INLINE work_item* thread_pool::next_in_batch(pool_thread& thread) noexcep
 WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
   std::uint64_t batch_number = 0;
   for (bool is_extra = false; !is_extra && thread.is_io.load(std::memory_order_acquire);) {
+    if (surplus_io_.load(std::memory_order_relaxed) && leave_surplus_role(thread)) return;
     work_item* items[batch_size];
     const std::size_t count = source_.wait_ready(items, batch_size);
     if (count == 0) {
@@ -170,6 +175,15 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
     if (is_extra) demote(thread);
   }
   demote(thread);
+}
+
+/// Demotes the thread between two batches if there are more I/O threads than wanted_io_threads(); returns true then.
+WINSVC_INLINE bool thread_pool::leave_surplus_role(pool_thread& thread) {
+  const std::lock_guard lock(mutex_);
+  surplus_io_.store(false);
+  if (stopping_ || io_count_ <= wanted_io_threads() || !thread.is_io.exchange(false)) return false;
+  --io_count_;
+  return true;
 }
 
 /// Makes a demoted thread an I/O thread for one batch, as an extra one. The monitor demoted it when its last item had
@@ -212,7 +226,7 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
   std::unique_lock lock(mutex_);
   for (;;) {
     if (stopping_ && io_items_.empty() && blocking_items_.empty() && stream_items_.empty()) break;
-    if (!stopping_ && io_count_ < limits_.io_threads) {
+    if (!stopping_ && io_count_ < wanted_io_threads()) {
       ++io_count_;
       thread.is_io.store(true);
       return true;
@@ -227,7 +241,7 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
     }
     ++idle_count_;
     const auto is_needed = [this] {
-      return stopping_ || !blocking_items_.empty() || io_count_ < limits_.io_threads ||
+      return stopping_ || !blocking_items_.empty() || io_count_ < wanted_io_threads() ||
              (!stream_items_.empty() && (idle_count_ > 1 || !shortage_));
     };
     const auto deadline = clock_.now() + idle_timeout;

@@ -29,8 +29,9 @@
 //   io        begin_blocking()                                                           blocking (offload_batch)
 //   io        demoted between two batches, and the poller has returned a batch           io for this batch (promote)
 //   io        the extra batch is served                                                  blocking (demote)
+//   io        wanted_io_threads() < io_count_, because the system creates no thread       blocking
 //   io        stop()                                                                     blocking (demote)
-//   blocking  io_count_ < limits.io_threads                                              io
+//   blocking  io_count_ < wanted_io_threads()                                            io
 //   blocking  takes an item with the class `stream`; the item is served                  stream; blocking
 //   blocking  10 s without an item, more than limits.min_threads                         ended
 //   blocking  stop(), and the queues are empty                                           ended
@@ -192,6 +193,8 @@ class thread_pool {
   void enqueue_io_item(work_item& item) noexcept;
   [[nodiscard]] work_item* take_item(thread_role& role);
   [[nodiscard]] bool can_take_stream();
+  [[nodiscard]] std::size_t wanted_io_threads() const noexcept;
+  bool leave_surplus_role(pool_thread& thread);
   void ensure_io_threads();
   void ensure_blocking_threads();
   void ensure_stream_threads();
@@ -219,6 +222,7 @@ class thread_pool {
   std::size_t starting_count_ = 0;  // blocking threads that were created and have not run yet
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
   bool shortage_ = false;          // the last attempt to create a thread failed
+  std::atomic<bool> surplus_io_{false};  // a thread with the role io must leave it; read without mutex_
   bool stopping_ = false;
   std::atomic<std::size_t> io_item_count_{0};  // of io_items_, read without mutex_; notify() follows each push
 
@@ -306,9 +310,16 @@ WINSVC_INLINE void thread_pool::ensure_stream_threads() {
   if (idle_count_ > 0) work_available_.notify_one();
 }
 
+/// Number of threads for the role io. While the system creates no thread, one of the last threads remains for handlers.
+/// Requires mutex_.
+WINSVC_INLINE std::size_t thread_pool::wanted_io_threads() const noexcept {
+  if (!shortage_ || thread_count_ > limits_.io_threads) return limits_.io_threads;
+  return (std::max)(thread_count_, std::size_t{2}) - 1;
+}
+
 /// Wakes or starts a thread for the role io, if there are too few. Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_io_threads() {
-  if (stopping_ || io_count_ >= limits_.io_threads) return;
+  if (stopping_ || io_count_ >= wanted_io_threads()) return;
   if (idle_count_ > 0) work_available_.notify_one();
   else start_thread(true);
   if (io_count_ == 0) reserve_needed_.notify_one();
