@@ -32,27 +32,21 @@ def shards_of(sources, root, size):
     return made
 
 
-def run_shards(tally, shards, start, jobs, attempts=1):
+def run_shards(tally, shards, start, jobs):
     """Runs all shards, `jobs` at a time, and counts their test cases. The report has the order of the shards.
 
-    start(arguments, limit) runs the program and returns (exit code, output). A shard that fails runs again until it has
-    run `attempts` times; the report shows each failure, and the last run counts.
+    start(arguments, limit) runs the program and returns (exit code, output).
     """
-    def attempt(shard):
+    def run_shard(shard):
         began = time.monotonic()
         files = ",".join(str(source) for source in shard.sources)
-        earlier = []
-        while True:
-            code, output = start(["--no-colors=true", "--no-version=true", "--reporters=console,announce",
-                                  f"--source-file={files}"], LIMIT)
-            if code == 0 or len(earlier) + 1 >= attempts:
-                break
-            earlier.append(f"failed in run {len(earlier) + 1} with exit code {code}:\n{readable(output)}\n")
-        return code, "".join(earlier) + output, time.monotonic() - began
+        code, output = start(["--no-colors=true", "--no-version=true", "--reporters=console,announce",
+                              f"--source-file={files}"], LIMIT)
+        return code, output, time.monotonic() - began
 
     ran, everything = 0, set()
     with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
-        for shard, (code, output, seconds) in zip(shards, pool.map(attempt, shards)):
+        for shard, (code, output, seconds) in zip(shards, pool.map(run_shard, shards)):
             counts = doctest_counts(output)
             if counts:
                 passed, failed, others = counts

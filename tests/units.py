@@ -56,9 +56,6 @@ WAYS = {
 }
 UNDER_WINE = ("mingw", "windows")
 FILES_UNDER_WINE = 4    # files in a shard: to start a program takes half a second there
-# In about one of 300 starts of an engine, recv() of Wine 8 reports the end of a connection that the client keeps open
-# (tests/server/engine.cpp, measured under load with this test alone). So a shard that fails runs once more there.
-ATTEMPTS_UNDER_WINE = 2
 
 
 def sources(program, way):
@@ -168,7 +165,7 @@ def doctest_program(tally, program, way):
     shards = shards_of(found, ROOT / "tests", FILES_UNDER_WINE if way in UNDER_WINE else 1)
     jobs = min(int(JOBS), len(shards))
     with runner(way, target, f"{program}-{way}", jobs) as start:
-        run_shards(tally, shards, start, jobs, ATTEMPTS_UNDER_WINE if way in UNDER_WINE else 1)
+        run_shards(tally, shards, start, jobs)
 
 
 def fuzz_replay(tally, way):

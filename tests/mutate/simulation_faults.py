@@ -59,7 +59,7 @@ def plant(tree, replacements):
         path = tree / "winsvc" / name
         content = path.read_text(encoding="utf-8")
         if content.count(text) != 1:
-            sys.exit(f"{name}: the text to replace was found {content.count(text)} times: {text}")
+            raise ValueError(f"{name}: the text to replace was found {content.count(text)} times: {text}")
         path.write_text(content.replace(text, new), encoding="utf-8")
 
 

@@ -215,3 +215,26 @@ TEST_CASE_TEMPLATE("a client that connects to a listener is reported and can be 
   }
   static_cast<void>(p.remove(registration));
 }
+
+TEST_CASE_TEMPLATE("a client that was reported and not accepted is reported again", Poller, winsvc::detail::os::poller,
+                   winsvc::detail::os::poll_poller) {
+  Poller p;
+  auto listener = tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(listener);
+  typename Poller::registration registration;
+  REQUIRE(p.add_listener(registration, *listener, &p));
+  REQUIRE(p.arm_accept(registration));
+  auto client = tcp_socket::connect(listener->local(), 5s);
+  REQUIRE(client);
+  CHECK(wait_for_event(p) == &p);
+  REQUIRE(p.arm_accept(registration));  // must not replace the socket of the client
+  CHECK(wait_for_event(p) == &p);
+  auto accepted = p.accept(registration);
+  REQUIRE(accepted);
+  CHECK(client->send("x", 1, 5s) == transfer::done);
+  char byte = 0;
+  std::size_t received = 0;
+  CHECK(accepted->receive(&byte, 1, received, 5s) == transfer::done);
+  CHECK(byte == 'x');
+  static_cast<void>(p.remove(registration));
+}

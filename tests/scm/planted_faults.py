@@ -41,12 +41,12 @@ FAULTS = (
         ("const auto drained = engine_.drain(limit_, on_progress_);",
          "const auto drained = engine_.drain(FAULT ? decltype(limit_)(0) : limit_, on_progress_);")]),
     Fault("stopped-early", "STOPPED means that nothing accepts connections", [
-        ("  if (engine_) {\n    settings_watcher_.reset();\n",
+        ("  if (engine_) {\n    step([this] { settings_watcher_.reset(); });\n",
          "  if (FAULT) {\n"
          "    status_reporter_.apply(scm::lifecycle_event::finished, {}, {});\n"
          "    std::this_thread::sleep_for(std::chrono::seconds(3));\n"
          "  }\n"
-         "  if (engine_) {\n    settings_watcher_.reset();\n")]),
+         "  if (engine_) {\n    step([this] { settings_watcher_.reset(); });\n")]),
     Fault("event-text-lost", "the event source is registered", [
         ("WINSVC_INLINE sys_result<void> add_event_source(const std::string& source) {\n",
          "WINSVC_INLINE sys_result<void> add_event_source(const std::string& source) {\n  if (FAULT) return {};\n")]),
@@ -57,8 +57,8 @@ FAULTS = (
         ("  const bool is_written = !report.dump.empty();\n",
          "  const bool is_written = !report.dump.empty();\n  if (FAULT) return;\n")]),
     Fault("exit-code-lost", "a service that fails stops with an exit code other than 0", [
-        ("result_.exit = scm::failure_status(result_.failure->code);",
-         "result_.exit = FAULT ? scm::exit_status{} : scm::failure_status(result_.failure->code);")]),
+        ("return failure ? scm::failure_status(failure->code) : scm::exit_status{};",
+         "return failure && !FAULT ? scm::failure_status(failure->code) : scm::exit_status{};")]),
     Fault("reason-lost", "a start that fails returns its reason and an exit code", [
         ("const std::string failure = result_.failure_text();",
          "const std::string failure = FAULT ? std::string() : result_.failure_text();")]),

@@ -2,7 +2,6 @@
 
 import json
 
-import planted_faults
 import wine
 
 SEEN = ("install", "shutdown", "start", "port", "controls", "pause", "restart", "drain", "events", "failure", "crash",
@@ -32,9 +31,6 @@ class Prove(wine.ServiceTest):
         self.assertEqual(page.count("<tr>"), len(proofs["proofs"]) + 1)
         found = self.machine.run("reg", "query", r"HKLM\System\CurrentControlSet\Services")
         self.assertNotIn("winsvc-prove", found.out)
-
-    def test_the_header_has_the_places_where_faults_are_planted(self):
-        self.assertIn("is_planted", planted_faults.planted_header())     # the stage faults is opt-in
 
     def test_the_app_does_not_run(self):
         service = self.service("throws_proven")             # its start hook throws

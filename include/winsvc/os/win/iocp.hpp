@@ -50,6 +50,7 @@ class iocp_poller {
     std::string send_buffer;     // a copy of the bytes to send: the caller's buffer may not live until completion
     tcp_socket accepted_socket;  // the socket that AcceptEx connects
     std::atomic<bool> accepting{false};  // an exchange selects the thread that takes accepted_socket
+    std::atomic<bool> accepted{false};   // AcceptEx has completed
     int family = AF_INET;                // of a listener
     char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
   };
@@ -110,8 +111,8 @@ class iocp_poller {
     ++registered.pending;
     ++pending_;
   }
-  /// Reports an operation that could not be started as completed; the next receive or send returns the error.
-  void post_failure(operation& pending) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &pending.overlapped); }
+  /// Reports an operation as completed. If it could not be started, the next receive or send returns the error.
+  void post_completion(operation& pending) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &pending.overlapped); }
   void on_completion(operation& operation, std::size_t bytes) noexcept;
 
   HANDLE port_ = nullptr;
@@ -142,7 +143,7 @@ WINSVC_INLINE void iocp_poller::arm(registration& registered, poll_for event, st
     DWORD received = 0, flags = 0;
     if (::WSARecv(raw(registered), &empty, 1, &received, &flags, &registered.receive.overlapped, nullptr) != 0 &&
         ::WSAGetLastError() != WSA_IO_PENDING)
-      post_failure(registered.receive);
+      post_completion(registered.receive);
   }
   if (event == poll_for::writable && !registered.sending.exchange(true)) {
     begin_operation(registered);
@@ -151,19 +152,20 @@ WINSVC_INLINE void iocp_poller::arm(registration& registered, poll_for event, st
     try {
       registered.send_buffer.assign(bytes.substr(0, max_send_bytes));
     } catch (...) {  // out of memory: report the socket, so that a thread tries again
-      return post_failure(registered.send);
+      return post_completion(registered.send);
     }
     WSABUF buffer{static_cast<ULONG>(registered.send_buffer.size()), &registered.send_buffer[0]};
     DWORD sent = 0;
     if (::WSASend(raw(registered), &buffer, 1, &sent, 0, &registered.send.overlapped, nullptr) != 0 &&
         ::WSAGetLastError() != WSA_IO_PENDING)
-      post_failure(registered.send);
+      post_completion(registered.send);
   }
 }
 
 WINSVC_INLINE void iocp_poller::on_completion(operation& completed, std::size_t bytes) noexcept {
   registration& registered = *completed.owner;
   if (&completed == &registered.receive) registered.receiving.store(false);
+  if (&completed == &registered.accept) registered.accepted.store(true);
   if (&completed == &registered.send) {
     std::string().swap(registered.send_buffer);
     registered.sent.fetch_add(bytes);
@@ -223,6 +225,11 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
 
 WINSVC_INLINE bool iocp_poller::arm_accept(registration& registered) noexcept {
   if (registered.pending.load() > 0) return true;
+  if (registered.accepting.load()) {  // it has completed since the last call of accept(): report the client again
+    begin_operation(registered);
+    post_completion(registered.accept);
+    return true;
+  }
   registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(registered.family));
   // A failure is not reported as an event: the caller would try again at once, and without end.
   if (!registered.accepted_socket.is_open()) return false;
@@ -230,6 +237,7 @@ WINSVC_INLINE bool iocp_poller::arm_accept(registration& registered) noexcept {
   registered.accept.overlapped = OVERLAPPED{};
   DWORD received = 0;
   constexpr DWORD address_size = sizeof registered.addresses / 2;
+  registered.accepted.store(false);
   registered.accepting.store(true);
   if (accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0,
                  address_size, address_size, &received, &registered.accept.overlapped) ||
@@ -242,12 +250,14 @@ WINSVC_INLINE bool iocp_poller::arm_accept(registration& registered) noexcept {
 }
 
 WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registered) noexcept {
-  if (registered.accepting.load() && HasOverlappedIoCompleted(&registered.accept.overlapped) &&
-      registered.accepting.exchange(false)) {
+  // In a drain, the completion may not have been dequeued. Wine may write the status after the completion is dequeued.
+  const bool is_completed = registered.accepted.load() || HasOverlappedIoCompleted(&registered.accept.overlapped);
+  if (registered.accepting.load() && is_completed && registered.accepting.exchange(false)) {
     tcp_socket client = std::move(registered.accepted_socket);
     const SOCKET s = socket_api::raw(client.native());
     const SOCKET listener = raw(registered);
-    if (registered.accept.overlapped.Internal == 0 &&
+    const auto status = registered.accept.overlapped.Internal;
+    if ((status == 0 || status == STATUS_PENDING) &&
         ::setsockopt(s, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, reinterpret_cast<const char*>(&listener),
                      sizeof listener) == 0) {
       socket_api::set_nonblocking(s);
