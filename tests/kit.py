@@ -21,6 +21,7 @@ BUILD = ROOT / "build"
 JOBS = os.environ.get("WINSVC_TEST_JOBS", "2")
 
 GXX, CLANG, MINGW = "g++", "clang++", "x86_64-w64-mingw32-g++-posix"
+ARCHIVER = shutil.which("llvm-ar") or "ar"                  # GNU ar takes a minute for the COFF objects of all parts
 STANDARD = ["-std=c++17"]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 
@@ -286,7 +287,7 @@ class Ninja:
     def archive(self, output, objects):
         """A static library. The rule removes an older one first, so no object of an earlier run stays in it."""
         out = self.folder / output
-        return self._edge("generate", out, objects, ["ar", "rcs", str(out), *map(str, objects)], ())
+        return self._edge("generate", out, objects, [ARCHIVER, "rcs", str(out), *map(str, objects)], ())
 
     def _edge(self, rule, out, inputs, words, implicit, then=""):
         out.parent.mkdir(parents=True, exist_ok=True)
