@@ -40,12 +40,12 @@
 //   1759  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
 //   1904  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
 //   1968  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2028  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2091  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2317  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2688  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2810  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2903  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   2027  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2090  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2316  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2687  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2809  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2902  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
 //   2961  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
 //   2999  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
 //   3071  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
@@ -300,122 +300,122 @@
 //  32529  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
 //  32684  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
 //  32760  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32937  http/event_subscription.hpp          Event subscription: queue of the events of a channel ...
-//  33184  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33528  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33708  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33747  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33914  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34003  http/problem.hpp                     Error responses of winsvc.
-//  34174  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34269  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34535  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34586  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34748  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34822  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35058  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35202  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35233  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35332  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35524  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35663  http/file_body.hpp                   Sets a file as the body of a response.
-//  35778  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36012  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36249  http/request_processor.hpp           Request processor: handles one request.
-//  36570  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36827  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36930  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37086  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37177  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37395  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37650  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37786  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37832  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37935  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37968  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38346  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38627  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38859  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38936  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39016  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39389  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39661  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39829  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  40025  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40145  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40416  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40705  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40816  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41022  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41164  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41239  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41258  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41446  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41633  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41905  host/access_log.hpp                  Access log: one log entry for each response.
-//  41964  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42084  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42246  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42499  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42569  host/health.hpp                      Liveness and readiness routes.
-//  42671  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42839  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42965  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43104  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43374  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43499  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43612  host/stop_deadlines.hpp              Time limits of a stop.
-//  43676  host/run_options.hpp                 Options and result of one run of a service.
-//  43744  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43852  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  43966  host/control_channel_server.hpp      Control channel server.
-//  44146  host/runtime.hpp                     Runtime of a service.
-//  44406  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44514  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44639  host/status.hpp                      Text and JSON of `status`.
-//  44806  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44928  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45044  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45136  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45251  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45375  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45486  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45812  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46007  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46210  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46472  manage/wait.hpp                      Waits until a service reaches a state.
-//  46571  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46788  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46865  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47111  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47294  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47484  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47714  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47821  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47884  manage/install.hpp                   `install` and `update` verbs.
-//  48210  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48364  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48465  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48654  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48751  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48843  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  48940  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  48975  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49276  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49474  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49633  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49770  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49890  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  49980  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50094  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50440  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50721  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50887  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  50980  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  32937  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33192  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33536  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33716  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33755  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33922  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34016  http/problem.hpp                     Error responses of winsvc.
+//  34187  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34282  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34548  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34599  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34761  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34835  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35071  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35215  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35246  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35345  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35537  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35676  http/file_body.hpp                   Sets a file as the body of a response.
+//  35791  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36025  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36262  http/request_processor.hpp           Request processor: handles one request.
+//  36583  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36840  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36943  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37099  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37190  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37408  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37663  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37799  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37845  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37948  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
+//  37981  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38363  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38644  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38884  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38961  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39041  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39414  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39686  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39854  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  40050  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40170  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40441  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40730  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40841  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41047  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41189  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41264  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41283  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41471  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41658  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41930  host/access_log.hpp                  Access log: one log entry for each response.
+//  41989  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42109  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42271  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42524  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42594  host/health.hpp                      Liveness and readiness routes.
+//  42696  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42864  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42990  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43129  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43399  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43523  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43642  host/stop_deadlines.hpp              Time limits of a stop.
+//  43706  host/run_options.hpp                 Options and result of one run of a service.
+//  43774  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43882  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44003  host/control_channel_server.hpp      Control channel server.
+//  44183  host/runtime.hpp                     Runtime of a service.
+//  44443  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44551  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44690  host/status.hpp                      Text and JSON of `status`.
+//  44857  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44979  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45095  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45187  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45302  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45426  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45537  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45872  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46067  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46270  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46532  manage/wait.hpp                      Waits until a service reaches a state.
+//  46631  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46848  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46925  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47171  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47354  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47544  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47774  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47881  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47944  manage/install.hpp                   `install` and `update` verbs.
+//  48270  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48424  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48525  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48714  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48811  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48903  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49000  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49035  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49336  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49534  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49693  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49830  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49950  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50040  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50154  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50500  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50781  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50947  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51040  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51306  config/undef.hpp                     Undefines the internal macros.
+//  51370  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -1978,7 +1978,6 @@ struct invocation;
 
 #include <cstdint>
 #include <exception>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -2905,15 +2904,16 @@ class event_stream {
 
 // Event channel: sends server-sent events to many clients. A client that waits for an event holds no thread.
 //
-//   winsvc::event_channel prices;
-//   svc.get("/prices", [&] { return winsvc::reply::events(prices); });
-//   svc.put("/prices/{name}", [&](std::string name, winsvc::body<double> price) {
+//   static winsvc::event_channel prices;
+//   svc.get("/prices", [] { return winsvc::reply::events(prices); });
+//   svc.put("/prices/{name}", [](std::string name, winsvc::body<double> price) {
 //     prices.send(std::to_string(*price), name);
 //   });
 //
 // Each client that requests the route becomes a subscriber and receives the events that are sent from then on. A
-// subscriber leaves when it disconnects, when the channel closes, or when the service stops. For a stream that a
-// function of the app writes for one client, see api/stream.hpp.
+// subscriber leaves when it disconnects, when the channel closes, or when the service stops. It counts as a connection
+// that is in use (`limits().connections`). For a stream that a function of the app writes for one client, see
+// api/stream.hpp.
 // Source: WHATWG HTML standard, section "Server-sent events".
 
 #include <cstddef>
@@ -2931,8 +2931,8 @@ class reply;
 /// All functions are thread-safe. It must outlive the routes that use it.
 class event_channel {
  public:
-  /// `history`: number of events with an id that the channel keeps. A client that reconnects with Last-Event-ID
-  /// receives the kept events that it has missed; default: none are kept.
+  /// `history`: number of events with an id that the channel keeps, and the events between them. A client that
+  /// reconnects with Last-Event-ID receives the kept events that it has missed; default: none are kept.
   explicit event_channel(std::size_t history = 0);
   /// Calls close().
   ~event_channel();
@@ -2940,11 +2940,11 @@ class event_channel {
   event_channel& operator=(const event_channel&) = delete;
 
   /// Sends an event to all subscribers, without waiting for them. `name` is its type; default: "message". A client
-  /// sends `id` as Last-Event-ID when it reconnects. A subscriber for which more than 1 MiB waits is disconnected;
-  /// a browser then reconnects.
+  /// sends `id` as Last-Event-ID when it reconnects. A subscriber for which more than 8 MiB waits is disconnected;
+  /// a browser then reconnects. Throws std::bad_alloc; then no subscriber receives the event.
   void send(std::string_view data, std::string_view name = {}, std::string_view id = {});
-  /// Ends the responses of all subscribers, after the events that were sent before. Later subscribers receive an empty
-  /// stream.
+  /// Ends the responses of all subscribers, after the events that were sent before. Later requests receive 204, after
+  /// which a browser does not reconnect.
   void close();
   /// Number of clients that are connected.
   [[nodiscard]] std::size_t subscribers() const;
@@ -10326,7 +10326,7 @@ WINSVC_INLINE std::string exception_message() noexcept {
     } catch (...) {
       return "unknown exception (not derived from std::exception)";
     }
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     return "out of memory";  // short enough for the string itself
   }
 }
@@ -32937,18 +32937,20 @@ class socket_transport : public transport {
 // http/event_subscription.hpp
 // =====================================================================================================================
 
-// Event subscription: queue of the events of a channel (api/event_channel.hpp) that one client has not received yet.
+// Event subscription: the position of one client in the events of a channel.
 //
 //   auto channel = std::make_shared<http::channel>(history);
-//   auto subscription = channel->subscribe(last_event_id);   // by a request
-//   channel->publish(data, name, id);                        // by any thread: wakes the connections
-//   subscription->take(output, 65536, chunked);              // by the connection, in a step
+//   auto subscription = channel->subscribe(last_event_id);              // by a request
+//   channel->publish(data, name, id);                                   // by any thread: wakes the connections
+//   subscription->take(transport, output, 65536, chunked);              // by the connection, in a step
 //
-// An event is encoded once; subscriptions share its bytes. Locks are taken in this order: channel, subscription, and
-// those of transport::wake(). No lock is held while bytes are sent.
+// The events of a channel are a linked list. A subscription refers to the next event that its client receives, so an
+// event exists once and as long as a client still needs it. The mutex of the channel is locked before those of
+// transport::wake(), and may be locked while the mutex of a slot is; so wake() must not lock the mutex of a slot.
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -32962,12 +32964,22 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// An event in the text format of server-sent events, as one chunk of a chunked body.
-struct encoded_event {
+/// An event in the text format of server-sent events, as one chunk of a chunked body; or, at the end of the list, the
+/// place of the next event. An event does not change after the end of the list has moved on.
+struct event_node {
   std::string chunk;
   std::size_t text_begin = 0, text_size = 0;  ///< of the event without the framing of the chunk
   std::string id;
+  std::uint64_t offset = 0;  ///< memory of all events that were published before it
+  std::shared_ptr<event_node> next;
 
+  event_node() = default;
+  event_node(const event_node&) = delete;
+  event_node& operator=(const event_node&) = delete;
+  /// Destroys the events after it that nobody else needs, without recursion.
+  ~event_node() {
+    for (auto node = std::move(next); node && node.use_count() == 1;) node = std::move(node->next);
+  }
   [[nodiscard]] std::string_view bytes(bool chunked) const noexcept {
     return chunked ? std::string_view(chunk) : std::string_view(chunk).substr(text_begin, text_size);
   }
@@ -32978,57 +32990,55 @@ enum class subscription_state { events, none, ended, lagging };
 
 class event_subscription {
  public:
-  explicit event_subscription(std::shared_ptr<channel> source) noexcept : source_(std::move(source)) {}
-  /// Leaves the channel; from here on, it does not wake the transport.
-  ~event_subscription();
+  /// Made by channel::subscribe().
+  event_subscription(std::shared_ptr<channel> source, std::shared_ptr<event_node> first, std::uint64_t offset) noexcept
+      : source_(std::move(source)), next_(std::move(first)), taken_offset_(offset) {}
+  ~event_subscription() { leave(); }
   event_subscription(const event_subscription&) = delete;
   event_subscription& operator=(const event_subscription&) = delete;
 
-  /// From here on, each new event wakes this transport. It must outlive the subscription.
-  void wake_for_events(transport& target) noexcept;
-  /// True after events were dropped, because the client reads too slowly.
-  [[nodiscard]] bool is_lagging() noexcept;
-  /// Moves pending events to `output`, at least one and at most about `max_bytes`.
-  [[nodiscard]] subscription_state take(std::string& output, std::size_t max_bytes, bool chunked);
+  /// Appends the next events to `output`, at least one and at most about `max_bytes`. After `none`, the next event
+  /// wakes `target`. Call it on one thread at a time.
+  [[nodiscard]] subscription_state take(transport& target, std::string& output, std::size_t max_bytes, bool chunked);
+  /// True if more than `max_lag_bytes` were published since the events that the client has received.
+  [[nodiscard]] bool is_lagging() const noexcept;
+  /// Later events are not taken: take() returns `ended` after those that were published before.
+  void end_here() noexcept;
+  /// Leaves the channel, which does not use the transport any more.
+  void leave() noexcept;
 
  private:
   friend class channel;
-  static constexpr std::size_t max_pending_bytes = 1024 * 1024;
-
-  void push(const std::shared_ptr<const encoded_event>& event) noexcept;
-  void end() noexcept;
-  void wake() noexcept {
-    if (transport_) transport_->wake();
-  }
+  static constexpr std::uint64_t max_lag_bytes = 8 * 1024 * 1024;
+  [[nodiscard]] bool lags() const noexcept;
 
   const std::shared_ptr<channel> source_;
-  std::size_t position_ = 0;  // in channel::subscriptions_; protected by the mutex of the channel
-
-  std::mutex mutex_;  // protects the members below
-  std::vector<std::shared_ptr<const encoded_event>> pending_;
-  std::size_t taken_ = 0;  // number of events at the front of pending_ that were taken
-  std::size_t pending_bytes_ = 0;
-  bool ended_ = false, lagging_ = false;
+  std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_here()
+  // Protected by the mutex of the channel:
+  std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
+  std::size_t position_ = 0;    // in channel::subscriptions_
   transport* transport_ = nullptr;
+  bool waits_ = false;          // the next event must wake the transport
 };
 
 /// The shared part of an event_channel. It lives as long as the channel or a subscription.
 class channel : public std::enable_shared_from_this<channel> {
  public:
-  explicit channel(std::size_t history) noexcept : history_limit_(history) {}
+  explicit channel(std::size_t history) : history_limit_(history), end_(std::make_shared<event_node>()) {}
   [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
   void publish(std::string_view data, std::string_view name, std::string_view id);
   void close();
+  [[nodiscard]] bool is_closed() const;
   [[nodiscard]] std::size_t size() const;
 
  private:
   friend class event_subscription;
-  void remove(event_subscription& subscription) noexcept;
 
   const std::size_t history_limit_;
   mutable std::mutex mutex_;  // protects the members below
   std::vector<event_subscription*> subscriptions_;
-  std::deque<std::shared_ptr<const encoded_event>> history_;
+  std::shared_ptr<event_node> end_;                   // the place of the next event
+  std::deque<std::shared_ptr<event_node>> history_;  // the last events with an id
   bool closed_ = false;
 };
 
@@ -33054,110 +33064,108 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE event_subscription::~event_subscription() { source_->remove(*this); }
-
-WINSVC_INLINE void event_subscription::wake_for_events(transport& target) noexcept {
-  const std::lock_guard lock(mutex_);
-  transport_ = &target;
+WINSVC_INLINE bool event_subscription::lags() const noexcept {
+  return source_->end_->offset - taken_offset_ > max_lag_bytes;
 }
 
-WINSVC_INLINE bool event_subscription::is_lagging() noexcept {
-  const std::lock_guard lock(mutex_);
-  return lagging_;
+WINSVC_INLINE bool event_subscription::is_lagging() const noexcept {
+  const std::lock_guard lock(source_->mutex_);
+  return lags();
 }
 
-WINSVC_INLINE subscription_state event_subscription::take(std::string& output, std::size_t max_bytes, bool chunked) {
-  const std::lock_guard lock(mutex_);
-  if (lagging_) return subscription_state::lagging;
-  if (taken_ == pending_.size()) return ended_ ? subscription_state::ended : subscription_state::none;
-  for (const std::size_t begin = output.size(); taken_ < pending_.size() && output.size() - begin < max_bytes;
-       ++taken_) {
-    output.append(pending_[taken_]->bytes(chunked));
-    pending_bytes_ -= pending_[taken_]->chunk.size();
-    pending_[taken_].reset();
+WINSVC_INLINE subscription_state event_subscription::take(transport& target, std::string& output, std::size_t max_bytes,
+                                                          bool chunked) {
+  std::shared_ptr<event_node> end;
+  {
+    const std::lock_guard lock(source_->mutex_);
+    if (lags()) return subscription_state::lagging;
+    end = last_ ? last_ : source_->end_;
+    transport_ = &target;
+    waits_ = next_ == end;
+    if (waits_) return last_ || source_->closed_ ? subscription_state::ended : subscription_state::none;
   }
-  if (taken_ == pending_.size()) {
-    decltype(pending_)().swap(pending_);  // an idle subscription keeps no memory
-    taken_ = 0;
-  }
+  for (const std::size_t begin = output.size(); next_ != end && output.size() - begin < max_bytes; next_ = next_->next)
+    output.append(next_->bytes(chunked));
+  const std::lock_guard lock(source_->mutex_);
+  taken_offset_ = (std::max)(taken_offset_, next_->offset);
   return subscription_state::events;
 }
 
-/// Called by the channel with its mutex locked.
-WINSVC_INLINE void event_subscription::push(const std::shared_ptr<const encoded_event>& event) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (lagging_) return;
-  try {
-    if (pending_bytes_ > 0 && pending_bytes_ + event->chunk.size() > max_pending_bytes) {
-      lagging_ = true;
-    } else {
-      pending_.push_back(event);
-      pending_bytes_ += event->chunk.size();
-    }
-  } catch (...) {  // out of memory
-    lagging_ = true;
-  }
-  if (lagging_) decltype(pending_)().swap(pending_);
-  wake();
+WINSVC_INLINE void event_subscription::end_here() noexcept {
+  const std::lock_guard lock(source_->mutex_);
+  if (!last_) last_ = source_->end_;
 }
 
-WINSVC_INLINE void event_subscription::end() noexcept {
-  const std::lock_guard lock(mutex_);
-  ended_ = true;
-  wake();
+WINSVC_INLINE void event_subscription::leave() noexcept {
+  const std::lock_guard lock(source_->mutex_);
+  transport_ = nullptr;
+  auto& all = source_->subscriptions_;
+  if (position_ >= all.size() || all[position_] != this) return;  // it has left, or was never added
+  all[position_] = all.back();
+  all[position_]->position_ = position_;
+  all.pop_back();
 }
 
 WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string_view last_event_id) {
-  auto subscription = std::make_shared<event_subscription>(shared_from_this());
   const std::lock_guard lock(mutex_);
+  auto first = end_;
+  if (!last_event_id.empty() && !history_.empty()) {
+    const auto last = std::find_if(history_.begin(), history_.end(),
+                                   [last_event_id](const auto& event) { return event->id == last_event_id; });
+    // If the event is not in the history any more, the client has missed all that the history has.
+    first = last == history_.end() ? history_.front() : (*last)->next;
+  }
+  if (subscriptions_.size() == subscriptions_.capacity()) subscriptions_.reserve(2 * subscriptions_.size() + 16);
+  auto subscription = std::make_shared<event_subscription>(shared_from_this(), std::move(first), end_->offset);
   subscription->position_ = subscriptions_.size();
   subscriptions_.push_back(subscription.get());
-  if (closed_) subscription->end();
-  if (last_event_id.empty()) return subscription;
-  // If the event is not in the history any more, the client has missed all that the history has.
-  const auto last = std::find_if(history_.begin(), history_.end(),
-                                 [last_event_id](const auto& event) { return event->id == last_event_id; });
-  for (auto missed = last == history_.end() ? history_.begin() : last + 1; missed != history_.end(); ++missed)
-    subscription->push(*missed);
   return subscription;
 }
 
 WINSVC_INLINE void channel::publish(std::string_view data, std::string_view name, std::string_view id) {
+  constexpr std::size_t node_bytes = 256;  // of an event without its text
   const std::string text = api::format_event(data, name, id);
-  const auto event = std::make_shared<encoded_event>();
   char size[24];
-  event->text_begin = static_cast<std::size_t>(std::snprintf(size, sizeof size, "%zx\r\n", text.size()));
-  event->text_size = text.size();
-  event->chunk = std::string(size).append(text).append("\r\n");
-  event->id = id;
+  const auto prefix = static_cast<std::size_t>(std::snprintf(size, sizeof size, "%zx\r\n", text.size()));
+  std::string chunk = std::string(size).append(text).append("\r\n");
+  std::string event_id(id);
+  const auto new_end = std::make_shared<event_node>();
 
   const std::lock_guard lock(mutex_);
   if (closed_) return;
-  if (!id.empty() && history_limit_ > 0) {
-    history_.push_back(event);
-    if (history_.size() > history_limit_) history_.pop_front();
+  if (!id.empty() && history_limit_ > 0) history_.push_back(end_);
+  if (history_.size() > history_limit_) history_.pop_front();
+  event_node& event = *end_;
+  event.text_begin = prefix;
+  event.text_size = text.size();
+  event.id = std::move(event_id);
+  new_end->offset = event.offset + chunk.size() + node_bytes;
+  event.chunk = std::move(chunk);
+  event.next = new_end;
+  end_ = new_end;
+  for (event_subscription* const each : subscriptions_) {
+    const bool wakes = each->waits_ || each->lags();
+    each->waits_ = false;
+    if (wakes && each->transport_) each->transport_->wake();
   }
-  for (event_subscription* const subscription : subscriptions_) subscription->push(event);
 }
 
 WINSVC_INLINE void channel::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  for (event_subscription* const subscription : subscriptions_) subscription->end();
+  for (event_subscription* const each : subscriptions_) {
+    if (each->transport_) each->transport_->wake();
+  }
+}
+
+WINSVC_INLINE bool channel::is_closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
 }
 
 WINSVC_INLINE std::size_t channel::size() const {
   const std::lock_guard lock(mutex_);
   return subscriptions_.size();
-}
-
-WINSVC_INLINE void channel::remove(event_subscription& subscription) noexcept {
-  const std::lock_guard lock(mutex_);
-  const std::size_t position = subscription.position_;
-  if (position >= subscriptions_.size() || subscriptions_[position] != &subscription) return;  // never added
-  subscriptions_[position] = subscriptions_.back();
-  subscriptions_[position]->position_ = position;
-  subscriptions_.pop_back();
 }
 
 WINSVC_INLINE const event_provider* find_event_provider(const response& res) noexcept {
@@ -33943,6 +33951,11 @@ WINSVC_INLINE void set_stream(response& res, httplib::ContentProviderWithoutLeng
 }
 
 WINSVC_INLINE void subscribe(response& res, channel& source) {
+  if (source.is_closed()) {
+    res.status = 204;  // an EventSource does not reconnect then
+    res.headers.erase("Content-Type");
+    return;
+  }
   const auto last_event_id = wire::normalized_value(res.link.exchange()->head, "Last-Event-ID");
   set_stream(res, [](std::size_t, httplib::DataSink&) { return false; });
   res.content_provider_ = event_provider{source.subscribe(last_event_id.value_or(std::string()))};
@@ -36089,7 +36102,7 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
-      if (is_stream(res) && !exchange.plan.stream_length) {
+      if (is_stream(res) && !exchange.plan.stream_length && !find_event_provider(res)) {
         exchange.plan.stream_length = length;
         continue;
       }
@@ -38001,7 +38014,7 @@ struct scratch_buffers {
 //   response         sent, no keep-alive; or write timeout, client closed     close
 //   events           an event is pending, or no event for 15 s                response (the event, or a comment)
 //   events           the channel has closed, or a drain has begun             response (the end of the body)
-//   events           client closed, or it reads too slowly                    close
+//   events           client closed, or too many bytes wait                    close
 //   lingering_close  client closed, timeout, or more than 1 MiB discarded     closed
 //   any              out of memory                                            closed
 //
@@ -38084,8 +38097,10 @@ class connection {
     output_sent_ += count;
     extend_send_deadline(count);
   }
-  /// True if the client reads events too slowly: the next step closes the connection.
-  [[nodiscard]] bool is_lagging() const noexcept { return events_to_send_ && events_to_send_->is_lagging(); }
+  /// True if too many events wait for the client: the next step closes the connection.
+  [[nodiscard]] bool is_lagging() const noexcept {
+    return events_to_send_ && access_record_.bytes > 0 && events_to_send_->is_lagging();  // not before the head is sent
+  }
   /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
   [[nodiscard]] bool is_idle() const noexcept {
     return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();
@@ -38114,6 +38129,7 @@ class connection {
   void limit_unsent();
   [[nodiscard]] bool read_file_part();
   void start_response() noexcept;
+  void leave_channel() noexcept;
   [[nodiscard]] bool receive_during_response();
   [[nodiscard]] bool can_receive_during_response() const noexcept {
     constexpr std::size_t max_bytes = 16 * 1024;
@@ -38169,6 +38185,7 @@ class connection {
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
   http::file_part file_to_send_;  // follows text_to_send_
   std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_
+  int event_parts_ = 0;  // parts of events that were sent without a wait
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread
@@ -38738,14 +38755,18 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
 /// Waits for the events of a channel, in the poller: an event wakes the connection.
 WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_options& options) {
   constexpr std::size_t max_part_bytes = 64 * 1024;
+  constexpr int max_parts = 16;  // then other connections go first
   constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
   const bool chunked = head_.minor_version != 0;
-  bool ends = engine_state_.draining.load();
-  events_to_send_->wake_for_events(transport_);
-  switch (events_to_send_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
-    case http::subscription_state::events: break;
+  if (event_parts_ == max_parts) {
+    event_parts_ = 0;
+    return wait_for(wait_reason::yield);
+  }
+  if (engine_state_.draining.load()) events_to_send_->end_here();
+  switch (events_to_send_->take(transport_, output_, max_part_bytes, chunked)) {
+    case http::subscription_state::events: ++event_parts_; break;
     case http::subscription_state::none:
-      if (ends) break;
+      event_parts_ = 0;
       if (!receive_during_response()) {
         close(http::close_reason::idle);
         return std::nullopt;
@@ -38753,15 +38774,19 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
       if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
       output_ = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
       break;
-    case http::subscription_state::ended: ends = true; break;
+    case http::subscription_state::ended:
+      leave_channel();
+      if (chunked) output_ = "0\r\n\r\n";
+      break;
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
-  }
-  if (ends) {
-    events_to_send_.reset();
-    if (chunked) output_ += "0\r\n\r\n";
   }
   start_response();
   return std::nullopt;
+}
+
+/// Another object may keep the subscription, for example a copy of the response.
+WINSVC_INLINE void connection::leave_channel() noexcept {
+  if (const auto left = std::move(events_to_send_)) left->leave();
 }
 
 /// Receives a pipelined request, up to a limit. Returns false if the client has closed its end.
@@ -38785,7 +38810,7 @@ WINSVC_INLINE void connection::start_response() noexcept {
 /// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
-  events_to_send_.reset();
+  leave_channel();
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response
@@ -43380,7 +43405,7 @@ WINSVC_INLINE void control_task_runner::report_completed(scm::service_event even
 //   worker_pool workers(on_failure, clock);
 //   workers.start(worker);
 //   workers.request_stop();
-//   for (const auto& name : workers.join(deadline, on_joined)) report_stuck(name);
+//   workers.join(deadline, on_joined, report_stuck);
 
 #include <algorithm>
 #include <condition_variable>
@@ -43410,9 +43435,10 @@ class worker_pool {
   void start(const worker& definition);
   void request_stop() noexcept { stop_.request_stop(); }
   /// Joins each worker that returns before `deadline`, or before an earlier one from shorten_deadline(), and calls
-  /// `on_joined` after each. Returns the names of the others: their threads continue, so the objects that they use must
-  /// exist until the process ends.
-  std::vector<std::string> join(clock::time_point deadline, const std::function<void()>& on_joined);
+  /// `on_joined` after each. Calls `on_stuck` for each of the others: their threads continue, so the objects that they
+  /// use must exist until the process ends. Exceptions of the two functions are ignored.
+  void join(clock::time_point deadline, const std::function<void()>& on_joined,
+            const std::function<void(const worker&)>& on_stuck) noexcept;
   /// From any thread: ends the running or a later join at `deadline`.
   void shorten_deadline(clock::time_point deadline) noexcept {
     const std::lock_guard lock(mutex_);
@@ -43469,9 +43495,8 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   }
 }
 
-WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadline,
-                                                         const std::function<void()>& on_joined) {
-  std::vector<std::string> unfinished;
+WINSVC_INLINE void worker_pool::join(clock::time_point deadline, const std::function<void()>& on_joined,
+                                     const std::function<void(const worker&)>& on_stuck) noexcept {
   shorten_deadline(deadline);
   for (auto& running : workers_) {
     std::unique_lock lock(mutex_);
@@ -43480,13 +43505,12 @@ WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadl
     lock.unlock();
     if (in_time) {
       running.thread.join();
-      on_joined();
+      base::attempt(on_joined);
     } else {
       running.thread.detach();
-      unfinished.push_back(running.definition->name);
+      base::attempt([&] { on_stuck(*running.definition); });
     }
   }
-  return unfinished;
 }
 
 }  // namespace detail::host
@@ -43530,8 +43554,9 @@ class lifecycle_hooks {
   /// Runs the start hooks. Returns true if all have completed, and false if a stop was requested or a hook timed out.
   /// The error names the hook that threw.
   [[nodiscard]] result<bool> start(const stop_token& stop, const std::vector<std::string>& arguments);
-  /// Runs the stop hooks and cleanup functions of the hooks that were started. Ends at a hook that times out.
-  void stop(const duration_function& next_limit);
+  /// Runs the stop hooks and cleanup functions of the hooks that were started. Ends at a hook that times out. Returns
+  /// false if there was no memory to start one of them.
+  bool stop(const duration_function& next_limit);
   /// True if stop() has nothing to run.
   [[nodiscard]] bool is_empty() const noexcept { return cleanups_.empty(); }
 
@@ -43559,6 +43584,8 @@ namespace detail::host {
 
 WINSVC_INLINE result<bool> lifecycle_hooks::start(const stop_token& stop, const std::vector<std::string>& arguments) {
   runner_.set_start_context(wait_hint_, stop, arguments);
+  runner_.set_progress_context("stopping", wait_hint_);  // there may be no memory for it at the stop
+  cleanups_.reserve(2 * definition_.hooks.size());
   bool first = true;
   for (auto& hook : definition_.hooks) {
     if (stop.stop_requested()) return false;
@@ -43566,8 +43593,8 @@ WINSVC_INLINE result<bool> lifecycle_hooks::start(const stop_token& stop, const 
     if (!hook.start) continue;
     if (!std::exchange(first, false)) report_progress();  // the previous hook returned
 
-    api::cleanup_function cleanup;
-    const hook_result outcome = runner_.run_hook(hook, cleanup, definition_.start_limit);
+    api::named_hook cleanup{hook.stop.name, hook.stop.location, {}};
+    const hook_result outcome = runner_.run_hook(hook, cleanup.run, definition_.start_limit);
     if (outcome.outcome == hook_result::timed_out) return false;
     if (outcome.outcome == hook_result::threw) {
       const std::string message = hook.stop.description() + " threw: " + outcome.message;
@@ -43577,13 +43604,14 @@ WINSVC_INLINE result<bool> lifecycle_hooks::start(const stop_token& stop, const 
       definition_.log.warn("start canceled: " + message);
       return false;
     }
-    if (cleanup) cleanups_.push_back({hook.stop.name, hook.stop.location, std::move(cleanup)});
+    if (cleanup.run) cleanups_.push_back(std::move(cleanup));
   }
   return true;
 }
 
-WINSVC_INLINE void lifecycle_hooks::stop(const duration_function& next_limit) {
-  runner_.set_progress_context("stopping", wait_hint_);
+WINSVC_INLINE bool lifecycle_hooks::stop(const duration_function& next_limit) {
+  bool all_started = true;
+  base::attempt([this] { runner_.set_progress_context("stopping", wait_hint_); });
   for (; !cleanups_.empty(); cleanups_.pop_back()) {
     const api::named_hook& hook = cleanups_.back();
     hook_result outcome;
@@ -43591,15 +43619,17 @@ WINSVC_INLINE void lifecycle_hooks::stop(const duration_function& next_limit) {
       outcome = runner_.run_hook("stop", hook, next_limit());
     } catch (...) {  // out of memory: the hook was not started, and the other hooks run
       outcome = {hook_result::threw, base::exception_message()};
+      all_started = false;
     }
     // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
     base::attempt([&] {
       if (outcome.outcome == hook_result::threw)
         definition_.log.error("stopping: " + hook.description() + " threw: " + outcome.message);
     });
-    if (outcome.outcome == hook_result::timed_out) return;
+    if (outcome.outcome == hook_result::timed_out) break;
     report_progress();
   }
+  return all_started;
 }
 
 }  // namespace detail::host
@@ -43944,16 +43974,23 @@ WINSVC_INLINE void drainer::drain_engine() {
   });
   if (drained.stuck_threads == 0) return;
   engine_.abandon_threads();
-  on_incomplete_(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                 elapsed_text());
+  std::string reason;
+  base::attempt([&] {
+    reason =
+        std::to_string(drained.stuck_threads) + " request handler(s) did not return within " + elapsed_text();
+  });
+  on_incomplete_(std::move(reason));
 }
 
 /// A worker has until the deadline of the drain, and at least one second after the drain.
 WINSVC_INLINE void drainer::join_workers() {
   const auto deadline = (std::min)(
       (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
-  for (const auto& name : workers_->join(deadline, on_progress_))
-    on_incomplete_("worker '" + name + "' did not return within " + elapsed_text());
+  workers_->join(deadline, on_progress_, [this](const worker& stuck) {
+    std::string reason;
+    base::attempt([&] { reason = "worker '" + stuck.name + "' did not return within " + elapsed_text(); });
+    on_incomplete_(std::move(reason));
+  });
 }
 
 }  // namespace detail::host
@@ -44245,7 +44282,7 @@ class runtime {
   void run_stop_hooks();
   run_result make_result() noexcept;
 
-  void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit);
+  void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) noexcept;
   void record_incomplete_stop(std::string reason) noexcept;
 
   // Under mutex_.
@@ -44578,7 +44615,11 @@ WINSVC_INLINE void runtime::drain() {
 }
 
 WINSVC_INLINE void runtime::run_stop_hooks() {
-  if (!has_stuck_thread_) return lifecycle_hooks_.stop([this] { return limits_.next_step(); });
+  if (!has_stuck_thread_) {
+    if (!lifecycle_hooks_.stop([this] { return limits_.next_step(); }))
+      record_incomplete_stop("a stop hook could not be started");
+    return;
+  }
   if (!lifecycle_hooks_.is_empty())  // they would destroy what a hook, handler or worker still uses
     definition_.log.error("the stop hooks were not run: a hook, handler or worker did not return");
 }
@@ -44609,18 +44650,28 @@ WINSVC_INLINE run_result runtime::make_result() noexcept {
 }
 
 /// No other hook can run on the thread of a hook that hangs, so the service ends and reports the hook.
-WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) {
+WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook,
+                                            milliseconds limit) noexcept {
   has_stuck_thread_ = true;
+  std::string reason;
   if (stop_.token().stop_requested()) {
-    return record_incomplete_stop(hook + (limits_.is_expired()
-                                              ? " did not finish before the shutdown time limit"
-                                              : " made no progress for " + base::duration_text(limits_.step_limit())));
+    base::attempt([&] {
+      reason = hook + (limits_.is_expired() ? " did not finish before the shutdown time limit"
+                                            : " made no progress for " + base::duration_text(limits_.step_limit()));
+    });
+    return record_incomplete_stop(std::move(reason));
   }
-  fail({base::win32_error::service_request_timeout, operation, definition_.spec.name,
-        hook + " made no progress for " + base::duration_text(limit),
-        "call progress() during long work, or increase " +
-            std::string(operation == "start" ? "start_limit" : "stop_limit")});
-  request_stop(hook + " hangs");
+  error hang{base::win32_error::service_request_timeout, {}, {}, {}, {}};
+  base::attempt([&] {
+    hang.operation = operation;
+    hang.subject = definition_.spec.name;
+    hang.message = hook + " made no progress for " + base::duration_text(limit);
+    hang.hint = "call progress() during long work, or increase " +
+                std::string(operation == "start" ? "start_limit" : "stop_limit");
+    reason = hook + " hangs";
+  });
+  fail(std::move(hang));
+  request_stop(reason);
 }
 
 WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) noexcept {
@@ -45497,6 +45548,7 @@ WINSVC_INLINE void crash_reporter::on_exit(int code) {
 // Source: "Writing a Service Program's main Function" and "Service State Transitions" in the Win32 documentation. The
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -45527,7 +45579,12 @@ struct service_host_dependencies {
 
 /// Keeps an object that an abandoned thread may still use. The object stays reachable, so that a leak checker does not
 /// report it.
-void keep_alive_until_exit(std::shared_ptr<void> object);
+struct kept_object {
+  std::shared_ptr<void> object;
+  kept_object* next = nullptr;
+};
+/// `node` was made before the run: there may be no memory after it.
+void keep_alive_until_exit(std::unique_ptr<kept_object> node, std::shared_ptr<void> object) noexcept;
 
 /// Runs one service under the SCM.
 class service_host {
@@ -45598,11 +45655,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE void keep_alive_until_exit(std::shared_ptr<void> object) {
-  static auto& mutex = *new std::mutex;
-  static auto& kept = *new std::vector<std::shared_ptr<void>>;
-  const std::lock_guard lock(mutex);
-  kept.push_back(std::move(object));
+WINSVC_INLINE void keep_alive_until_exit(std::unique_ptr<kept_object> node, std::shared_ptr<void> object) noexcept {
+  static std::atomic<kept_object*> newest{nullptr};  // a list that is never destroyed
+  node->object = std::move(object);
+  node->next = newest.load();
+  while (!newest.compare_exchange_weak(node->next, node.get())) {}
+  static_cast<void>(node.release());
 }
 
 WINSVC_INLINE int service_host::run() {
@@ -45625,7 +45683,7 @@ WINSVC_INLINE int service_host::run() {
 
 WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
   const os::reserved_stack stack;  // of the thread that the dispatcher created
-  name_ = arguments.empty() ? std::string() : arguments[0];
+  base::attempt([&] { name_ = arguments.empty() ? std::string() : arguments[0]; });
   const auto code = dependencies_.dispatcher.register_handler(
       name_, [this](const scm::control_event& event) { return controls_.control(event); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
@@ -45639,9 +45697,10 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   try {
     result_ = serve(arguments);
   } catch (...) {
-    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, base::exception_message(), {}};
+    result_.failure = error{scm::win32_error::exception_in_service, "run", {}, base::exception_message(), {}};
+    base::attempt([this] { result_.failure->subject = name_; });
   }
-  report_end();
+  base::attempt([this] { report_end(); });  // STOPPED must follow
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
   if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
@@ -45660,10 +45719,11 @@ WINSVC_INLINE void service_host::report_end() {
 }
 
 WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
-  run_objects objects;
+  const auto objects = std::make_shared<run_objects>();
+  auto kept = std::make_unique<kept_object>();
   const scope_exit close_activities([] { os::close_activity_file(); });
-  run_result result = serve(objects, arguments);
-  if (result.has_stuck_thread) keep_alive_until_exit(std::make_shared<run_objects>(std::move(objects)));
+  run_result result = serve(*objects, arguments);
+  if (result.has_stuck_thread) keep_alive_until_exit(std::move(kept), objects);
   return result;
 }
 
@@ -45938,13 +45998,14 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
     runtime_ = run_parts->service_runtime.get();
     if (stop_reason_) runtime_->request_stop(*stop_reason_);
   }
+  auto kept = std::make_unique<kept_object>();
   const run_result done = run_parts->service_runtime->run();
   run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
   {
     const std::lock_guard lock(mutex_);
     runtime_ = nullptr;
   }
-  if (done.has_stuck_thread) keep_alive_until_exit(run_parts);
+  if (done.has_stuck_thread) keep_alive_until_exit(std::move(kept), run_parts);
   return done.failure ? done.failure : done.incomplete_stop;
 }
 
@@ -45969,16 +46030,15 @@ WINSVC_INLINE std::string embedded_run::url() {
 
 WINSVC_INLINE result<void> embedded_run::wait() {
   std::thread ended;
-  std::optional<error> failure;
   {
     std::unique_lock lock(mutex_);
     if (!started_) return {};
     changed_.wait(lock, [this] { return ended_; });
     ended = std::move(thread_);
-    failure = failure_;
   }
   if (ended.joinable()) ended.join();
-  if (failure) return winsvc::failure<error>{*failure};
+  const std::lock_guard lock(mutex_);
+  if (failure_) return winsvc::failure<error>{*failure_};
   return {};
 }
 
@@ -45988,7 +46048,7 @@ WINSVC_INLINE host::host(detail::api::app_factory app)
     : run_(std::make_shared<detail::host::embedded_run>(std::move(app))) {}
 WINSVC_INLINE host::~host() {
   run_->stop("the host was destroyed");
-  static_cast<void>(run_->wait());
+  detail::base::attempt([this] { static_cast<void>(run_->wait()); });
 }
 WINSVC_INLINE void host::start() { run_->start(); }
 WINSVC_INLINE void host::stop(std::string_view reason) { run_->stop(reason); }
@@ -50993,6 +51053,7 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -51290,8 +51351,11 @@ WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv
   } catch (const std::bad_alloc&) {
     os::write_stderr(
         "out of memory: the program cannot continue; end other programs or increase the limit of memory\n");
-    return os::exit_code(base::win32_error::not_enough_memory);
+  } catch (const std::system_error& e) {  // the system cannot create a thread
+    os::write_stderr(e.what());
+    os::write_stderr(": the program cannot continue; end other programs or increase the limits of the process\n");
   }
+  return os::exit_code(base::win32_error::not_enough_memory);
 }
 
 }  // namespace detail::api

@@ -128,7 +128,7 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 // All allocations one after the other: WINSVC_EACH_ALLOCATION=1. Otherwise about 40, different ones in each run.
-TEST_CASE("no failing allocation ends or stops the process of a service" * doctest::timeout(1800)) {
+TEST_CASE("while allocations fail, a service neither ends its process early nor hangs" * doctest::timeout(1800)) {
   for (void (*const function)() : {run_service, static_cast<void (*)()>(run_in_terminal)}) {
     const char* const name = function == run_service ? "host" : "debug";
     long total = 0;

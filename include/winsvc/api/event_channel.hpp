@@ -1,14 +1,15 @@
 // Event channel: sends server-sent events to many clients. A client that waits for an event holds no thread.
 //
-//   winsvc::event_channel prices;
-//   svc.get("/prices", [&] { return winsvc::reply::events(prices); });
-//   svc.put("/prices/{name}", [&](std::string name, winsvc::body<double> price) {
+//   static winsvc::event_channel prices;
+//   svc.get("/prices", [] { return winsvc::reply::events(prices); });
+//   svc.put("/prices/{name}", [](std::string name, winsvc::body<double> price) {
 //     prices.send(std::to_string(*price), name);
 //   });
 //
 // Each client that requests the route becomes a subscriber and receives the events that are sent from then on. A
-// subscriber leaves when it disconnects, when the channel closes, or when the service stops. For a stream that a
-// function of the app writes for one client, see api/stream.hpp.
+// subscriber leaves when it disconnects, when the channel closes, or when the service stops. It counts as a connection
+// that is in use (`limits().connections`). For a stream that a function of the app writes for one client, see
+// api/stream.hpp.
 // Source: WHATWG HTML standard, section "Server-sent events".
 #pragma once
 
@@ -29,8 +30,8 @@ class reply;
 /// All functions are thread-safe. It must outlive the routes that use it.
 class event_channel {
  public:
-  /// `history`: number of events with an id that the channel keeps. A client that reconnects with Last-Event-ID
-  /// receives the kept events that it has missed; default: none are kept.
+  /// `history`: number of events with an id that the channel keeps, and the events between them. A client that
+  /// reconnects with Last-Event-ID receives the kept events that it has missed; default: none are kept.
   explicit event_channel(std::size_t history = 0);
   /// Calls close().
   ~event_channel();
@@ -38,11 +39,11 @@ class event_channel {
   event_channel& operator=(const event_channel&) = delete;
 
   /// Sends an event to all subscribers, without waiting for them. `name` is its type; default: "message". A client
-  /// sends `id` as Last-Event-ID when it reconnects. A subscriber for which more than 1 MiB waits is disconnected;
-  /// a browser then reconnects.
+  /// sends `id` as Last-Event-ID when it reconnects. A subscriber for which more than 8 MiB waits is disconnected;
+  /// a browser then reconnects. Throws std::bad_alloc; then no subscriber receives the event.
   void send(std::string_view data, std::string_view name = {}, std::string_view id = {});
-  /// Ends the responses of all subscribers, after the events that were sent before. Later subscribers receive an empty
-  /// stream.
+  /// Ends the responses of all subscribers, after the events that were sent before. Later requests receive 204, after
+  /// which a browser does not reconnect.
   void close();
   /// Number of clients that are connected.
   [[nodiscard]] std::size_t subscribers() const;

@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -99,7 +98,7 @@ WINSVC_INLINE std::string exception_message() noexcept {
     } catch (...) {
       return "unknown exception (not derived from std::exception)";
     }
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     return "out of memory";  // short enough for the string itself
   }
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -325,8 +326,11 @@ WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv
   } catch (const std::bad_alloc&) {
     os::write_stderr(
         "out of memory: the program cannot continue; end other programs or increase the limit of memory\n");
-    return os::exit_code(base::win32_error::not_enough_memory);
+  } catch (const std::system_error& e) {  // the system cannot create a thread
+    os::write_stderr(e.what());
+    os::write_stderr(": the program cannot continue; end other programs or increase the limits of the process\n");
   }
+  return os::exit_code(base::win32_error::not_enough_memory);
 }
 
 }  // namespace detail::api

@@ -100,16 +100,23 @@ WINSVC_INLINE void drainer::drain_engine() {
   });
   if (drained.stuck_threads == 0) return;
   engine_.abandon_threads();
-  on_incomplete_(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                 elapsed_text());
+  std::string reason;
+  base::attempt([&] {
+    reason =
+        std::to_string(drained.stuck_threads) + " request handler(s) did not return within " + elapsed_text();
+  });
+  on_incomplete_(std::move(reason));
 }
 
 /// A worker has until the deadline of the drain, and at least one second after the drain.
 WINSVC_INLINE void drainer::join_workers() {
   const auto deadline = (std::min)(
       (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
-  for (const auto& name : workers_->join(deadline, on_progress_))
-    on_incomplete_("worker '" + name + "' did not return within " + elapsed_text());
+  workers_->join(deadline, on_progress_, [this](const worker& stuck) {
+    std::string reason;
+    base::attempt([&] { reason = "worker '" + stuck.name + "' did not return within " + elapsed_text(); });
+    on_incomplete_(std::move(reason));
+  });
 }
 
 }  // namespace detail::host

@@ -135,13 +135,14 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
     runtime_ = run_parts->service_runtime.get();
     if (stop_reason_) runtime_->request_stop(*stop_reason_);
   }
+  auto kept = std::make_unique<kept_object>();
   const run_result done = run_parts->service_runtime->run();
   run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
   {
     const std::lock_guard lock(mutex_);
     runtime_ = nullptr;
   }
-  if (done.has_stuck_thread) keep_alive_until_exit(run_parts);
+  if (done.has_stuck_thread) keep_alive_until_exit(std::move(kept), run_parts);
   return done.failure ? done.failure : done.incomplete_stop;
 }
 
@@ -166,16 +167,15 @@ WINSVC_INLINE std::string embedded_run::url() {
 
 WINSVC_INLINE result<void> embedded_run::wait() {
   std::thread ended;
-  std::optional<error> failure;
   {
     std::unique_lock lock(mutex_);
     if (!started_) return {};
     changed_.wait(lock, [this] { return ended_; });
     ended = std::move(thread_);
-    failure = failure_;
   }
   if (ended.joinable()) ended.join();
-  if (failure) return winsvc::failure<error>{*failure};
+  const std::lock_guard lock(mutex_);
+  if (failure_) return winsvc::failure<error>{*failure_};
   return {};
 }
 
@@ -185,7 +185,7 @@ WINSVC_INLINE host::host(detail::api::app_factory app)
     : run_(std::make_shared<detail::host::embedded_run>(std::move(app))) {}
 WINSVC_INLINE host::~host() {
   run_->stop("the host was destroyed");
-  static_cast<void>(run_->wait());
+  detail::base::attempt([this] { static_cast<void>(run_->wait()); });
 }
 WINSVC_INLINE void host::start() { run_->start(); }
 WINSVC_INLINE void host::stop(std::string_view reason) { run_->stop(reason); }

@@ -41,8 +41,9 @@ class lifecycle_hooks {
   /// Runs the start hooks. Returns true if all have completed, and false if a stop was requested or a hook timed out.
   /// The error names the hook that threw.
   [[nodiscard]] result<bool> start(const stop_token& stop, const std::vector<std::string>& arguments);
-  /// Runs the stop hooks and cleanup functions of the hooks that were started. Ends at a hook that times out.
-  void stop(const duration_function& next_limit);
+  /// Runs the stop hooks and cleanup functions of the hooks that were started. Ends at a hook that times out. Returns
+  /// false if there was no memory to start one of them.
+  bool stop(const duration_function& next_limit);
   /// True if stop() has nothing to run.
   [[nodiscard]] bool is_empty() const noexcept { return cleanups_.empty(); }
 
@@ -70,6 +71,8 @@ namespace detail::host {
 
 WINSVC_INLINE result<bool> lifecycle_hooks::start(const stop_token& stop, const std::vector<std::string>& arguments) {
   runner_.set_start_context(wait_hint_, stop, arguments);
+  runner_.set_progress_context("stopping", wait_hint_);  // there may be no memory for it at the stop
+  cleanups_.reserve(2 * definition_.hooks.size());
   bool first = true;
   for (auto& hook : definition_.hooks) {
     if (stop.stop_requested()) return false;
@@ -77,8 +80,8 @@ WINSVC_INLINE result<bool> lifecycle_hooks::start(const stop_token& stop, const 
     if (!hook.start) continue;
     if (!std::exchange(first, false)) report_progress();  // the previous hook returned
 
-    api::cleanup_function cleanup;
-    const hook_result outcome = runner_.run_hook(hook, cleanup, definition_.start_limit);
+    api::named_hook cleanup{hook.stop.name, hook.stop.location, {}};
+    const hook_result outcome = runner_.run_hook(hook, cleanup.run, definition_.start_limit);
     if (outcome.outcome == hook_result::timed_out) return false;
     if (outcome.outcome == hook_result::threw) {
       const std::string message = hook.stop.description() + " threw: " + outcome.message;
@@ -88,13 +91,14 @@ WINSVC_INLINE result<bool> lifecycle_hooks::start(const stop_token& stop, const 
       definition_.log.warn("start canceled: " + message);
       return false;
     }
-    if (cleanup) cleanups_.push_back({hook.stop.name, hook.stop.location, std::move(cleanup)});
+    if (cleanup.run) cleanups_.push_back(std::move(cleanup));
   }
   return true;
 }
 
-WINSVC_INLINE void lifecycle_hooks::stop(const duration_function& next_limit) {
-  runner_.set_progress_context("stopping", wait_hint_);
+WINSVC_INLINE bool lifecycle_hooks::stop(const duration_function& next_limit) {
+  bool all_started = true;
+  base::attempt([this] { runner_.set_progress_context("stopping", wait_hint_); });
   for (; !cleanups_.empty(); cleanups_.pop_back()) {
     const api::named_hook& hook = cleanups_.back();
     hook_result outcome;
@@ -102,15 +106,17 @@ WINSVC_INLINE void lifecycle_hooks::stop(const duration_function& next_limit) {
       outcome = runner_.run_hook("stop", hook, next_limit());
     } catch (...) {  // out of memory: the hook was not started, and the other hooks run
       outcome = {hook_result::threw, base::exception_message()};
+      all_started = false;
     }
     // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
     base::attempt([&] {
       if (outcome.outcome == hook_result::threw)
         definition_.log.error("stopping: " + hook.description() + " threw: " + outcome.message);
     });
-    if (outcome.outcome == hook_result::timed_out) return;
+    if (outcome.outcome == hook_result::timed_out) break;
     report_progress();
   }
+  return all_started;
 }
 
 }  // namespace detail::host

@@ -121,7 +121,7 @@ class runtime {
   void run_stop_hooks();
   run_result make_result() noexcept;
 
-  void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit);
+  void on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) noexcept;
   void record_incomplete_stop(std::string reason) noexcept;
 
   // Under mutex_.

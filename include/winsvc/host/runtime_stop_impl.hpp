@@ -75,7 +75,11 @@ WINSVC_INLINE void runtime::drain() {
 }
 
 WINSVC_INLINE void runtime::run_stop_hooks() {
-  if (!has_stuck_thread_) return lifecycle_hooks_.stop([this] { return limits_.next_step(); });
+  if (!has_stuck_thread_) {
+    if (!lifecycle_hooks_.stop([this] { return limits_.next_step(); }))
+      record_incomplete_stop("a stop hook could not be started");
+    return;
+  }
   if (!lifecycle_hooks_.is_empty())  // they would destroy what a hook, handler or worker still uses
     definition_.log.error("the stop hooks were not run: a hook, handler or worker did not return");
 }
@@ -106,18 +110,28 @@ WINSVC_INLINE run_result runtime::make_result() noexcept {
 }
 
 /// No other hook can run on the thread of a hook that hangs, so the service ends and reports the hook.
-WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) {
+WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook,
+                                            milliseconds limit) noexcept {
   has_stuck_thread_ = true;
+  std::string reason;
   if (stop_.token().stop_requested()) {
-    return record_incomplete_stop(hook + (limits_.is_expired()
-                                              ? " did not finish before the shutdown time limit"
-                                              : " made no progress for " + base::duration_text(limits_.step_limit())));
+    base::attempt([&] {
+      reason = hook + (limits_.is_expired() ? " did not finish before the shutdown time limit"
+                                            : " made no progress for " + base::duration_text(limits_.step_limit()));
+    });
+    return record_incomplete_stop(std::move(reason));
   }
-  fail({base::win32_error::service_request_timeout, operation, definition_.spec.name,
-        hook + " made no progress for " + base::duration_text(limit),
-        "call progress() during long work, or increase " +
-            std::string(operation == "start" ? "start_limit" : "stop_limit")});
-  request_stop(hook + " hangs");
+  error hang{base::win32_error::service_request_timeout, {}, {}, {}, {}};
+  base::attempt([&] {
+    hang.operation = operation;
+    hang.subject = definition_.spec.name;
+    hang.message = hook + " made no progress for " + base::duration_text(limit);
+    hang.hint = "call progress() during long work, or increase " +
+                std::string(operation == "start" ? "start_limit" : "stop_limit");
+    reason = hook + " hangs";
+  });
+  fail(std::move(hang));
+  request_stop(reason);
 }
 
 WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) noexcept {

@@ -10,6 +10,7 @@
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -18,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/api/app.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/scope.hpp"
@@ -54,7 +56,12 @@ struct service_host_dependencies {
 
 /// Keeps an object that an abandoned thread may still use. The object stays reachable, so that a leak checker does not
 /// report it.
-void keep_alive_until_exit(std::shared_ptr<void> object);
+struct kept_object {
+  std::shared_ptr<void> object;
+  kept_object* next = nullptr;
+};
+/// `node` was made before the run: there may be no memory after it.
+void keep_alive_until_exit(std::unique_ptr<kept_object> node, std::shared_ptr<void> object) noexcept;
 
 /// Runs one service under the SCM.
 class service_host {
@@ -125,11 +132,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE void keep_alive_until_exit(std::shared_ptr<void> object) {
-  static auto& mutex = *new std::mutex;
-  static auto& kept = *new std::vector<std::shared_ptr<void>>;
-  const std::lock_guard lock(mutex);
-  kept.push_back(std::move(object));
+WINSVC_INLINE void keep_alive_until_exit(std::unique_ptr<kept_object> node, std::shared_ptr<void> object) noexcept {
+  static std::atomic<kept_object*> newest{nullptr};  // a list that is never destroyed
+  node->object = std::move(object);
+  node->next = newest.load();
+  while (!newest.compare_exchange_weak(node->next, node.get())) {}
+  static_cast<void>(node.release());
 }
 
 WINSVC_INLINE int service_host::run() {
@@ -152,7 +160,7 @@ WINSVC_INLINE int service_host::run() {
 
 WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
   const os::reserved_stack stack;  // of the thread that the dispatcher created
-  name_ = arguments.empty() ? std::string() : arguments[0];
+  base::attempt([&] { name_ = arguments.empty() ? std::string() : arguments[0]; });
   const auto code = dependencies_.dispatcher.register_handler(
       name_, [this](const scm::control_event& event) { return controls_.control(event); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
@@ -166,9 +174,10 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   try {
     result_ = serve(arguments);
   } catch (...) {
-    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, base::exception_message(), {}};
+    result_.failure = error{scm::win32_error::exception_in_service, "run", {}, base::exception_message(), {}};
+    base::attempt([this] { result_.failure->subject = name_; });
   }
-  report_end();
+  base::attempt([this] { report_end(); });  // STOPPED must follow
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
   if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
@@ -187,10 +196,11 @@ WINSVC_INLINE void service_host::report_end() {
 }
 
 WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
-  run_objects objects;
+  const auto objects = std::make_shared<run_objects>();
+  auto kept = std::make_unique<kept_object>();
   const scope_exit close_activities([] { os::close_activity_file(); });
-  run_result result = serve(objects, arguments);
-  if (result.has_stuck_thread) keep_alive_until_exit(std::make_shared<run_objects>(std::move(objects)));
+  run_result result = serve(*objects, arguments);
+  if (result.has_stuck_thread) keep_alive_until_exit(std::move(kept), objects);
   return result;
 }
 

@@ -4,7 +4,7 @@
 //   worker_pool workers(on_failure, clock);
 //   workers.start(worker);
 //   workers.request_stop();
-//   for (const auto& name : workers.join(deadline, on_joined)) report_stuck(name);
+//   workers.join(deadline, on_joined, report_stuck);
 #pragma once
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/host/definition.hpp"
@@ -42,9 +43,10 @@ class worker_pool {
   void start(const worker& definition);
   void request_stop() noexcept { stop_.request_stop(); }
   /// Joins each worker that returns before `deadline`, or before an earlier one from shorten_deadline(), and calls
-  /// `on_joined` after each. Returns the names of the others: their threads continue, so the objects that they use must
-  /// exist until the process ends.
-  std::vector<std::string> join(clock::time_point deadline, const std::function<void()>& on_joined);
+  /// `on_joined` after each. Calls `on_stuck` for each of the others: their threads continue, so the objects that they
+  /// use must exist until the process ends. Exceptions of the two functions are ignored.
+  void join(clock::time_point deadline, const std::function<void()>& on_joined,
+            const std::function<void(const worker&)>& on_stuck) noexcept;
   /// From any thread: ends the running or a later join at `deadline`.
   void shorten_deadline(clock::time_point deadline) noexcept {
     const std::lock_guard lock(mutex_);
@@ -101,9 +103,8 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   }
 }
 
-WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadline,
-                                                         const std::function<void()>& on_joined) {
-  std::vector<std::string> unfinished;
+WINSVC_INLINE void worker_pool::join(clock::time_point deadline, const std::function<void()>& on_joined,
+                                     const std::function<void(const worker&)>& on_stuck) noexcept {
   shorten_deadline(deadline);
   for (auto& running : workers_) {
     std::unique_lock lock(mutex_);
@@ -112,13 +113,12 @@ WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadl
     lock.unlock();
     if (in_time) {
       running.thread.join();
-      on_joined();
+      base::attempt(on_joined);
     } else {
       running.thread.detach();
-      unfinished.push_back(running.definition->name);
+      base::attempt([&] { on_stuck(*running.definition); });
     }
   }
-  return unfinished;
 }
 
 }  // namespace detail::host

@@ -1,16 +1,18 @@
-// Event subscription: queue of the events of a channel (api/event_channel.hpp) that one client has not received yet.
+// Event subscription: the position of one client in the events of a channel.
 //
 //   auto channel = std::make_shared<http::channel>(history);
-//   auto subscription = channel->subscribe(last_event_id);   // by a request
-//   channel->publish(data, name, id);                        // by any thread: wakes the connections
-//   subscription->take(output, 65536, chunked);              // by the connection, in a step
+//   auto subscription = channel->subscribe(last_event_id);              // by a request
+//   channel->publish(data, name, id);                                   // by any thread: wakes the connections
+//   subscription->take(transport, output, 65536, chunked);              // by the connection, in a step
 //
-// An event is encoded once; subscriptions share its bytes. Locks are taken in this order: channel, subscription, and
-// those of transport::wake(). No lock is held while bytes are sent.
+// The events of a channel are a linked list. A subscription refers to the next event that its client receives, so an
+// event exists once and as long as a client still needs it. The mutex of the channel is locked before those of
+// transport::wake(), and may be locked while the mutex of a slot is; so wake() must not lock the mutex of a slot.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -30,12 +32,22 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// An event in the text format of server-sent events, as one chunk of a chunked body.
-struct encoded_event {
+/// An event in the text format of server-sent events, as one chunk of a chunked body; or, at the end of the list, the
+/// place of the next event. An event does not change after the end of the list has moved on.
+struct event_node {
   std::string chunk;
   std::size_t text_begin = 0, text_size = 0;  ///< of the event without the framing of the chunk
   std::string id;
+  std::uint64_t offset = 0;  ///< memory of all events that were published before it
+  std::shared_ptr<event_node> next;
 
+  event_node() = default;
+  event_node(const event_node&) = delete;
+  event_node& operator=(const event_node&) = delete;
+  /// Destroys the events after it that nobody else needs, without recursion.
+  ~event_node() {
+    for (auto node = std::move(next); node && node.use_count() == 1;) node = std::move(node->next);
+  }
   [[nodiscard]] std::string_view bytes(bool chunked) const noexcept {
     return chunked ? std::string_view(chunk) : std::string_view(chunk).substr(text_begin, text_size);
   }
@@ -46,57 +58,55 @@ enum class subscription_state { events, none, ended, lagging };
 
 class event_subscription {
  public:
-  explicit event_subscription(std::shared_ptr<channel> source) noexcept : source_(std::move(source)) {}
-  /// Leaves the channel; from here on, it does not wake the transport.
-  ~event_subscription();
+  /// Made by channel::subscribe().
+  event_subscription(std::shared_ptr<channel> source, std::shared_ptr<event_node> first, std::uint64_t offset) noexcept
+      : source_(std::move(source)), next_(std::move(first)), taken_offset_(offset) {}
+  ~event_subscription() { leave(); }
   event_subscription(const event_subscription&) = delete;
   event_subscription& operator=(const event_subscription&) = delete;
 
-  /// From here on, each new event wakes this transport. It must outlive the subscription.
-  void wake_for_events(transport& target) noexcept;
-  /// True after events were dropped, because the client reads too slowly.
-  [[nodiscard]] bool is_lagging() noexcept;
-  /// Moves pending events to `output`, at least one and at most about `max_bytes`.
-  [[nodiscard]] subscription_state take(std::string& output, std::size_t max_bytes, bool chunked);
+  /// Appends the next events to `output`, at least one and at most about `max_bytes`. After `none`, the next event
+  /// wakes `target`. Call it on one thread at a time.
+  [[nodiscard]] subscription_state take(transport& target, std::string& output, std::size_t max_bytes, bool chunked);
+  /// True if more than `max_lag_bytes` were published since the events that the client has received.
+  [[nodiscard]] bool is_lagging() const noexcept;
+  /// Later events are not taken: take() returns `ended` after those that were published before.
+  void end_here() noexcept;
+  /// Leaves the channel, which does not use the transport any more.
+  void leave() noexcept;
 
  private:
   friend class channel;
-  static constexpr std::size_t max_pending_bytes = 1024 * 1024;
-
-  void push(const std::shared_ptr<const encoded_event>& event) noexcept;
-  void end() noexcept;
-  void wake() noexcept {
-    if (transport_) transport_->wake();
-  }
+  static constexpr std::uint64_t max_lag_bytes = 8 * 1024 * 1024;
+  [[nodiscard]] bool lags() const noexcept;
 
   const std::shared_ptr<channel> source_;
-  std::size_t position_ = 0;  // in channel::subscriptions_; protected by the mutex of the channel
-
-  std::mutex mutex_;  // protects the members below
-  std::vector<std::shared_ptr<const encoded_event>> pending_;
-  std::size_t taken_ = 0;  // number of events at the front of pending_ that were taken
-  std::size_t pending_bytes_ = 0;
-  bool ended_ = false, lagging_ = false;
+  std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_here()
+  // Protected by the mutex of the channel:
+  std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
+  std::size_t position_ = 0;    // in channel::subscriptions_
   transport* transport_ = nullptr;
+  bool waits_ = false;          // the next event must wake the transport
 };
 
 /// The shared part of an event_channel. It lives as long as the channel or a subscription.
 class channel : public std::enable_shared_from_this<channel> {
  public:
-  explicit channel(std::size_t history) noexcept : history_limit_(history) {}
+  explicit channel(std::size_t history) : history_limit_(history), end_(std::make_shared<event_node>()) {}
   [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
   void publish(std::string_view data, std::string_view name, std::string_view id);
   void close();
+  [[nodiscard]] bool is_closed() const;
   [[nodiscard]] std::size_t size() const;
 
  private:
   friend class event_subscription;
-  void remove(event_subscription& subscription) noexcept;
 
   const std::size_t history_limit_;
   mutable std::mutex mutex_;  // protects the members below
   std::vector<event_subscription*> subscriptions_;
-  std::deque<std::shared_ptr<const encoded_event>> history_;
+  std::shared_ptr<event_node> end_;                   // the place of the next event
+  std::deque<std::shared_ptr<event_node>> history_;  // the last events with an id
   bool closed_ = false;
 };
 
@@ -122,110 +132,108 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE event_subscription::~event_subscription() { source_->remove(*this); }
-
-WINSVC_INLINE void event_subscription::wake_for_events(transport& target) noexcept {
-  const std::lock_guard lock(mutex_);
-  transport_ = &target;
+WINSVC_INLINE bool event_subscription::lags() const noexcept {
+  return source_->end_->offset - taken_offset_ > max_lag_bytes;
 }
 
-WINSVC_INLINE bool event_subscription::is_lagging() noexcept {
-  const std::lock_guard lock(mutex_);
-  return lagging_;
+WINSVC_INLINE bool event_subscription::is_lagging() const noexcept {
+  const std::lock_guard lock(source_->mutex_);
+  return lags();
 }
 
-WINSVC_INLINE subscription_state event_subscription::take(std::string& output, std::size_t max_bytes, bool chunked) {
-  const std::lock_guard lock(mutex_);
-  if (lagging_) return subscription_state::lagging;
-  if (taken_ == pending_.size()) return ended_ ? subscription_state::ended : subscription_state::none;
-  for (const std::size_t begin = output.size(); taken_ < pending_.size() && output.size() - begin < max_bytes;
-       ++taken_) {
-    output.append(pending_[taken_]->bytes(chunked));
-    pending_bytes_ -= pending_[taken_]->chunk.size();
-    pending_[taken_].reset();
+WINSVC_INLINE subscription_state event_subscription::take(transport& target, std::string& output, std::size_t max_bytes,
+                                                          bool chunked) {
+  std::shared_ptr<event_node> end;
+  {
+    const std::lock_guard lock(source_->mutex_);
+    if (lags()) return subscription_state::lagging;
+    end = last_ ? last_ : source_->end_;
+    transport_ = &target;
+    waits_ = next_ == end;
+    if (waits_) return last_ || source_->closed_ ? subscription_state::ended : subscription_state::none;
   }
-  if (taken_ == pending_.size()) {
-    decltype(pending_)().swap(pending_);  // an idle subscription keeps no memory
-    taken_ = 0;
-  }
+  for (const std::size_t begin = output.size(); next_ != end && output.size() - begin < max_bytes; next_ = next_->next)
+    output.append(next_->bytes(chunked));
+  const std::lock_guard lock(source_->mutex_);
+  taken_offset_ = (std::max)(taken_offset_, next_->offset);
   return subscription_state::events;
 }
 
-/// Called by the channel with its mutex locked.
-WINSVC_INLINE void event_subscription::push(const std::shared_ptr<const encoded_event>& event) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (lagging_) return;
-  try {
-    if (pending_bytes_ > 0 && pending_bytes_ + event->chunk.size() > max_pending_bytes) {
-      lagging_ = true;
-    } else {
-      pending_.push_back(event);
-      pending_bytes_ += event->chunk.size();
-    }
-  } catch (...) {  // out of memory
-    lagging_ = true;
-  }
-  if (lagging_) decltype(pending_)().swap(pending_);
-  wake();
+WINSVC_INLINE void event_subscription::end_here() noexcept {
+  const std::lock_guard lock(source_->mutex_);
+  if (!last_) last_ = source_->end_;
 }
 
-WINSVC_INLINE void event_subscription::end() noexcept {
-  const std::lock_guard lock(mutex_);
-  ended_ = true;
-  wake();
+WINSVC_INLINE void event_subscription::leave() noexcept {
+  const std::lock_guard lock(source_->mutex_);
+  transport_ = nullptr;
+  auto& all = source_->subscriptions_;
+  if (position_ >= all.size() || all[position_] != this) return;  // it has left, or was never added
+  all[position_] = all.back();
+  all[position_]->position_ = position_;
+  all.pop_back();
 }
 
 WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string_view last_event_id) {
-  auto subscription = std::make_shared<event_subscription>(shared_from_this());
   const std::lock_guard lock(mutex_);
+  auto first = end_;
+  if (!last_event_id.empty() && !history_.empty()) {
+    const auto last = std::find_if(history_.begin(), history_.end(),
+                                   [last_event_id](const auto& event) { return event->id == last_event_id; });
+    // If the event is not in the history any more, the client has missed all that the history has.
+    first = last == history_.end() ? history_.front() : (*last)->next;
+  }
+  if (subscriptions_.size() == subscriptions_.capacity()) subscriptions_.reserve(2 * subscriptions_.size() + 16);
+  auto subscription = std::make_shared<event_subscription>(shared_from_this(), std::move(first), end_->offset);
   subscription->position_ = subscriptions_.size();
   subscriptions_.push_back(subscription.get());
-  if (closed_) subscription->end();
-  if (last_event_id.empty()) return subscription;
-  // If the event is not in the history any more, the client has missed all that the history has.
-  const auto last = std::find_if(history_.begin(), history_.end(),
-                                 [last_event_id](const auto& event) { return event->id == last_event_id; });
-  for (auto missed = last == history_.end() ? history_.begin() : last + 1; missed != history_.end(); ++missed)
-    subscription->push(*missed);
   return subscription;
 }
 
 WINSVC_INLINE void channel::publish(std::string_view data, std::string_view name, std::string_view id) {
+  constexpr std::size_t node_bytes = 256;  // of an event without its text
   const std::string text = api::format_event(data, name, id);
-  const auto event = std::make_shared<encoded_event>();
   char size[24];
-  event->text_begin = static_cast<std::size_t>(std::snprintf(size, sizeof size, "%zx\r\n", text.size()));
-  event->text_size = text.size();
-  event->chunk = std::string(size).append(text).append("\r\n");
-  event->id = id;
+  const auto prefix = static_cast<std::size_t>(std::snprintf(size, sizeof size, "%zx\r\n", text.size()));
+  std::string chunk = std::string(size).append(text).append("\r\n");
+  std::string event_id(id);
+  const auto new_end = std::make_shared<event_node>();
 
   const std::lock_guard lock(mutex_);
   if (closed_) return;
-  if (!id.empty() && history_limit_ > 0) {
-    history_.push_back(event);
-    if (history_.size() > history_limit_) history_.pop_front();
+  if (!id.empty() && history_limit_ > 0) history_.push_back(end_);
+  if (history_.size() > history_limit_) history_.pop_front();
+  event_node& event = *end_;
+  event.text_begin = prefix;
+  event.text_size = text.size();
+  event.id = std::move(event_id);
+  new_end->offset = event.offset + chunk.size() + node_bytes;
+  event.chunk = std::move(chunk);
+  event.next = new_end;
+  end_ = new_end;
+  for (event_subscription* const each : subscriptions_) {
+    const bool wakes = each->waits_ || each->lags();
+    each->waits_ = false;
+    if (wakes && each->transport_) each->transport_->wake();
   }
-  for (event_subscription* const subscription : subscriptions_) subscription->push(event);
 }
 
 WINSVC_INLINE void channel::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  for (event_subscription* const subscription : subscriptions_) subscription->end();
+  for (event_subscription* const each : subscriptions_) {
+    if (each->transport_) each->transport_->wake();
+  }
+}
+
+WINSVC_INLINE bool channel::is_closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
 }
 
 WINSVC_INLINE std::size_t channel::size() const {
   const std::lock_guard lock(mutex_);
   return subscriptions_.size();
-}
-
-WINSVC_INLINE void channel::remove(event_subscription& subscription) noexcept {
-  const std::lock_guard lock(mutex_);
-  const std::size_t position = subscription.position_;
-  if (position >= subscriptions_.size() || subscriptions_[position] != &subscription) return;  // never added
-  subscriptions_[position] = subscriptions_.back();
-  subscriptions_[position]->position_ = position;
-  subscriptions_.pop_back();
 }
 
 WINSVC_INLINE const event_provider* find_event_provider(const response& res) noexcept {

@@ -38,6 +38,11 @@ WINSVC_INLINE void set_stream(response& res, httplib::ContentProviderWithoutLeng
 }
 
 WINSVC_INLINE void subscribe(response& res, channel& source) {
+  if (source.is_closed()) {
+    res.status = 204;  // an EventSource does not reconnect then
+    res.headers.erase("Content-Type");
+    return;
+  }
   const auto last_event_id = wire::normalized_value(res.link.exchange()->head, "Last-Event-ID");
   set_stream(res, [](std::size_t, httplib::DataSink&) { return false; });
   res.content_provider_ = event_provider{source.subscribe(last_event_id.value_or(std::string()))};

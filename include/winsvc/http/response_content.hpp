@@ -22,6 +22,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/compression.hpp"
+#include "winsvc/http/event_subscription.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/http/problem.hpp"
 #include "winsvc/http/response_writer.hpp"
@@ -87,7 +88,7 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
-      if (is_stream(res) && !exchange.plan.stream_length) {
+      if (is_stream(res) && !exchange.plan.stream_length && !find_event_provider(res)) {
         exchange.plan.stream_length = length;
         continue;
       }

@@ -31,7 +31,7 @@
 //   response         sent, no keep-alive; or write timeout, client closed     close
 //   events           an event is pending, or no event for 15 s                response (the event, or a comment)
 //   events           the channel has closed, or a drain has begun             response (the end of the body)
-//   events           client closed, or it reads too slowly                    close
+//   events           client closed, or too many bytes wait                    close
 //   lingering_close  client closed, timeout, or more than 1 MiB discarded     closed
 //   any              out of memory                                            closed
 //
@@ -127,8 +127,10 @@ class connection {
     output_sent_ += count;
     extend_send_deadline(count);
   }
-  /// True if the client reads events too slowly: the next step closes the connection.
-  [[nodiscard]] bool is_lagging() const noexcept { return events_to_send_ && events_to_send_->is_lagging(); }
+  /// True if too many events wait for the client: the next step closes the connection.
+  [[nodiscard]] bool is_lagging() const noexcept {
+    return events_to_send_ && access_record_.bytes > 0 && events_to_send_->is_lagging();  // not before the head is sent
+  }
   /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
   [[nodiscard]] bool is_idle() const noexcept {
     return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();
@@ -157,6 +159,7 @@ class connection {
   void limit_unsent();
   [[nodiscard]] bool read_file_part();
   void start_response() noexcept;
+  void leave_channel() noexcept;
   [[nodiscard]] bool receive_during_response();
   [[nodiscard]] bool can_receive_during_response() const noexcept {
     constexpr std::size_t max_bytes = 16 * 1024;
@@ -212,6 +215,7 @@ class connection {
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
   http::file_part file_to_send_;  // follows text_to_send_
   std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_
+  int event_parts_ = 0;  // parts of events that were sent without a wait
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
   clock::time_point complete_time_{}, queued_time_{};  // of the request, and of its first wait for a thread

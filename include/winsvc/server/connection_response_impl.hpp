@@ -117,14 +117,18 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
 /// Waits for the events of a channel, in the poller: an event wakes the connection.
 WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_options& options) {
   constexpr std::size_t max_part_bytes = 64 * 1024;
+  constexpr int max_parts = 16;  // then other connections go first
   constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
   const bool chunked = head_.minor_version != 0;
-  bool ends = engine_state_.draining.load();
-  events_to_send_->wake_for_events(transport_);
-  switch (events_to_send_->take(output_, ends ? std::string::npos : max_part_bytes, chunked)) {
-    case http::subscription_state::events: break;
+  if (event_parts_ == max_parts) {
+    event_parts_ = 0;
+    return wait_for(wait_reason::yield);
+  }
+  if (engine_state_.draining.load()) events_to_send_->end_here();
+  switch (events_to_send_->take(transport_, output_, max_part_bytes, chunked)) {
+    case http::subscription_state::events: ++event_parts_; break;
     case http::subscription_state::none:
-      if (ends) break;
+      event_parts_ = 0;
       if (!receive_during_response()) {
         close(http::close_reason::idle);
         return std::nullopt;
@@ -132,15 +136,19 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
       if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
       output_ = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
       break;
-    case http::subscription_state::ended: ends = true; break;
+    case http::subscription_state::ended:
+      leave_channel();
+      if (chunked) output_ = "0\r\n\r\n";
+      break;
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
-  }
-  if (ends) {
-    events_to_send_.reset();
-    if (chunked) output_ += "0\r\n\r\n";
   }
   start_response();
   return std::nullopt;
+}
+
+/// Another object may keep the subscription, for example a copy of the response.
+WINSVC_INLINE void connection::leave_channel() noexcept {
+  if (const auto left = std::move(events_to_send_)) left->leave();
 }
 
 /// Receives a pipelined request, up to a limit. Returns false if the client has closed its end.
@@ -164,7 +172,7 @@ WINSVC_INLINE void connection::start_response() noexcept {
 /// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
-  events_to_send_.reset();
+  leave_channel();
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response
