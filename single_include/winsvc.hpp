@@ -32976,7 +32976,7 @@ struct event_node {
   event_node() = default;
   event_node(const event_node&) = delete;
   event_node& operator=(const event_node&) = delete;
-  /// Destroys the events after it that nobody else needs, without recursion.
+  /// Destroys the events after it that no other list position needs, without recursion.
   ~event_node() {
     for (auto node = std::move(next); node && node.use_count() == 1;) node = std::move(node->next);
   }
@@ -33003,7 +33003,7 @@ class event_subscription {
   /// True if more than `max_lag_bytes` were published since the events that the client has received.
   [[nodiscard]] bool is_lagging() const noexcept;
   /// Later events are not taken: take() returns `ended` after those that were published before.
-  void end_here() noexcept;
+  void end_with_published() noexcept;
   /// Leaves the channel, which does not use the transport any more.
   void leave() noexcept;
 
@@ -33013,7 +33013,7 @@ class event_subscription {
   [[nodiscard]] bool lags() const noexcept;
 
   const std::shared_ptr<channel> source_;
-  std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_here()
+  std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_with_published()
   // Protected by the mutex of the channel:
   std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
   std::size_t position_ = 0;    // in channel::subscriptions_
@@ -33028,7 +33028,7 @@ class channel : public std::enable_shared_from_this<channel> {
   [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
   void publish(std::string_view data, std::string_view name, std::string_view id);
   void close();
-  [[nodiscard]] bool is_closed() const;
+  [[nodiscard]] bool has_closed() const;
   [[nodiscard]] std::size_t size() const;
 
  private:
@@ -33091,7 +33091,7 @@ WINSVC_INLINE subscription_state event_subscription::take(transport& target, std
   return subscription_state::events;
 }
 
-WINSVC_INLINE void event_subscription::end_here() noexcept {
+WINSVC_INLINE void event_subscription::end_with_published() noexcept {
   const std::lock_guard lock(source_->mutex_);
   if (!last_) last_ = source_->end_;
 }
@@ -33158,7 +33158,7 @@ WINSVC_INLINE void channel::close() {
   }
 }
 
-WINSVC_INLINE bool channel::is_closed() const {
+WINSVC_INLINE bool channel::has_closed() const {
   const std::lock_guard lock(mutex_);
   return closed_;
 }
@@ -33951,7 +33951,7 @@ WINSVC_INLINE void set_stream(response& res, httplib::ContentProviderWithoutLeng
 }
 
 WINSVC_INLINE void subscribe(response& res, channel& source) {
-  if (source.is_closed()) {
+  if (source.has_closed()) {
     res.status = 204;  // an EventSource does not reconnect then
     res.headers.erase("Content-Type");
     return;
@@ -38762,7 +38762,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
     event_parts_ = 0;
     return wait_for(wait_reason::yield);
   }
-  if (engine_state_.draining.load()) events_to_send_->end_here();
+  if (engine_state_.draining.load()) events_to_send_->end_with_published();
   switch (events_to_send_->take(transport_, output_, max_part_bytes, chunked)) {
     case http::subscription_state::events: ++event_parts_; break;
     case http::subscription_state::none:

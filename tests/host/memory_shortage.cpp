@@ -17,18 +17,25 @@
   #include <csignal>
   #include <chrono>
   #include <cstdlib>
+  #include <memory>
   #include <new>
   #include <string>
+  #include <string_view>
+  #include <thread>
+  #include <utility>
+  #include <vector>
 
 namespace {
 
 using namespace std::chrono_literals;
+namespace scm = winsvc::detail::scm;
 
 /// The allocations number `first_failing` to `last_failing` of this process fail. A child process sets them.
 std::atomic<long> allocations{0}, first_failing{-1}, last_failing{-1};
+std::atomic<bool> counts_allocations{true};
 
 void* allocate(std::size_t size) {
-  if (const long last = last_failing.load(std::memory_order_relaxed); last >= 0) {
+  if (const long last = last_failing.load(std::memory_order_relaxed); last >= 0 && counts_allocations) {
     const long number = allocations.fetch_add(1) + 1;
     if (number >= first_failing && number <= last) return nullptr;
   }
@@ -90,6 +97,62 @@ void run_in_terminal() noexcept {
   static_cast<void>(winsvc::run(2, arguments, app));
 }
 
+/// A dispatcher that sends STOP when the service is RUNNING, and keeps the last reported state. It allocates no memory
+/// after the service has started.
+struct stopping_dispatcher final : winsvc::detail::os::dispatcher {
+  std::uint32_t run(service_main entry) override {
+    const std::vector<std::string> arguments{"a service with a long name"};
+    waiting::scoped_thread sender("the sender of STOP", [this] {
+      while (last_state != scm::state::running && last_state != scm::state::stopped) std::this_thread::sleep_for(1ms);
+      if (last_state == scm::state::running)
+        handler_({static_cast<std::uint32_t>(scm::control::stop), 0, 0, {}, {}});
+    });
+    counts_allocations = true;  // not those of this test
+    entry(arguments);
+    counts_allocations = false;
+    if (last_state != scm::state::stopped) ::_exit(2);
+    return 0;
+  }
+  std::uint32_t register_handler(const std::string&, control_handler handler) override {
+    handler_ = std::move(handler);
+    return 0;
+  }
+  std::uint32_t set_status(const scm::service_status& status) noexcept override {
+    last_state = status.current;
+    return 0;
+  }
+
+ private:
+  control_handler handler_;
+  std::atomic<scm::state> last_state{scm::state::none};
+};
+
+/// Runs a service under a dispatcher; the process ends with 2 if the last state is not STOPPED. An exception ends it.
+void run_under_dispatcher() noexcept {
+  const winsvc::detail::api::app_factory app = [](winsvc::service& svc) -> std::shared_ptr<void> {
+    svc.name("a service with a long name").listen("127.0.0.1", 0);
+    svc.get("/", [] { return "hello"; });
+    svc.on_start("the start hook", [](winsvc::start_context&) {});
+    svc.on_stop("the stop hook", [] {});
+    svc.worker("the worker", [](winsvc::stop_token stop) { stop.wait(); });
+    return nullptr;
+  };
+  counts_allocations = false;
+  stopping_dispatcher dispatcher;
+  winsvc::detail::host::service_host_dependencies dependencies{dispatcher};
+  dependencies.data_folder = [](const std::string&) {
+    return winsvc::detail::os::sys_result<std::string>(std::string());
+  };
+  dependencies.report_event = [](const std::string&, scm::event_level, std::uint32_t, std::string_view) {};
+  dependencies.service_environment = [](const std::string&) {
+    return winsvc::detail::os::sys_result<std::vector<std::string>>(std::vector<std::string>());
+  };
+  dependencies.handle_crashes = false;
+  dependencies.end_process = [](int) { ::_exit(3); };
+  winsvc::detail::host::service_host host(app, {}, std::move(dependencies));
+  static_cast<void>(host.run());
+}
+
 /// Runs a function in a child process whose allocations `first` to `last` fail. Returns the status of waitpid();
 /// `*count` is the number of allocations.
 int run_in_child(void (*function)(), long first, long last, long* count) {
@@ -129,18 +192,22 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 // All allocations one after the other: WINSVC_EACH_ALLOCATION=1. Otherwise about 40, different ones in each run.
 TEST_CASE("while allocations fail, a service neither ends its process early nor hangs" * doctest::timeout(1800)) {
-  for (void (*const function)() : {run_service, static_cast<void (*)()>(run_in_terminal)}) {
-    const char* const name = function == run_service ? "host" : "debug";
+  struct scenario {
+    const char* name;
+    void (*function)();
+  };
+  for (const auto& each : {scenario{"host", run_service}, scenario{"debug", run_in_terminal},
+                                       scenario{"service", run_under_dispatcher}}) {
     long total = 0;
-    REQUIRE(run_in_child(function, 0, 0, &total) == 0);  // none fails
+    REQUIRE(run_in_child(each.function, 0, 0, &total) == 0);  // none fails
     REQUIRE(total > 100);
     const long stride = std::getenv("WINSVC_EACH_ALLOCATION") ? 1 : 1 + total / 40;
     for (const long length : {1L, 30L}) {
       for (long first = 1 + ::getpid() % stride; first < total; first += stride) {
         long count = 0;
-        const int status = run_in_child(function, first, first + length - 1, &count);
-        CHECK_MESSAGE(status == 0, name, ": allocations ", first, " to ", first + length - 1, " of about ", total,
-                      ": the process ended with signal ", WTERMSIG(status));
+        const int status = run_in_child(each.function, first, first + length - 1, &count);
+        CHECK_MESSAGE(status == 0, each.name, ": allocations ", first, " to ", first + length - 1, " of about ", total,
+                      ": signal ", WTERMSIG(status), ", exit code ", WEXITSTATUS(status));
       }
     }
   }

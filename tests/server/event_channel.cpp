@@ -229,7 +229,7 @@ TEST_CASE("a response that the app has copied does not keep the client in the ch
   }
   s.wait_for_subscribers(0);
   CHECK(s.copies.size() == 1);
-  s.channel.send("to nobody");
+  s.channel.send("without a subscriber");
 }
 
 TEST_CASE("a subscriber without events receives a comment every 15 s") {

@@ -38,7 +38,7 @@ WINSVC_INLINE void set_stream(response& res, httplib::ContentProviderWithoutLeng
 }
 
 WINSVC_INLINE void subscribe(response& res, channel& source) {
-  if (source.is_closed()) {
+  if (source.has_closed()) {
     res.status = 204;  // an EventSource does not reconnect then
     res.headers.erase("Content-Type");
     return;

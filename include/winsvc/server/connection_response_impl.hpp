@@ -124,7 +124,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
     event_parts_ = 0;
     return wait_for(wait_reason::yield);
   }
-  if (engine_state_.draining.load()) events_to_send_->end_here();
+  if (engine_state_.draining.load()) events_to_send_->end_with_published();
   switch (events_to_send_->take(transport_, output_, max_part_bytes, chunked)) {
     case http::subscription_state::events: ++event_parts_; break;
     case http::subscription_state::none:
