@@ -137,7 +137,9 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
 WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) noexcept {
   is_stop_incomplete_ = true;
   base::attempt([&] { definition_.log.error("stopping: " + reason); });
-  base::attempt([&] { incomplete_stop_.push_back(std::move(reason)); });
+  base::attempt([&] {
+    if (!reason.empty()) incomplete_stop_.push_back(std::move(reason));
+  });
 }
 
 }  // namespace detail::host
