@@ -62,7 +62,7 @@
 //   4253  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
 //   4386  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
 //   4716  api/parameter.hpp                    Parameters of a route.
-//   4934  api/sourced_handler.hpp              Sourced handler: a handler with the sources of its arguments ...
+//   4934  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
 //   5040  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
 //   5224  api/middleware.hpp                   Middleware: functions that run before and after the handler.
 //   5303  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
@@ -95,7 +95,7 @@
 //   7850  base/result.hpp                      result: a value or an error, returned by operations that can fail.
 //   7925  scm/spec.hpp                         Service specification.
 //   8031  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8112  api/service.hpp                      The service: names, settings, routes, hooks, limits.
+//   8112  api/service.hpp                      service: the object with which an app describes its service.
 //   8466  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
 //   8512  api/run.hpp                          winsvc::run: runs the verb that the command line names.
 //   8551  api/host.hpp                         host: runs a service inside a program that has its own main loop.
@@ -196,226 +196,226 @@
 //  17457  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
 //  17524  scm/account.hpp                      Account of a service.
 //  17667  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17907  scm/security.hpp                     Security descriptors in SDDL.
-//  18115  scm/writable_folder.hpp              Writable folders and files.
-//  18315  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18374  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18485  scm/event_record.hpp                 Records of the Windows event log.
-//  18627  scm/saved_state.hpp                  Saved state of a service.
-//  18748  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19021  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19061  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19143  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19342  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19605  os/service_manager.hpp               Interface of the Service Control Manager for managing services, and ...
-//  19788  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19916  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20096  os/socket.hpp                        TCP sockets with timeouts.
-//  20262  os/listen.hpp                        Opens the listening sockets of a host.
-//  20388  os/posix/headers.hpp                 POSIX system headers.
-//  20428  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20617  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20661  os/win/wide.hpp                      Converts between UTF-8 and the UTF-16 strings and string lists of Win32.
-//  20769  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  20876  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21042  os/tcp.hpp                           TCP sockets on all platforms.
-//  21366  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21543  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21671  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21947  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22002  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22073  os/thread.hpp                        start_thread: starts a std::thread of winsvc that can report its own ...
-//  22119  os/posix/file.hpp                    File functions on POSIX (os/file.hpp).
-//  22325  os/connection_threads.hpp            Connection threads of the control channel.
-//  22416  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22639  os/console.hpp                       Console input and output.
-//  22740  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22896  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23035  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23232  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23307  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23356  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23528  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23611  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23665  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23716  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23819  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23860  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24047  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24069  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24104  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24188  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24291  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24331  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24381  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24421  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24485  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24780  os/posix/thread.hpp                  Stack reserve of threads on POSIX (os/thread.hpp).
-//  24832  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  24905  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25003  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25172  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25419  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25620  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25800  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26032  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26256  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26317  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26605  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26707  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26952  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27041  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27113  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27200  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27253  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27350  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27488  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27582  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27820  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27862  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27977  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28104  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28278  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28447  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28748  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28755  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28791  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29105  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29183  log/log_query.hpp                    Log query of the verb `logs`.
-//  29268  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29363  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29450  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29863  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  29974  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30020  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30254  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30624  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  30918  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31160  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31283  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31447  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  31927  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32213  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32316  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32529  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32684  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32760  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32937  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33192  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33536  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33716  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33755  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33922  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34016  http/problem.hpp                     Error responses of winsvc.
-//  34187  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34282  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34548  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34599  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34761  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34835  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35071  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35215  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35246  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35345  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35537  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35676  http/file_body.hpp                   Sets a file as the body of a response.
-//  35791  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36025  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36262  http/request_processor.hpp           Request processor: handles one request.
-//  36583  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36840  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36943  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37099  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37190  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37408  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37663  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37799  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37845  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37948  server/scratch_buffers.hpp           Scratch buffers: the memory of a thread for the connection whose ...
-//  37981  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38363  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38644  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38884  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38961  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39041  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39414  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39686  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39854  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  40050  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40170  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40441  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40730  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40841  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41047  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41189  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41264  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41283  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41471  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41658  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41930  host/access_log.hpp                  Access log: one log entry for each response.
-//  41989  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42109  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42271  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42524  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42594  host/health.hpp                      Liveness and readiness routes.
-//  42696  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42864  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  42990  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43129  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43399  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43523  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43642  host/stop_deadlines.hpp              Time limits of a stop.
-//  43706  host/run_options.hpp                 Options and result of one run of a service.
-//  43774  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43882  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44003  host/control_channel_server.hpp      Control channel server.
-//  44183  host/runtime.hpp                     Runtime of a service.
-//  44443  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44551  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44692  host/status.hpp                      Text and JSON of `status`.
-//  44859  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44981  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45097  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45189  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45304  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45428  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45539  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45874  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46069  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46272  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46534  manage/wait.hpp                      Waits until a service reaches a state.
-//  46633  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46850  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46927  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47173  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47356  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47546  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47776  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47883  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47946  manage/install.hpp                   `install` and `update` verbs.
-//  48272  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48426  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48527  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48716  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48813  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48905  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49002  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49037  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49338  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49536  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49695  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49832  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49952  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50042  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50156  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50502  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50783  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50949  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51042  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  17908  scm/security.hpp                     Security descriptors in SDDL.
+//  18116  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18316  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18375  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18486  scm/event_record.hpp                 Records of the Windows event log.
+//  18628  scm/saved_state.hpp                  Saved state of a service.
+//  18749  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19022  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19062  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19144  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19343  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19606  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  19790  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19918  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20098  os/socket.hpp                        TCP sockets with timeouts.
+//  20264  os/listen.hpp                        Opens the listening sockets of a host.
+//  20390  os/posix/headers.hpp                 POSIX system headers.
+//  20430  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20619  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20663  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  20771  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  20878  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21044  os/tcp.hpp                           TCP sockets on all platforms.
+//  21368  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21545  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21673  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21949  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22004  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22075  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22121  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22327  os/connection_threads.hpp            Connection threads of the control channel.
+//  22418  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22641  os/console.hpp                       Console input and output.
+//  22742  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22898  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23037  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23234  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23309  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23358  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23530  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23613  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23667  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23718  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23821  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23862  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24049  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24071  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24106  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24190  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24293  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24333  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24383  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24423  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24487  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24782  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  24835  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24908  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25006  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25175  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25422  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25623  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25803  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26035  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26259  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26321  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26609  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26711  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26956  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27045  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27117  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27204  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27257  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27354  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27492  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27586  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27824  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27866  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27981  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28108  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28282  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28451  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28752  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28759  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28795  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29109  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29187  log/log_query.hpp                    Log query of the verb `logs`.
+//  29272  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29367  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29454  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29867  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  29978  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30024  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30258  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30628  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  30922  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31164  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31287  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31451  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  31931  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32217  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32320  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32533  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32688  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32764  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32941  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33196  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33540  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33720  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33759  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33926  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34020  http/problem.hpp                     Error responses of winsvc.
+//  34191  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34286  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34552  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34604  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34766  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34840  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35076  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35220  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35251  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35350  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35542  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35681  http/file_body.hpp                   Sets a file as the body of a response.
+//  35796  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36030  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36267  http/request_processor.hpp           Request processor: handles one request.
+//  36588  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36845  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36948  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37104  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37195  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37413  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37668  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37804  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37850  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37953  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  37986  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38368  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38649  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38889  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38966  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39046  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39419  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39691  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39859  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  40055  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40175  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40446  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40735  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40846  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41052  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41194  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41269  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41288  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41476  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41663  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41935  host/access_log.hpp                  Access log: one log entry for each response.
+//  41994  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42114  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42276  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42529  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42599  host/health.hpp                      Liveness and readiness routes.
+//  42701  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42869  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  42995  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43134  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43404  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43528  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43647  host/stop_deadlines.hpp              Time limits of a stop.
+//  43711  host/run_options.hpp                 Options and result of one run of a service.
+//  43779  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43887  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44008  host/control_channel_server.hpp      Control channel server.
+//  44188  host/runtime.hpp                     Runtime of a service.
+//  44448  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44556  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44697  host/status.hpp                      Text and JSON of `status`.
+//  44864  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  44986  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45102  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45194  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45309  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45434  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45545  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45880  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46075  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46278  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46540  manage/wait.hpp                      Waits until a service reaches a state.
+//  46640  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46857  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46934  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47180  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47363  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47553  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47783  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47890  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47953  manage/install.hpp                   `install` and `update` verbs.
+//  48279  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48433  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48534  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48723  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48820  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48912  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49009  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49044  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49345  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49543  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49702  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49839  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  49959  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50049  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50163  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50509  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50790  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  50956  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51050  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51372  config/undef.hpp                     Undefines the internal macros.
+//  51380  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -4934,7 +4934,7 @@ typed_source<T> make_typed_source(const parameter<Options...>& given) {
 // api/sourced_handler.hpp
 // =====================================================================================================================
 
-// Sourced handler: a handler with the sources of its arguments (api/parameter.hpp), as a registration gives them.
+// Sourced handler: a handler together with the sources of its arguments (api/parameter.hpp): query, header, cookie.
 //
 //   make_sourced_handler(f, winsvc::query("q"), winsvc::header("X-Key"));     // for svc.get(pattern, sources..., f)
 //
@@ -8112,7 +8112,7 @@ struct limits {
 // api/service.hpp
 // =====================================================================================================================
 
-// The service: names, settings, routes, hooks, limits. An app receives it and describes the service with it.
+// service: the object with which an app describes its service: names, settings, routes, hooks, limits.
 //
 //   void App(winsvc::service& svc) {
 //     svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);
@@ -17671,8 +17671,9 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
 //
 //   parse_ace("(A;OICI;FR;;;BU)") == parse_ace("(A;CIOI;0x120089;;;S-1-5-32-545)")   // true
 //
-// Windows returns an entry in another form than it was written: another order of the flags, other names of the rights,
-// a two-letter alias for the SID. If entries were compared as text, each install would add them again.
+// Windows does not return the text of an entry that was written, but an equal one: another order of the flags, other
+// names of the rights, a two-letter alias for the SID. If entries were compared as text, each install would add them
+// again.
 // Source: "ACE Strings", "SID Strings", "File Access Rights Constants" and "Service Security and Access Rights" in the
 // Win32 documentation.
 
@@ -18115,7 +18116,7 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 // scm/writable_folder.hpp
 // =====================================================================================================================
 
-// Writable folders and files: which untrusted users and groups may change or read them, from their security descriptor.
+// untrusted_writers: reads in a security descriptor which untrusted users and groups may change a folder or a file.
 //
 //   group_names(untrusted_writers("O:BAD:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)"))   // {"authenticated users"}
 //
@@ -19021,8 +19022,8 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
 // scm/install_request.hpp
 // =====================================================================================================================
 
-// Install request: the values that `install` and `update` set, from the command line or from a program. An empty member
-// was not specified: the app, the installed service or a default then decides (manage/installation.hpp).
+// Install request: the values that `install` and `update` set, from the command line or from a program. If a member
+// is empty, its value comes from the app, the installed service or a default (manage/installation.hpp).
 //
 //   install_request request;
 //   request.startup = startup::manual;
@@ -19605,7 +19606,8 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
 // os/service_manager.hpp
 // =====================================================================================================================
 
-// Interface of the Service Control Manager for managing services, and of the objects that an install also changes.
+// service_manager: the interface to the Service Control Manager, and to the registry keys, folders and rights that an
+// install changes too.
 //
 //   const auto manager = services.open_manager(access_rights::manager_connect);
 //
@@ -20661,8 +20663,8 @@ class system_library {
 // os/win/wide.hpp
 // =====================================================================================================================
 
-// Converts between UTF-8 and the UTF-16 strings and string lists of Win32. Also unique_handle, which owns a kernel
-// handle.
+// to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) strings and string lists of Win32. unique_handle:
+// owns a kernel handle.
 //
 //   const unique_handle event(::CreateEventW(nullptr, TRUE, FALSE, to_wide(name).c_str()));
 
@@ -21367,7 +21369,7 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
 // =====================================================================================================================
 
 // Poller over poll() and WSAPoll (see os/poller.hpp): for systems without epoll or completion ports, and for tests that
-// compare the pollers. One thread at a time is in the call; the cost of a call grows with the number of armed sockets.
+// compare the pollers. One thread at a time calls poll(); the cost of the call grows with the number of armed sockets.
 
 #include <algorithm>
 #include <condition_variable>
@@ -22073,7 +22075,7 @@ sys_result<void> send_channel_request(const std::string& address, const std::str
 // os/thread.hpp
 // =====================================================================================================================
 
-// start_thread: starts a std::thread of winsvc that can report its own stack overflow.
+// start_thread: starts a std::thread that keeps some stack for the crash handler, so that a stack overflow is reported.
 //
 //   std::thread reader = start_thread([this] { read(); });
 //
@@ -22119,7 +22121,7 @@ template <class Function>
 // os/posix/file.hpp
 // =====================================================================================================================
 
-// File functions on POSIX (os/file.hpp).
+// Files and folders on POSIX (os/file.hpp): read, write, replace, rename, list, lock.
 
 #include <algorithm>
 #include <cerrno>
@@ -24331,7 +24333,7 @@ namespace detail::os {
 // os/posix/probe.hpp
 // =====================================================================================================================
 
-// System probe on POSIX (os/probe.hpp): firewall rules and event logs are not supported (50).
+// System probe on POSIX (os/probe.hpp): firewall rules and event logs return the code not_supported.
 
 #include <string>
 #include <vector>
@@ -24780,7 +24782,8 @@ WINSVC_INLINE void report_event(const std::string&, scm::event_level, std::uint3
 // os/posix/thread.hpp
 // =====================================================================================================================
 
-// Stack reserve of threads on POSIX (os/thread.hpp): an alternate signal stack for the crash handler.
+// start_thread on POSIX (os/thread.hpp): each thread has an alternate signal stack, on which the crash handler runs
+// after a stack overflow.
 //
 // Source: sigaltstack(2).
 
@@ -26260,7 +26263,8 @@ WINSVC_INLINE std::optional<int> run_dump_writer(const std::vector<std::string>&
 // service has no desktop that a user sees, so a box would block it forever.
 //
 // Source: SetErrorMode in the Win32 documentation; _set_error_mode, _set_abort_behavior, _CrtSetReportMode in the C
-// runtime documentation. A Debug build shows the box by default, and abort() shows it before it raises SIGABRT.
+// runtime documentation. In a Debug build, the C runtime shows the box by default; abort()
+// shows it before it raises SIGABRT.
 
 #include <cstdlib>
 
@@ -26953,7 +26957,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
 // =====================================================================================================================
 
 // Detects that the program calls exit(), on Windows (os/exit_watch.hpp): it replaces the address of ExitProcess in the
-// import tables. Also maps the activity file (os/activity.hpp) into memory with CreateFileMappingW.
+// import tables. Also map_shared_file: maps the activity file (os/activity.hpp) with CreateFileMappingW.
 
 #include <cstddef>
 #include <cstdint>
@@ -27491,7 +27495,7 @@ WINSVC_INLINE std::wstring services_key(std::string_view subkey) {
 // System probe on Windows (os/probe.hpp): reads firewall rules, event logs and the kind of a drive.
 //
 // Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the
-// key.
+// registry key of the firewall rules.
 
 #include <cstdint>
 #include <string>
@@ -28279,8 +28283,8 @@ WINSVC_INLINE sys_result<void> create_folder(const std::string& path, const std:
 // =====================================================================================================================
 
 // Converts the config levels (scm/config_levels.hpp) to and from the structs of ChangeServiceConfig2W and
-// QueryServiceConfig2W. It makes no system call, so a test can check each field, also under Wine, which does not store
-// all levels.
+// QueryServiceConfig2W. It makes no system call. So a test can check each field under Wine too, although
+// Wine does not store all levels.
 //
 //   native_level level(scm::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
@@ -30626,8 +30630,8 @@ WINSVC_INLINE std::string openapi_document(
 
 // HTML page of `svc.openapi()`: shows the operations of the OpenAPI document and sends requests from a browser.
 //
-//   api_page_html    at /openapi           text/html; charset=utf-8, with dashboard_policy
-//   api_page_css     at /openapi/page.css  text/css; charset=utf-8, after dashboard_css
+//   api_page_html    at /openapi           text/html; charset=utf-8; its Content-Security-Policy is dashboard_policy
+//   api_page_css     at /openapi/page.css  text/css; charset=utf-8; the page also loads dashboard_css
 //   api_page_js      at /openapi/page.js   text/javascript; charset=utf-8
 //
 // The page has the style of the dashboard (addons/dashboard_style.hpp) and its rules: no asset of another site, no
@@ -34548,7 +34552,8 @@ WINSVC_INLINE void read_text(const std::string& text,
 // http/url_for_impl.hpp
 // =====================================================================================================================
 
-// Implementation of api/url_for.hpp: builds a path with the routes of the current request, and URLs behind a proxy.
+// Implementation of api/url_for.hpp: finds a route by its name and builds its path, and absolute URLs behind a
+// proxy.
 
 #include <string>
 #include <string_view>
@@ -35250,8 +35255,8 @@ struct upload_receiver {
 //
 //   const request& req = request_of(exchange);     // filled at the first call
 //
-// Most handlers take their arguments from the head, and a request costs two strings for each header. So it is filled
-// only for a handler, a middleware or an error handler that takes it.
+// Most handlers take their arguments from the head. To fill a Request costs two strings for each header, so it is
+// filled only for a handler, a middleware or an error handler that takes it.
 //
 // cpp-httplib's own parser is not used: it rejects valid Accept and Range fields, and its versions treat repeated
 // fields and escapes differently.
@@ -37948,7 +37953,7 @@ class engine {
 // server/scratch_buffers.hpp
 // =====================================================================================================================
 
-// Scratch buffers: the memory of a thread for the connection whose step it runs.
+// Scratch buffers: blocks of memory of a thread, which a connection uses while the thread runs a step of it.
 //
 //   scratch_buffers buffers;                          // one for each thread
 //   const auto next = c.advance(buffers, {});         // the connection keeps the blocks whose bytes it still needs
@@ -45305,8 +45310,9 @@ WINSVC_INLINE void state_file::write(scm::saved_state saved) {
 // =====================================================================================================================
 
 // Service log: the log file of a service under the SCM. It is open before the app runs, so that the log has the app's
-// first lines and exceptions. The event log reports a file that cannot be written. `definition.log_failure` checks the
-// file, at most once per second, so that a replaced folder is reported even if the service has no line to write.
+// first lines and exceptions. If the file cannot be written, an event is written to the event log. The function
+// `definition.log_failure` checks the file, at most once per second, so that a replaced folder is reported even if the
+// service has no line to write.
 //
 //   service_log log(report_degraded, time);
 //   log.open(definition, data_folder, name, initial_log_format(definition));
@@ -46538,7 +46544,8 @@ WINSVC_INLINE std::string format_drift(const config_change& c) {
 // makes no progress.
 //
 // Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10
-// s. Most services need milliseconds, so the interval here is also at most a tenth of the elapsed time, or 100 ms.
+// s. Most services need milliseconds, so the interval here is shorter at first: a tenth of the elapsed time, but at
+// least 100 ms.
 
 #include <algorithm>
 #include <chrono>
@@ -50953,7 +50960,8 @@ WINSVC_INLINE int show_settings(host::service_definition& definition, const comm
 //
 //   C:\Program Files\hello> hello prove --report report.html
 //
-// The service is an instance of the program, so `remove --instance NAME` removes it if `prove` was killed.
+// The checks install a temporary service, an instance of this program. If `prove` was killed, `remove --instance NAME`
+// removes that service.
 
 #include <string>
 #include <utility>

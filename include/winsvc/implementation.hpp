@@ -1,4 +1,4 @@
-// The implementation of winsvc: all headers below the interface for apps, in the order of the layers
+// The implementation of winsvc: all headers below the interface for apps, in the order of the floors
 // (docs/architecture.md).
 //
 // In the separate form, only the file with the function bodies and the tests include it (config/form.hpp).

@@ -1,7 +1,7 @@
 // HTML page of `svc.openapi()`: shows the operations of the OpenAPI document and sends requests from a browser.
 //
-//   api_page_html    at /openapi           text/html; charset=utf-8, with dashboard_policy
-//   api_page_css     at /openapi/page.css  text/css; charset=utf-8, after dashboard_css
+//   api_page_html    at /openapi           text/html; charset=utf-8; its Content-Security-Policy is dashboard_policy
+//   api_page_css     at /openapi/page.css  text/css; charset=utf-8; the page also loads dashboard_css
 //   api_page_js      at /openapi/page.js   text/javascript; charset=utf-8
 //
 // The page has the style of the dashboard (addons/dashboard_style.hpp) and its rules: no asset of another site, no

@@ -1,4 +1,4 @@
-// The service: names, settings, routes, hooks, limits. An app receives it and describes the service with it.
+// service: the object with which an app describes its service: names, settings, routes, hooks, limits.
 //
 //   void App(winsvc::service& svc) {
 //     svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);

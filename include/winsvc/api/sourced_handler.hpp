@@ -1,4 +1,4 @@
-// Sourced handler: a handler with the sources of its arguments (api/parameter.hpp), as a registration gives them.
+// Sourced handler: a handler together with the sources of its arguments (api/parameter.hpp): query, header, cookie.
 //
 //   make_sourced_handler(f, winsvc::query("q"), winsvc::header("X-Key"));     // for svc.get(pattern, sources..., f)
 //

@@ -2,7 +2,8 @@
 //
 //   C:\Program Files\hello> hello prove --report report.html
 //
-// The service is an instance of the program, so `remove --instance NAME` removes it if `prove` was killed.
+// The checks install a temporary service, an instance of this program. If `prove` was killed, `remove --instance NAME`
+// removes that service.
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
 // Service log: the log file of a service under the SCM. It is open before the app runs, so that the log has the app's
-// first lines and exceptions. The event log reports a file that cannot be written. `definition.log_failure` checks the
-// file, at most once per second, so that a replaced folder is reported even if the service has no line to write.
+// first lines and exceptions. If the file cannot be written, an event is written to the event log. The function
+// `definition.log_failure` checks the file, at most once per second, so that a replaced folder is reported even if the
+// service has no line to write.
 //
 //   service_log log(report_degraded, time);
 //   log.open(definition, data_folder, name, initial_log_format(definition));

@@ -2,8 +2,8 @@
 //
 //   const request& req = request_of(exchange);     // filled at the first call
 //
-// Most handlers take their arguments from the head, and a request costs two strings for each header. So it is filled
-// only for a handler, a middleware or an error handler that takes it.
+// Most handlers take their arguments from the head. To fill a Request costs two strings for each header, so it is
+// filled only for a handler, a middleware or an error handler that takes it.
 //
 // cpp-httplib's own parser is not used: it rejects valid Accept and Range fields, and its versions treat repeated
 // fields and escapes differently.

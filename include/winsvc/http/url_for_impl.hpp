@@ -1,4 +1,5 @@
-// Implementation of api/url_for.hpp: builds a path with the routes of the current request, and URLs behind a proxy.
+// Implementation of api/url_for.hpp: finds a route by its name and builds its path, and absolute URLs behind a
+// proxy.
 #pragma once
 
 #include <string>

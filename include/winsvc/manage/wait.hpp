@@ -2,7 +2,8 @@
 // makes no progress.
 //
 // Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10
-// s. Most services need milliseconds, so the interval here is also at most a tenth of the elapsed time, or 100 ms.
+// s. Most services need milliseconds, so the interval here is shorter at first: a tenth of the elapsed time, but at
+// least 100 ms.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Poller over poll() and WSAPoll (see os/poller.hpp): for systems without epoll or completion ports, and for tests that
-// compare the pollers. One thread at a time is in the call; the cost of a call grows with the number of armed sockets.
+// compare the pollers. One thread at a time calls poll(); the cost of the call grows with the number of armed sockets.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Interface of the Service Control Manager for managing services, and of the objects that an install also changes.
+// service_manager: the interface to the Service Control Manager, and to the registry keys, folders and rights that an
+// install changes too.
 //
 //   const auto manager = services.open_manager(access_rights::manager_connect);
 //

@@ -1,4 +1,4 @@
-// start_thread: starts a std::thread of winsvc that can report its own stack overflow.
+// start_thread: starts a std::thread that keeps some stack for the crash handler, so that a stack overflow is reported.
 //
 //   std::thread reader = start_thread([this] { read(); });
 //

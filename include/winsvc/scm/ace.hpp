@@ -2,8 +2,9 @@
 //
 //   parse_ace("(A;OICI;FR;;;BU)") == parse_ace("(A;CIOI;0x120089;;;S-1-5-32-545)")   // true
 //
-// Windows returns an entry in another form than it was written: another order of the flags, other names of the rights,
-// a two-letter alias for the SID. If entries were compared as text, each install would add them again.
+// Windows does not return the text of an entry that was written, but an equal one: another order of the flags, other
+// names of the rights, a two-letter alias for the SID. If entries were compared as text, each install would add them
+// again.
 // Source: "ACE Strings", "SID Strings", "File Access Rights Constants" and "Service Security and Access Rights" in the
 // Win32 documentation.
 #pragma once

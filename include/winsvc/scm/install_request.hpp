@@ -1,5 +1,5 @@
-// Install request: the values that `install` and `update` set, from the command line or from a program. An empty member
-// was not specified: the app, the installed service or a default then decides (manage/installation.hpp).
+// Install request: the values that `install` and `update` set, from the command line or from a program. If a member
+// is empty, its value comes from the app, the installed service or a default (manage/installation.hpp).
 //
 //   install_request request;
 //   request.startup = startup::manual;

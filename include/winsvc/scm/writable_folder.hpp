@@ -1,4 +1,4 @@
-// Writable folders and files: which untrusted users and groups may change or read them, from their security descriptor.
+// untrusted_writers: reads in a security descriptor which untrusted users and groups may change a folder or a file.
 //
 //   group_names(untrusted_writers("O:BAD:AI(A;ID;0x1301bf;;;AU)(A;OICIID;FA;;;BA)"))   // {"authenticated users"}
 //

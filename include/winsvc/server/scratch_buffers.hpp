@@ -1,4 +1,4 @@
-// Scratch buffers: the memory of a thread for the connection whose step it runs.
+// Scratch buffers: blocks of memory of a thread, which a connection uses while the thread runs a step of it.
 //
 //   scratch_buffers buffers;                          // one for each thread
 //   const auto next = c.advance(buffers, {});         // the connection keeps the blocks whose bytes it still needs

@@ -1,4 +1,4 @@
-// File functions on POSIX (os/file.hpp).
+// Files and folders on POSIX (os/file.hpp): read, write, replace, rename, list, lock.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// System probe on POSIX (os/probe.hpp): firewall rules and event logs are not supported (50).
+// System probe on POSIX (os/probe.hpp): firewall rules and event logs return the code not_supported.
 #pragma once
 
 #include <string>

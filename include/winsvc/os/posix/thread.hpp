@@ -1,4 +1,5 @@
-// Stack reserve of threads on POSIX (os/thread.hpp): an alternate signal stack for the crash handler.
+// start_thread on POSIX (os/thread.hpp): each thread has an alternate signal stack, on which the crash handler runs
+// after a stack overflow.
 //
 // Source: sigaltstack(2).
 #pragma once

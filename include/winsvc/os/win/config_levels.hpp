@@ -1,6 +1,6 @@
 // Converts the config levels (scm/config_levels.hpp) to and from the structs of ChangeServiceConfig2W and
-// QueryServiceConfig2W. It makes no system call, so a test can check each field, also under Wine, which does not store
-// all levels.
+// QueryServiceConfig2W. It makes no system call. So a test can check each field under Wine too, although
+// Wine does not store all levels.
 //
 //   native_level level(scm::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());

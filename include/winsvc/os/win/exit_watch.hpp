@@ -1,5 +1,5 @@
 // Detects that the program calls exit(), on Windows (os/exit_watch.hpp): it replaces the address of ExitProcess in the
-// import tables. Also maps the activity file (os/activity.hpp) into memory with CreateFileMappingW.
+// import tables. Also map_shared_file: maps the activity file (os/activity.hpp) with CreateFileMappingW.
 #pragma once
 
 #include <cstddef>

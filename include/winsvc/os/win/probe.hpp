@@ -1,7 +1,7 @@
 // System probe on Windows (os/probe.hpp): reads firewall rules, event logs and the kind of a drive.
 //
 // Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the
-// key.
+// registry key of the firewall rules.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,8 @@
 // service has no desktop that a user sees, so a box would block it forever.
 //
 // Source: SetErrorMode in the Win32 documentation; _set_error_mode, _set_abort_behavior, _CrtSetReportMode in the C
-// runtime documentation. A Debug build shows the box by default, and abort() shows it before it raises SIGABRT.
+// runtime documentation. In a Debug build, the C runtime shows the box by default; abort()
+// shows it before it raises SIGABRT.
 #pragma once
 
 #include <cstdlib>

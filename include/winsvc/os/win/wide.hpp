@@ -1,5 +1,5 @@
-// Converts between UTF-8 and the UTF-16 strings and string lists of Win32. Also unique_handle, which owns a kernel
-// handle.
+// to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) strings and string lists of Win32. unique_handle:
+// owns a kernel handle.
 //
 //   const unique_handle event(::CreateEventW(nullptr, TRUE, FALSE, to_wide(name).c_str()));
 #pragma once
