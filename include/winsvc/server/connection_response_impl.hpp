@@ -116,7 +116,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
 
 /// Waits for the events of a channel, in the poller: an event wakes the connection.
 WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_options& options) {
-  constexpr std::size_t max_part_bytes = 64 * 1024;
+  constexpr std::size_t max_part_bytes = 16 * 1024;  // memory for a client that does not read
   constexpr int max_parts = 16;  // then other connections go first
   constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
   const bool chunked = head_.minor_version != 0;

@@ -178,6 +178,10 @@ WINSVC_INLINE server::server(const http::router& routes, const wire::limits& lim
 WINSVC_INLINE server::~server() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
   thread_pool_.stop();
+  for (auto& slot : slots_) {  // connections that did not end in time: no event channel may wake them any more
+    const std::lock_guard lock(slot.mutex);
+    slot.active_connection.reset();
+  }
   poller_.wait_for_pending();
 }
 
