@@ -39,7 +39,7 @@ WITHOUT_PRECOMPILED = ("wire/multipart",)
 CREATES_THREADS = re.compile(r"std::thread|scoped_thread|std::async|std::atomic|_engine|simulated_scm|embedded_host|fork\(|call_within|prove_probe")
 # One file of a folder, the other umbrella, and what the sanitizers cannot run.
 IN_SEPARATE_FORM = ("server/engine", "server/shortage", "server/simulation", "addons/middleware", "host/hook_thread",
-                    "host/sequences", "manage/send_control", "testing/scm", "testing/umbrella")
+                    "host/memory_shortage", "host/sequences", "manage/send_control", "testing/scm", "testing/umbrella")
 # g++ compiles this file in the separate form. It needs 17 s, most of it for cpp-httplib, so clang++ compiles the others.
 COMPILED_BY_GXX = "testing/umbrella"
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]

@@ -1,5 +1,15 @@
 // The life of a service while allocations fail: it starts or reports why not, serves, and stops. It never ends the process.
-#ifdef __linux__
+//
+// It replaces operator new, which the sanitizers do too, so it does not run with them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  #define WITH_OPERATOR_NEW_OF_SANITIZER
+#elif defined(__has_feature)
+  #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    #define WITH_OPERATOR_NEW_OF_SANITIZER
+  #endif
+#endif
+
+#if defined(__linux__) && !defined(WITH_OPERATOR_NEW_OF_SANITIZER)
 
   #include <winsvc/testing.hpp>
 
@@ -213,4 +223,4 @@ TEST_CASE("while allocations fail, a service neither ends its process early nor 
   }
 }
 
-#endif  // __linux__
+#endif
