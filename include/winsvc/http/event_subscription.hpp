@@ -72,7 +72,7 @@ class event_subscription {
   [[nodiscard]] bool is_lagging() const noexcept;
   /// Later events are not taken: take() returns `ended` after those that were published before.
   void end_with_published() noexcept;
-  /// Leaves the channel, which does not use the transport any more.
+  /// Leaves the channel, which does not use the transport any more, and releases the events. Call take() only before.
   void leave() noexcept;
 
  private:
@@ -165,6 +165,7 @@ WINSVC_INLINE void event_subscription::end_with_published() noexcept {
 }
 
 WINSVC_INLINE void event_subscription::leave() noexcept {
+  const auto next = std::move(next_), last = std::move(last_);  // released without the lock
   const std::lock_guard lock(source_->mutex_);
   transport_ = nullptr;
   auto& all = source_->subscriptions_;
