@@ -1,4 +1,5 @@
-// The life of a service while allocations fail: it starts or reports why not, serves, and stops. It never ends the process.
+// The life of a service while allocations fail: it starts or reports why not, serves, and stops. The process does not
+// end early.
 //
 // It replaces operator new, which the sanitizers do too, so it does not run with them.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -24,8 +25,8 @@
   #include <unistd.h>
 
   #include <atomic>
-  #include <csignal>
   #include <chrono>
+  #include <csignal>
   #include <cstdlib>
   #include <memory>
   #include <new>
@@ -207,7 +208,7 @@ TEST_CASE("while allocations fail, a service neither ends its process early nor 
     void (*function)();
   };
   for (const auto& each : {scenario{"host", run_service}, scenario{"debug", run_in_terminal},
-                                       scenario{"service", run_under_dispatcher}}) {
+                           scenario{"service", run_under_dispatcher}}) {
     long total = 0;
     REQUIRE(run_in_child(each.function, 0, 0, &total) == 0);  // none fails
     REQUIRE(total > 100);

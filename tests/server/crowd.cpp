@@ -54,14 +54,6 @@ test_clients connect_clients(const test_engine& engine, int count) {
   return clients;
 }
 
-#ifdef __linux__
-/// Number of threads of this process.
-std::size_t threads_of_process() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-#endif
-
 }  // namespace
 
 TEST_CASE("a client over the connection limit receives 503 with Retry-After, until another client closes") {

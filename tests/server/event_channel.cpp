@@ -5,8 +5,7 @@
 
 #include <atomic>
 #include <cstddef>
-#include <filesystem>
-#include <iterator>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,14 +61,6 @@ std::string chunk(const std::string& text) {
   std::snprintf(size, sizeof size, "%zx\r\n", text.size());
   return size + text + "\r\n";
 }
-
-#ifdef __linux__
-/// Number of threads of this process.
-std::size_t threads_of_process() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-#endif
 
 }  // namespace
 

@@ -123,14 +123,6 @@ struct busy_engine : test_engine {
   std::atomic<int> blocked{0}, streams{0}, limited_calls{0};
 };
 
-#ifdef __linux__
-/// Number of threads of this process. A test compares it with the number before, because abandoned threads may remain.
-std::ptrdiff_t threads_of_process() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return std::distance(begin(tasks), end(tasks));
-}
-#endif
-
 server_limits few_threads() {
   server_limits values;
   values.threads = 1;  // the engine uses its minimum

@@ -10,6 +10,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -117,5 +119,13 @@ bool eventually(const F& predicate) {
   }
   return true;
 }
+
+#ifdef __linux__
+/// Number of threads of this process. A test compares it with the number before, because abandoned threads may remain.
+inline std::size_t threads_of_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+#endif
 
 }  // namespace engine_tests

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/error.hpp"
 #include "winsvc/base/attempt.hpp"
+#include "winsvc/base/error.hpp"
 #include "winsvc/api/hooks.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/stop.hpp"

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "winsvc/base/attempt.hpp"
 #include "winsvc/addons/allowed_hosts.hpp"
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/control_channel_server.hpp"
 #include "winsvc/host/engine_setup.hpp"

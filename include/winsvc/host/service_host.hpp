@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/attempt.hpp"
 #include "winsvc/api/app.hpp"
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/stop.hpp"
