@@ -351,71 +351,71 @@
 //  41274  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
 //  41293  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
 //  41481  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41668  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41940  host/access_log.hpp                  Access log: one log entry for each response.
-//  41999  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42119  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42281  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42534  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42604  host/health.hpp                      Liveness and readiness routes.
-//  42706  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42874  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43000  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43139  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43409  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43533  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43652  host/stop_deadlines.hpp              Time limits of a stop.
-//  43716  host/run_options.hpp                 Options and result of one run of a service.
-//  43784  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43892  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44013  host/control_channel_server.hpp      Control channel server.
-//  44193  host/runtime.hpp                     Runtime of a service.
-//  44453  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44561  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44702  host/status.hpp                      Text and JSON of `status`.
-//  44869  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  44991  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45107  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45199  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45314  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45439  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45550  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45885  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46080  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46283  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46545  manage/wait.hpp                      Waits until a service reaches a state.
-//  46645  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46862  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46939  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47185  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47368  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47558  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47788  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47895  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47958  manage/install.hpp                   `install` and `update` verbs.
-//  48284  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48438  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48539  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48728  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48825  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48917  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49014  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49049  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49350  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49548  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49707  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49844  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  49964  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50054  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50168  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50514  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50795  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  50961  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51055  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  41711  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41979  host/access_log.hpp                  Access log: one log entry for each response.
+//  42038  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42158  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42320  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42573  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42643  host/health.hpp                      Liveness and readiness routes.
+//  42745  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42913  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43039  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43178  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43448  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43572  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43691  host/stop_deadlines.hpp              Time limits of a stop.
+//  43755  host/run_options.hpp                 Options and result of one run of a service.
+//  43823  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43931  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44052  host/control_channel_server.hpp      Control channel server.
+//  44232  host/runtime.hpp                     Runtime of a service.
+//  44492  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44600  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44741  host/status.hpp                      Text and JSON of `status`.
+//  44908  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45030  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45146  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45238  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45353  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45478  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45589  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45924  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46119  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46322  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46584  manage/wait.hpp                      Waits until a service reaches a state.
+//  46684  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46901  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46978  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47224  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47407  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47597  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47827  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47934  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  47997  manage/install.hpp                   `install` and `update` verbs.
+//  48323  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48477  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48578  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48767  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48864  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48956  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49053  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49088  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49389  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49587  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49746  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49883  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50003  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50093  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50207  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50553  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50834  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51000  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51094  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51385  config/undef.hpp                     Undefines the internal macros.
+//  51424  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -8294,7 +8294,7 @@ class service : public detail::api::route_registrar<service> {
   /// api/setting.hpp lists the types and the `options`. The returned handle can be read at once, also in the app, from
   /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
   /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `bind_timeout`,
-  /// `log_level`, `log_format`.
+  /// `log_level`, `log_format`, and for a name with the same environment variable, such as `log.level`.
   template <class T = void, class Default = T, class... Options>  // Default = T for a braced list
   winsvc::setting<detail::api::setting_value<T, Default>> setting(detail::api::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
@@ -41519,6 +41519,26 @@ void use_settings_format(service_definition& definition, settings_format format)
 /// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
 [[nodiscard]] log_format initial_log_format(const service_definition& definition);
 
+/// The built-in settings of a service, with the defaults of its definition. This is the only list of them.
+struct builtin_settings {
+  explicit builtin_settings(const service_definition& definition);
+
+  std::shared_ptr<settings::typed_setting<std::string>> host;
+  std::shared_ptr<settings::typed_setting<std::uint16_t>> port;
+  std::shared_ptr<settings::typed_setting<std::chrono::seconds>> bind_timeout;
+  std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;
+  std::shared_ptr<settings::typed_setting<winsvc::log_format>> log_format;
+
+  struct entry {
+    std::shared_ptr<settings::setting_base> setting;
+    std::string_view default_function;  ///< function of `service` that sets its default; empty: no function
+  };
+  /// All of them, in the order of their declaration.
+  [[nodiscard]] std::vector<entry> entries() const;
+};
+
+/// Throws setup_error if a setting of the app has the name or the environment variable of a built-in setting.
+void reject_builtin_name(const service_definition& definition, const settings::setting_base& setting);
 /// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
 void declare_builtin_settings(service_definition& definition);
 
@@ -41617,27 +41637,50 @@ WINSVC_INLINE log_format initial_log_format(const service_definition& definition
   return setting->get();
 }
 
+WINSVC_INLINE builtin_settings::builtin_settings(const service_definition& definition)
+    : host(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start)),
+      port(api::make_setting<std::uint16_t>({"port"}, definition.port, "port to listen on; 0 selects a free port",
+                                            at_start)),
+      bind_timeout(api::make_setting<std::chrono::seconds>({"bind_timeout"}, definition.bind_timeout,
+                                                           "time to wait for the address and the port at the start",
+                                                           at_start)),
+      log_level(api::make_setting<winsvc::log_level>(
+          {"log_level"}, definition.log.threshold(), "minimum level of the log",
+          enum_names<winsvc::log_level>{{"debug", winsvc::log_level::debug},
+                                        {"info", winsvc::log_level::info},
+                                        {"warn", winsvc::log_level::warn},
+                                        {"error", winsvc::log_level::error}})),
+      log_format(log_format_setting(definition)) {
+  for (const auto& each : entries()) each.setting->location = {"winsvc", 0};
+}
+
+WINSVC_INLINE std::vector<builtin_settings::entry> builtin_settings::entries() const {
+  return {{host, "listen()"}, {port, "listen()"}, {bind_timeout, {}}, {log_level, "log()"}, {log_format, "log_file()"}};
+}
+
+WINSVC_INLINE void reject_builtin_name(const service_definition& definition, const settings::setting_base& setting) {
+  const auto& sources = definition.settings.sources();
+  for (const auto& [builtin, default_function] : builtin_settings(definition).entries()) {
+    if (sources.variable(builtin->name()) != sources.variable(setting.name())) continue;
+    std::string message = "setting '" + setting.name() + "' (" + setting.location.to_string() + "): ";
+    message += builtin->name() == setting.name()
+                   ? std::string("built-in setting")
+                   : "it has the same environment variable as the built-in setting '" + builtin->name() + '\'';
+    message += "; use another name";
+    if (!default_function.empty())
+      message.append(", or set the default of '" + builtin->name() + "' with ").append(default_function);
+    throw setup_error(message);
+  }
+}
+
 WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
-  const auto declare = [&definition](auto setting) {
-    setting->location = {"winsvc", 0};
-    definition.settings.declare(setting);
-    return setting;
-  };
-  const auto host =
-      declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
-  const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
-                                                             "port to listen on; 0 selects a free port", at_start));
-  const auto bind_timeout = declare(api::make_setting<std::chrono::seconds>(
-      {"bind_timeout"}, definition.bind_timeout, "time to wait for the address and the port at the start", at_start));
-  definition.log_level = declare(api::make_setting<log_level>(
-      {"log_level"}, definition.log.threshold(), "minimum level of the log",
-      enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
-                                                            {"error", log_level::error}}));
-  const auto format = declare(log_format_setting(definition));
-  definition.log_file.format = format->get();
-  definition.host = host->get();
-  definition.port = port->get();
-  definition.bind_timeout = bind_timeout->get();
+  const builtin_settings builtin(definition);
+  for (const auto& each : builtin.entries()) definition.settings.declare(each.setting);
+  definition.log_level = builtin.log_level;
+  definition.log_file.format = builtin.log_format->get();
+  definition.host = builtin.host->get();
+  definition.port = builtin.port->get();
+  definition.bind_timeout = builtin.bind_timeout->get();
   definition.log.threshold(definition.log_level->get());
 }
 
@@ -41757,11 +41800,7 @@ WINSVC_INLINE std::string service::data_folder() const {
   return folder;
 }
 WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_base> setting) {
-  for (const std::string_view builtin : {"host", "port", "log_level", "log_format"}) {
-    if (setting->name() == builtin)
-      throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
-                        "): built-in setting; set its default with listen(), log() or log_file()");
-  }
+  detail::host::reject_builtin_name(definition_, *setting);
   definition_.settings.declare(std::move(setting));
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {

@@ -1,6 +1,7 @@
 // Tests of the settings of a running service under the simulated SCM: settings file, sources, reload.
 #include "support.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -220,7 +221,6 @@ TEST_CASE("an invalid declaration of a setting throws setup_error") {
   };
   CHECK(error_of([](service& svc) { svc.setting("a", 1); svc.setting("A", 2); })
             .find("already declared at app_settings.cpp:") != std::string::npos);
-  CHECK(error_of([](service& svc) { svc.setting("port", 1); }).find("built-in setting") != std::string::npos);
   CHECK(error_of([](service& svc) { svc.setting("a b", 1); }).find("a name consists of letters") != std::string::npos);
   CHECK(error_of([](service& svc) { svc.setting("a", 0, "", winsvc::between(1, 2)); })
             .find("its default must lie between 1 and 2") != std::string::npos);
@@ -230,6 +230,42 @@ TEST_CASE("an invalid declaration of a setting throws setup_error") {
   CHECK(error_of([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("call name() before setting()") !=
         std::string::npos);
   CHECK(error_of([](service& svc) { svc.name("x"); svc.setting("a", 1); }) == "no error");
+}
+
+TEST_CASE("an app cannot declare a built-in setting, or one that has the environment variable of a built-in setting") {
+  winsvc::detail::host::service_definition declared;
+  winsvc::detail::host::declare_builtin_settings(declared);
+  const auto error_of = [](const std::string& name) -> std::string {
+    winsvc::detail::host::service_definition definition;
+    service svc(definition);
+    try {
+      svc.setting(name, "x");
+    } catch (const setup_error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  std::vector<std::string> names;
+  for (const auto& builtin : declared.settings.settings()) {
+    const std::string name = builtin->name();
+    std::string upper = name, dotted = name;
+    names.push_back(name);
+    CAPTURE(name);
+
+    CHECK(error_of(name).find("setting '" + name + "' (app_settings.cpp:") == 0);
+    CHECK(error_of(name).find("): built-in setting; use another name") != std::string::npos);
+    for (char& c : upper) c = winsvc::detail::base::to_upper(c);
+    CHECK(error_of(upper) == error_of(name));
+    std::replace(dotted.begin(), dotted.end(), '_', '.');
+    if (dotted != name)
+      CHECK(error_of(dotted).find("it has the same environment variable as the built-in setting '" + name + '\'') !=
+            std::string::npos);
+  }
+
+  CHECK(names == std::vector<std::string>{"host", "port", "bind_timeout", "log_level", "log_format"});
+  CHECK(error_of("port").find("set the default of 'port' with listen()") != std::string::npos);
+  CHECK(error_of("bind_timeout").find("set the default") == std::string::npos);
+  CHECK(error_of("ports") == "no error");
 }
 
 TEST_CASE("an exception of a validation function during a reload is an error of the file") {

@@ -23,6 +23,7 @@
 #include "winsvc/host/definition.hpp"
 #include "winsvc/api/setting.hpp"
 #include "winsvc/api/settings_format.hpp"
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/base/error_codes.hpp"
@@ -46,6 +47,26 @@ void use_settings_format(service_definition& definition, settings_format format)
 /// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
 [[nodiscard]] log_format initial_log_format(const service_definition& definition);
 
+/// The built-in settings of a service, with the defaults of its definition. This is the only list of them.
+struct builtin_settings {
+  explicit builtin_settings(const service_definition& definition);
+
+  std::shared_ptr<settings::typed_setting<std::string>> host;
+  std::shared_ptr<settings::typed_setting<std::uint16_t>> port;
+  std::shared_ptr<settings::typed_setting<std::chrono::seconds>> bind_timeout;
+  std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;
+  std::shared_ptr<settings::typed_setting<winsvc::log_format>> log_format;
+
+  struct entry {
+    std::shared_ptr<settings::setting_base> setting;
+    std::string_view default_function;  ///< function of `service` that sets its default; empty: no function
+  };
+  /// All of them, in the order of their declaration.
+  [[nodiscard]] std::vector<entry> entries() const;
+};
+
+/// Throws setup_error if a setting of the app has the name or the environment variable of a built-in setting.
+void reject_builtin_name(const service_definition& definition, const settings::setting_base& setting);
 /// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
 void declare_builtin_settings(service_definition& definition);
 
@@ -144,27 +165,50 @@ WINSVC_INLINE log_format initial_log_format(const service_definition& definition
   return setting->get();
 }
 
+WINSVC_INLINE builtin_settings::builtin_settings(const service_definition& definition)
+    : host(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start)),
+      port(api::make_setting<std::uint16_t>({"port"}, definition.port, "port to listen on; 0 selects a free port",
+                                            at_start)),
+      bind_timeout(api::make_setting<std::chrono::seconds>({"bind_timeout"}, definition.bind_timeout,
+                                                           "time to wait for the address and the port at the start",
+                                                           at_start)),
+      log_level(api::make_setting<winsvc::log_level>(
+          {"log_level"}, definition.log.threshold(), "minimum level of the log",
+          enum_names<winsvc::log_level>{{"debug", winsvc::log_level::debug},
+                                        {"info", winsvc::log_level::info},
+                                        {"warn", winsvc::log_level::warn},
+                                        {"error", winsvc::log_level::error}})),
+      log_format(log_format_setting(definition)) {
+  for (const auto& each : entries()) each.setting->location = {"winsvc", 0};
+}
+
+WINSVC_INLINE std::vector<builtin_settings::entry> builtin_settings::entries() const {
+  return {{host, "listen()"}, {port, "listen()"}, {bind_timeout, {}}, {log_level, "log()"}, {log_format, "log_file()"}};
+}
+
+WINSVC_INLINE void reject_builtin_name(const service_definition& definition, const settings::setting_base& setting) {
+  const auto& sources = definition.settings.sources();
+  for (const auto& [builtin, default_function] : builtin_settings(definition).entries()) {
+    if (sources.variable(builtin->name()) != sources.variable(setting.name())) continue;
+    std::string message = "setting '" + setting.name() + "' (" + setting.location.to_string() + "): ";
+    message += builtin->name() == setting.name()
+                   ? std::string("built-in setting")
+                   : "it has the same environment variable as the built-in setting '" + builtin->name() + '\'';
+    message += "; use another name";
+    if (!default_function.empty())
+      message.append(", or set the default of '" + builtin->name() + "' with ").append(default_function);
+    throw setup_error(message);
+  }
+}
+
 WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
-  const auto declare = [&definition](auto setting) {
-    setting->location = {"winsvc", 0};
-    definition.settings.declare(setting);
-    return setting;
-  };
-  const auto host =
-      declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
-  const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
-                                                             "port to listen on; 0 selects a free port", at_start));
-  const auto bind_timeout = declare(api::make_setting<std::chrono::seconds>(
-      {"bind_timeout"}, definition.bind_timeout, "time to wait for the address and the port at the start", at_start));
-  definition.log_level = declare(api::make_setting<log_level>(
-      {"log_level"}, definition.log.threshold(), "minimum level of the log",
-      enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
-                                                            {"error", log_level::error}}));
-  const auto format = declare(log_format_setting(definition));
-  definition.log_file.format = format->get();
-  definition.host = host->get();
-  definition.port = port->get();
-  definition.bind_timeout = bind_timeout->get();
+  const builtin_settings builtin(definition);
+  for (const auto& each : builtin.entries()) definition.settings.declare(each.setting);
+  definition.log_level = builtin.log_level;
+  definition.log_file.format = builtin.log_format->get();
+  definition.host = builtin.host->get();
+  definition.port = builtin.port->get();
+  definition.bind_timeout = builtin.bind_timeout->get();
   definition.log.threshold(definition.log_level->get());
 }
 

@@ -96,11 +96,7 @@ WINSVC_INLINE std::string service::data_folder() const {
   return folder;
 }
 WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_base> setting) {
-  for (const std::string_view builtin : {"host", "port", "log_level", "log_format"}) {
-    if (setting->name() == builtin)
-      throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
-                        "): built-in setting; set its default with listen(), log() or log_file()");
-  }
+  detail::host::reject_builtin_name(definition_, *setting);
   definition_.settings.declare(std::move(setting));
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
