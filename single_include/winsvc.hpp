@@ -298,124 +298,124 @@
 //  32217  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
 //  32320  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
 //  32533  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32688  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32764  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32941  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33197  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33541  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33721  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33760  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33927  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34021  http/problem.hpp                     Error responses of winsvc.
-//  34192  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34287  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34553  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34605  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34767  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34841  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35077  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35221  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35252  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35351  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35543  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35682  http/file_body.hpp                   Sets a file as the body of a response.
-//  35797  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36031  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36268  http/request_processor.hpp           Request processor: handles one request.
-//  36589  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36846  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36949  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37105  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37196  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37414  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37669  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37805  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37851  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37954  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  37987  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38369  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38650  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38890  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38967  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39047  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39420  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39692  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39860  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  40056  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40176  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40447  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40740  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40851  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41057  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41199  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41274  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41293  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41481  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41711  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41979  host/access_log.hpp                  Access log: one log entry for each response.
-//  42038  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42158  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42320  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42573  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42643  host/health.hpp                      Liveness and readiness routes.
-//  42745  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42913  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43039  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43178  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43448  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43572  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43691  host/stop_deadlines.hpp              Time limits of a stop.
-//  43755  host/run_options.hpp                 Options and result of one run of a service.
-//  43823  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43931  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44052  host/control_channel_server.hpp      Control channel server.
-//  44232  host/runtime.hpp                     Runtime of a service.
-//  44492  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44600  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44741  host/status.hpp                      Text and JSON of `status`.
-//  44908  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45030  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45146  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45238  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45353  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45478  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45589  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45924  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46119  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46322  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46584  manage/wait.hpp                      Waits until a service reaches a state.
-//  46684  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46901  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46978  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47224  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47407  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47597  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47827  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47934  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  47997  manage/install.hpp                   `install` and `update` verbs.
-//  48323  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48477  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48578  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48767  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48864  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48956  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49053  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49088  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49389  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49587  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49746  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49883  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50003  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50093  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50207  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50553  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50834  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51000  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51094  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  32689  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32765  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32942  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33198  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33542  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33722  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33761  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33928  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34022  http/problem.hpp                     Error responses of winsvc.
+//  34193  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34288  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34554  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34606  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34768  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34842  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35078  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35222  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35253  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35352  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35544  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35683  http/file_body.hpp                   Sets a file as the body of a response.
+//  35798  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36032  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36269  http/request_processor.hpp           Request processor: handles one request.
+//  36590  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36847  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36950  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37106  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37197  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37415  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37670  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37806  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37852  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37955  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  37988  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38370  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38651  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38891  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38968  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39048  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39422  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39694  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39862  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
+//  40059  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40179  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40450  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40743  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40854  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41060  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41202  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41277  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41296  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41484  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41714  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41982  host/access_log.hpp                  Access log: one log entry for each response.
+//  42041  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42161  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42323  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42576  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42646  host/health.hpp                      Liveness and readiness routes.
+//  42748  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42916  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43042  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43181  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43451  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43575  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43694  host/stop_deadlines.hpp              Time limits of a stop.
+//  43758  host/run_options.hpp                 Options and result of one run of a service.
+//  43826  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43934  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44055  host/control_channel_server.hpp      Control channel server.
+//  44235  host/runtime.hpp                     Runtime of a service.
+//  44495  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44603  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44744  host/status.hpp                      Text and JSON of `status`.
+//  44911  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45033  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45149  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45241  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45356  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45481  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45592  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45927  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46122  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46325  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46587  manage/wait.hpp                      Waits until a service reaches a state.
+//  46687  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46904  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46981  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47227  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47410  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47600  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47830  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47937  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48000  manage/install.hpp                   `install` and `update` verbs.
+//  48326  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48480  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48581  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48770  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48867  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48959  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49056  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49091  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49392  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49590  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49749  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49886  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50006  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50096  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50210  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50556  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50837  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51003  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51097  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51424  config/undef.hpp                     Undefines the internal macros.
+//  51427  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -32534,7 +32534,7 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
 // =====================================================================================================================
 
 // Engine state: the flags, counters and observers that all connections of one engine share. Also the access record of a
-// response, and the latency history of a route, which decides whether its handler is slow.
+// response, and the latency history of a route, which decides whether its handler is blocking.
 
 #include <atomic>
 #include <charconv>
@@ -32642,16 +32642,16 @@ struct engine_state {
 /// Latency history of one route: the last eight requests, and whether it streams. Thread-safe.
 class route_latency {
  public:
-  /// True if three of the last eight requests were slow: such requests run on a blocking thread. One slow request is
-  /// not sufficient, because a busy system sometimes delays a fast handler.
-  [[nodiscard]] bool is_slow() const noexcept {
-    unsigned slow_count = 0;
-    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++slow_count;
-    return slow_count >= 3;
+  /// True if the handler counts as blocking, and runs on a blocking thread: three of its last eight requests took
+  /// longer than the threshold. One is not sufficient, because a busy system sometimes delays a fast handler.
+  [[nodiscard]] bool is_blocking() const noexcept {
+    unsigned long_count = 0;
+    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++long_count;
+    return long_count >= 3;
   }
-  void record(std::chrono::steady_clock::duration elapsed) noexcept { push(elapsed > slow_threshold ? 1 : 0, 1); }
-  /// Records a request that still runs and is already slow; it counts twice.
-  void mark_slow() noexcept { push(3, 2); }
+  void record(std::chrono::steady_clock::duration elapsed) noexcept { push(elapsed > blocking_threshold ? 1 : 0, 1); }
+  /// Records a request that still runs and has blocked its I/O thread; it counts twice.
+  void mark_blocked() noexcept { push(3, 2); }
   /// True if the route has sent a streamed response.
   [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
   void mark_stream() noexcept {
@@ -32668,14 +32668,15 @@ class route_latency {
   }
 
  private:
-  static constexpr std::chrono::microseconds slow_threshold{150};
+  static constexpr std::chrono::microseconds blocking_threshold{150};
 
   void push(unsigned bits, unsigned count) noexcept {
     const unsigned before = history_.load(std::memory_order_relaxed);
     const unsigned after = ((before << count) | bits) & 0xFF;
     if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
   }
-  // Relaxed: all are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
+  // Relaxed: all are heuristics. A set bit is a request that took longer than the threshold; two concurrent writers may
+  // lose one record.
   std::atomic<std::uint8_t> history_{0};
   std::atomic<bool> streams_{false}, framing_reported_{false}, holds_thread_{false};
 };
@@ -36323,7 +36324,7 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] route_latency& latency_of(const route::match_result& match) noexcept {
     return latencies_[match.outcome == route::match_outcome::matched ? match.route_id : latencies_.size() - 1];
   }
-  [[nodiscard]] bool is_slow(const route::match_result& match) noexcept { return latency_of(match).is_slow(); }
+  [[nodiscard]] bool is_blocking(const route::match_result& match) noexcept { return latency_of(match).is_blocking(); }
 
   /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
@@ -38009,7 +38010,7 @@ struct scratch_buffers {
 //   head             malformed head (4xx, 5xx) or late head (408)             response, then close
 //   head             client closed, keep-alive timeout, or drain              close
 //   body             the body arrived, failed or is late                      handler
-//   handler          slow route on an I/O thread                              handler, on a blocking thread
+//   handler          blocking handler on an I/O thread                        handler, on a blocking thread
 //   handler          the handler holds its thread for a long time             handler, on a stream thread
 //   handler          a queue or a limit is full, or the time limit passed     response (503), then close
 //   handler          the client left while the request waited for a thread    close
@@ -38043,8 +38044,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-/// Handlers in the order of what they do to their thread: no code of the app; fast; may block; holds it for long.
-enum class handler_kind : std::uint8_t { builtin, fast, slow, stream };
+/// Handlers in the order of what they do to their thread: no code of the app; fast; may block it; holds it for long.
+enum class handler_kind : std::uint8_t { builtin, fast, blocking, stream };
 
 /// Options of one step.
 struct step_options {
@@ -38533,7 +38534,7 @@ WINSVC_INLINE handler_kind connection::required_kind() const {
       head_.framing == wire::framing::length &&
       head_.content_length > processor_.router().body_limit(match_, limits_.body_bytes);
   if (reads_body && !is_too_large && !is_body_buffered()) return handler_kind::stream;
-  if (processor_.is_slow(match_)) return handler_kind::slow;
+  if (processor_.is_blocking(match_)) return handler_kind::blocking;
   return processor_.is_builtin(match_, head_) ? handler_kind::builtin : handler_kind::fast;
 }
 
@@ -39055,8 +39056,9 @@ class work_queue {
 //   pool.stop();
 //
 // There is one I/O thread per processor. It waits in the poller and serves the ready items itself: for a fast handler,
-// nothing is cheaper than the thread that has the request in its cache. Items with a slow handler go through a queue to
-// the blocking threads. There are few blocking threads; more are started while handlers block, and they end when idle.
+// nothing is cheaper than the thread that has the request in its cache. Items with a blocking handler go through a
+// queue to the blocking threads. There are few blocking threads; more are started while handlers block, and they end
+// when idle.
 //
 // The monitor thread detects an I/O thread that is blocked in a handler: it demotes the thread, submits the rest of its
 // batch, and has another thread take the role. It also runs the timers. When nothing happens, all threads sleep: an
@@ -39143,7 +39145,7 @@ class thread_pool {
     /// (Not a thread_local, because mingw may free one before it calls the destructor.)
     virtual void serve(work_item& item, thread_role role, std::shared_ptr<void>& thread_context) noexcept = 0;
     /// Called on the monitor thread: an I/O thread has been in this item for too long.
-    virtual void on_slow(work_item& item) noexcept = 0;
+    virtual void on_blocked(work_item& item) noexcept = 0;
     /// Called on the monitor thread: runs the timers that are due and returns the time of the next timer.
     virtual time_point run_timers(time_point now) noexcept = 0;
     /// Called on the monitor thread each time that the pool tried in vain to create a thread.
@@ -39201,7 +39203,7 @@ class thread_pool {
     // Odd while an item is served. scan_io_threads() compares it with the last scan. For its memory order see
     // scanning_.
     std::atomic<std::uint64_t> sequence{0};
-    std::atomic<work_item*> current_item{nullptr};  // release: stored before the item is served, for on_slow()
+    std::atomic<work_item*> current_item{nullptr};  // release: stored before the item is served, for on_blocked()
     // Batch number << 16 | count << 8 | next index. A compare-exchange takes one item; it fails for a cursor of an
     // older batch, because the batch number differs. acq_rel, so that the thread that takes an item sees `batch`.
     std::atomic<std::uint64_t> batch_cursor{0};
@@ -39769,7 +39771,7 @@ WINSVC_INLINE bool thread_pool::scan_io_threads() {
     busy = busy || moved || serves;
     thread.unchanged_scans = moved || !serves ? 0 : thread.unchanged_scans + 1;
     if (thread.unchanged_scans < max_unchanged_scans) continue;
-    source_.on_slow(*thread.current_item.load(std::memory_order_acquire));
+    source_.on_blocked(*thread.current_item.load(std::memory_order_acquire));
     offload_batch(thread);
   }
   return busy;
@@ -40024,7 +40026,8 @@ struct connection_slot final : slot_state, http::transport_owner {
   os::poller& poller;
   thread_pool& pool;
   os::poller::registration registration;
-  // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
+  // Latency history of the route whose handler runs. The monitor thread only adds a record to it: relaxed stores
+  // suffice.
   std::atomic<http::route_latency*> latency{nullptr};
   // True while it is parked and waits for a new request. Written by the owner before it parks; relaxed: only a claim
   // decides.
@@ -40523,7 +40526,7 @@ class server final : private thread_pool::work_source {
   void notify() noexcept override { poller_.notify(); }
   bool claim(work_item& item) noexcept override;
   void serve(work_item& item, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
-  void on_slow(work_item& item) noexcept override;
+  void on_blocked(work_item& item) noexcept override;
   thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
   void on_thread_shortage(const thread_shortage& numbers) noexcept override;
 
@@ -40686,10 +40689,10 @@ WINSVC_INLINE bool server::claim(work_item& item) noexcept {
   return false;
 }
 
-WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
+WINSVC_INLINE void server::on_blocked(work_item& item) noexcept {
   if (find_listener(item)) return;
   auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
-  if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
+  if (http::route_latency* const latency = slot.latency.load()) latency->mark_blocked();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
@@ -40776,7 +40779,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
   step_options options;
   options.latency = &slot.latency;
   options.allowed = role == thread_role::stream     ? handler_kind::stream
-                    : role == thread_role::blocking ? handler_kind::slow
+                    : role == thread_role::blocking ? handler_kind::blocking
                     : role == thread_role::io       ? handler_kind::fast
                                                     : handler_kind::builtin;
   slot.is_idle.store(false, std::memory_order_relaxed);
@@ -40795,11 +40798,11 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
     options.queue_full = false;
     if (slot.in_blocking_section) {
       slot.in_blocking_section = false;
-      if (role == thread_role::io) options.allowed = handler_kind::slow;  // the thread was demoted
+      if (role == thread_role::io) options.allowed = handler_kind::blocking;  // the thread was demoted
       thread_pool_.end_blocking();
       if (role == thread_role::stream) {  // the next request of this connection is one of any kind
         role = thread_role::blocking;
-        options.allowed = handler_kind::slow;
+        options.allowed = handler_kind::blocking;
       }
     }
     if (next.reason == wait_reason::closed) return close_connection(slot);

@@ -33,7 +33,7 @@ namespace {
 struct job {
   std::function<void(thread_pool::thread_role)> run;
   std::atomic<int> served{0};
-  std::atomic<bool> called_slow{false};
+  std::atomic<bool> called_on_blocked{false};
 };
 
 /// One run of a job: an item is in one queue at a time, and a test submits a job more than once.
@@ -124,9 +124,9 @@ class job_source final : public thread_pool::work_source {
     if (item.run) item.run(role);
     ++item.served;
   }
-  void on_slow(work_item& item) noexcept override {
-    static_cast<job_run&>(item).target.called_slow.store(true);
-    if (slow_callback) slow_callback();
+  void on_blocked(work_item& item) noexcept override {
+    static_cast<job_run&>(item).target.called_on_blocked.store(true);
+    if (blocked_callback) blocked_callback();
   }
   void on_thread_shortage(const thread_shortage& numbers) noexcept override {
     waiting_streams.store(numbers.waiting_streams);
@@ -140,7 +140,7 @@ class job_source final : public thread_pool::work_source {
   std::atomic<int> busy{0}, timer_runs{0}, waiting{0}, shortages{0};
   std::atomic<std::size_t> waiting_streams{0};
   std::thread::id only_thread;          // the only thread that receives jobs; under mutex_
-  std::function<void()> slow_callback;  // called on the monitor thread
+  std::function<void()> blocked_callback;  // called on the monitor thread
   std::atomic<bool> release{false};
   thread_pool pool;
 
@@ -199,8 +199,8 @@ TEST_CASE("an I/O thread that is blocked in a handler is demoted, and other thre
   w.notify({&quick});  // another thread has become an I/O thread
   CHECK(eventually([&] { return quick.served == 4; }));
   CHECK(long_job.served == 0);
-  CHECK(long_job.called_slow);
-  CHECK_FALSE(quick.called_slow);
+  CHECK(long_job.called_on_blocked);
+  CHECK_FALSE(quick.called_on_blocked);
 }
 
 TEST_CASE("the pool grows to its limit while handlers block, and the queue to its own") {
@@ -239,7 +239,7 @@ TEST_CASE("a thread in a blocking section is not counted, and another thread tak
   CHECK(eventually([&] { return entered.load() && quick.served == 2; }));
   w.notify({&quick});
   CHECK(eventually([&] { return quick.served == 3; }));
-  CHECK_FALSE(blocks.called_slow);
+  CHECK_FALSE(blocks.called_on_blocked);
   w.release.store(true);
   CHECK(eventually([&] { return blocks.served == 1; }));
 }
@@ -300,14 +300,14 @@ TEST_CASE("a thread that was demoted just after its handler returned is observed
     demoted_thread = std::this_thread::get_id();
     wait_until([&] { return release_first.load(); }, "the monitor thread to demote this thread");
   });
-  w.slow_callback = [&] {  // the monitor has seen the thread in the job and has not demoted it yet
+  w.blocked_callback = [&] {  // the monitor has seen the thread in the job and has not demoted it yet
     release_first.store(true);
     eventually([&] { return w.waiting == 1; });
   };
   w.pool.start();
   w.notify({&first});
   CHECK(eventually([&] { return w.waiting == 2; }));  // the demoted thread and its replacement
-  w.slow_callback = nullptr;
+  w.blocked_callback = nullptr;
   auto& slow = w.make_long();
   auto& queued = w.make();
   w.notify_only(demoted_thread, {&slow, &queued});
@@ -323,14 +323,14 @@ TEST_CASE("a thread that was demoted just after its handler returned may enter a
     demoted_thread = std::this_thread::get_id();
     wait_until([&] { return release_first.load(); }, "the monitor thread to demote this thread");
   });
-  w.slow_callback = [&] {
+  w.blocked_callback = [&] {
     release_first.store(true);
     eventually([&] { return w.waiting == 1; });
   };
   w.pool.start();
   w.notify({&first});
   CHECK(eventually([&] { return w.waiting == 2; }));
-  w.slow_callback = nullptr;
+  w.blocked_callback = nullptr;
   auto& stays = w.make([&](thread_pool::thread_role) {
     w.pool.begin_blocking();
     wait_until([&] { return w.release.load(); }, "the release of the job");
@@ -347,7 +347,8 @@ TEST_CASE("a submitted item of the class io runs on an I/O thread, also if all b
   w.pool.start();
   auto& long_job = w.make_long();
   std::atomic<int> io_count{0};
-  auto& quick_job = w.make([&](thread_pool::thread_role role) { io_count += role == thread_pool::thread_role::io ? 1 : 0; });
+  auto& quick_job =
+      w.make([&](thread_pool::thread_role role) { io_count += role == thread_pool::thread_role::io ? 1 : 0; });
   for (int i = 0; i < 5; ++i) CHECK(w.submit(long_job, work_class::blocking));
   CHECK(eventually([&] { return w.busy == 1; }));
 

@@ -1,5 +1,5 @@
 // Engine state: the flags, counters and observers that all connections of one engine share. Also the access record of a
-// response, and the latency history of a route, which decides whether its handler is slow.
+// response, and the latency history of a route, which decides whether its handler is blocking.
 #pragma once
 
 #include <atomic>
@@ -115,16 +115,16 @@ struct engine_state {
 /// Latency history of one route: the last eight requests, and whether it streams. Thread-safe.
 class route_latency {
  public:
-  /// True if three of the last eight requests were slow: such requests run on a blocking thread. One slow request is
-  /// not sufficient, because a busy system sometimes delays a fast handler.
-  [[nodiscard]] bool is_slow() const noexcept {
-    unsigned slow_count = 0;
-    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++slow_count;
-    return slow_count >= 3;
+  /// True if the handler counts as blocking, and runs on a blocking thread: three of its last eight requests took
+  /// longer than the threshold. One is not sufficient, because a busy system sometimes delays a fast handler.
+  [[nodiscard]] bool is_blocking() const noexcept {
+    unsigned long_count = 0;
+    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++long_count;
+    return long_count >= 3;
   }
-  void record(std::chrono::steady_clock::duration elapsed) noexcept { push(elapsed > slow_threshold ? 1 : 0, 1); }
-  /// Records a request that still runs and is already slow; it counts twice.
-  void mark_slow() noexcept { push(3, 2); }
+  void record(std::chrono::steady_clock::duration elapsed) noexcept { push(elapsed > blocking_threshold ? 1 : 0, 1); }
+  /// Records a request that still runs and has blocked its I/O thread; it counts twice.
+  void mark_blocked() noexcept { push(3, 2); }
   /// True if the route has sent a streamed response.
   [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
   void mark_stream() noexcept {
@@ -141,14 +141,15 @@ class route_latency {
   }
 
  private:
-  static constexpr std::chrono::microseconds slow_threshold{150};
+  static constexpr std::chrono::microseconds blocking_threshold{150};
 
   void push(unsigned bits, unsigned count) noexcept {
     const unsigned before = history_.load(std::memory_order_relaxed);
     const unsigned after = ((before << count) | bits) & 0xFF;
     if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
   }
-  // Relaxed: all are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
+  // Relaxed: all are heuristics. A set bit is a request that took longer than the threshold; two concurrent writers may
+  // lose one record.
   std::atomic<std::uint8_t> history_{0};
   std::atomic<bool> streams_{false}, framing_reported_{false}, holds_thread_{false};
 };

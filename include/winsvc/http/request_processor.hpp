@@ -72,7 +72,7 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] route_latency& latency_of(const route::match_result& match) noexcept {
     return latencies_[match.outcome == route::match_outcome::matched ? match.route_id : latencies_.size() - 1];
   }
-  [[nodiscard]] bool is_slow(const route::match_result& match) noexcept { return latency_of(match).is_slow(); }
+  [[nodiscard]] bool is_blocking(const route::match_result& match) noexcept { return latency_of(match).is_blocking(); }
 
   /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {

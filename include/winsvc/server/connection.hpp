@@ -20,7 +20,7 @@
 //   head             malformed head (4xx, 5xx) or late head (408)             response, then close
 //   head             client closed, keep-alive timeout, or drain              close
 //   body             the body arrived, failed or is late                      handler
-//   handler          slow route on an I/O thread                              handler, on a blocking thread
+//   handler          blocking handler on an I/O thread                        handler, on a blocking thread
 //   handler          the handler holds its thread for a long time             handler, on a stream thread
 //   handler          a queue or a limit is full, or the time limit passed     response (503), then close
 //   handler          the client left while the request waited for a thread    close
@@ -67,8 +67,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-/// Handlers in the order of what they do to their thread: no code of the app; fast; may block; holds it for long.
-enum class handler_kind : std::uint8_t { builtin, fast, slow, stream };
+/// Handlers in the order of what they do to their thread: no code of the app; fast; may block it; holds it for long.
+enum class handler_kind : std::uint8_t { builtin, fast, blocking, stream };
 
 /// Options of one step.
 struct step_options {

@@ -174,7 +174,7 @@ WINSVC_INLINE handler_kind connection::required_kind() const {
       head_.framing == wire::framing::length &&
       head_.content_length > processor_.router().body_limit(match_, limits_.body_bytes);
   if (reads_body && !is_too_large && !is_body_buffered()) return handler_kind::stream;
-  if (processor_.is_slow(match_)) return handler_kind::slow;
+  if (processor_.is_blocking(match_)) return handler_kind::blocking;
   return processor_.is_builtin(match_, head_) ? handler_kind::builtin : handler_kind::fast;
 }
 

@@ -171,7 +171,8 @@ struct connection_slot final : slot_state, http::transport_owner {
   os::poller& poller;
   thread_pool& pool;
   os::poller::registration registration;
-  // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
+  // Latency history of the route whose handler runs. The monitor thread only adds a record to it: relaxed stores
+  // suffice.
   std::atomic<http::route_latency*> latency{nullptr};
   // True while it is parked and waits for a new request. Written by the owner before it parks; relaxed: only a claim
   // decides.

@@ -85,7 +85,7 @@ WINSVC_INLINE bool thread_pool::scan_io_threads() {
     busy = busy || moved || serves;
     thread.unchanged_scans = moved || !serves ? 0 : thread.unchanged_scans + 1;
     if (thread.unchanged_scans < max_unchanged_scans) continue;
-    source_.on_slow(*thread.current_item.load(std::memory_order_acquire));
+    source_.on_blocked(*thread.current_item.load(std::memory_order_acquire));
     offload_batch(thread);
   }
   return busy;

@@ -88,7 +88,7 @@ class server final : private thread_pool::work_source {
   void notify() noexcept override { poller_.notify(); }
   bool claim(work_item& item) noexcept override;
   void serve(work_item& item, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
-  void on_slow(work_item& item) noexcept override;
+  void on_blocked(work_item& item) noexcept override;
   thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
   void on_thread_shortage(const thread_shortage& numbers) noexcept override;
 
@@ -251,10 +251,10 @@ WINSVC_INLINE bool server::claim(work_item& item) noexcept {
   return false;
 }
 
-WINSVC_INLINE void server::on_slow(work_item& item) noexcept {
+WINSVC_INLINE void server::on_blocked(work_item& item) noexcept {
   if (find_listener(item)) return;
   auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
-  if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
+  if (http::route_latency* const latency = slot.latency.load()) latency->mark_blocked();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {

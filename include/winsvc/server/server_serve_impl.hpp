@@ -44,7 +44,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
   step_options options;
   options.latency = &slot.latency;
   options.allowed = role == thread_role::stream     ? handler_kind::stream
-                    : role == thread_role::blocking ? handler_kind::slow
+                    : role == thread_role::blocking ? handler_kind::blocking
                     : role == thread_role::io       ? handler_kind::fast
                                                     : handler_kind::builtin;
   slot.is_idle.store(false, std::memory_order_relaxed);
@@ -63,11 +63,11 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
     options.queue_full = false;
     if (slot.in_blocking_section) {
       slot.in_blocking_section = false;
-      if (role == thread_role::io) options.allowed = handler_kind::slow;  // the thread was demoted
+      if (role == thread_role::io) options.allowed = handler_kind::blocking;  // the thread was demoted
       thread_pool_.end_blocking();
       if (role == thread_role::stream) {  // the next request of this connection is one of any kind
         role = thread_role::blocking;
-        options.allowed = handler_kind::slow;
+        options.allowed = handler_kind::blocking;
       }
     }
     if (next.reason == wait_reason::closed) return close_connection(slot);

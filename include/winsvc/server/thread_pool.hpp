@@ -6,8 +6,9 @@
 //   pool.stop();
 //
 // There is one I/O thread per processor. It waits in the poller and serves the ready items itself: for a fast handler,
-// nothing is cheaper than the thread that has the request in its cache. Items with a slow handler go through a queue to
-// the blocking threads. There are few blocking threads; more are started while handlers block, and they end when idle.
+// nothing is cheaper than the thread that has the request in its cache. Items with a blocking handler go through a
+// queue to the blocking threads. There are few blocking threads; more are started while handlers block, and they end
+// when idle.
 //
 // The monitor thread detects an I/O thread that is blocked in a handler: it demotes the thread, submits the rest of its
 // batch, and has another thread take the role. It also runs the timers. When nothing happens, all threads sleep: an
@@ -103,7 +104,7 @@ class thread_pool {
     /// (Not a thread_local, because mingw may free one before it calls the destructor.)
     virtual void serve(work_item& item, thread_role role, std::shared_ptr<void>& thread_context) noexcept = 0;
     /// Called on the monitor thread: an I/O thread has been in this item for too long.
-    virtual void on_slow(work_item& item) noexcept = 0;
+    virtual void on_blocked(work_item& item) noexcept = 0;
     /// Called on the monitor thread: runs the timers that are due and returns the time of the next timer.
     virtual time_point run_timers(time_point now) noexcept = 0;
     /// Called on the monitor thread each time that the pool tried in vain to create a thread.
@@ -161,7 +162,7 @@ class thread_pool {
     // Odd while an item is served. scan_io_threads() compares it with the last scan. For its memory order see
     // scanning_.
     std::atomic<std::uint64_t> sequence{0};
-    std::atomic<work_item*> current_item{nullptr};  // release: stored before the item is served, for on_slow()
+    std::atomic<work_item*> current_item{nullptr};  // release: stored before the item is served, for on_blocked()
     // Batch number << 16 | count << 8 | next index. A compare-exchange takes one item; it fails for a cursor of an
     // older batch, because the batch number differs. acq_rel, so that the thread that takes an item sees `batch`.
     std::atomic<std::uint64_t> batch_cursor{0};
