@@ -337,85 +337,85 @@
 //  38651  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
 //  38891  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
 //  38968  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39048  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39422  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39694  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39862  server/connection_table.hpp          Connection slot: fixed address of an open connection, with an atomic ...
-//  40059  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40179  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40450  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40743  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40854  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41060  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41202  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41277  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41296  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41484  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41714  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41982  host/access_log.hpp                  Access log: one log entry for each response.
-//  42041  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42161  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42323  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42576  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42646  host/health.hpp                      Liveness and readiness routes.
-//  42748  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42916  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43042  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43181  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43451  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43575  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43694  host/stop_deadlines.hpp              Time limits of a stop.
-//  43758  host/run_options.hpp                 Options and result of one run of a service.
-//  43826  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43934  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44055  host/control_channel_server.hpp      Control channel server.
-//  44235  host/runtime.hpp                     Runtime of a service.
-//  44495  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44603  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44744  host/status.hpp                      Text and JSON of `status`.
-//  44911  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45033  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45149  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45241  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45356  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45481  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45592  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45927  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46122  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46325  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46587  manage/wait.hpp                      Waits until a service reaches a state.
-//  46687  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46904  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46981  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47227  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47410  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47600  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47830  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47937  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48000  manage/install.hpp                   `install` and `update` verbs.
-//  48326  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48480  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48581  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48770  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48867  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48959  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49056  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49091  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49392  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49590  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49749  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49886  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50006  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50096  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50210  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50556  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50837  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51003  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51097  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  39049  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39423  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39695  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39863  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40062  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40182  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40453  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40745  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40856  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41062  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41204  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41279  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41298  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41486  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41716  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  41984  host/access_log.hpp                  Access log: one log entry for each response.
+//  42043  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42163  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42325  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42578  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42648  host/health.hpp                      Liveness and readiness routes.
+//  42750  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42918  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43044  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43183  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43453  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43577  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43696  host/stop_deadlines.hpp              Time limits of a stop.
+//  43760  host/run_options.hpp                 Options and result of one run of a service.
+//  43828  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43936  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44057  host/control_channel_server.hpp      Control channel server.
+//  44237  host/runtime.hpp                     Runtime of a service.
+//  44497  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44605  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44746  host/status.hpp                      Text and JSON of `status`.
+//  44913  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45035  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45151  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45243  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45358  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45483  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45594  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45929  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46124  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46327  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46589  manage/wait.hpp                      Waits until a service reaches a state.
+//  46689  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46906  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  46983  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47229  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47412  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47602  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47832  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47939  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48002  manage/install.hpp                   `install` and `update` verbs.
+//  48328  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48482  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48583  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48772  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48869  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48961  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49058  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49093  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49394  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49592  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49751  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49888  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50008  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50098  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50212  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50558  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50839  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51005  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51099  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51427  config/undef.hpp                     Undefines the internal macros.
+//  51429  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -37852,7 +37852,7 @@ std::string pop_tls_errors();
 // server/engine.hpp
 // =====================================================================================================================
 
-// HTTP engine: the HTTP server of a service, with its listener, thread pool and connection table.
+// HTTP engine: the HTTP server of a service, with its listener, thread pool and connection slots.
 //
 //   engine e(router, limits, log);
 //   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
@@ -38985,7 +38985,8 @@ namespace detail::server {
 
 class work_queue;
 
-/// An item of work. The type that a thread pool serves derives from it.
+/// What a thread pool queues and serves. The pool does not know what it is: in the engine, each item is a slot
+/// (server/engine_slot.hpp).
 struct work_item {
   work_item() = default;
   work_item(const work_item&) = delete;
@@ -39859,20 +39860,21 @@ WINSVC_INLINE void thread_pool::stop_monitor() {
 #endif  // WINSVC_BODIES_SERVER
 
 // =====================================================================================================================
-// server/connection_table.hpp
+// server/engine_slot.hpp
 // =====================================================================================================================
 
-// Connection slot: fixed address of an open connection, with an atomic state that decides which thread owns it, and a
-// deadline.
+// Engine slot: place of a connection or of a listener in the engine, with a fixed address, a deadline, and an atomic
+// state that decides which thread owns it.
 //
-//   slot.claim();   // parked -> busy: the caller owns the connection and may run one step
+//   slot.claim();   // parked -> busy: the caller owns the slot and may run one step of its connection
 //   slot.park();    // busy -> parked: no thread owns it; false: an event came, run another step
 //
-// No event is lost and no two threads run the same connection, without a lock. The engine reuses slots and frees them
-// only at its end, because a late event of the poller may still name a slot.
+// For the thread pool, a slot is a work item (server/work_queue.hpp). No event is lost and no two threads own the same
+// slot, without a lock. The engine reuses connection slots and frees them only at its end, because a late event of the
+// poller may still name a slot.
 //
 //   state       call and event                                          next state   owner
-//   free        acquire(): a connection was accepted                    busy         the caller
+//   free        acquire(): a connection was accepted, or the start      busy         the caller
 //   parked      claim(): an event of the poller, a deadline, a drain    busy         the caller
 //   busy        claim(): an event while a thread or a queue owns it     busy_rerun   unchanged
 //   busy        park(): the connection waits                            parked       none
@@ -39898,43 +39900,44 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-class slot_state : public work_item {
+/// The state of a slot and its deadline. A connection slot and a listener derive from it.
+class engine_slot : public work_item {
  public:
-  slot_state() noexcept { timer_.user_data = this; }
-  slot_state(const slot_state&) = delete;
-  slot_state& operator=(const slot_state&) = delete;
+  engine_slot() noexcept { timer_.user_data = this; }
+  engine_slot(const engine_slot&) = delete;
+  engine_slot& operator=(const engine_slot&) = delete;
   /// Parked to busy: returns true, and the caller owns the slot. Busy to busy_rerun: returns false.
   bool claim() noexcept {
     auto now = state_.load(std::memory_order_relaxed);
     for (;;) {
-      if (now == value::parked) {
-        if (state_.compare_exchange_weak(now, value::busy, std::memory_order_acq_rel)) return true;
-      } else if (now != value::busy) {
+      if (now == slot_state::parked) {
+        if (state_.compare_exchange_weak(now, slot_state::busy, std::memory_order_acq_rel)) return true;
+      } else if (now != slot_state::busy) {
         return false;  // free or closing, or already busy_rerun
-      } else if (state_.compare_exchange_weak(now, value::busy_rerun, std::memory_order_acq_rel)) {
+      } else if (state_.compare_exchange_weak(now, slot_state::busy_rerun, std::memory_order_acq_rel)) {
         return false;
       }
     }
   }
   /// Busy to parked. Returns false if an event came while the slot was busy: the caller still owns the slot.
   bool park() noexcept {
-    auto now = value::busy;
-    if (state_.compare_exchange_strong(now, value::parked, std::memory_order_acq_rel)) return true;
-    state_.store(value::busy, std::memory_order_relaxed);
+    auto now = slot_state::busy;
+    if (state_.compare_exchange_strong(now, slot_state::parked, std::memory_order_acq_rel)) return true;
+    state_.store(slot_state::busy, std::memory_order_relaxed);
     return false;
   }
   /// Free to busy.
-  void acquire() noexcept { state_.store(value::busy, std::memory_order_release); }
+  void acquire() noexcept { state_.store(slot_state::busy, std::memory_order_release); }
   /// Busy to free.
-  void release() noexcept { state_.store(value::free, std::memory_order_release); }
+  void release() noexcept { state_.store(slot_state::free, std::memory_order_release); }
   /// Busy to closing: the connection is closed, but the poller may still report an event for this slot.
-  void begin_close() noexcept { state_.store(value::closing); }
+  void begin_close() noexcept { state_.store(slot_state::closing); }
   /// Closing to free. Returns true for one caller only.
   bool end_close() noexcept {
-    auto now = value::closing;
-    return state_.compare_exchange_strong(now, value::free);
+    auto now = slot_state::closing;
+    return state_.compare_exchange_strong(now, slot_state::free);
   }
-  [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
+  [[nodiscard]] bool is_closing() const noexcept { return state_.load() == slot_state::closing; }
   /// The last deadline that was set, in ticks of the clock.
   [[nodiscard]] std::int64_t deadline_ticks() const noexcept { return deadline_.load(); }
 
@@ -39943,9 +39946,9 @@ class slot_state : public work_item {
 
  private:
   friend class deadline_timers;
-  enum class value : std::uint8_t { free, parked, busy, busy_rerun, closing };
+  enum class slot_state : std::uint8_t { free, parked, busy, busy_rerun, closing };
   // acq_rel: the thread that claims a slot sees all writes of the thread that parked it.
-  std::atomic<value> state_{value::free};
+  std::atomic<slot_state> state_{slot_state::free};
 
   // In ticks of the clock. set() stores deadline_, then loads scheduled_at_; advance() stores scheduled_at_, then loads
   // deadline_. Both need sequential consistency, so that an earlier deadline is not missed.
@@ -39963,7 +39966,7 @@ class deadline_timers {
   explicit deadline_timers(const clock& time = clock::system()) : wheel_(time.now()) {}
 
   /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
-  bool set(slot_state& slot, time_point deadline) {
+  bool set(engine_slot& slot, time_point deadline) {
     const auto ticks = deadline.time_since_epoch().count();
     slot.deadline_.store(ticks);
     if (ticks >= slot.scheduled_at_.load()) return false;
@@ -39973,11 +39976,11 @@ class deadline_timers {
     slot.scheduled_at_.store(ticks);
     return deadline < before;
   }
-  void clear(slot_state& slot) noexcept {
-    slot.deadline_.store(slot_state::no_deadline);
+  void clear(engine_slot& slot) noexcept {
+    slot.deadline_.store(engine_slot::no_deadline);
     const std::lock_guard lock(mutex_);
     wheel_.clear(slot.timer_);
-    slot.scheduled_at_.store(slot_state::no_deadline);
+    slot.scheduled_at_.store(engine_slot::no_deadline);
   }
   /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
   /// slot whose deadline has passed, again each second: it may wait in a queue. Returns the time of the next call.
@@ -39985,17 +39988,17 @@ class deadline_timers {
   time_point advance(time_point now, const F& on_due, const G& on_due_busy) {
     const std::lock_guard lock(mutex_);
     wheel_.advance(now, [&](base::timer_wheel::timer& timer) {
-      slot_state& slot = slot_of(timer);
-      slot.scheduled_at_.store(slot_state::no_deadline);  // before deadline_ is loaded; see slot_state
+      engine_slot& slot = slot_of(timer);
+      slot.scheduled_at_.store(engine_slot::no_deadline);  // before deadline_ is loaded; see engine_slot
       const auto deadline = slot.deadline_.load();
-      if (deadline == slot_state::no_deadline) return;
+      if (deadline == engine_slot::no_deadline) return;
       if (deadline > now.time_since_epoch().count()) {
         slot.scheduled_at_.store(deadline);
         wheel_.set(timer, time_point(clock::duration(deadline)));
         return;
       }
-      auto parked = slot_state::value::parked;
-      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) {
+      auto parked = engine_slot::slot_state::parked;
+      if (!slot.state_.compare_exchange_strong(parked, engine_slot::slot_state::busy, std::memory_order_acq_rel)) {
         // The owner may have set this deadline already and be about to park the slot, so the deadline is checked again.
         const auto again = now + busy_interval;
         slot.scheduled_at_.store(again.time_since_epoch().count());
@@ -40011,15 +40014,15 @@ class deadline_timers {
  private:
   static constexpr std::chrono::seconds busy_interval{1};
 
-  static slot_state& slot_of(base::timer_wheel::timer& timer) noexcept {
-    return *static_cast<slot_state*>(timer.user_data);
+  static engine_slot& slot_of(base::timer_wheel::timer& timer) noexcept {
+    return *static_cast<engine_slot*>(timer.user_data);
   }
   std::mutex mutex_;
   base::timer_wheel wheel_;
 };
 
-/// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
-struct connection_slot final : slot_state, http::transport_owner {
+/// Slot of one open connection, with its registration in the poller, its transport and its HTTP state.
+struct connection_slot final : engine_slot, http::transport_owner {
   connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
       : poller(owner_poller), pool(owner_pool) {}
 
@@ -40511,16 +40514,15 @@ class server final : private thread_pool::work_source {
 
  private:
   /// A listening socket. `localhost` has two, one for each family.
-  struct listener {
+  struct listener final : engine_slot {
     os::tcp_socket socket;
-    slot_state slot;
     os::poller::registration registration;
   };
 
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
 
-  // The work source of the thread pool. Each item is a slot_state: that of a listener or of a connection_slot. The
-  // user data of the poller is its address.
+  // The work source of the thread pool. Each work item is an engine slot: a listener or a connection slot. Its
+  // address is the user data in the poller.
   std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override;
   void wake() noexcept override { poller_.wake(); }
   void notify() noexcept override { poller_.notify(); }
@@ -40656,13 +40658,13 @@ WINSVC_INLINE void server::start() {
     log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +
               std::to_string(limits_.connections) + " connections; raise it with 'ulimit -Hn' or LimitNOFILE=");
   processor_.start();
-  for (auto& each : listeners_) each.slot.acquire();
+  for (auto& each : listeners_) each.acquire();
   started_ = true;
   thread_pool_.start();
   for (auto& each : listeners_)
-    poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each.slot));
+    poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each));
   for (auto& each : listeners_)
-    static_cast<void>(thread_pool_.submit(each.slot, work_class::io));  // accepts, then parks the listener
+    static_cast<void>(thread_pool_.submit(each, work_class::io));  // accepts, then parks the listener
 }
 
 WINSVC_INLINE void server::serve_transport(http::transport& transport) {
@@ -40683,7 +40685,7 @@ WINSVC_INLINE std::size_t server::wait_ready(work_item** output, std::size_t cap
 }
 
 WINSVC_INLINE bool server::claim(work_item& item) noexcept {
-  auto& slot = static_cast<slot_state&>(item);
+  auto& slot = static_cast<engine_slot&>(item);
   if (slot.claim()) return true;
   if (slot.is_closing() && !find_listener(item)) release_slot(static_cast<connection_slot&>(slot));
   return false;
@@ -40691,13 +40693,13 @@ WINSVC_INLINE bool server::claim(work_item& item) noexcept {
 
 WINSVC_INLINE void server::on_blocked(work_item& item) noexcept {
   if (find_listener(item)) return;
-  auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
+  auto& slot = static_cast<connection_slot&>(static_cast<engine_slot&>(item));
   if (http::route_latency* const latency = slot.latency.load()) latency->mark_blocked();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
-  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
-  return deadlines_.advance(now, run, [this, &run](slot_state& slot) {
+  const auto run = [this](engine_slot& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
+  return deadlines_.advance(now, run, [this, &run](engine_slot& slot) {
     if (!thread_pool_.remove(slot)) return;  // a thread serves it: its owner sets the next deadline
     slot.timed_out.store(true);
     run(slot);
@@ -40762,7 +40764,7 @@ namespace detail::server {
 WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
                                  std::shared_ptr<void>& thread_context) noexcept {
   if (listener* const source = find_listener(item)) return accept_connections(*source, false);
-  connection_slot& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
+  connection_slot& slot = static_cast<connection_slot&>(static_cast<engine_slot&>(item));
   try {
     if (!thread_context) thread_context = std::make_shared<scratch_buffers>();
   } catch (const std::exception&) {  // out of memory
@@ -40874,7 +40876,7 @@ namespace detail::server {
 
 WINSVC_INLINE server::listener* server::find_listener(work_item& item) noexcept {
   for (auto& each : listeners_)
-    if (&item == &each.slot) return &each;
+    if (&item == &each) return &each;
   return nullptr;
 }
 
@@ -40904,10 +40906,10 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
   if (accept_all) return;
   constexpr std::chrono::milliseconds retry_delay{20};
   do {
-    if (!source.socket.is_open()) return source.slot.release();
+    if (!source.socket.is_open()) return source.release();
     if (!failed) failed = !poller_.arm_accept(source.registration);
-    if (failed && deadlines_.set(source.slot, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
-  } while (!source.slot.park());
+    if (failed && deadlines_.set(source, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
+  } while (!source.park());
 }
 
 WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {

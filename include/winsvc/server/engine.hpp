@@ -1,4 +1,4 @@
-// HTTP engine: the HTTP server of a service, with its listener, thread pool and connection table.
+// HTTP engine: the HTTP server of a service, with its listener, thread pool and connection slots.
 //
 //   engine e(router, limits, log);
 //   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();

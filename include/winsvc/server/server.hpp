@@ -30,7 +30,7 @@
 #include "winsvc/server/connection.hpp"
 #include "winsvc/server/thread_pool.hpp"
 #include "winsvc/server/engine.hpp"
-#include "winsvc/server/connection_table.hpp"
+#include "winsvc/server/engine_slot.hpp"
 #include "winsvc/server/tls.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/os/native.hpp"
@@ -73,16 +73,15 @@ class server final : private thread_pool::work_source {
 
  private:
   /// A listening socket. `localhost` has two, one for each family.
-  struct listener {
+  struct listener final : engine_slot {
     os::tcp_socket socket;
-    slot_state slot;
     os::poller::registration registration;
   };
 
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
 
-  // The work source of the thread pool. Each item is a slot_state: that of a listener or of a connection_slot. The
-  // user data of the poller is its address.
+  // The work source of the thread pool. Each work item is an engine slot: a listener or a connection slot. Its
+  // address is the user data in the poller.
   std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override;
   void wake() noexcept override { poller_.wake(); }
   void notify() noexcept override { poller_.notify(); }
@@ -218,13 +217,13 @@ WINSVC_INLINE void server::start() {
     log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +
               std::to_string(limits_.connections) + " connections; raise it with 'ulimit -Hn' or LimitNOFILE=");
   processor_.start();
-  for (auto& each : listeners_) each.slot.acquire();
+  for (auto& each : listeners_) each.acquire();
   started_ = true;
   thread_pool_.start();
   for (auto& each : listeners_)
-    poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each.slot));
+    poller_.add_listener(each.registration, each.socket, static_cast<work_item*>(&each));
   for (auto& each : listeners_)
-    static_cast<void>(thread_pool_.submit(each.slot, work_class::io));  // accepts, then parks the listener
+    static_cast<void>(thread_pool_.submit(each, work_class::io));  // accepts, then parks the listener
 }
 
 WINSVC_INLINE void server::serve_transport(http::transport& transport) {
@@ -245,7 +244,7 @@ WINSVC_INLINE std::size_t server::wait_ready(work_item** output, std::size_t cap
 }
 
 WINSVC_INLINE bool server::claim(work_item& item) noexcept {
-  auto& slot = static_cast<slot_state&>(item);
+  auto& slot = static_cast<engine_slot&>(item);
   if (slot.claim()) return true;
   if (slot.is_closing() && !find_listener(item)) release_slot(static_cast<connection_slot&>(slot));
   return false;
@@ -253,13 +252,13 @@ WINSVC_INLINE bool server::claim(work_item& item) noexcept {
 
 WINSVC_INLINE void server::on_blocked(work_item& item) noexcept {
   if (find_listener(item)) return;
-  auto& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
+  auto& slot = static_cast<connection_slot&>(static_cast<engine_slot&>(item));
   if (http::route_latency* const latency = slot.latency.load()) latency->mark_blocked();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
-  const auto run = [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
-  return deadlines_.advance(now, run, [this, &run](slot_state& slot) {
+  const auto run = [this](engine_slot& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
+  return deadlines_.advance(now, run, [this, &run](engine_slot& slot) {
     if (!thread_pool_.remove(slot)) return;  // a thread serves it: its owner sets the next deadline
     slot.timed_out.store(true);
     run(slot);

@@ -14,7 +14,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/server/connection.hpp"
-#include "winsvc/server/connection_table.hpp"
+#include "winsvc/server/engine_slot.hpp"
 #include "winsvc/server/server.hpp"
 #include "winsvc/server/tls.hpp"
 
@@ -28,7 +28,7 @@ namespace detail::server {
 
 WINSVC_INLINE server::listener* server::find_listener(work_item& item) noexcept {
   for (auto& each : listeners_)
-    if (&item == &each.slot) return &each;
+    if (&item == &each) return &each;
   return nullptr;
 }
 
@@ -58,10 +58,10 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
   if (accept_all) return;
   constexpr std::chrono::milliseconds retry_delay{20};
   do {
-    if (!source.socket.is_open()) return source.slot.release();
+    if (!source.socket.is_open()) return source.release();
     if (!failed) failed = !poller_.arm_accept(source.registration);
-    if (failed && deadlines_.set(source.slot, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
-  } while (!source.slot.park());
+    if (failed && deadlines_.set(source, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
+  } while (!source.park());
 }
 
 WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {

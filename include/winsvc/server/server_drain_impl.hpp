@@ -15,7 +15,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/engine_state.hpp"
 #include "winsvc/server/connection.hpp"
-#include "winsvc/server/connection_table.hpp"
+#include "winsvc/server/engine_slot.hpp"
 #include "winsvc/server/server.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------

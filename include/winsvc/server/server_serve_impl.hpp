@@ -11,7 +11,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/server/connection.hpp"
-#include "winsvc/server/connection_table.hpp"
+#include "winsvc/server/engine_slot.hpp"
 #include "winsvc/server/scratch_buffers.hpp"
 #include "winsvc/server/server.hpp"
 #include "winsvc/server/thread_pool.hpp"
@@ -27,7 +27,7 @@ namespace detail::server {
 WINSVC_INLINE void server::serve(work_item& item, thread_pool::thread_role role,
                                  std::shared_ptr<void>& thread_context) noexcept {
   if (listener* const source = find_listener(item)) return accept_connections(*source, false);
-  connection_slot& slot = static_cast<connection_slot&>(static_cast<slot_state&>(item));
+  connection_slot& slot = static_cast<connection_slot&>(static_cast<engine_slot&>(item));
   try {
     if (!thread_context) thread_context = std::make_shared<scratch_buffers>();
   } catch (const std::exception&) {  // out of memory

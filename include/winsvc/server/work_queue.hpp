@@ -18,7 +18,8 @@ namespace detail::server {
 
 class work_queue;
 
-/// An item of work. The type that a thread pool serves derives from it.
+/// What a thread pool queues and serves. The pool does not know what it is: in the engine, each item is a slot
+/// (server/engine_slot.hpp).
 struct work_item {
   work_item() = default;
   work_item(const work_item&) = delete;

@@ -7,16 +7,16 @@
 
 using namespace std::chrono_literals;
 using winsvc::detail::server::deadline_timers;
-using winsvc::detail::server::slot_state;
+using winsvc::detail::server::engine_slot;
 
 TEST_CASE("a deadline that passes between the call that sets it and the parking of the slot is not lost") {
   winsvc::testing::manual_clock time;
   deadline_timers timers(time);
-  slot_state slot;
+  engine_slot slot;
   int due = 0, due_busy = 0;
   const auto advance = [&](std::chrono::milliseconds step) {
     time.advance(step);
-    static_cast<void>(timers.advance(time.now(), [&](slot_state&) { ++due; }, [&](slot_state&) { ++due_busy; }));
+    static_cast<void>(timers.advance(time.now(), [&](engine_slot&) { ++due; }, [&](engine_slot&) { ++due_busy; }));
   };
   slot.acquire();
   static_cast<void>(timers.set(slot, time.now() + 100ms));
@@ -32,11 +32,11 @@ TEST_CASE("a deadline that passes between the call that sets it and the parking 
 TEST_CASE("the deadline of a busy slot is reported each second until it is cleared") {
   winsvc::testing::manual_clock time;
   deadline_timers timers(time);
-  slot_state slot;
+  engine_slot slot;
   int due_busy = 0;
   const auto advance = [&](std::chrono::milliseconds step) {
     time.advance(step);
-    static_cast<void>(timers.advance(time.now(), [](slot_state&) {}, [&](slot_state&) { ++due_busy; }));
+    static_cast<void>(timers.advance(time.now(), [](engine_slot&) {}, [&](engine_slot&) { ++due_busy; }));
   };
   slot.acquire();
   static_cast<void>(timers.set(slot, time.now() + 100ms));

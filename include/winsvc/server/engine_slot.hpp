@@ -1,14 +1,15 @@
-// Connection slot: fixed address of an open connection, with an atomic state that decides which thread owns it, and a
-// deadline.
+// Engine slot: place of a connection or of a listener in the engine, with a fixed address, a deadline, and an atomic
+// state that decides which thread owns it.
 //
-//   slot.claim();   // parked -> busy: the caller owns the connection and may run one step
+//   slot.claim();   // parked -> busy: the caller owns the slot and may run one step of its connection
 //   slot.park();    // busy -> parked: no thread owns it; false: an event came, run another step
 //
-// No event is lost and no two threads run the same connection, without a lock. The engine reuses slots and frees them
-// only at its end, because a late event of the poller may still name a slot.
+// For the thread pool, a slot is a work item (server/work_queue.hpp). No event is lost and no two threads own the same
+// slot, without a lock. The engine reuses connection slots and frees them only at its end, because a late event of the
+// poller may still name a slot.
 //
 //   state       call and event                                          next state   owner
-//   free        acquire(): a connection was accepted                    busy         the caller
+//   free        acquire(): a connection was accepted, or the start      busy         the caller
 //   parked      claim(): an event of the poller, a deadline, a drain    busy         the caller
 //   busy        claim(): an event while a thread or a queue owns it     busy_rerun   unchanged
 //   busy        park(): the connection waits                            parked       none
@@ -43,43 +44,44 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-class slot_state : public work_item {
+/// The state of a slot and its deadline. A connection slot and a listener derive from it.
+class engine_slot : public work_item {
  public:
-  slot_state() noexcept { timer_.user_data = this; }
-  slot_state(const slot_state&) = delete;
-  slot_state& operator=(const slot_state&) = delete;
+  engine_slot() noexcept { timer_.user_data = this; }
+  engine_slot(const engine_slot&) = delete;
+  engine_slot& operator=(const engine_slot&) = delete;
   /// Parked to busy: returns true, and the caller owns the slot. Busy to busy_rerun: returns false.
   bool claim() noexcept {
     auto now = state_.load(std::memory_order_relaxed);
     for (;;) {
-      if (now == value::parked) {
-        if (state_.compare_exchange_weak(now, value::busy, std::memory_order_acq_rel)) return true;
-      } else if (now != value::busy) {
+      if (now == slot_state::parked) {
+        if (state_.compare_exchange_weak(now, slot_state::busy, std::memory_order_acq_rel)) return true;
+      } else if (now != slot_state::busy) {
         return false;  // free or closing, or already busy_rerun
-      } else if (state_.compare_exchange_weak(now, value::busy_rerun, std::memory_order_acq_rel)) {
+      } else if (state_.compare_exchange_weak(now, slot_state::busy_rerun, std::memory_order_acq_rel)) {
         return false;
       }
     }
   }
   /// Busy to parked. Returns false if an event came while the slot was busy: the caller still owns the slot.
   bool park() noexcept {
-    auto now = value::busy;
-    if (state_.compare_exchange_strong(now, value::parked, std::memory_order_acq_rel)) return true;
-    state_.store(value::busy, std::memory_order_relaxed);
+    auto now = slot_state::busy;
+    if (state_.compare_exchange_strong(now, slot_state::parked, std::memory_order_acq_rel)) return true;
+    state_.store(slot_state::busy, std::memory_order_relaxed);
     return false;
   }
   /// Free to busy.
-  void acquire() noexcept { state_.store(value::busy, std::memory_order_release); }
+  void acquire() noexcept { state_.store(slot_state::busy, std::memory_order_release); }
   /// Busy to free.
-  void release() noexcept { state_.store(value::free, std::memory_order_release); }
+  void release() noexcept { state_.store(slot_state::free, std::memory_order_release); }
   /// Busy to closing: the connection is closed, but the poller may still report an event for this slot.
-  void begin_close() noexcept { state_.store(value::closing); }
+  void begin_close() noexcept { state_.store(slot_state::closing); }
   /// Closing to free. Returns true for one caller only.
   bool end_close() noexcept {
-    auto now = value::closing;
-    return state_.compare_exchange_strong(now, value::free);
+    auto now = slot_state::closing;
+    return state_.compare_exchange_strong(now, slot_state::free);
   }
-  [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
+  [[nodiscard]] bool is_closing() const noexcept { return state_.load() == slot_state::closing; }
   /// The last deadline that was set, in ticks of the clock.
   [[nodiscard]] std::int64_t deadline_ticks() const noexcept { return deadline_.load(); }
 
@@ -88,9 +90,9 @@ class slot_state : public work_item {
 
  private:
   friend class deadline_timers;
-  enum class value : std::uint8_t { free, parked, busy, busy_rerun, closing };
+  enum class slot_state : std::uint8_t { free, parked, busy, busy_rerun, closing };
   // acq_rel: the thread that claims a slot sees all writes of the thread that parked it.
-  std::atomic<value> state_{value::free};
+  std::atomic<slot_state> state_{slot_state::free};
 
   // In ticks of the clock. set() stores deadline_, then loads scheduled_at_; advance() stores scheduled_at_, then loads
   // deadline_. Both need sequential consistency, so that an earlier deadline is not missed.
@@ -108,7 +110,7 @@ class deadline_timers {
   explicit deadline_timers(const clock& time = clock::system()) : wheel_(time.now()) {}
 
   /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
-  bool set(slot_state& slot, time_point deadline) {
+  bool set(engine_slot& slot, time_point deadline) {
     const auto ticks = deadline.time_since_epoch().count();
     slot.deadline_.store(ticks);
     if (ticks >= slot.scheduled_at_.load()) return false;
@@ -118,11 +120,11 @@ class deadline_timers {
     slot.scheduled_at_.store(ticks);
     return deadline < before;
   }
-  void clear(slot_state& slot) noexcept {
-    slot.deadline_.store(slot_state::no_deadline);
+  void clear(engine_slot& slot) noexcept {
+    slot.deadline_.store(engine_slot::no_deadline);
     const std::lock_guard lock(mutex_);
     wheel_.clear(slot.timer_);
-    slot.scheduled_at_.store(slot_state::no_deadline);
+    slot.scheduled_at_.store(engine_slot::no_deadline);
   }
   /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
   /// slot whose deadline has passed, again each second: it may wait in a queue. Returns the time of the next call.
@@ -130,17 +132,17 @@ class deadline_timers {
   time_point advance(time_point now, const F& on_due, const G& on_due_busy) {
     const std::lock_guard lock(mutex_);
     wheel_.advance(now, [&](base::timer_wheel::timer& timer) {
-      slot_state& slot = slot_of(timer);
-      slot.scheduled_at_.store(slot_state::no_deadline);  // before deadline_ is loaded; see slot_state
+      engine_slot& slot = slot_of(timer);
+      slot.scheduled_at_.store(engine_slot::no_deadline);  // before deadline_ is loaded; see engine_slot
       const auto deadline = slot.deadline_.load();
-      if (deadline == slot_state::no_deadline) return;
+      if (deadline == engine_slot::no_deadline) return;
       if (deadline > now.time_since_epoch().count()) {
         slot.scheduled_at_.store(deadline);
         wheel_.set(timer, time_point(clock::duration(deadline)));
         return;
       }
-      auto parked = slot_state::value::parked;
-      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) {
+      auto parked = engine_slot::slot_state::parked;
+      if (!slot.state_.compare_exchange_strong(parked, engine_slot::slot_state::busy, std::memory_order_acq_rel)) {
         // The owner may have set this deadline already and be about to park the slot, so the deadline is checked again.
         const auto again = now + busy_interval;
         slot.scheduled_at_.store(again.time_since_epoch().count());
@@ -156,15 +158,15 @@ class deadline_timers {
  private:
   static constexpr std::chrono::seconds busy_interval{1};
 
-  static slot_state& slot_of(base::timer_wheel::timer& timer) noexcept {
-    return *static_cast<slot_state*>(timer.user_data);
+  static engine_slot& slot_of(base::timer_wheel::timer& timer) noexcept {
+    return *static_cast<engine_slot*>(timer.user_data);
   }
   std::mutex mutex_;
   base::timer_wheel wheel_;
 };
 
-/// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
-struct connection_slot final : slot_state, http::transport_owner {
+/// Slot of one open connection, with its registration in the poller, its transport and its HTTP state.
+struct connection_slot final : engine_slot, http::transport_owner {
   connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
       : poller(owner_poller), pool(owner_pool) {}
 
