@@ -6900,7 +6900,7 @@ class setting_base {
   bool secret = false;         ///< the value is shown as stars
   bool needs_restart = false;  ///< a change applies at the next start
   source_location location;    ///< of the declaration
-  setting_source origin;       ///< source of the value; the lock of the registry protects it
+  setting_source source;       ///< of the value; the lock of the registry protects it
 
   /// Returns the value as it is shown: stars for a secret that is not empty.
   [[nodiscard]] std::string masked_value(const std::string& value) const {
@@ -13890,7 +13890,7 @@ class setting_registry {
 
   /// Result of a reload.
   struct reload_result {
-    std::vector<error> faults;                       ///< if not empty: no value was changed
+    std::vector<error> errors;                       ///< if not empty: no value was changed
     std::vector<std::string> changes;                ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
     std::vector<std::string> changes_after_restart;  ///< the same for settings that need a restart
   };
@@ -13900,7 +13900,7 @@ class setting_registry {
 
   /// A setting as it is shown, with stars for a secret.
   struct setting_view {
-    std::string name, value, origin, default_text, kind, help;
+    std::string name, value, source, default_text, kind, help;
     bool secret = false, needs_restart = false;
   };
   /// Returns all settings, in the order of their declaration. Thread-safe.
@@ -13924,7 +13924,7 @@ class setting_registry {
   setting_sources sources_;
   list settings_;
   std::vector<located_error> value_errors_;
-  mutable std::mutex mutex_;  // protects the origins of the settings
+  mutable std::mutex mutex_;  // protects the sources of the settings
 };
 
 }  // namespace detail::settings
@@ -13980,23 +13980,23 @@ WINSVC_INLINE std::optional<setting_registry::located_error> setting_registry::s
   std::optional<located_error> value_error;
   setting.stage_default();
   source = {};
-  find_value(setting, [&](std::string_view value, setting_source origin) {
-    const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
+  find_value(setting, [&](std::string_view value, setting_source found) {
+    const bool on_command_line = found.kind_of_source == setting_source::kind::command_line;
     if (on_command_line && setting.secret) {
       value_error.emplace();
       value_error->reason = base::usage_error("'" + setting.name() +
                                                   "' is a secret and is not accepted on a command line, which every "
                                                   "user of this machine can read",
                                               "write it to the settings file");
-    } else if (const auto reason = setting.stage(value, origin.may_have_quotes)) {
+    } else if (const auto reason = setting.stage(value, found.may_have_quotes)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
       value_error.emplace();
-      value_error->line = origin.line;
+      value_error->line = found.line;
       value_error->reason = on_command_line
-                                ? base::usage_error(origin.location + ": " + message)
-                                : error{base::win32_error::invalid_data, "read", origin.location, message, {}};
+                                ? base::usage_error(found.location + ": " + message)
+                                : error{base::win32_error::invalid_data, "read", found.location, message, {}};
     } else {
-      source = std::move(origin);
+      source = std::move(found);
     }
   });
   return value_error;
@@ -14007,7 +14007,7 @@ WINSVC_INLINE void setting_registry::set_sources(setting_sources sources) {
   value_errors_.clear();
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
+    if (auto value_error = stage(*setting, setting->source)) value_errors_.push_back(*std::move(value_error));
     setting->commit();
   }
 }
@@ -14024,7 +14024,7 @@ WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setti
                         other->location.to_string() + ")");
   }
   const std::lock_guard lock(mutex_);
-  if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
+  if (auto value_error = stage(*setting, setting->source)) value_errors_.push_back(*std::move(value_error));
   setting->commit();
   settings_.push_back(std::move(setting));
 }
@@ -14068,12 +14068,12 @@ WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::opti
   auto old_file_error = std::exchange(sources_.file_error, std::move(file_error));
   auto old_value_errors = std::move(value_errors_);
   value_errors_.clear();
-  std::vector<setting_source> origins(settings_.size());
+  std::vector<setting_source> new_sources(settings_.size());
   for (std::size_t i = 0; i < settings_.size(); ++i) {
-    if (auto value_error = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(value_error));
+    if (auto value_error = stage(*settings_[i], new_sources[i])) value_errors_.push_back(*std::move(value_error));
   }
-  report.faults = errors();
-  if (!report.faults.empty()) {
+  report.errors = errors();
+  if (!report.errors.empty()) {
     sources_.file = std::move(old_file);
     sources_.file_error = std::move(old_file_error);
     value_errors_ = std::move(old_value_errors);
@@ -14085,12 +14085,12 @@ WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::opti
     const std::string old_text = setting.text(), new_text = setting.staged_text();
     if (old_text != new_text) {
       const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
-      const std::string line = setting.name() + values + " (" + origins[i].text() + ')';
+      const std::string line = setting.name() + values + " (" + new_sources[i].text() + ')';
       (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
       if (setting.needs_restart) continue;
     }
     setting.commit();
-    setting.origin = std::move(origins[i]);
+    setting.source = std::move(new_sources[i]);
   }
   return report;
 }
@@ -14099,7 +14099,7 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   std::vector<setting_view> out;
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(),
+    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->source.text(),
                    setting->masked_value(setting->default_text()), setting->kind(), setting->help(), setting->secret,
                    setting->needs_restart});
   }
@@ -41698,12 +41698,12 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
   // A log level that the operator set at run time stays until the setting changes.
   if (const auto after = definition.log_level ? definition.log_level->get() : before; after != before)
     definition.log.threshold(after);
-  for (const auto& fault : report.faults)
-    definition.log.error("reload: " + fault.to_string() + "; no setting was changed");
+  for (const auto& error : report.errors)
+    definition.log.error("reload: " + error.to_string() + "; no setting was changed");
   for (const auto& line : report.changes) definition.log.write_always(log_level::info, "setting " + line);
   for (const auto& line : report.changes_after_restart)
     definition.log.write_always(log_level::warn, "setting " + line + " takes effect at the next start");
-  return report.faults.empty();
+  return report.errors.empty();
 }
 
 }  // namespace detail::host
@@ -42492,7 +42492,7 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   using view = settings::setting_registry::setting_view;
   o.put("settings", base::json_array(definition_.settings.views(), [](const view& v) {
     base::json_object_writer setting;
-    setting.put_text("name", v.name).put_text("value", v.value).put_text("source", v.origin);
+    setting.put_text("name", v.name).put_text("value", v.value).put_text("source", v.source);
     return setting.put_text("help", v.help).text();
   }));
   return o.text();
@@ -49567,7 +49567,7 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   }
   std::string secrets;
   for (const auto& setting : definition_.settings.views()) {
-    if (setting.secret && base::starts_with(setting.origin, sources.file_name + ':'))
+    if (setting.secret && base::starts_with(setting.source, sources.file_name + ':'))
       secrets += (secrets.empty() ? "'" : ", '") + setting.name + '\'';
   }
   const auto readers =
@@ -50883,9 +50883,9 @@ WINSVC_INLINE std::string settings_text(const settings::setting_registry& regist
     width = (std::min)((std::max)(width, line(setting).size()), max_aligned_width);
   std::string out;
   for (const auto& setting : registry.views()) {
-    out += base::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
+    out += base::pad_right(line(setting), width + 3) + setting.source + "\n    " +
            (setting.help.empty() ? "" : setting.help + ": ") + setting.kind;
-    if (setting.origin != "default")
+    if (setting.source != "default")
       out += "; default: " + (setting.default_text.empty() ? "nothing" : setting.default_text);
     out += setting.needs_restart ? "; read at start\n" : "\n";
   }
@@ -50899,7 +50899,7 @@ WINSVC_INLINE std::string settings_json(const settings::setting_registry& regist
       return setting.secret ? "null" : base::json_quoted(text);
     };
     base::json_object_writer json;
-    json.put_text("name", setting.name).put("value", value(setting.value)).put_text("source", setting.origin);
+    json.put_text("name", setting.name).put("value", value(setting.value)).put_text("source", setting.source);
     json.put("default", value(setting.default_text)).put_text("takes", setting.kind).put_text("help", setting.help);
     return json.put("secret", boolean(setting.secret)).put("at_start", boolean(setting.needs_restart)).text();
   };

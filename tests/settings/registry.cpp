@@ -210,9 +210,9 @@ TEST_CASE("the command line overrides the environment, then the file, then the d
   CHECK(b->get() == 2);
   CHECK(c->get() == 1);
   CHECK(d->get() == 0);
-  lines origins;
-  for (const auto& s : registry.views()) origins.push_back(s.origin);
-  CHECK(origins == lines{"--set a", "HELLO_B", "hello.ini:3", "default"});
+  lines shown;
+  for (const auto& s : registry.views()) shown.push_back(s.source);
+  CHECK(shown == lines{"--set a", "HELLO_B", "hello.ini:3", "default"});
 }
 
 TEST_CASE("an environment variable has the service and the setting in its name, in capitals") {
@@ -328,19 +328,19 @@ TEST_CASE("a reload applies all new values or no value, and lists the changes") 
 
   SUBCASE("all values are valid") {
     const auto report = registry.reload(parse_settings_file("\na = 2\nfixed = 2\nhidden = x\n"));
-    CHECK(report.faults.empty());
+    CHECK(report.errors.empty());
     CHECK(report.changes ==
           lines{"a: '2', was '1' (hello.ini:2)", "b: '0', was '1' (default)", "hidden (hello.ini:4)"});
     CHECK(report.changes_after_restart == lines{"fixed: '2', was '1' (hello.ini:3)"});
     CHECK(a->get() == 2);
     CHECK(b->get() == 0);
     CHECK(fixed->get() == 1);
-    CHECK(registry.views()[0].origin == "hello.ini:2");
-    CHECK(registry.views()[2].origin == "hello.ini:3");
+    CHECK(registry.views()[0].source == "hello.ini:2");
+    CHECK(registry.views()[2].source == "hello.ini:3");
   }
   SUBCASE("one value is invalid") {
     const auto report = registry.reload(parse_settings_file("a = 2\nb = x\n"));
-    CHECK(error_texts(report.faults) ==
+    CHECK(error_texts(report.errors) ==
         "read 'hello.ini:2': 'b' must be a whole number, but is 'x' (13)\n");
     CHECK(report.changes.empty());
     CHECK(a->get() == 1);
@@ -350,20 +350,20 @@ TEST_CASE("a reload applies all new values or no value, and lists the changes") 
           lines{"a: '3', was '1' (hello.ini:1)"});
   }
   SUBCASE("the file is truncated") {
-    CHECK(registry.reload(parse_settings_file("a = 2\nb")).faults.size() == 1);
+    CHECK(registry.reload(parse_settings_file("a = 2\nb")).errors.size() == 1);
     CHECK(a->get() == 1);
   }
   SUBCASE("the file cannot be read") {
     const winsvc::error file_error{5, "read the settings", "hello.ini", "access denied", ""};
     const auto report = registry.reload(std::nullopt, file_error);
-    CHECK(report.faults.size() == 1);
+    CHECK(report.errors.size() == 1);
     CHECK(a->get() == 1);
   }
   SUBCASE("nothing has changed") {
     const auto report = registry.reload(parse_settings_file("# more\na = 1\nb = 1\nfixed = 1\n"));
     CHECK(report.changes.empty());
     CHECK(report.changes_after_restart.empty());
-    CHECK(registry.views()[0].origin == "hello.ini:2");
+    CHECK(registry.views()[0].source == "hello.ini:2");
   }
 }
 

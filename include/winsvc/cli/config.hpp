@@ -55,9 +55,9 @@ WINSVC_INLINE std::string settings_text(const settings::setting_registry& regist
     width = (std::min)((std::max)(width, line(setting).size()), max_aligned_width);
   std::string out;
   for (const auto& setting : registry.views()) {
-    out += base::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
+    out += base::pad_right(line(setting), width + 3) + setting.source + "\n    " +
            (setting.help.empty() ? "" : setting.help + ": ") + setting.kind;
-    if (setting.origin != "default")
+    if (setting.source != "default")
       out += "; default: " + (setting.default_text.empty() ? "nothing" : setting.default_text);
     out += setting.needs_restart ? "; read at start\n" : "\n";
   }
@@ -71,7 +71,7 @@ WINSVC_INLINE std::string settings_json(const settings::setting_registry& regist
       return setting.secret ? "null" : base::json_quoted(text);
     };
     base::json_object_writer json;
-    json.put_text("name", setting.name).put("value", value(setting.value)).put_text("source", setting.origin);
+    json.put_text("name", setting.name).put("value", value(setting.value)).put_text("source", setting.source);
     json.put("default", value(setting.default_text)).put_text("takes", setting.kind).put_text("help", setting.help);
     return json.put("secret", boolean(setting.secret)).put("at_start", boolean(setting.needs_restart)).text();
   };

@@ -183,7 +183,7 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   }
   std::string secrets;
   for (const auto& setting : definition_.settings.views()) {
-    if (setting.secret && base::starts_with(setting.origin, sources.file_name + ':'))
+    if (setting.secret && base::starts_with(setting.source, sources.file_name + ':'))
       secrets += (secrets.empty() ? "'" : ", '") + setting.name + '\'';
   }
   const auto readers =

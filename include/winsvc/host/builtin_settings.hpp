@@ -221,12 +221,12 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
   // A log level that the operator set at run time stays until the setting changes.
   if (const auto after = definition.log_level ? definition.log_level->get() : before; after != before)
     definition.log.threshold(after);
-  for (const auto& fault : report.faults)
-    definition.log.error("reload: " + fault.to_string() + "; no setting was changed");
+  for (const auto& error : report.errors)
+    definition.log.error("reload: " + error.to_string() + "; no setting was changed");
   for (const auto& line : report.changes) definition.log.write_always(log_level::info, "setting " + line);
   for (const auto& line : report.changes_after_restart)
     definition.log.write_always(log_level::warn, "setting " + line + " takes effect at the next start");
-  return report.faults.empty();
+  return report.errors.empty();
 }
 
 }  // namespace detail::host

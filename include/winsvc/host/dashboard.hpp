@@ -185,7 +185,7 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   using view = settings::setting_registry::setting_view;
   o.put("settings", base::json_array(definition_.settings.views(), [](const view& v) {
     base::json_object_writer setting;
-    setting.put_text("name", v.name).put_text("value", v.value).put_text("source", v.origin);
+    setting.put_text("name", v.name).put_text("value", v.value).put_text("source", v.source);
     return setting.put_text("help", v.help).text();
   }));
   return o.text();

@@ -71,7 +71,7 @@ class setting_base {
   bool secret = false;         ///< the value is shown as stars
   bool needs_restart = false;  ///< a change applies at the next start
   source_location location;    ///< of the declaration
-  setting_source origin;       ///< source of the value; the lock of the registry protects it
+  setting_source source;       ///< of the value; the lock of the registry protects it
 
   /// Returns the value as it is shown: stars for a secret that is not empty.
   [[nodiscard]] std::string masked_value(const std::string& value) const {
