@@ -344,7 +344,8 @@ TEST_CASE("all special cases together give openapi.json") {
     svc.get("/hidden", text).hidden();
   };
   client c(app);
-  const auto file = winsvc::detail::os::read_file(winsvc::detail::os::path_join(winsvc::detail::os::folder_of(__FILE__), "openapi.json"));
+  const auto file = winsvc::detail::os::read_file(
+      winsvc::detail::os::path_join(winsvc::detail::os::folder_of(__FILE__), "openapi.json"));
 
   REQUIRE(file);
   CHECK(c.get("/described").body == *file);

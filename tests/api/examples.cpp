@@ -216,7 +216,9 @@ class title_engine final : public winsvc::template_engine {
   std::vector<std::string> find_errors() const override { return {}; }  // the errors of all templates
 
  protected:
-  std::string render_text(const std::string& name, const winsvc::json&) const override { return "<h1>" + name + "</h1>"; }
+  std::string render_text(const std::string& name, const winsvc::json&) const override {
+    return "<h1>" + name + "</h1>";
+  }
 };
 // [/template_engine]
 
@@ -519,7 +521,8 @@ void settings(winsvc::service& svc) {
   svc.setting("cache_mb", 64, "size of the cache", winsvc::between(1, 1024));
   // [/between]
   // [satisfies]
-  svc.setting("prefix", "x-", "", winsvc::satisfies([](const std::string& s) { return s.back() == '-'; }, "end in '-'"));
+  svc.setting("prefix", "x-", "",
+              winsvc::satisfies([](const std::string& s) { return s.back() == '-'; }, "end in '-'"));
   // [/satisfies]
   // [at_least at_most above below]
   svc.setting("name", "packer", "at most 20 characters", winsvc::at_least(1), winsvc::at_most(20));
@@ -555,7 +558,8 @@ void failures(winsvc::service& svc) {
   svc.not_found([](const winsvc::request&, winsvc::response& res) {
     res.set_content("there is no such page", "text/plain");
   });
-  svc.on_exception<std::out_of_range>([](const std::out_of_range&) { return winsvc::reply::text("out of range", 400); });
+  svc.on_exception<std::out_of_range>(
+      [](const std::out_of_range&) { return winsvc::reply::text("out of range", 400); });
   // [abort_error]
   svc.get("/guarded", [] {
     try {
@@ -654,7 +658,8 @@ TEST_CASE("the examples of middleware, WebSockets and error handlers do what the
   const auto echo = w.websocket("/echo", {"a", "b"});
   CHECK(echo.messages == std::vector<std::string>{"a", "b"});
   // [/websocket_transcript]
-  CHECK(w.websocket("/chat", {}, {{"Sec-WebSocket-Protocol", "chat.v1"}}).messages == std::vector<std::string>{"chat.v1"});
+  CHECK(w.websocket("/chat", {}, {{"Sec-WebSocket-Protocol", "chat.v1"}}).messages ==
+        std::vector<std::string>{"chat.v1"});
 
   client f(failures);
   CHECK(f.get("/at/9").status == 400);

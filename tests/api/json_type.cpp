@@ -38,8 +38,8 @@ struct item {
   state now = state::draft;
   std::chrono::seconds wait{5};
 };
-WINSVC_TYPE(item, (name, at_least(1), at_most(5)), (price, above(0)), (tax, between(0, 1)), (tags, optional, at_most(2)),
-            (images, optional), (counts, optional), (now, optional), (wait, optional))
+WINSVC_TYPE(item, (name, at_least(1), at_most(5)), (price, above(0)), (tax, between(0, 1)),
+            (tags, optional, at_most(2)), (images, optional), (counts, optional), (now, optional), (wait, optional))
 
 struct node {
   int id = 0;

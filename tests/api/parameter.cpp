@@ -135,12 +135,14 @@ TEST_CASE("a value that is missing or invalid is 422, and the message has the re
       {"/int", "the query parameter 'v' is missing"},
       {"/int?v=x", "the query parameter 'v' must be a whole number, but is 'x'"},
       {"/int?v=1.5", "the query parameter 'v' must be a whole number, but is '1.5'"},
-      {"/int?v=99999999999", "the query parameter 'v' must be a whole number, but is '99999999999', which is out of range"},
+      {"/int?v=99999999999",
+       "the query parameter 'v' must be a whole number, but is '99999999999', which is out of range"},
       {"/bool?v=maybe", "the query parameter 'v' must be true or false, but is 'maybe'"},
       {"/enum?v=up", "the query parameter 'v' must be ascending or descending, but is 'up'"},
       {"/header", "the header 'X-Key' is missing"},
-      {"/list?v=1&v=b&v=c", "the query parameter 'v' must be a whole number, but is 'b'; "
-                            "the query parameter 'v' must be a whole number, but is 'c'"},
+      {"/list?v=1&v=b&v=c",
+       "the query parameter 'v' must be a whole number, but is 'b'; "
+       "the query parameter 'v' must be a whole number, but is 'c'"},
       {"/own?v=red", "the query parameter 'v' must be a color such as 1-2-3, but is 'red'"},
   };
   for (const auto& row : rows) {
@@ -213,8 +215,9 @@ TEST_CASE("an uploaded file is an argument") {
 TEST_CASE("the OpenAPI document describes the sources with their rules") {
   auto app = [](service& svc) {
     svc.openapi();
-    svc.get("/items/{id}", query("q", "text to find", at_most(50)), query("limit", at_least(1), winsvc::default_value(10U)),
-            winsvc::header("X-Key"), winsvc::cookie_value("user"), query("tag"), query("order"),
+    svc.get("/items/{id}", query("q", "text to find", at_most(50)),
+            query("limit", at_least(1), winsvc::default_value(10U)), winsvc::header("X-Key"),
+            winsvc::cookie_value("user"), query("tag"), query("order"),
             [](int, std::optional<std::string>, unsigned, std::string, std::optional<std::string>,
                std::vector<std::string>, order) { return ""; });
     svc.post("/photo", winsvc::file("photo"), winsvc::form("title", "a title"),

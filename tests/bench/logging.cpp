@@ -55,7 +55,8 @@ int main(int argc, char** argv) {
   const std::uint64_t lines_per_thread = (rate != 0 ? rate : 500'000) * seconds / threads;
   const auto interval = rate != 0 ? steady::duration(std::chrono::nanoseconds(1'000'000'000ull * threads / rate)) : 0ns;
   namespace fs = std::filesystem;
-  const fs::path folder = fs::temp_directory_path() / ("winsvc-logging-" + std::to_string(winsvc::detail::os::process_id()));
+  const fs::path folder =
+      fs::temp_directory_path() / ("winsvc-logging-" + std::to_string(winsvc::detail::os::process_id()));
   fs::create_directories(folder);
 
   const std::string path = (folder / "bench").string();

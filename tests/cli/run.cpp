@@ -326,8 +326,9 @@ TEST_CASE("settings that are set at install stay with the service, and config sh
 TEST_CASE("reload checks the settings file first, and is not sent if the file is invalid") {
   test_machine m;
   auto counts = [](service& svc) { svc.name("hello"); svc.setting("count", 1, "how often"); };
-  const std::string path = winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
-                                                 "winsvc-reload-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
+  const std::string path =
+      winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
+                                    "winsvc-reload-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::running)};
   CHECK(winsvc::detail::os::replace_file(path, "count = 2\n"));
   CHECK(m.run(counts, {"install", "--config", path, "--start"}) == 0);
@@ -357,8 +358,9 @@ TEST_CASE("logs, config, reload and status refuse a service of another program, 
 
 TEST_CASE("config --init writes the settings file, once") {
   auto greeter = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
-  const std::string path = winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
-                                                 "winsvc-init-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
+  const std::string path =
+      winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
+                                    "winsvc-init-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
   const auto first = run(greeter, {"config", "--init", "--config", path});
   const auto second = run(greeter, {"config", "--init", "--config", path});
   const std::string written = winsvc::detail::os::read_file(path).value_or("");
@@ -466,8 +468,8 @@ TEST_CASE("a refused elevation has its own error; if elevation is not available,
 
 TEST_CASE("error 5 of a service does not cause an elevation") {
   test_machine m;
-  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::detail::scm::state::running).replies_to_controls[200] =
-      5;
+  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::detail::scm::state::running)
+      .replies_to_controls[200] = 5;
   CHECK(m.run({"control", "200"}) == 5);
   m.scm->services.at("hello").process = winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped);
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped, 0, 0, {5, 0})};

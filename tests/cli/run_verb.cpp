@@ -331,13 +331,16 @@ TEST_CASE("status shows drift, and that update fixes it") {
   auto report = d.status();
   REQUIRE(report);
 
-  report->drift = d.run([](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::drift_lines(context); });
+  report->drift =
+      d.run([](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::drift_lines(context); });
 
   CHECK(status_text(*report).find("  drift    startup is auto, expected manual\n") != std::string::npos);
   CHECK(status_text(*report).find("           run 'update' to fix it\n") != std::string::npos);
   CHECK(status_json(*report).find("\"drift\":[\"startup is auto, expected manual\",") != std::string::npos);
   d.scm.fail_with["open_manager"] = 5;
-  CHECK(d.run([](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::drift_lines(context); }).empty());
+  CHECK(d.run([](winsvc::detail::manage::verb_context& context) {
+           return winsvc::detail::manage::drift_lines(context);
+         }).empty());
 }
 
 TEST_CASE("status of a service that is not installed, that is starting, or that cannot be read") {
@@ -422,7 +425,8 @@ TEST_CASE("a wait polls at a tenth of the elapsed time, at most every 10 s") {
   }
 
   const auto handle = *scm.open_service(*scm.open_manager(1), "hello", winsvc::detail::os::access_rights::query_status);
-  const auto settled = winsvc::detail::manage::wait_while_pending(scm, handle, time, {state::running}, 200s, "start", "hello");
+  const auto settled =
+      winsvc::detail::manage::wait_while_pending(scm, handle, time, {state::running}, 200s, "start", "hello");
 
   REQUIRE(!settled);
   REQUIRE(time.pauses.size() > 12);

@@ -99,7 +99,8 @@ TEST_CASE("an account and an owner that can change a folder or a file are named,
   p.b.scm.folders["C:\\apps"] =
       "O:S-1-5-21-7D:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;S-1-5-21-8)(A;OICI;FA;;;S-1-5-21-9)(A;OICI;FA;;;S-1-5-80-hello)";
   p.check();
-  CHECK(has(p.about("folder"), "warning: S-1-5-21-9 and PC\\ann (owner) can change files in C:\\apps and so replace the "
+  CHECK(has(p.about("folder"),
+            "warning: S-1-5-21-9 and PC\\ann (owner) can change files in C:\\apps and so replace the "
             "program of the service -> to remove their access: icacls \"C:\\apps\" /setowner"));
   p.b.scm.folders["C:\\apps"] = "O:S-1-5-21-7D:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;BU)";
   p.check();
@@ -117,7 +118,8 @@ TEST_CASE("an account and an owner that can change a folder or a file are named,
   q.definition.settings.set_sources(sources);
   q.b.scm.folders[sources.path] = "O:S-1-5-21-7D:PAI(A;;FA;;;BA)(A;;FR;;;BU)";
   q.check();
-  CHECK(has(q.about("data folder"), "warning: PC\\ann can change files in C:\\ProgramData\\hello -> to remove their access: "));
+  CHECK(has(q.about("data folder"),
+            "warning: PC\\ann can change files in C:\\ProgramData\\hello -> to remove their access: "));
   CHECK(has(q.about("settings file"), "warning: PC\\ann (owner) can change C:\\apps\\hello.ini and so the settings"));
 }
 
@@ -242,7 +244,8 @@ TEST_CASE("--fix keeps the installed executable, unless it does not exist") {
   const auto repair = [&] {
     message.clear();
     return p.b.run([&](winsvc::detail::manage::verb_context& context) {
-      return winsvc::detail::diagnose::apply_fixes(context, [&message](const std::string& line) { message += line + '\n'; });
+      return winsvc::detail::diagnose::apply_fixes(context,
+                                                   [&message](const std::string& line) { message += line + '\n'; });
     });
   };
   p.b.spec.description = "says hello";

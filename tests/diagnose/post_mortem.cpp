@@ -64,7 +64,8 @@ TEST_CASE("the last log lines, the last problems and the newest minidump are rea
   CHECK(format_post_mortem(result).find(
             "Last warnings and errors in its log:\n  2026-01-31T08:05:09.250+00:00 ERROR the store is gone\n") !=
         std::string::npos);
-  CHECK(winsvc::detail::diagnose::collect_post_mortem(report(state::running), data.path + "/none").last_log_lines.empty());
+  CHECK(winsvc::detail::diagnose::collect_post_mortem(report(state::running), data.path + "/none")
+            .last_log_lines.empty());
 }
 
 TEST_CASE("a warning in the last log lines is shown once, and the failure of an earlier run is not shown") {
@@ -129,7 +130,8 @@ TEST_CASE("the newest three events of the service control manager are shown, old
 TEST_CASE("a log that exists but cannot be read is reported") {
   folder data;
   std::filesystem::create_directories(data.path + "/logs/hello.log");  // a folder with the name of the file
-  const std::string reported = format_post_mortem(winsvc::detail::diagnose::collect_post_mortem(report(state::stopped), data.path));
+  const std::string reported =
+      format_post_mortem(winsvc::detail::diagnose::collect_post_mortem(report(state::stopped), data.path));
   CHECK(reported.find("Its log cannot be read: ") != std::string::npos);
 }
 #endif

@@ -23,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           "a command line is split into its arguments");
 
   std::string always = "app";
-  for (const auto& a : arguments) always += ' ' + winsvc::detail::base::quote_argument(a, winsvc::detail::base::quoting::always);
+  for (const auto& a : arguments)
+    always += ' ' + winsvc::detail::base::quote_argument(a, winsvc::detail::base::quoting::always);
   expected[0] = "app";
   require(winsvc::detail::base::split_command_line(always) == expected,
           "a command line with quotes around each argument is split into its arguments");
@@ -34,7 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parts.empty()) return 0;
   parts[0] = program;
   const std::vector<std::string> split_arguments(parts.begin() + 1, parts.end());
-  require(winsvc::detail::base::split_command_line(winsvc::detail::base::command_line(program, split_arguments)) == parts,
-          "arguments do not change when they are quoted and split");
+  require(
+      winsvc::detail::base::split_command_line(winsvc::detail::base::command_line(program, split_arguments)) == parts,
+      "arguments do not change when they are quoted and split");
   return 0;
 }

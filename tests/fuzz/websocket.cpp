@@ -36,8 +36,9 @@ std::string decode(std::string_view bytes, std::size_t piece_size) {
       out += frames.payload();
     }
     if (result != event::close && result != event::protocol_error) continue;
-    require(result == event::close ? frames.code() == winsvc::detail::wire::close_code::none || is_close_code(frames.code())
-                                 : is_close_code(frames.code()),
+    require(result == event::close
+                ? frames.code() == winsvc::detail::wire::close_code::none || is_close_code(frames.code())
+                : is_close_code(frames.code()),
             "the close code can be sent");
     std::size_t used_after_end = 0;
     static_cast<void>(frames.feed(bytes.substr(position), used_after_end));

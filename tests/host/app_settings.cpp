@@ -444,7 +444,8 @@ TEST_CASE("names of another format are normalized, and invalid or repeated names
 }
 
 TEST_CASE("a template of another format has its values") {
-  const auto text = winsvc::detail::settings::settings_file_text({}, {{"greeting", "hello", "a text", ""}}, colons().write);
+  const auto text =
+      winsvc::detail::settings::settings_file_text({}, {{"greeting", "hello", "a text", ""}}, colons().write);
   CHECK(text.find("#greeting = <hello>\n") != std::string::npos);
 }
 

@@ -24,7 +24,9 @@ struct channel_test {
   std::string query(const std::string& request) {
     return winsvc::detail::diagnose::query_service(address, request, os::process_id()).value_or("(no response)");
   }
-  winsvc::detail::base::flat_object status() { return winsvc::detail::base::parse_flat_object(query("status")).value_or(winsvc::detail::base::flat_object()); }
+  winsvc::detail::base::flat_object status() {
+    return winsvc::detail::base::parse_flat_object(query("status")).value_or(winsvc::detail::base::flat_object());
+  }
 };
 
 const auto app = [](service& svc) {

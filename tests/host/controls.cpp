@@ -687,15 +687,16 @@ TEST_CASE("an exception after RUNNING ends in STOPPED with 1064") {
   };
   dependencies.report_event = [&](const std::string&, winsvc::detail::scm::event_level, std::uint32_t id,
                                   std::string_view text) {
-    if (id == static_cast<std::uint32_t>(winsvc::detail::scm::service_event::started)) throw std::runtime_error("no memory");
+    if (id == static_cast<std::uint32_t>(winsvc::detail::scm::service_event::started))
+      throw std::runtime_error("no memory");
     events.push_back(std::to_string(id) + ' ' + std::string(text));
   };
   dependencies.handle_crashes = false;
   dependencies.end_process = [](int) { FAIL_CHECK("the process would be ended"); };
   auto app = [](service&) {};
 
-  winsvc::detail::host::service_host host(winsvc::detail::api::app_of_callable(app), {{}, "127.0.0.1", std::uint16_t{0}, {}},
-                                  dependencies);
+  winsvc::detail::host::service_host host(winsvc::detail::api::app_of_callable(app),
+                                          {{}, "127.0.0.1", std::uint16_t{0}, {}}, dependencies);
   CHECK(host.run() == 1064);
 
   REQUIRE(!dispatcher.history.empty());

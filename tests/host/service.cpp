@@ -49,7 +49,8 @@ TEST_CASE("the port accepts connections when the service reports RUNNING") {
 
   scm.start_async(app);
   REQUIRE(scm.wait_for(state::running));
-  const auto saved = winsvc::detail::scm::parse_saved_state(winsvc::detail::os::read_file(data.path + "/state.json").value_or(""));
+  const auto saved =
+      winsvc::detail::scm::parse_saved_state(winsvc::detail::os::read_file(data.path + "/state.json").value_or(""));
   REQUIRE(saved);
   const auto port = static_cast<std::uint16_t>(std::stoi(saved->url.substr(saved->url.rfind(':') + 1)));
   auto client = winsvc::detail::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
@@ -407,7 +408,8 @@ TEST_CASE("during the drain, /readyz responds with 503 and /livez with 200") {
 
   CHECK(scm.stop() == 0);
   until_drain(scm);
-  for (auto* socket : {&ready, &live}) CHECK(socket->send("x", 1, waiting::limit()) == winsvc::detail::os::transfer::done);
+  for (auto* socket : {&ready, &live})
+    CHECK(socket->send("x", 1, waiting::limit()) == winsvc::detail::os::transfer::done);
   const auto readiness = hear(ready), liveness = hear(live);
 
   CHECK(scm.wait() == 0);

@@ -101,7 +101,11 @@ inline client_response get(const simulated_scm& scm, std::string_view target) {
 /// Waits until the listener is closed.
 inline void until_drain(const simulated_scm& scm) {
   const auto port = static_cast<std::uint16_t>(std::stoi(scm.url().substr(17)));
-  wait_until([port] { return !winsvc::detail::os::tcp_socket::connect({"127.0.0.1", port}, 1s); }, "the listener to close");
+  wait_until(
+      [port] {
+        return !winsvc::detail::os::tcp_socket::connect({"127.0.0.1", port}, 1s);
+      },
+      "the listener to close");
 }
 
 inline bool has(const std::vector<std::string>& lines, std::string_view part) {

@@ -50,7 +50,10 @@ TEST_CASE("framing headers of a handler never reach the client, for all kinds of
     svc.get("/json", [](response& res) { set_framing(res); return winsvc::json{{"a", 1}}; });
     svc.get("/reply", [](response& res) { set_framing(res); return reply::html("<p>"); });
     svc.get("/file", [&file](response& res) { set_framing(res); return reply::file(file.path); });
-    svc.get("/file-content", [&file](response& res) { set_framing(res); res.set_file_content(file.path, "text/plain"); });
+    svc.get("/file-content", [&file](response& res) {
+      set_framing(res);
+      res.set_file_content(file.path, "text/plain");
+    });
     svc.get("/provider", [](response& res) {
       set_framing(res);
       res.set_content_provider(20, "text/plain", [](std::size_t, std::size_t length, httplib::DataSink& sink) {
@@ -383,7 +386,8 @@ TEST_CASE("headers of one name keep their order") {
       for (const char* name : {"a", "b", "c"}) winsvc::set_cookie(res, winsvc::cookie(name, "1"));
       return "x";
     });
-    svc.get("/reply", [] { return reply::text("x").header("Link", "<a>").header("Link", "<b>").header("Link", "<c>"); });
+    svc.get("/reply",
+            [] { return reply::text("x").header("Link", "<a>").header("Link", "<b>").header("Link", "<c>"); });
   };
   client c(app);
   std::string values, cookies, links;
@@ -410,7 +414,8 @@ TEST_CASE("a reason phrase fits its status or is empty") {
   };
   CHECK(line("200") == "HTTP/1.1 200 OK");
   CHECK(line("422") == "HTTP/1.1 422 Unprocessable Content");
-  for (const char* unknown : {"299", "419", "450", "599"}) CHECK(line(unknown) == "HTTP/1.1 " + std::string(unknown) + " ");
+  for (const char* unknown : {"299", "419", "450", "599"})
+    CHECK(line(unknown) == "HTTP/1.1 " + std::string(unknown) + " ");
 }
 
 TEST_CASE("a header or a redirect with a line break is a logged 500, and nothing of it is sent") {

@@ -157,7 +157,8 @@ TEST_CASE("an integer that does not fit, a fraction and a boolean are rejected f
 }
 
 TEST_CASE("all faults of a body are reported, each with its place") {
-  const auto faults = faults_of<std::map<std::string, std::vector<int>>>(R"({"a":[1,1.5,true],"b~/c":[99999999999,2]})");
+  const auto faults =
+      faults_of<std::map<std::string, std::vector<int>>>(R"({"a":[1,1.5,true],"b~/c":[99999999999,2]})");
   for (const char* place : {"/a/1 ", "/a/2 ", "/b~0~1c/0 "}) {
     CAPTURE(place);
     CHECK_MESSAGE(faults.find(place) != std::string::npos, faults);
@@ -192,7 +193,8 @@ TEST_CASE("a number that the conversion of a type changes is rejected at each de
   CHECK(faults_of<part>(with("\"total\":3", "\"total\":1e30")).find("/total: ") == 0);
   CHECK(faults_of<part>(with("\"price\":1.5", "\"price\":true")).find("/price: ") == 0);
   CHECK(faults_of<part>(with("\"price\":1.5", "\"price\":2")) == "200");
-  const auto several = faults_of<part>(R"({"size":"a","level":1.5,"total":3,"price":"b","ratio":1,"active":1,"name":2})");
+  const auto several =
+      faults_of<part>(R"({"size":"a","level":1.5,"total":3,"price":"b","ratio":1,"active":1,"name":2})");
   for (const char* place : {"/size: ", "/level: ", "/price: ", "/active: ", "/name: "}) {
     CAPTURE(place);
     CHECK(several.find(place) != std::string::npos);

@@ -144,7 +144,8 @@ TEST_CASE("behind a trusted proxy, URLs, redirects, cookies and the request id a
   const auto direct = c.get("/users/7");
   CHECK(direct.body.find("/users/7 http://test/users/7 ") == 0);
   CHECK(direct.header("Set-Cookie").find("Secure") == std::string::npos);
-  for (const char* id : {"", "a b", "a\"b", "a/b"}) CHECK(c.get("/users/7", {{"X-Request-Id", id}}).header("X-Request-Id") != id);
+  for (const char* id : {"", "a b", "a\"b", "a/b"})
+    CHECK(c.get("/users/7", {{"X-Request-Id", id}}).header("X-Request-Id") != id);
   CHECK(c.get("/users/7", {{"X-Request-Id", std::string(129, 'a')}}).header("X-Request-Id").size() < 129);
   const auto traced = c.get("/users/7", {{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}});
   CHECK(traced.header("X-Request-Id") == "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -156,9 +157,11 @@ TEST_CASE("requests that a strict reading of the RFC accepts are served") {
   };
   client c(app);
   const auto status = [&](const std::string& bytes) { return c.raw(bytes).substr(9, 3); };
-  CHECK(c.raw("GET http://other.example/ HTTP/1.1\r\nHost: a\r\n\r\n").find("\r\n\r\nother.example") != std::string::npos);
+  CHECK(c.raw("GET http://other.example/ HTTP/1.1\r\nHost: a\r\n\r\n").find("\r\n\r\nother.example") !=
+        std::string::npos);
   CHECK(status("GET / HTTP/1.2\r\nHost: a\r\n\r\n") == "200");
-  for (const char* accept : {"application/json,", ", a/b", "a/b,,c/d", "json", "q=2", "text/html;a=\"x,y\"", "*", ";", "a/b;q=9"}) {
+  for (const char* accept :
+       {"application/json,", ", a/b", "a/b,,c/d", "json", "q=2", "text/html;a=\"x,y\"", "*", ";", "a/b;q=9"}) {
     CAPTURE(accept);
     CHECK(status("GET / HTTP/1.1\r\nHost: a\r\nAccept: " + std::string(accept) + "\r\n\r\n") == "200");
   }

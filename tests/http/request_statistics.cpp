@@ -79,7 +79,8 @@ TEST_CASE("responses of several threads are each counted once") {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&statistics] {
-      for (int i = 0; i < 50'000; ++i) statistics.record(at(std::chrono::milliseconds(i / 10)), 10us, i % 10 == 0 ? 500 : 200);
+      for (int i = 0; i < 50'000; ++i)
+        statistics.record(at(std::chrono::milliseconds(i / 10)), 10us, i % 10 == 0 ? 500 : 200);
     });
   }
   for (auto& thread : threads) thread.join();

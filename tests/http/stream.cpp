@@ -62,7 +62,8 @@ TEST_CASE("a stream is sent in chunks, and the connection stays open") {
   CHECK(response.body == "0\n1\n2\n");
   CHECK(response.header("Transfer-Encoding") == "chunked");
   CHECK(c.get("/empty").body.empty());
-  std::string output = c.raw("GET /numbers HTTP/1.1\r\nHost: localhost\r\n\r\nGET /numbers HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  std::string output =
+      c.raw("GET /numbers HTTP/1.1\r\nHost: localhost\r\n\r\nGET /numbers HTTP/1.1\r\nHost: localhost\r\n\r\n");
   CHECK(winsvc::testing::parse_response(output).body == "0\n1\n2\n");
   CHECK(winsvc::testing::parse_response(output).body == "0\n1\n2\n");
 }

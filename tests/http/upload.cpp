@@ -329,7 +329,8 @@ TEST_CASE("the OpenAPI description of an upload has multipart/form-data") {
 TEST_CASE("stale uploads of ended processes are removed, other files are not") {
   const std::string folder = os::path_join(os::temporary_folder(), "winsvc-old-" + std::to_string(os::process_id()));
   REQUIRE(os::make_folders(folder));
-  const std::string stale = "upload-2147483644-abc-1.part", own = winsvc::detail::http::temporary_upload_name(), other = "notes.txt";
+  const std::string stale = "upload-2147483644-abc-1.part", own = winsvc::detail::http::temporary_upload_name(),
+                    other = "notes.txt";
   for (const auto& name : {stale, own, other}) REQUIRE(os::replace_file(os::path_join(folder, name), "x"));
   winsvc::detail::http::remove_stale_uploads(folder);
   CHECK(*os::list_files(folder) == std::vector<std::string>{other});

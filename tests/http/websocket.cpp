@@ -81,7 +81,8 @@ struct websocket_client {
   bool fill() {
     char buffer[4096];
     std::size_t received = 0;
-    if (socket.receive(buffer, sizeof buffer, received, waiting::limit()) != winsvc::detail::os::transfer::done) return false;
+    if (socket.receive(buffer, sizeof buffer, received, waiting::limit()) != winsvc::detail::os::transfer::done)
+      return false;
     input.append(buffer, received);
     return true;
   }

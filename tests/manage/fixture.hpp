@@ -41,7 +41,8 @@ struct bench {
     scm.folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)";
   }
 
-  winsvc::testing::service_database::entry& installed(winsvc::detail::scm::state state = winsvc::detail::scm::state::stopped) {
+  winsvc::testing::service_database::entry& installed(
+      winsvc::detail::scm::state state = winsvc::detail::scm::state::stopped) {
     return scm.add("hello", "\"C:\\apps\\hello.exe\" run-service --port 5001", state);
   }
   bool called(const std::string& function) const {
@@ -79,27 +80,39 @@ struct bench {
   }
   winsvc::result<void> install(winsvc::detail::commandline::install_options c = {}) {
     c.must_exist = false;
-    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).run(c); });
+    return run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::manage::installer(context).run(c);
+    });
   }
   winsvc::result<void> update(winsvc::detail::commandline::install_options c = {}) {
     c.must_exist = true;
-    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).run(c); });
+    return run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::manage::installer(context).run(c);
+    });
   }
   winsvc::result<void> remove(const winsvc::detail::commandline::control_options& c = {}) {
-    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::remove(context, c); });
+    return run(
+        [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::remove(context, c); });
   }
   winsvc::result<void> start(const winsvc::detail::commandline::control_options& c = {}) {
-    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).start(c); });
+    return run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::manage::service_controller(context).start(c);
+    });
   }
   winsvc::result<void> stop(const winsvc::detail::commandline::control_options& c = {}) {
-    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).stop(c); });
+    return run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::manage::service_controller(context).stop(c);
+    });
   }
   winsvc::result<void> restart(const winsvc::detail::commandline::control_options& c = {}) {
-    return run(
-        [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).restart(c); });
+    return run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::manage::service_controller(context).restart(c);
+    });
   }
   winsvc::result<winsvc::detail::host::service_report> status() {
-    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).status(); });
+    return run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::manage::service_controller(context).status();
+    });
   }
 
  private:

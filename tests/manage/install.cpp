@@ -22,7 +22,8 @@ namespace {
 
 /// The rights that a folder below C:\ inherits from it.
 constexpr const char* writable_folder =
-    "O:BAD:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;ID;0x1301bf;;;AU)(A;OICIIOID;SDGXGWGR;;;AU)";
+    "O:BAD:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;ID;0x1301bf;;;AU)(A;OICIIOID;SDGXGWGR;;;"
+    "AU)";
 
 namespace os = winsvc::detail::os;
 
@@ -214,7 +215,8 @@ TEST_CASE("options override the values of the app, which override the defaults")
   CHECK(installed.config.account == "NT AUTHORITY\\LocalService");
   CHECK(installed.config.dependencies == calls{"tcpip"});
   CHECK(level_of(b, winsvc::detail::scm::config_level_id::description) == "says hello");
-  CHECK(level_of(b, winsvc::detail::scm::config_level_id::required_privileges) == "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
+  CHECK(level_of(b, winsvc::detail::scm::config_level_id::required_privileges) ==
+        "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
   CHECK(level_of(b, winsvc::detail::scm::config_level_id::delayed_start) == "not set");
 
   bench other;
@@ -429,11 +431,13 @@ TEST_CASE("if any call of an update fails, all changes are rolled back") {
     existing.config.account = "NT SERVICE\\hello";
     existing.environment = {"OLD=1"};
     existing.levels[winsvc::detail::scm::config_level_id::description] = winsvc::detail::scm::description_text{"old"};
-    existing.levels[winsvc::detail::scm::config_level_id::failure_actions] = winsvc::detail::scm::recovery_plan{{winsvc::restart_after(1s)}, 1h};
+    existing.levels[winsvc::detail::scm::config_level_id::failure_actions] =
+        winsvc::detail::scm::recovery_plan{{winsvc::restart_after(1s)}, 1h};
     existing.levels[winsvc::detail::scm::config_level_id::failure_flag] = winsvc::detail::scm::failure_flag{false};
     existing.levels[winsvc::detail::scm::config_level_id::sid_type] = winsvc::detail::scm::sid_type{};
     existing.levels[winsvc::detail::scm::config_level_id::delayed_start] = winsvc::detail::scm::delayed_start{false};
-    existing.levels[winsvc::detail::scm::config_level_id::required_privileges] = winsvc::detail::scm::required_privileges{};
+    existing.levels[winsvc::detail::scm::config_level_id::required_privileges] =
+        winsvc::detail::scm::required_privileges{};
     existing.levels[winsvc::detail::scm::config_level_id::preshutdown] = winsvc::detail::scm::preshutdown_timeout{10s};
     b.scm.event_sources = {"hello"};
   };
@@ -444,7 +448,8 @@ TEST_CASE("if any call of an update fails, all changes are rolled back") {
       add_existing(b);
       if (!from_delayed) return;
       b.scm.services.at("hello").config.startup = startup::automatic;
-      b.scm.services.at("hello").levels[winsvc::detail::scm::config_level_id::delayed_start] = winsvc::detail::scm::delayed_start{true};
+      b.scm.services.at("hello").levels[winsvc::detail::scm::config_level_id::delayed_start] =
+          winsvc::detail::scm::delayed_start{true};
     };
     bench reference;
     prepare(reference);
@@ -845,8 +850,9 @@ TEST_CASE("needs_password works without rights") {
   bench b;
   add_accounts(b);
   const auto needs = [&b](const install_options& options) {
-    return b.run(
-        [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).needs_password(options); });
+    return b.run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::manage::installer(context).needs_password(options);
+    });
   };
   CHECK(needs(options_of({"--username", "CORP\\anna"})));
   CHECK(!needs(options_of({"--username", "system"})));

@@ -59,7 +59,8 @@ TEST_CASE("an install without options: automatic start, virtual account, restart
   CHECK(desired.account->name == "NT SERVICE\\hello");
   CHECK(desired.dependencies == words{});
   CHECK(level_text(desired, detail::scm::config_level_id::description) == "unchanged");
-  CHECK(level_text(desired, detail::scm::config_level_id::failure_actions) == "restart/5s,restart/30s,restart/2m, reset 1d");
+  CHECK(level_text(desired, detail::scm::config_level_id::failure_actions) ==
+        "restart/5s,restart/30s,restart/2m, reset 1d");
   CHECK(level_text(desired, detail::scm::config_level_id::failure_flag) == "yes");
   CHECK(level_text(desired, detail::scm::config_level_id::sid_type) == "unrestricted");
   CHECK(level_text(desired, detail::scm::config_level_id::required_privileges) == "SeChangeNotifyPrivilege");
@@ -99,7 +100,8 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   installed.account = account{account_kind::local_system, "LocalSystem"};
   installed.dependencies = words{"installed"};
   installed.levels.insert_or_assign(detail::scm::config_level_id::description, description_text{"installed"});
-  installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
+  installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions,
+                                    recovery_plan{{restart_after(1s)}, 1h});
   installed.binary = "\"D:\\old\\hello.exe\" run-service --port 80 --preshutdown 50s";
   service_spec spec = hello();
   spec.startup = startup::manual;
@@ -109,9 +111,9 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   spec.description = "app";
   spec.recovery = recovery_plan{{restart_after(2s)}, 2h};
   spec.preshutdown = 40s;
-  const install_request c = options({"--startup", "delayed", "--display-name", "Option name", "--username", "network-service",
-                             "--depends", "option", "--description", "option", "--recovery", "restart/3s",
-                             "--recovery-reset", "3h", "--preshutdown", "30s", "--port", "90"});
+  const install_request c = options({"--startup", "delayed", "--display-name", "Option name", "--username",
+                                     "network-service", "--depends", "option", "--description", "option", "--recovery",
+                                     "restart/3s", "--recovery-reset", "3h", "--preshutdown", "30s", "--port", "90"});
 
   const installation from_installed = desired_for({}, hello(), &installed);  // empty members: unchanged
   CHECK_FALSE(from_installed.startup);
@@ -160,7 +162,8 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
 
 TEST_CASE("--recovery keeps the installed reset time, and --recovery-reset the installed actions") {
   installation installed = default_installation();
-  installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
+  installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions,
+                                    recovery_plan{{restart_after(1s)}, 1h});
   const auto recovery = [](const installation& desired) {
     return level_text(desired, detail::scm::config_level_id::failure_actions);
   };

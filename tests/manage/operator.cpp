@@ -1,4 +1,5 @@
-// Verbs from the view of an operator: pending restarts, held services, notes, controls, `show`, and the ownership of a service.
+// Verbs from the view of an operator: pending restarts, held services, notes, controls, `show`, and the ownership of a
+// service.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -82,7 +83,8 @@ TEST_CASE("an update of a stopped service, or of values that need no restart, ha
 TEST_CASE("an update after a start whose process has ended does not report old values, and restarts nothing") {
   bench b;
   CHECK(sentence(b.install()) == "done");
-  b.scm.services["hello"].process = service_database::at(scm::state::start_pending, 42);  // Wine does not notice the end
+  b.scm.services["hello"].process =
+      service_database::at(scm::state::start_pending, 42);  // Wine does not notice the end
   b.running_pid = 42;
   b.scm.ended_processes[42] = 3;
   auto options = options_of({"--port", "81"});

@@ -18,10 +18,12 @@ using calls = std::vector<std::string>;
 namespace {
 
 winsvc::result<void> pause(bench& d, const control_options& c = {}) {
-  return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::pause(context, c); });
+  return d.run(
+      [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::pause(context, c); });
 }
 winsvc::result<void> resume(bench& d, const control_options& c = {}) {
-  return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::resume(context, c); });
+  return d.run(
+      [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::resume(context, c); });
 }
 winsvc::result<void> reload(bench& d) {
   return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::reload(context); });
@@ -29,7 +31,8 @@ winsvc::result<void> reload(bench& d) {
 winsvc::result<void> control(bench& d, std::uint32_t code = 200) {
   control_options c;
   c.number = code;
-  return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::send_control(context, c); });
+  return d.run(
+      [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::send_control(context, c); });
 }
 
 }  // namespace

@@ -113,7 +113,8 @@ std::string exit_note(End end) {
   remove_file(path);
   const pid_t child = ::fork();
   if (child == 0) {
-    static const auto* const watch = new exit_watch([&path](int code) { static_cast<void>(replace_file(path, std::to_string(code))); });
+    static const auto* const watch =
+        new exit_watch([&path](int code) { static_cast<void>(replace_file(path, std::to_string(code))); });
     static_cast<void>(watch);  // static: LeakSanitizer reports no leak in the child
     end();
     ::_exit(99);

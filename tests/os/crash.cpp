@@ -34,7 +34,8 @@ void write_report(const detail::os::crash_report& r) {
 }
 /// Options that write the report to a file, then call `then`. A dump is written only if the test requests it, because
 /// it takes 2 s under Wine.
-detail::os::crash_handler::crash_handler_options report_options(std::function<void(const detail::os::crash_report&)> then = nullptr) {
+detail::os::crash_handler::crash_handler_options report_options(
+    std::function<void(const detail::os::crash_report&)> then = nullptr) {
   detail::os::crash_handler::crash_handler_options options;
   if (program_arguments().size() > 3 && program_arguments()[3] == "dump") options.folder = part_folder();
   options.name = "hello";
@@ -137,12 +138,14 @@ const part report_throws("report throws", [] {
   return 0;
 });
 const part report_crashes("report crashes", [] {
-  const detail::os::crash_handler handler(report_options([](const detail::os::crash_report&) { write_to_invalid_address(); }));
+  const detail::os::crash_handler handler(
+      report_options([](const detail::os::crash_report&) { write_to_invalid_address(); }));
   write_to_invalid_address();
   return 0;
 });
 const part report_hangs("report hangs", [] {
-  auto options = report_options([](const detail::os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
+  auto options =
+      report_options([](const detail::os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
   options.report_timeout = std::chrono::milliseconds(300);
   const detail::os::crash_handler handler(std::move(options));
   write_to_invalid_address();

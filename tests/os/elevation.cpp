@@ -89,7 +89,8 @@ struct child_result {
 child_result run(std::vector<std::string> arguments, const std::string& input = "") {
   arguments.insert(arguments.begin(), "--part");
   child_result result;
-  result.code = detail::os::run_elevated(std::move(arguments), input, [&](std::string_view chunk) { result.output += chunk; });
+  result.code =
+      detail::os::run_elevated(std::move(arguments), input, [&](std::string_view chunk) { result.output += chunk; });
   return result;
 }
 

@@ -36,5 +36,6 @@ TEST_CASE("a text is truncated to the limit of ReportEvent, but not inside a UTF
 }
 
 TEST_CASE("an event of a source that is not registered does not fail") {
-  winsvc::detail::os::report_event("winsvc-test-source", winsvc::detail::scm::event_level::information, 1, "100% ready");
+  winsvc::detail::os::report_event("winsvc-test-source", winsvc::detail::scm::event_level::information, 1,
+                                   "100% ready");
 }

@@ -17,8 +17,9 @@ class temporary_folder {
  public:
   temporary_folder() {
     static std::atomic<int> next{0};
-    root_ = detail::os::path_join(detail::os::folder_of(detail::os::executable_path()),
-                          "temporary folder " + std::to_string(detail::os::process_id()) + "-" + std::to_string(next++));
+    root_ = detail::os::path_join(
+        detail::os::folder_of(detail::os::executable_path()),
+        "temporary folder " + std::to_string(detail::os::process_id()) + "-" + std::to_string(next++));
     REQUIRE(detail::os::make_folders(root_));
   }
   ~temporary_folder() {
@@ -185,7 +186,8 @@ TEST_CASE("make_folders creates all parents and succeeds if the folder exists") 
 TEST_CASE("list_files returns the files of a folder in order, without subfolders") {
   temporary_folder s;
   CHECK(detail::os::list_files(s.root())->empty());
-  for (const char* name : {"b.dmp", "a.dmp", "Z\xC3\xBCrich", "a b"}) CHECK(detail::os::replace_file(s.file(name), "x"));
+  for (const char* name : {"b.dmp", "a.dmp", "Z\xC3\xBCrich", "a b"})
+    CHECK(detail::os::replace_file(s.file(name), "x"));
   CHECK(detail::os::make_folders(s.folder("", "folder")));
   CHECK(*detail::os::list_files(s.root()) == std::vector<std::string>{"Z\xC3\xBCrich", "a b", "a.dmp", "b.dmp"});
   CHECK(detail::os::list_files(detail::os::path_join(s.root(), "none")).error() != 0);

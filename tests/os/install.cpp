@@ -13,12 +13,15 @@ using namespace winsvc::detail::base;
 namespace {
 
 /// True if the test needs administrator rights and does not have them.
-bool is_denied(const detail::os::sys_result<void>& r) { return !r && r.error() == detail::base::win32_error::access_denied; }
+bool is_denied(const detail::os::sys_result<void>& r) {
+  return !r && r.error() == detail::base::win32_error::access_denied;
+}
 
 bool is_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
 
 std::string path_in_test_folder(const std::string& name) {
-  return detail::os::path_join(detail::os::folder_of(detail::os::executable_path()), name + "-" + std::to_string(detail::os::process_id()));
+  return detail::os::path_join(detail::os::folder_of(detail::os::executable_path()),
+                               name + "-" + std::to_string(detail::os::process_id()));
 }
 
 }  // namespace
@@ -170,7 +173,8 @@ TEST_CASE("after conversion to a descriptor and back, SDDL has the full SIDs and
 
 TEST_CASE("create_folder creates a folder with its security, and change_folder_security changes it later") {
   detail::os::native_service_manager scm;
-  const std::string parent = path_in_test_folder("winsvc-folder"), folder = detail::os::path_join(parent, "Z\xC3\xBCrich");
+  const std::string parent = path_in_test_folder("winsvc-folder"),
+                    folder = detail::os::path_join(parent, "Z\xC3\xBCrich");
   const scope_exit cleanup([&] {
     ::RemoveDirectoryW(detail::os::to_wide(folder).c_str());
     ::RemoveDirectoryW(detail::os::to_wide(parent).c_str());
@@ -194,7 +198,8 @@ TEST_CASE("create_folder creates a folder with its security, and change_folder_s
   CHECK(has(security(folder), "(A;OICI;FA;;;SY)"));
   CHECK_FALSE(names_everyone(security(folder)));
 
-  CHECK(scm.change_folder_security(folder, detail::scm::add_ace(detail::scm::without_owner(security(folder)), everyone)));
+  CHECK(
+      scm.change_folder_security(folder, detail::scm::add_ace(detail::scm::without_owner(security(folder)), everyone)));
   CHECK(has(security(folder), everyone));
   CHECK(scm.change_folder_security(folder, closed));
   CHECK_FALSE(names_everyone(security(folder)));
@@ -224,7 +229,8 @@ TEST_CASE("change_folder_security fails without a DACL, for a file and for a lin
   CHECK_FALSE(scm.change_folder_security(path, "nonsense"));
 
   const std::wstring link = detail::os::to_wide(path + "-link");
-  ::CreateSymbolicLinkW(link.c_str(), detail::os::to_wide(detail::os::folder_of(path)).c_str(), SYMBOLIC_LINK_FLAG_DIRECTORY);
+  ::CreateSymbolicLinkW(link.c_str(), detail::os::to_wide(detail::os::folder_of(path)).c_str(),
+                        SYMBOLIC_LINK_FLAG_DIRECTORY);
   const DWORD attributes = ::GetFileAttributesW(link.c_str());
   if (attributes == INVALID_FILE_ATTRIBUTES) return;  // the account has no right to create links, or Wine created none
   CHECK(scm.change_folder_security(path + "-link", "D:P(A;;FA;;;BA)").error() == 4395);

@@ -31,12 +31,14 @@ TEST_CASE("each level has its SERVICE_CONFIG_ number") {
   CHECK(detail::os::native_level(detail::scm::delayed_start{}).number() == SERVICE_CONFIG_DELAYED_AUTO_START_INFO);
   CHECK(detail::os::native_level(detail::scm::failure_flag{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS_FLAG);
   CHECK(detail::os::native_level(detail::scm::sid_type{}).number() == SERVICE_CONFIG_SERVICE_SID_INFO);
-  CHECK(detail::os::native_level(detail::scm::required_privileges{}).number() == SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO);
+  CHECK(detail::os::native_level(detail::scm::required_privileges{}).number() ==
+        SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO);
   CHECK(detail::os::native_level(detail::scm::preshutdown_timeout{}).number() == SERVICE_CONFIG_PRESHUTDOWN_INFO);
 }
 
 TEST_CASE("failure actions have a reset period in seconds and delays in milliseconds; the message is NULL") {
-  detail::os::native_level level(detail::scm::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
+  detail::os::native_level level(
+      detail::scm::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == 86'400);
   CHECK(s.lpRebootMsg == nullptr);
@@ -68,7 +70,8 @@ TEST_CASE("the command of the failure actions is a string; an empty one deletes 
 }
 
 TEST_CASE("a duration is limited to the range of a DWORD") {
-  detail::os::native_level level(detail::scm::recovery_plan{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
+  detail::os::native_level level(
+      detail::scm::recovery_plan{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == INFINITE);
   CHECK(s.lpsaActions[0].Delay == 0xFFFFFFFF);
@@ -88,9 +91,12 @@ TEST_CASE("the list of privileges ends with two NULs, also if it is empty") {
 }
 
 TEST_CASE("levels with one field set that field") {
-  detail::os::native_level on(detail::scm::delayed_start{true}), off(detail::scm::delayed_start{false}), flag(detail::scm::failure_flag{true}),
-      sid(detail::scm::sid_type{detail::scm::sid_type::unrestricted}), wait(detail::scm::preshutdown_timeout{30s}),
-      text(detail::scm::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}), no_text(detail::scm::description_text{});
+  detail::os::native_level on(detail::scm::delayed_start{true}), off(detail::scm::delayed_start{false}),
+      flag(detail::scm::failure_flag{true}), sid(detail::scm::sid_type{detail::scm::sid_type::unrestricted}),
+      wait(detail::scm::preshutdown_timeout{30s}),
+      text(detail::scm::description_text{"Gr\xC3\xBC\xC3\x9F"
+                                         "e"}),
+      no_text(detail::scm::description_text{});
   CHECK(as<SERVICE_DELAYED_AUTO_START_INFO>(on).fDelayedAutostart == TRUE);
   CHECK(as<SERVICE_DELAYED_AUTO_START_INFO>(off).fDelayedAutostart == FALSE);
   CHECK(as<SERVICE_FAILURE_ACTIONS_FLAG>(flag).fFailureActionsOnNonCrashFailures == TRUE);

@@ -118,7 +118,8 @@ TEST_CASE_TEMPLATE("bytes that arrived before the socket was added are reported"
   static_cast<void>(p.remove(registered));
 }
 
-TEST_CASE_TEMPLATE("the end of the stream is reported", Poller, winsvc::detail::os::poller, winsvc::detail::os::poll_poller) {
+TEST_CASE_TEMPLATE("the end of the stream is reported", Poller, winsvc::detail::os::poller,
+                   winsvc::detail::os::poll_poller) {
   Poller p;
   connection a;
   typename Poller::registration registered;
@@ -181,8 +182,8 @@ TEST_CASE_TEMPLATE("wake ends all waits, now and later", Poller, winsvc::detail:
   CHECK(wait_for_event(p) == nullptr);
 }
 
-TEST_CASE_TEMPLATE("a client that connects to a listener is reported and can be accepted", Poller, winsvc::detail::os::poller,
-                   winsvc::detail::os::poll_poller) {
+TEST_CASE_TEMPLATE("a client that connects to a listener is reported and can be accepted", Poller,
+                   winsvc::detail::os::poller, winsvc::detail::os::poll_poller) {
   Poller p;
   auto listener = tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(listener);

@@ -59,9 +59,11 @@ TEST_CASE("program_name is the last component without .exe") {
 
 TEST_CASE("the process has an ID, and change_directory changes the current folder") {
   CHECK(detail::os::process_id() != 0);
-  CHECK_FALSE(detail::os::change_directory(detail::os::path_join(detail::os::folder_of(detail::os::executable_path()), "missing-folder")));
+  CHECK_FALSE(detail::os::change_directory(
+      detail::os::path_join(detail::os::folder_of(detail::os::executable_path()), "missing-folder")));
   CHECK(detail::os::change_directory(detail::os::folder_of(detail::os::executable_path())));
-  CHECK(detail::os::read_file(std::string(detail::os::executable_path()).substr(detail::os::folder_of(detail::os::executable_path()).size() + 1)));
+  CHECK(detail::os::read_file(std::string(detail::os::executable_path())
+                                  .substr(detail::os::folder_of(detail::os::executable_path()).size() + 1)));
 }
 
 #if !defined(_WIN32)
@@ -87,8 +89,8 @@ TEST_CASE("the data folder is in $XDG_STATE_HOME or below $HOME, and data_folder
     restore_variable("XDG_STATE_HOME", state_home);
     restore_variable("HOME", home);
   });
-  const std::string root =
-      detail::os::path_join(detail::os::folder_of(detail::os::executable_path()), "test-state-" + std::to_string(detail::os::process_id()));
+  const std::string root = detail::os::path_join(detail::os::folder_of(detail::os::executable_path()),
+                                                 "test-state-" + std::to_string(detail::os::process_id()));
 
   ::setenv("XDG_STATE_HOME", root.c_str(), 1);
   const auto in_state_home = detail::os::data_folder("hello service");

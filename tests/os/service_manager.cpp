@@ -20,32 +20,48 @@ class close_recorder final : public detail::os::service_manager {
   detail::os::sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
     return detail::os::sys_failure(50);
   }
-  detail::os::sys_result<void> change_config(raw_handle, const detail::os::service_config_change&) override { return {}; }
+  detail::os::sys_result<void> change_config(raw_handle, const detail::os::service_config_change&) override {
+    return {};
+  }
   detail::os::sys_result<void> change_level(raw_handle, const detail::scm::config_level&) override { return {}; }
-  detail::os::sys_result<detail::scm::config_level> query_level(raw_handle, std::uint32_t) override { return detail::os::sys_failure(50); }
-  detail::os::sys_result<detail::os::service_config> query_config(raw_handle) override { return detail::os::sys_failure(50); }
-  detail::os::sys_result<detail::os::service_process_status> query_status(raw_handle) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<detail::scm::config_level> query_level(raw_handle, std::uint32_t) override {
+    return detail::os::sys_failure(50);
+  }
+  detail::os::sys_result<detail::os::service_config> query_config(raw_handle) override {
+    return detail::os::sys_failure(50);
+  }
+  detail::os::sys_result<detail::os::service_process_status> query_status(raw_handle) override {
+    return detail::os::sys_failure(50);
+  }
   detail::os::sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return {}; }
   detail::os::sys_result<void> control_service(raw_handle, std::uint32_t) override { return {}; }
-  detail::os::sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<std::vector<std::string>> active_dependents(raw_handle) override {
+    return detail::os::sys_failure(50);
+  }
   detail::os::sys_result<std::string> query_security(raw_handle) override { return detail::os::sys_failure(50); }
   detail::os::sys_result<void> change_security(raw_handle, const std::string&) override { return {}; }
   detail::os::sys_result<void> delete_service(raw_handle) override { return {}; }
-  detail::os::sys_result<std::vector<std::string>> list_services(raw_handle) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<std::vector<std::string>> list_services(raw_handle) override {
+    return detail::os::sys_failure(50);
+  }
   void close(raw_handle handle) noexcept override { closed.push_back(handle); }
   detail::os::sys_result<void> add_event_source(const std::string&) override { return {}; }
   detail::os::sys_result<void> remove_event_source(const std::string&) override { return {}; }
   detail::os::sys_result<std::vector<std::string>> query_environment(const std::string&) override {
     return detail::os::sys_failure(50);
   }
-  detail::os::sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override { return {}; }
+  detail::os::sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override {
+    return {};
+  }
   detail::os::sys_result<std::string> account_sid(const std::string&) override { return detail::os::sys_failure(50); }
   detail::os::sys_result<std::string> account_name(const std::string&) override { return detail::os::sys_failure(50); }
   detail::os::sys_result<void> add_logon_right(const std::string&) override { return {}; }
   detail::os::sys_result<bool> query_logon_right(const std::string&) override { return false; }
   detail::os::sys_result<bool> query_event_source(const std::string&) override { return false; }
   detail::os::sys_result<bool> query_delete_mark(const std::string&) override { return false; }
-  detail::os::sys_result<std::string> query_folder_security(const std::string&) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<std::string> query_folder_security(const std::string&) override {
+    return detail::os::sys_failure(50);
+  }
   detail::os::sys_result<void> change_folder_security(const std::string&, const std::string&) override { return {}; }
   detail::os::sys_result<void> create_folder(const std::string&, const std::string&) override { return {}; }
   detail::os::sys_result<void> remove_empty_folder(const std::string&) override { return {}; }
@@ -144,7 +160,8 @@ class test_service {
   detail::os::service_manager::raw_handle handle = nullptr;
 };
 
-detail::os::service_config_change make_config(startup start_type, const std::string& binary, const std::string& display) {
+detail::os::service_config_change make_config(startup start_type, const std::string& binary,
+                                              const std::string& display) {
   detail::os::service_config_change s;
   s.startup = start_type;
   s.binary = binary;
@@ -162,7 +179,8 @@ TEST_CASE("open_service fails with 1060 if the service is not installed and with
   const auto opened = scm.open_manager(manager_connect);
   REQUIRE(opened);
   const detail::os::service_handle manager(scm, *opened);
-  CHECK(scm.open_service(manager.get(), "winsvc-not-installed", detail::os::access_rights::query_status).error() == 1060);
+  CHECK(scm.open_service(manager.get(), "winsvc-not-installed", detail::os::access_rights::query_status).error() ==
+        1060);
   CHECK(scm.open_service(manager.get(), "a/b", detail::os::access_rights::query_status).error() == 123);
 }
 
@@ -259,7 +277,8 @@ TEST_CASE("account and dependencies are stored in the registry key of the servic
   CHECK(detail::scm::parse_account(config->account, service.name)->name == "NT AUTHORITY\\LocalService");
   const bool reported = !config->dependencies.empty();  // Wine stores them but does not return them
   if (reported) CHECK(config->dependencies == std::vector<std::string>{"Tcpip", "Afd"});
-  CHECK(detail::os::from_wide_list(service.stored(L"DependOnService").c_str()) == std::vector<std::string>{"Tcpip", "Afd"});
+  CHECK(detail::os::from_wide_list(service.stored(L"DependOnService").c_str()) ==
+        std::vector<std::string>{"Tcpip", "Afd"});
 
   detail::os::service_config_change no_dependencies;
   no_dependencies.dependencies = std::vector<std::string>();

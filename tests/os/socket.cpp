@@ -169,7 +169,8 @@ TEST_CASE("connect fails at once if no program listens") {
 }
 
 TEST_CASE("connect fails for an invalid port and for the broadcast address") {
-  for (const detail::os::endpoint& nowhere : {detail::os::endpoint{"127.0.0.1", 0}, detail::os::endpoint{"255.255.255.255", 9}}) {
+  for (const detail::os::endpoint& nowhere :
+       {detail::os::endpoint{"127.0.0.1", 0}, detail::os::endpoint{"255.255.255.255", 9}}) {
     CAPTURE(nowhere.text());
     const auto client = tcp_socket::connect(nowhere, 5s);
     REQUIRE_FALSE(client);

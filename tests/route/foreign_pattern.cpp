@@ -50,8 +50,8 @@ TEST_CASE("a pattern in the spelling of another framework is rejected with the r
 }
 
 TEST_CASE("text that only resembles another spelling is accepted") {
-  for (const char* pattern : {"/", "/users/{id}", "/files/{path...}", "/items:batch", "/a*b", "/Products(1)", "/a.b", "/:",
-                              "/1:2", "/a@b", "/[1]", "/<", "/a-(b)"}) {
+  for (const char* pattern : {"/", "/users/{id}", "/files/{path...}", "/items:batch", "/a*b", "/Products(1)", "/a.b",
+                              "/:", "/1:2", "/a@b", "/[1]", "/<", "/a-(b)"}) {
     CAPTURE(pattern);
     CHECK(foreign_spelling(pattern) == "");
     CHECK_NOTHROW(static_cast<void>(parse_pattern(pattern)));

@@ -24,7 +24,8 @@ std::string path_of(const std::string& pattern, const std::vector<url_value>& va
   return build_path(table_with(pattern), "it", values);
 }
 
-std::string path_or_error(const detail::route::table& t, const std::string& name, const std::vector<url_value>& values) {
+std::string path_or_error(const detail::route::table& t, const std::string& name,
+                          const std::vector<url_value>& values) {
   try {
     return build_path(t, name, values);
   } catch (const setup_error& e) {

@@ -57,8 +57,8 @@ TEST_CASE("generic rights are those that Windows sets for a file or a service") 
 
 TEST_CASE("a malformed entry is not parsed") {
   for (const char* entry : {"", "(", ")", "()", "(A;;FA;;)", "(A;;FA;;;BA", "A;;FA;;;BA)", "(A;O;FA;;;BA)",
-                            "(A;XX;FA;;;BA)", "(A;;F;;;BA)", "(A;;QQ;;;BA)", "(A;;0x;;;BA)", "(A;;0xZ;;;BA)", "(A;;0x1ffffffff;;;BA)",
-                            "(A;;4294967296;;;BA)", "(A;;12a;;;BA)"}) {
+                            "(A;XX;FA;;;BA)", "(A;;F;;;BA)", "(A;;QQ;;;BA)", "(A;;0x;;;BA)", "(A;;0xZ;;;BA)",
+                            "(A;;0x1ffffffff;;;BA)", "(A;;4294967296;;;BA)", "(A;;12a;;;BA)"}) {
     CAPTURE(entry);
     CHECK_FALSE(parse_ace(entry));
   }

@@ -221,7 +221,8 @@ TEST_CASE("controls whose hooks become known during the start are accepted from 
   machine.hooks(hooks);
   CHECK(machine.status().accepted == 0);
   CHECK(machine.apply(event::ready)->accepted ==
-        (winsvc::detail::scm::accepted_control::stop | winsvc::detail::scm::accepted_control::preshutdown | winsvc::detail::scm::accepted_control::pause_continue));
+        (winsvc::detail::scm::accepted_control::stop | winsvc::detail::scm::accepted_control::preshutdown |
+         winsvc::detail::scm::accepted_control::pause_continue));
 }
 
 TEST_CASE("the table has one row for each legal pair of state and event") {

@@ -48,7 +48,9 @@ class silent_client final : public winsvc::detail::http::transport {
   winsvc::detail::http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
     return winsvc::detail::http::stream_event::peer_closed;
   }
-  winsvc::detail::http::close_reason shutdown(winsvc::detail::http::close_reason reason) noexcept override { return reason; }
+  winsvc::detail::http::close_reason shutdown(winsvc::detail::http::close_reason reason) noexcept override {
+    return reason;
+  }
   [[nodiscard]] winsvc::detail::os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] winsvc::detail::os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 

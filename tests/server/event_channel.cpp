@@ -149,7 +149,8 @@ TEST_CASE("a pipelined request that is larger than the limit of input waits for 
   channel_engine s;
   auto client = s.subscribe();
   s.wait_for_subscribers(1);
-  for (int i = 0; i < 200; ++i) client->send("GET / HTTP/1.1\r\nHost: t\r\nX-Filler: " + std::string(400, 'x') + "\r\n\r\n");
+  for (int i = 0; i < 200; ++i)
+    client->send("GET / HTTP/1.1\r\nHost: t\r\nX-Filler: " + std::string(400, 'x') + "\r\n\r\n");
   s.channel.send("one");
   CHECK(reads(*client, "data: one\n\n"));
   s.channel.close();

@@ -265,8 +265,8 @@ TEST_CASE("bodies of 5 MB are received and sent") {
   REQUIRE(c.handshake());
   const std::string large(5'000'000, 'x');
 
-  c.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " + std::to_string(large.size()) +
-        "\r\n\r\n");
+  c.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
+         std::to_string(large.size()) + "\r\n\r\n");
   c.send(large);
   std::string bytes;
   for (std::string part = c.receive(); !part.empty(); part = c.receive()) bytes += part;
@@ -527,8 +527,9 @@ TEST_CASE("paths of certificates are relative to the executable's folder") {
   svc.tls("cert.pem", "/etc/key.pem");
 
   REQUIRE(definition.tls);
-  CHECK(definition.tls->certificate ==
-        winsvc::detail::os::path_join(winsvc::detail::os::folder_of(winsvc::detail::os::executable_path()), "cert.pem"));
+  CHECK(
+      definition.tls->certificate ==
+      winsvc::detail::os::path_join(winsvc::detail::os::folder_of(winsvc::detail::os::executable_path()), "cert.pem"));
   CHECK(definition.tls->key == "/etc/key.pem");
   CHECK(definition.tls->client_authorities.empty());
   CHECK(definition.handled_controls().param_change);

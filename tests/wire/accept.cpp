@@ -24,7 +24,8 @@ TEST_CASE("a coding is accepted if it is listed, or '*' is, with a weight above 
 TEST_CASE("elements of Accept that do not match the grammar are ignored") {
   const auto values = [](const char* field) {
     std::string out;
-    for (const auto& range : accept_list(field)) out += std::string(range.value) + '|' + std::to_string(range.weight) + ' ';
+    for (const auto& range : accept_list(field))
+      out += std::string(range.value) + '|' + std::to_string(range.weight) + ' ';
     return out;
   };
   CHECK(values("application/json,") == "application/json|1000 ");

@@ -472,7 +472,8 @@ TEST_CASE("the limit of a field line applies to all lines of one name together")
 }
 
 TEST_CASE("a field that an app does not see has no normalized value") {
-  const std::string bytes = get("Connection: keep-alive, TE\r\nTE: trailers\r\nRange: bytes=0-1\r\nrange: bytes=2-3\r\n");
+  const std::string bytes =
+      get("Connection: keep-alive, TE\r\nTE: trailers\r\nRange: bytes=0-1\r\nrange: bytes=2-3\r\n");
   const auto result = parse(bytes);  // its values are views of the bytes
   REQUIRE(result.kind == head_parse_result::complete);
   for (const char* name : {"Connection", "TE", "Range", "Content-Length", "Upgrade", "Accept"}) {

@@ -35,8 +35,8 @@ TEST_CASE("the loopback names are localhost, 127.0.0.0/8 and ::1") {
 
 TEST_CASE("a host is allowed if it is a loopback name or matches one of the names") {
   const std::vector<std::string> names = {"Hello.Example", "*.internal", "192.0.2.7", "2001:db8::1"};
-  for (const char* field : {"localhost:1", "[::1]", "hello.example", "HELLO.example:443", "a.internal", "a.b.internal:1",
-                            "192.0.2.7:80", "[2001:db8::1]:80"}) {
+  for (const char* field : {"localhost:1", "[::1]", "hello.example", "HELLO.example:443", "a.internal",
+                            "a.b.internal:1", "192.0.2.7:80", "[2001:db8::1]:80"}) {
     CAPTURE(field);
     CHECK(is_allowed_host(field, names));
   }

@@ -36,7 +36,8 @@ TEST_CASE("text, JSON and XML are compressed, but images and event streams are n
     CAPTURE(yes);
     CHECK(is_compressible_type(yes));
   }
-  for (const char* no : {"", "image/png", "application/zip", "text/event-stream", "video/mp4", "application/octet-stream"}) {
+  for (const char* no :
+       {"", "image/png", "application/zip", "text/event-stream", "video/mp4", "application/octet-stream"}) {
     CAPTURE(no);
     CHECK_FALSE(is_compressible_type(no));
   }
