@@ -12367,16 +12367,16 @@ WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_v
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
-  const auto refuse = [&](std::string message) {
+  const auto invalid = [&](std::string message) {
     return failure{error{base::win32_error::invalid_name, "use the service name", std::string(name),
                          std::move(message),
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
   };
-  if (name.empty()) return refuse("it is empty");
-  if (base::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
+  if (name.empty()) return invalid("it is empty");
+  if (base::to_utf16(name).size() > 256) return invalid("it is longer than 256 characters");
   for (const char c : name) {
-    if (c == '/' || c == '\\') return refuse("it contains a slash");
-    if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
+    if (c == '/' || c == '\\') return invalid("it contains a slash");
+    if (static_cast<unsigned char>(c) < 0x20) return invalid("it contains a control character");
   }
   return {};
 }
@@ -17628,13 +17628,13 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
       {"NT AUTHORITY\\NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
-  const auto refuse = [&](std::string message, std::string hint) {
+  const auto invalid = [&](std::string message, std::string hint) {
     return failure{error{base::win32_error::invalid_service_account, "use the account", std::string(text),
                          std::move(message), std::move(hint)}};
   };
   text = base::trim(text);
   if (text.empty())
-    return refuse("it is empty", account_hint);
+    return invalid("it is empty", account_hint);
   const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
   if (base::equal_nocase(text, "virtual") || base::equal_nocase(text, virtual_name)) {
     return account{account_kind::virtual_account, virtual_name};
@@ -17643,17 +17643,17 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
     if (base::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
   }
   if (base::starts_with_nocase(text, "NT SERVICE\\")) {
-    return refuse("it is the virtual account of another service",
+    return invalid("it is the virtual account of another service",
                   "write 'virtual' for the account of this service: " + virtual_name);
   }
   const auto slash = text.find('\\');
   if (slash == 0 || slash + 1 == text.size() || (slash != text.npos && text.find('\\', slash + 1) != text.npos)) {
-    return refuse("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+    return invalid("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
   }
   const account_kind kind = text.back() == '$' ? account_kind::managed : account_kind::user;
   if (slash != text.npos || text.find('@') != text.npos) return account{kind, std::string(text)};
   if (kind == account_kind::managed)
-    return refuse("a managed account needs a domain", "write DOMAIN\\" + std::string(text));
+    return invalid("a managed account needs a domain", "write DOMAIN\\" + std::string(text));
   return account{kind, ".\\" + std::string(text)};
 }
 
@@ -32553,7 +32553,7 @@ namespace detail::http {
 
 /// One response, for the access log and for observers.
 struct access_record {
-  /// Valid during the call only. For a request that the head parser rejected: "refused:", the reason, and no pattern.
+  /// Valid during the call only. For a request that the head parser rejected: "rejected:", the reason, and no pattern.
   std::string_view method, target, pattern;
   os::endpoint peer;  ///< the client that a trusted proxy named (port 0), otherwise the peer of the connection
   int status = 0;
@@ -38861,7 +38861,7 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   output_ = http::error_response(status, reason, !is_head);
   keep_alive_ = false;
   body_unread_ = true;
-  http::access_record record{"refused:", reason, {}, peer_, status, output_.size(), {}};
+  http::access_record record{"rejected:", reason, {}, peer_, status, output_.size(), {}};
   if (in_flight_) {  // a valid request that is not served
     record.method_id = head_.method_id;
     if (match_.outcome == route::match_outcome::matched) record.route_id = match_.route_id;
@@ -43260,7 +43260,7 @@ class control_task_queue {
     return task;
   }
   /// Removes all tasks. The control handlers that wait for a result receive `code`.
-  void refuse_all(std::uint32_t code) {
+  void reject_all(std::uint32_t code) {
     const std::lock_guard lock(mutex_);
     for (auto& task : tasks_) {
       if (task.result) task.result->set(code);
@@ -44636,7 +44636,7 @@ WINSVC_INLINE void runtime::stop() noexcept {
     step([this] { settings_watcher_.reset(); });
     base::attempt([this] { log_stop_reason(); });
     // No task follows: the state is STOP_PENDING.
-    step([this] { tasks_.refuse_all(base::win32_error::service_cannot_accept_control); });
+    step([this] { tasks_.reject_all(base::win32_error::service_cannot_accept_control); });
     step([this] { drain(); });
   }
   step([this] { run_stop_hooks(); });

@@ -37,13 +37,13 @@ TEST_CASE("a stop ends the wait, also if tasks are left") {
   CHECK_FALSE(queue.wait([&] { return is_stopping.load(); }));
 }
 
-TEST_CASE("a refused custom control receives the code") {
+TEST_CASE("a rejected custom control receives the code") {
   control_task_queue queue;
   const auto result = std::make_shared<pending_result>();
   queue.push({scm::control_action::custom, {}, result});
   queue.push({scm::control_action::pause, {}, nullptr});
 
-  queue.refuse_all(1061);
+  queue.reject_all(1061);
 
   CHECK(result->wait(0ms, 997) == 1061);
 }

@@ -158,6 +158,6 @@ TEST_CASE("the access log has a line for every request, also without a route or 
   CHECK(line(0).find(" GET /users/7?x=1  200  ") != std::string::npos);
   CHECK(line(0).find(" us  /users/{id}") == line(0).size() - std::string(" us  /users/{id}").size());
   CHECK(line(1).find(" GET /nowhere  404  ") != std::string::npos);
-  CHECK(line(2).find("127.0.0.1 refused: ") == 0);
+  CHECK(line(2).find("127.0.0.1 rejected: ") == 0);
   CHECK(line(2).find("  400  ") != std::string::npos);
 }

@@ -86,7 +86,7 @@ class control_task_queue {
     return task;
   }
   /// Removes all tasks. The control handlers that wait for a result receive `code`.
-  void refuse_all(std::uint32_t code) {
+  void reject_all(std::uint32_t code) {
     const std::lock_guard lock(mutex_);
     for (auto& task : tasks_) {
       if (task.result) task.result->set(code);

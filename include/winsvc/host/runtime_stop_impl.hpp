@@ -42,7 +42,7 @@ WINSVC_INLINE void runtime::stop() noexcept {
     step([this] { settings_watcher_.reset(); });
     base::attempt([this] { log_stop_reason(); });
     // No task follows: the state is STOP_PENDING.
-    step([this] { tasks_.refuse_all(base::win32_error::service_cannot_accept_control); });
+    step([this] { tasks_.reject_all(base::win32_error::service_cannot_accept_control); });
     step([this] { drain(); });
   }
   step([this] { run_stop_hooks(); });

@@ -26,7 +26,7 @@ namespace detail::http {
 
 /// One response, for the access log and for observers.
 struct access_record {
-  /// Valid during the call only. For a request that the head parser rejected: "refused:", the reason, and no pattern.
+  /// Valid during the call only. For a request that the head parser rejected: "rejected:", the reason, and no pattern.
   std::string_view method, target, pattern;
   os::endpoint peer;  ///< the client that a trusted proxy named (port 0), otherwise the peer of the connection
   int status = 0;

@@ -109,13 +109,13 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
       {"NT AUTHORITY\\NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
-  const auto refuse = [&](std::string message, std::string hint) {
+  const auto invalid = [&](std::string message, std::string hint) {
     return failure{error{base::win32_error::invalid_service_account, "use the account", std::string(text),
                          std::move(message), std::move(hint)}};
   };
   text = base::trim(text);
   if (text.empty())
-    return refuse("it is empty", account_hint);
+    return invalid("it is empty", account_hint);
   const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
   if (base::equal_nocase(text, "virtual") || base::equal_nocase(text, virtual_name)) {
     return account{account_kind::virtual_account, virtual_name};
@@ -124,17 +124,17 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
     if (base::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
   }
   if (base::starts_with_nocase(text, "NT SERVICE\\")) {
-    return refuse("it is the virtual account of another service",
+    return invalid("it is the virtual account of another service",
                   "write 'virtual' for the account of this service: " + virtual_name);
   }
   const auto slash = text.find('\\');
   if (slash == 0 || slash + 1 == text.size() || (slash != text.npos && text.find('\\', slash + 1) != text.npos)) {
-    return refuse("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+    return invalid("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
   }
   const account_kind kind = text.back() == '$' ? account_kind::managed : account_kind::user;
   if (slash != text.npos || text.find('@') != text.npos) return account{kind, std::string(text)};
   if (kind == account_kind::managed)
-    return refuse("a managed account needs a domain", "write DOMAIN\\" + std::string(text));
+    return invalid("a managed account needs a domain", "write DOMAIN\\" + std::string(text));
   return account{kind, ".\\" + std::string(text)};
 }
 

@@ -183,16 +183,16 @@ WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_v
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
-  const auto refuse = [&](std::string message) {
+  const auto invalid = [&](std::string message) {
     return failure{error{base::win32_error::invalid_name, "use the service name", std::string(name),
                          std::move(message),
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
   };
-  if (name.empty()) return refuse("it is empty");
-  if (base::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
+  if (name.empty()) return invalid("it is empty");
+  if (base::to_utf16(name).size() > 256) return invalid("it is longer than 256 characters");
   for (const char c : name) {
-    if (c == '/' || c == '\\') return refuse("it contains a slash");
-    if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
+    if (c == '/' || c == '\\') return invalid("it contains a slash");
+    if (static_cast<unsigned char>(c) < 0x20) return invalid("it contains a control character");
   }
   return {};
 }

@@ -216,7 +216,7 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   output_ = http::error_response(status, reason, !is_head);
   keep_alive_ = false;
   body_unread_ = true;
-  http::access_record record{"refused:", reason, {}, peer_, status, output_.size(), {}};
+  http::access_record record{"rejected:", reason, {}, peer_, status, output_.size(), {}};
   if (in_flight_) {  // a valid request that is not served
     record.method_id = head_.method_id;
     if (match_.outcome == route::match_outcome::matched) record.route_id = match_.route_id;
