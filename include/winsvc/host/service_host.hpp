@@ -133,7 +133,7 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE void keep_alive_until_exit(std::unique_ptr<kept_object> node, std::shared_ptr<void> object) noexcept {
-  static std::atomic<kept_object*> newest{nullptr};  // a list that is never destroyed
+  static std::atomic<kept_object*> newest{nullptr};  // a list that is never destroyed; any thread adds to it
   node->object = std::move(object);
   node->next = newest.load();
   while (!newest.compare_exchange_weak(node->next, node.get())) {}

@@ -85,8 +85,9 @@ class engine_slot : public work_item {
   /// The last deadline that was set, in ticks of the clock.
   [[nodiscard]] std::int64_t deadline_ticks() const noexcept { return deadline_.load(); }
 
-  /// Set by the thread that claims the slot because its deadline has passed; cleared by the next owner.
-  std::atomic<bool> timed_out{false};
+  /// Set by the thread that claims the slot because its deadline has passed; cleared by the next owner. Only the owner
+  /// uses it, and the state orders the owners.
+  bool timed_out = false;
 
  private:
   friend class deadline_timers;
@@ -149,7 +150,7 @@ class deadline_timers {
         wheel_.set(timer, again);
         return on_due_busy(slot);
       }
-      slot.timed_out.store(true);
+      slot.timed_out = true;
       on_due(slot);
     });
     return wheel_.next_deadline();

@@ -260,7 +260,7 @@ WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point
   const auto run = [this](engine_slot& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
   return deadlines_.advance(now, run, [this, &run](engine_slot& slot) {
     if (!thread_pool_.remove(slot)) return;  // a thread serves it: its owner sets the next deadline
-    slot.timed_out.store(true);
+    slot.timed_out = true;
     run(slot);
   });
 }

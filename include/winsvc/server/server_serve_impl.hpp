@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
@@ -51,7 +52,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
   constexpr int max_steps = 16;  // then other connections go first
   for (int step = 0;; ++step) {
     if (step == max_steps) return static_cast<void>(thread_pool_.submit(slot, work_class::io));
-    options.timed_out = slot.timed_out.exchange(false);
+    options.timed_out = std::exchange(slot.timed_out, false);
     // The poller sends the response, unless the client is too slow.
     if (poller_.is_sending(slot.registration) && !options.timed_out && !slot.active_connection->is_lagging()) {
       if (slot.park()) return;
@@ -83,7 +84,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
     if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && slot.transport->is_encrypted()) {
       slot.on_begin_blocking();
       const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - clock_.now());
-      if (!slot.transport->wait_sendable(remaining)) slot.timed_out.store(true);
+      if (!slot.transport->wait_sendable(remaining)) slot.timed_out = true;
       continue;
     }
     if (park_connection(slot, next)) return;
