@@ -1,15 +1,16 @@
 """Checks the structure of the headers in include/, for `tools/amalgamate --audit`.
 
-The rules: floors, includes of add-ons, include cycles, unreachable headers, form of includes, wrapper headers, macros, names that macros of
-other projects replace, ASCII, leading comments, and the separate form (config/form.hpp).
+The rules: floors, includes of add-ons, include cycles, unreachable headers, form of includes, wrapper headers, ASCII,
+leading comments, the separate form (config/form.hpp), namespaces, names without an include, line width, clocks,
+atomics, and retired words. tools/macro_audit.py has the rules for macros.
 """
 
-import collections
-import pathlib
+import itertools
 import re
 
 from header_tree import (BODIES_LINE, COLD, FORM, IMPLEMENTATION, TESTING, UMBRELLA, UNDEF, TreeError,
-                         app_headers, include_order, short_name, strip_comments)
+                         app_headers, code_lines, include_order, short_name, strip_comments)
+from macro_audit import audit_foreign_macros, audit_macros
 
 # The layers. A header may include headers of its own folder and of lower floors, but not of other folders on its floor.
 # An entry for a single file overrides the entry for its folder.
@@ -37,22 +38,6 @@ ADDON_EXCEPTIONS = {
 # The only exception, in one direction: a request head contains a method and a path.
 SAME_FLOOR = {("wire", "route")}
 
-# WINSVC_TYPE and WINSVC_ENUM expand in the app, so the macros that they use remain defined.
-MACROS_OF_TYPES = (
-    "WINSVC_TYPE", "WINSVC_ENUM",
-    *(f"WINSVC_DETAIL_{part}" for part in (
-        "CLOSE", "DROP_WINSVC_DETAIL_OPEN", "EACH", "EXPAND", "MEMBER", "OPEN", "PASTE", "PICK", "VALUE", "VISIT",
-        "VISIT_1", *range(1, 41))),
-)
-# The only macros that may be defined after #include <winsvc.hpp>.
-PUBLIC_MACROS = (
-    "WINSVC_APP_VERSION", "WINSVC_ASSERT", "WINSVC_AUTOLINK", "WINSVC_HTTPLIB", "WINSVC_IMPLEMENTATION", "WINSVC_JSON",
-    "WINSVC_MAIN", "WINSVC_PART", "WINSVC_SEPARATE", "WINSVC_TESTING", "WINSVC_VERSION",
-    "WINSVC_VERSION_MAJOR", "WINSVC_VERSION_MINOR", "WINSVC_VERSION_PATCH", "WINSVC_VERSION_STRING",
-    *MACROS_OF_TYPES,
-)
-KEPT_PLATFORM_MACROS = {"_WIN32_WINNT"}  # selects the SDK version; the SDK headers have already used it
-
 # Platform and library headers that only one header may include: {include target: its wrapper header}.
 WRAPPER_HEADERS = {
     "<windows.h>": "winsvc/os/win/windows_headers.hpp",
@@ -64,59 +49,11 @@ WRAPPER_HEADERS = {
     "<nlohmann/json_fwd.hpp>": "winsvc/api/json.hpp",
 }
 
-# Directives in which the preprocessor expands no macro, or which save and restore a macro.
-UNEXPANDED_DIRECTIVES = ("include", "pragma", "error", "ifdef", "ifndef", "undef")
-
-FOREIGN_MACROS_FILE = pathlib.Path(__file__).resolve().parent / "foreign_macros.txt"
-ForeignMacro = collections.namedtuple("ForeignMacro", "part header name parameters body")
-
 # Windows headers that include rpcndr.h, which defines small and hyper, or basetyps.h, which defines interface.
 RPCNDR_HEADERS = {
     "<accctrl.h>", "<aclapi.h>", "<objbase.h>", "<ole2.h>", "<rpc.h>", "<rpcndr.h>", "<shellapi.h>", "<shlobj.h>",
     "<wtypes.h>",
 }
-
-
-TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/                      # comments
-                     |R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"
-                     |(?P<kept>\b\d[\w.']*)                  # numbers: 1'000 does not begin a character literal
-                     |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""", re.DOTALL | re.VERBOSE)
-
-
-def code_lines(lines):
-    """The lines without comments and literals. A raw string may span several lines and contain quotes."""
-    def blank(match):
-        return match.group() if match.group("kept") else " " + "\n" * match.group().count("\n")
-    return TOKEN.sub(blank, "\n".join(lines)).split("\n")
-
-
-def foreign_macros():
-    """The entries of tools/foreign_macros.txt, in the order of the file."""
-    entries, part, header = [], "", ""
-    for line in FOREIGN_MACROS_FILE.read_text(encoding="ascii").split("\n"):
-        title = re.fullmatch(r"\[(\w+) (.*)\]", line)
-        if title:
-            part, header = title.groups()
-        elif "=" in line and not line.startswith("#"):
-            name, parameters, body = re.fullmatch(r"(\w+)(\(.*?\))?=(.*)", line).groups()
-            entries.append(ForeignMacro(part, header, name, parameters, body))
-        elif not line.startswith("#"):
-            entries += [ForeignMacro(part, header, *match, None) for match in re.findall(r"(\w+)(\(\.\.\.\))?", line)]
-    return entries
-
-
-def foreign_defines():
-    """The entries as preprocessor lines; each part is in an `#ifdef FOREIGN_<PART>`."""
-    text, part = [], None
-    for macro in foreign_macros():
-        if macro.part != part:
-            text += ["#endif"] * (part is not None) + [f"#ifdef FOREIGN_{macro.part.upper()}"]
-            part = macro.part
-        body = macro.body
-        if body is None:
-            body = f"a macro {macro.name} of {re.sub(r'[^a-zA-Z0-9]', '_', macro.header)}"
-        text += [f"#undef {macro.name}", f"#define {macro.name}{macro.parameters or ''} {body}".rstrip()]
-    return "\n".join(text + ["#endif"])
 
 
 # --- the rules --------------------------------------------------------------------------------------------------------
@@ -242,34 +179,6 @@ def audit_wrapper_headers(headers):
                 yield f"include/{name}:{number}: {target} defines small or interface: load its functions at run time"
 
 
-def audit_macros(headers):
-    undefined_at_end = {macro for _, macro in headers[UNDEF].undefs()} if UNDEF in headers else set()
-    defined = {}
-    for name, header in headers.items():
-        undefined_here = {macro for _, macro in header.undefs()}
-        for number, macro in header.defines():
-            defined.setdefault(macro, (name, number))
-            place = f"include/{name}:{number}: {macro}"
-            if not macro.startswith("WINSVC_"):
-                if macro not in undefined_here and macro not in KEPT_PLATFORM_MACROS:
-                    yield f"{place} has no WINSVC_ prefix and stays defined: #undef it in the same file"
-            elif macro in PUBLIC_MACROS:
-                if (macro in undefined_here and name != FORM) or macro in undefined_at_end:
-                    yield f"{place} is public, but an #undef removes it"
-            elif macro not in undefined_here and macro not in undefined_at_end:
-                yield f"{place} is neither public (PUBLIC_MACROS in tools/header_audit.py) nor undefined in {UNDEF}"
-    for name, header in headers.items():
-        for number, macro, tokens in header.define_tokens():
-            for removed in sorted((tokens - {macro}) & undefined_at_end if macro in PUBLIC_MACROS else ()):
-                yield f"include/{name}:{number}: {macro} is public, but its value is {removed}, which {UNDEF} undefines"
-    for number, macro in headers[UNDEF].undefs() if UNDEF in headers else ():
-        if macro not in defined:
-            yield f"include/{UNDEF}:{number}: no header defines {macro}: remove its #undef"
-    for macro in PUBLIC_MACROS:
-        if macro not in defined:
-            yield f"tools/header_audit.py: no header defines {macro}: remove it from PUBLIC_MACROS"
-
-
 def audit_leading_comments(headers):
     for name, header in headers.items():
         comment = header.leading_comment()
@@ -314,21 +223,6 @@ def audit_forms(headers):
             above = [line for line in header.lines[:begin] if line]
             if BODIES_LINE not in above:
                 yield f"include/{name}:{begin + 1}: put a line `// ---...` (120 columns) above the function bodies"
-
-
-def audit_foreign_macros(headers):
-    """Names that a macro of another project replaces, if its header is included first."""
-    macros = {macro.name: macro for macro in foreign_macros()}
-    for name, header in headers.items():
-        unexpanded_lines = {number for number, directive, _, _, _ in header.directives
-                            if directive in UNEXPANDED_DIRECTIVES}
-        for number, line in enumerate(code_lines(header.lines), start=1):
-            for match in re.finditer(r"[A-Za-z_]\w*", line) if number not in unexpanded_lines else ():
-                macro = macros.get(match.group())
-                if macro and (not macro.parameters or line[match.end():].lstrip().startswith("(")):
-                    remedy = (f"write ({macro.name})(...), or rename it" if macro.name in ("min", "max")
-                              else "rename it")
-                    yield f"include/{name}:{number}: '{macro.name}' is a macro of {macro.header}: {remedy}"
 
 
 def audit_ascii(headers):
@@ -389,6 +283,22 @@ def audit_clock(headers):
                 yield f"include/{name}:{number}: a time that no test can replace: use a clock ({CLOCK})"
 
 
+ATOMIC_MEMBER = re.compile(r"\bstd::atomic<.*>\s+\w.*[;{]$")
+
+
+def audit_atomics(headers):
+    """Each atomic has a reason: a comment on its line, or above it in the same block of declarations."""
+    for name, header in headers.items():
+        for index, line in enumerate(header.lines):
+            if not ATOMIC_MEMBER.search(line.split("//")[0].rstrip()):
+                continue
+            block = itertools.takewhile(lambda above: above.strip() and not above.rstrip().endswith("private:"),
+                                        reversed(header.lines[:index + 1]))
+            if not any("//" in above for above in block):
+                yield (f"include/{name}:{index + 1}: an atomic without a reason: add a comment with its purpose and "
+                       "memory order, or use a mutex")
+
+
 # Words that docs/glossary.md retires, as identifiers or in comments.
 RETIRED = re.compile(r"\b\w*?(?:crew|clerk|seat|visitor|inquir(?:y|ies)|employer|culprit|blueprint|sieve)\w*\b|"
                      r"\b(?:desk|duty|duties|parting|pulse|anew|whoever|beside)\b", re.IGNORECASE)
@@ -435,7 +345,7 @@ def audit_names(headers):
 
 AUDITS = (audit_floors, audit_addons, audit_forms, audit_umbrella, audit_cycles, audit_unreachable, audit_include_form,
           audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments,
-          audit_namespaces, audit_names, audit_width, audit_clock, audit_retired_words)
+          audit_namespaces, audit_names, audit_width, audit_clock, audit_atomics, audit_retired_words)
 
 
 def audit(headers):

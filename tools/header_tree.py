@@ -1,6 +1,6 @@
 """Parses the headers in include/: their preprocessor directives and the order in which they include each other.
 
-Used by tools/amalgamate and tools/header_audit.py.
+Used by tools/amalgamate, tools/header_audit.py and tools/macro_audit.py.
 """
 
 import re
@@ -93,6 +93,19 @@ class Header:
                 break
             lines.append(line[2:][1:] if line[2:3] == " " else line[2:])
         return lines
+
+
+TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/                      # comments
+                     |R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"
+                     |(?P<kept>\b\d[\w.']*)                  # numbers: 1'000 does not begin a character literal
+                     |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""", re.DOTALL | re.VERBOSE)
+
+
+def code_lines(lines):
+    """The lines without comments and literals. A raw string may span several lines and contain quotes."""
+    def blank(match):
+        return match.group() if match.group("kept") else " " + "\n" * match.group().count("\n")
+    return TOKEN.sub(blank, "\n".join(lines)).split("\n")
 
 
 def strip_comments(line, in_comment):

@@ -30,6 +30,13 @@ class Audit(TreeTest):
                     "const auto start = std::chrono::steady_clock::now();\nconstexpr const char* spec()")
         self.assert_violation("include/winsvc/settings/spec.hpp:8", "use a clock")
 
+    def test_an_atomic_without_a_comment_is_reported(self):
+        self.change("winsvc/settings/spec.hpp", 'constexpr const char* spec()',
+                    "struct flags {\n  // Relaxed: it orders no other data.\n  std::atomic<int> first{0};\n"
+                    "  std::atomic<int> second{0};\n\n  std::atomic<bool> third{false};\n};\n"
+                    "constexpr const char* spec()")
+        self.assert_violation("include/winsvc/settings/spec.hpp:13", "an atomic without a reason")
+
     def test_an_add_on_that_includes_more_than_the_api_is_reported(self):
         self.files["winsvc/route/table.hpp"] = "// Routes.\n#pragma once\n"
         self.files["winsvc/addons/pages.hpp"] = "// Pages.\n#pragma once\n\n#include \"winsvc/route/table.hpp\"\n"

@@ -11,7 +11,7 @@ import unittest
 
 AMALGAMATE = pathlib.Path(__file__).resolve().parents[2] / "tools" / "amalgamate"
 sys.path.insert(0, str(AMALGAMATE.parent))
-from header_audit import MACROS_OF_TYPES  # noqa: E402
+from macro_audit import MACROS_OF_TYPES  # noqa: E402
 
 VERSION = """// The version.
 #pragma once

@@ -87,7 +87,7 @@ struct engine_state {
   explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
 
   clock& time;
-  std::atomic<bool> draining{false};
+  std::atomic<bool> draining{false};       ///< connections end after their response; the default order matters
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete

@@ -75,7 +75,7 @@ class request_statistics {
   };
 
   static std::size_t current_shard() noexcept {
-    static std::atomic<unsigned> next{0};
+    static std::atomic<unsigned> next{0};  // relaxed: the threads only need to be spread
     static thread_local const unsigned own = next.fetch_add(1, std::memory_order_relaxed);
     return own % shard_count;
   }
