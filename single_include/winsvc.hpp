@@ -248,174 +248,174 @@
 //  24293  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
 //  24333  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
 //  24383  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24423  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24487  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24782  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  24835  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  24908  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25006  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25175  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25422  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25623  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25803  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26035  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26259  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26321  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26609  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26711  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  26956  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27045  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27117  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27204  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27257  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27354  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27492  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27586  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27824  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27866  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  27981  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28108  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28282  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28451  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28752  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28759  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28795  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29109  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29187  log/log_query.hpp                    Log query of the verb `logs`.
-//  29272  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29367  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29454  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29867  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  29978  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30024  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30258  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30628  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  30922  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31164  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31287  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31451  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  31931  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32217  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32320  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32533  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32689  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32765  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32942  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33198  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33542  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33722  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33761  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33928  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34022  http/problem.hpp                     Error responses of winsvc.
-//  34193  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34288  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34554  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34606  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34768  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34842  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35078  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35222  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35253  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35352  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35544  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35683  http/file_body.hpp                   Sets a file as the body of a response.
-//  35798  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36032  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36269  http/request_processor.hpp           Request processor: handles one request.
-//  36590  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36847  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  36950  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37106  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37197  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37415  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37670  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37806  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37852  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  37955  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  37988  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38370  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38651  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38891  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  38968  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39049  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39423  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39695  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39863  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40063  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40183  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40454  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40746  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40858  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41064  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41206  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41281  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41300  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41488  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41718  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  41986  host/access_log.hpp                  Access log: one log entry for each response.
-//  42045  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42165  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42327  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42580  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42650  host/health.hpp                      Liveness and readiness routes.
-//  42752  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42920  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43046  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43185  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43455  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43579  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43698  host/stop_deadlines.hpp              Time limits of a stop.
-//  43762  host/run_options.hpp                 Options and result of one run of a service.
-//  43830  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43938  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44059  host/control_channel_server.hpp      Control channel server.
-//  44239  host/runtime.hpp                     Runtime of a service.
-//  44499  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44607  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44748  host/status.hpp                      Text and JSON of `status`.
-//  44915  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45037  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45153  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45245  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45360  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45485  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45596  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45931  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46126  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46329  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46591  manage/wait.hpp                      Waits until a service reaches a state.
-//  46691  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46908  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  46985  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47231  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47414  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47604  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47834  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  47941  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48004  manage/install.hpp                   `install` and `update` verbs.
-//  48330  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48484  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48585  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48774  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48871  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  48963  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49060  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49095  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49396  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49594  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49753  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49890  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50010  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50100  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50214  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50560  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50841  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51007  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51101  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  24428  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24492  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24787  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  24840  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24913  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25011  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25180  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25427  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25628  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25808  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26040  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26264  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26326  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26614  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26716  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  26961  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27050  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27122  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27209  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27262  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27359  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27497  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27591  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27829  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27871  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  27986  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28113  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28287  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28456  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28757  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28764  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28800  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29114  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29192  log/log_query.hpp                    Log query of the verb `logs`.
+//  29277  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29372  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29459  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29872  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  29983  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30029  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30263  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30633  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  30927  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31169  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31292  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31456  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  31936  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32222  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32325  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32538  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32698  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32774  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32951  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33207  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33551  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33731  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33770  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33937  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34031  http/problem.hpp                     Error responses of winsvc.
+//  34202  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34297  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34563  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34615  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34777  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34851  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35087  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35231  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35262  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35361  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35553  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35692  http/file_body.hpp                   Sets a file as the body of a response.
+//  35807  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36041  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36278  http/request_processor.hpp           Request processor: handles one request.
+//  36599  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36856  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  36959  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37115  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37206  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37424  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37679  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37815  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37861  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  37964  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  37997  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38379  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38660  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38900  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  38977  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39058  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39432  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39704  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39872  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40072  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40192  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40463  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40760  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40872  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41078  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41220  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41295  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41314  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41502  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41732  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42000  host/access_log.hpp                  Access log: one log entry for each response.
+//  42059  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42179  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42341  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42594  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42664  host/health.hpp                      Liveness and readiness routes.
+//  42766  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42934  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43060  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43199  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43469  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43593  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43712  host/stop_deadlines.hpp              Time limits of a stop.
+//  43776  host/run_options.hpp                 Options and result of one run of a service.
+//  43844  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43952  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44073  host/control_channel_server.hpp      Control channel server.
+//  44253  host/runtime.hpp                     Runtime of a service.
+//  44513  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44621  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44762  host/status.hpp                      Text and JSON of `status`.
+//  44929  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45051  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45167  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45259  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45374  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45499  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45610  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45945  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46140  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46343  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46605  manage/wait.hpp                      Waits until a service reaches a state.
+//  46708  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46925  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47002  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47250  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47433  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47625  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47855  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  47962  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48028  manage/install.hpp                   `install` and `update` verbs.
+//  48356  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48510  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48613  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48802  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48899  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  48991  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49088  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49123  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49426  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49624  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49785  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49922  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50042  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50132  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50246  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50592  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50875  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51043  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51137  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51431  config/undef.hpp                     Undefines the internal macros.
+//  51469  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -24385,6 +24385,11 @@ WINSVC_INLINE std::string system_name() { return "POSIX"; }
 
 // Dispatcher interface (StartServiceCtrlDispatcherW): runs ServiceMain, delivers controls, reports the service status.
 // os/win/dispatcher.hpp implements it with Win32; winsvc/testing.hpp simulates it on all platforms.
+//
+//   dispatcher.run([&](const std::vector<std::string>& arguments) {     // ServiceMain
+//     dispatcher.register_handler(arguments[0], [](const scm::control_event& event) { ... });
+//     dispatcher.set_status(status);
+//   });
 
 #include <cstdint>
 #include <functional>
@@ -32535,6 +32540,10 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
 
 // Engine state: the flags, counters and observers that all connections of one engine share. Also the access record of a
 // response, and the latency history of a route, which decides whether its handler is blocking.
+//
+//   state.on_response.push_back([](const access_record& record) { ... });   // after each response
+//   latency.record(elapsed);
+//   latency.is_blocking();     // true: the next request of this route runs on a blocking thread
 
 #include <atomic>
 #include <charconv>
@@ -40457,6 +40466,11 @@ WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_soc
 // HTTP server: the implementation of the engine (server/engine.hpp). It accepts connections, serves them on the thread
 // pool, and drains them at stop.
 //
+//   server s(router, limits, log, clock::system(), os::thread_starter::system());
+//   if (auto bound = s.bind("127.0.0.1", 0); !bound) return bound.error();
+//   s.start();
+//   auto report = s.drain(20s);
+//
 // An idle connection is parked: it is registered in the poller, has a deadline in the timer wheel, occupies no thread
 // and costs some hundred bytes. When it is readable, a pool thread runs steps of it (server/connection.hpp) until it
 // must wait, and parks its slot again. A drain first accepts the clients that have already connected and closes the
@@ -46594,6 +46608,9 @@ WINSVC_INLINE std::string format_drift(const config_change& c) {
 // Waits until a service reaches a state. The poll interval grows with the waiting time; the wait fails if the service
 // makes no progress.
 //
+//   const auto now = wait_while_pending(scm, handle, time, {scm::state::running}, 60s, "start", "hello");
+//   if (!now) return failure{now.error()};
+//
 // Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10
 // s. Most services need milliseconds, so the interval here is shorter at first: a tenth of the elapsed time, but at
 // least 100 ms.
@@ -46987,6 +47004,8 @@ WINSVC_INLINE void add_pending_restart(const verb_context& context, std::uint32_
 
 // `start`, `stop`, `restart` and `status` verbs. Each uses the interface in os/service_manager.hpp with the minimum
 // rights; nothing here depends on Windows.
+//
+//   service_controller(context).start(command.control);     // waits until the service is RUNNING; result<void>
 //
 // A verb whose target state is already reached (stopped, running) is a success.
 
@@ -47416,6 +47435,8 @@ WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(
 
 // Control verbs: `pause`, `continue`, `reload` and `control N` send a control to a running service. Their errors name
 // the hook that the app lacks, because a new hook is the remedy.
+//
+//   manage::pause(context, command.control);      // waits until the service is PAUSED; result<void>
 
 #include <chrono>
 #include <cstdint>
@@ -47943,6 +47964,9 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
 
 // Drift: finds the differences between the installed service and the configuration that the program would install.
 // `doctor` reports them, `status` shows them, `update` removes them.
+//
+//   const auto found = find_drift(context, installed);      // installed: an installation that was read
+//   for (const auto& change : found->differences) print(change.name + ": " + change.from + " -> " + change.to);
 
 #include <string>
 #include <vector>
@@ -48007,6 +48031,8 @@ WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
 // `install` and `update` verbs: read the installed configuration (manage/query_installed.hpp), make a plan
 // (manage/install_plan.hpp) and execute its steps with the minimum rights. If a required step fails, the completed
 // steps are rolled back.
+//
+//   installer(context).run(command.install, command.control);     // result<void>
 //
 // Required: the service itself, the options of the command line, the event source, the logon right. Only warnings:
 // configuration levels that the system does not support, and the folder access of the service.
@@ -48486,6 +48512,8 @@ WINSVC_INLINE result<void> installer::grant_logon_right(const install_job& job) 
 
 // `remove` verb: stops the service, deletes it, waits until it is deleted, and removes the event source and the folder
 // access. A service that is not installed is a success.
+//
+//   manage::remove(context, command.control);     // result<void>
 //
 // A deleted service exists until its last handle is closed (1072), including the handle of a Services window.
 
@@ -49098,6 +49126,8 @@ struct system_probe {
 // `doctor` verb: finds problems that prevent the service from starting or serving. It checks the folder of the
 // executable, the settings, the port, the disk, the dependencies, and drift.
 //
+//   const auto findings = diagnostics(context, definition, live_status).run_checks();
+//
 // The checks change nothing and need no rights beyond reading; a part that cannot be read becomes a finding. Each check
 // is a function that adds its findings.
 
@@ -49596,6 +49626,8 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
 
 // Post-mortem of the verb `why`: explains in a few sentences why the service stopped or failed. The data comes from the
 // SCM, its events, the state file, the last log lines and the minidumps.
+//
+//   print(format_post_mortem(collect_post_mortem(report, data_folder)));
 
 #include <cstddef>
 #include <string>
@@ -50563,6 +50595,8 @@ WINSVC_INLINE void prover::prove_removal() {
 // Service verbs: runs a verb that manages the service, prints its result, reads the password, and repeats the verb
 // elevated if Windows denies access.
 //
+//   return cli::manage(definition, command, arguments, dependencies);     // the exit code
+//
 // After error 5 the same program runs again, elevated and hidden (os/elevation.hpp). Windows prompts the user once;
 // output and exit code of the elevated process become those of this process. `--no-elevate` disables this.
 
@@ -50843,6 +50877,8 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
 
 // `config` verb: prints each setting with its value, its source and its help text, or writes a settings file. If the
 // service is installed, the options of its command line are a source too.
+//
+//   return show_settings(definition, command, dependencies);     // the exit code
 
 #include <algorithm>
 #include <cstddef>
@@ -51102,6 +51138,8 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
 // =====================================================================================================================
 
 // Implements winsvc::run (api/run.hpp), the entry point of a program: parses the command line and runs the verb.
+//
+//   return cli::run(app, os::arguments(argc, argv));     // the exit code
 //
 // The command line is parsed first, so that no verb waits for a dispatcher that does not exist, and `run-service`
 // connects to the dispatcher at once. Exit code: 0, 2 for a usage error, otherwise the system's code. cli/run_verb.hpp

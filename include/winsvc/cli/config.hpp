@@ -1,5 +1,7 @@
 // `config` verb: prints each setting with its value, its source and its help text, or writes a settings file. If the
 // service is installed, the options of its command line are a source too.
+//
+//   return show_settings(definition, command, dependencies);     // the exit code
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 // Implements winsvc::run (api/run.hpp), the entry point of a program: parses the command line and runs the verb.
 //
+//   return cli::run(app, os::arguments(argc, argv));     // the exit code
+//
 // The command line is parsed first, so that no verb waits for a dispatcher that does not exist, and `run-service`
 // connects to the dispatcher at once. Exit code: 0, 2 for a usage error, otherwise the system's code. cli/run_verb.hpp
 // has the verbs that manage the service.

@@ -1,6 +1,8 @@
 // Service verbs: runs a verb that manages the service, prints its result, reads the password, and repeats the verb
 // elevated if Windows denies access.
 //
+//   return cli::manage(definition, command, arguments, dependencies);     // the exit code
+//
 // After error 5 the same program runs again, elevated and hidden (os/elevation.hpp). Windows prompts the user once;
 // output and exit code of the elevated process become those of this process. `--no-elevate` disables this.
 #pragma once

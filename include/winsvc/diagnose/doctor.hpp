@@ -1,6 +1,8 @@
 // `doctor` verb: finds problems that prevent the service from starting or serving. It checks the folder of the
 // executable, the settings, the port, the disk, the dependencies, and drift.
 //
+//   const auto findings = diagnostics(context, definition, live_status).run_checks();
+//
 // The checks change nothing and need no rights beyond reading; a part that cannot be read becomes a finding. Each check
 // is a function that adds its findings.
 #pragma once

@@ -1,5 +1,7 @@
 // Post-mortem of the verb `why`: explains in a few sentences why the service stopped or failed. The data comes from the
 // SCM, its events, the state file, the last log lines and the minidumps.
+//
+//   print(format_post_mortem(collect_post_mortem(report, data_folder)));
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,9 @@
 // Engine state: the flags, counters and observers that all connections of one engine share. Also the access record of a
 // response, and the latency history of a route, which decides whether its handler is blocking.
+//
+//   state.on_response.push_back([](const access_record& record) { ... });   // after each response
+//   latency.record(elapsed);
+//   latency.is_blocking();     // true: the next request of this route runs on a blocking thread
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,8 @@
 // Drift: finds the differences between the installed service and the configuration that the program would install.
 // `doctor` reports them, `status` shows them, `update` removes them.
+//
+//   const auto found = find_drift(context, installed);      // installed: an installation that was read
+//   for (const auto& change : found->differences) print(change.name + ": " + change.from + " -> " + change.to);
 #pragma once
 
 #include <string>

@@ -2,6 +2,8 @@
 // (manage/install_plan.hpp) and execute its steps with the minimum rights. If a required step fails, the completed
 // steps are rolled back.
 //
+//   installer(context).run(command.install, command.control);     // result<void>
+//
 // Required: the service itself, the options of the command line, the event source, the logon right. Only warnings:
 // configuration levels that the system does not support, and the folder access of the service.
 //

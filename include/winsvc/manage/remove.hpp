@@ -1,6 +1,8 @@
 // `remove` verb: stops the service, deletes it, waits until it is deleted, and removes the event source and the folder
 // access. A service that is not installed is a success.
 //
+//   manage::remove(context, command.control);     // result<void>
+//
 // A deleted service exists until its last handle is closed (1072), including the handle of a Services window.
 #pragma once
 

@@ -1,5 +1,7 @@
 // Control verbs: `pause`, `continue`, `reload` and `control N` send a control to a running service. Their errors name
 // the hook that the app lacks, because a new hook is the remedy.
+//
+//   manage::pause(context, command.control);      // waits until the service is PAUSED; result<void>
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,8 @@
 // `start`, `stop`, `restart` and `status` verbs. Each uses the interface in os/service_manager.hpp with the minimum
 // rights; nothing here depends on Windows.
 //
+//   service_controller(context).start(command.control);     // waits until the service is RUNNING; result<void>
+//
 // A verb whose target state is already reached (stopped, running) is a success.
 #pragma once
 

@@ -1,6 +1,9 @@
 // Waits until a service reaches a state. The poll interval grows with the waiting time; the wait fails if the service
 // makes no progress.
 //
+//   const auto now = wait_while_pending(scm, handle, time, {scm::state::running}, 60s, "start", "hello");
+//   if (!now) return failure{now.error()};
+//
 // Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10
 // s. Most services need milliseconds, so the interval here is shorter at first: a tenth of the elapsed time, but at
 // least 100 ms.

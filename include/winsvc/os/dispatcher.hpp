@@ -1,5 +1,10 @@
 // Dispatcher interface (StartServiceCtrlDispatcherW): runs ServiceMain, delivers controls, reports the service status.
 // os/win/dispatcher.hpp implements it with Win32; winsvc/testing.hpp simulates it on all platforms.
+//
+//   dispatcher.run([&](const std::vector<std::string>& arguments) {     // ServiceMain
+//     dispatcher.register_handler(arguments[0], [](const scm::control_event& event) { ... });
+//     dispatcher.set_status(status);
+//   });
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,11 @@
 // HTTP server: the implementation of the engine (server/engine.hpp). It accepts connections, serves them on the thread
 // pool, and drains them at stop.
 //
+//   server s(router, limits, log, clock::system(), os::thread_starter::system());
+//   if (auto bound = s.bind("127.0.0.1", 0); !bound) return bound.error();
+//   s.start();
+//   auto report = s.drain(20s);
+//
 // An idle connection is parked: it is registered in the poller, has a deadline in the timer wheel, occupies no thread
 // and costs some hundred bytes. When it is readable, a pool thread runs steps of it (server/connection.hpp) until it
 // must wait, and parks its slot again. A drain first accepts the clients that have already connected and closes the
