@@ -1,6 +1,6 @@
-// service_database: an in-memory replacement of the service_manager seam that the verbs use. It records each call with
-// its arguments, checks the rights of the handle, can make any call fail, and moves a started service through a list of
-// states.
+// service_database: an in-memory replacement of the service_manager seam that the verbs use. It checks the rights of
+// the handle, and moves a started service through a list of states. Its base (testing/related_objects.hpp) records each
+// call with its arguments and can make it fail.
 //
 //   winsvc::testing::service_database scm;
 //   scm.fail_with["change_config"] = 5;      // by function; fail_level_with by level, fail_call_with by number
@@ -15,11 +15,11 @@
 #include <list>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "winsvc/testing/related_objects.hpp"
 #include "winsvc/testing/service_entry.hpp"
 #include "winsvc/testing/whole.hpp"
 
@@ -27,23 +27,15 @@ namespace winsvc {
 namespace testing {
 
 /// Not synchronized: one thread uses it.
-class service_database final : public detail::os::service_manager {
+class service_database final : public related_objects {
  public:
   using entry = service_entry;
 
   std::map<std::string, entry> services;
-  std::set<std::string> event_sources;
-  std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
-  std::map<std::string, std::string> accounts;  ///< SIDs by name; installed services have one too
-  std::map<std::string, std::string> folders;   ///< DACLs in SDDL, by path
   std::map<std::uint32_t, std::uint32_t> ended_processes;  ///< exit codes of processes that have ended, by ID
-
-  std::vector<std::string> calls;                     ///< the calls: `function(arguments)`, without passwords
-  std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
   std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< error code of change_level and query_level, by level
-  std::map<std::size_t, std::uint32_t> fail_call_with;     ///< error code by number of the call, from 0
-  std::deque<detail::os::service_process_status> after_start;      ///< statuses of a service after start
-  std::deque<detail::os::service_process_status> after_stop;       ///< statuses after STOP
+  std::deque<detail::os::service_process_status> after_start;  ///< statuses of a service after start
+  std::deque<detail::os::service_process_status> after_stop;   ///< statuses after STOP
   std::deque<detail::os::service_process_status> after_pause, after_continue;
 
   /// A status with this state. The process ID is 0 if the service is stopped.
@@ -94,22 +86,10 @@ class service_database final : public detail::os::service_manager {
     const auto found = ended_processes.find(pid);
     return found == ended_processes.end() ? std::nullopt : std::optional(found->second);
   }
-  detail::os::sys_result<void> add_event_source(const std::string& source) override;
-  detail::os::sys_result<void> remove_event_source(const std::string& source) override;
-  detail::os::sys_result<bool> query_event_source(const std::string& source) override;
   detail::os::sys_result<bool> query_delete_mark(const std::string& name) override;
   detail::os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
   detail::os::sys_result<void> change_environment(const std::string& name,
                                                   const std::vector<std::string>& items) override;
-  detail::os::sys_result<std::string> account_sid(const std::string& account) override;
-  detail::os::sys_result<std::string> account_name(const std::string& sid) override;
-  detail::os::sys_result<void> add_logon_right(const std::string& sid) override;
-  detail::os::sys_result<bool> query_logon_right(const std::string& sid) override;
-  detail::os::sys_result<std::string> query_folder_security(const std::string& path) override;
-  detail::os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
-  detail::os::sys_result<void> create_folder(const std::string& path, const std::string& sddl) override;
-  detail::os::sys_result<void> remove_empty_folder(const std::string& path) override;
-  detail::os::sys_result<void> rename_folder(const std::string& from, const std::string& to) override;
 
  private:
   struct handle {
@@ -117,14 +97,7 @@ class service_database final : public detail::os::service_manager {
     std::uint32_t rights;
   };
 
-  /// Records a call. Returns its error code, or 0.
-  std::uint32_t record_call(const std::string& function, const std::string& arguments) {
-    calls.push_back(function + '(' + arguments + ')');
-    if (const auto failure = fail_call_with.find(calls.size() - 1); failure != fail_call_with.end())
-      return failure->second;
-    const auto failure = fail_with.find(function);
-    return failure == fail_with.end() ? 0 : failure->second;
-  }
+  using related_objects::record_call;
   /// The same for a call with a handle. Returns 5 (access denied) if the handle lacks one of the rights.
   std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h,
                             std::uint32_t rights) {
@@ -141,12 +114,9 @@ class service_database final : public detail::os::service_manager {
   static std::uint32_t right_for(std::uint32_t control) noexcept {
     if (control >= 128) return detail::os::access_rights::user_control;
     switch (static_cast<detail::scm::control>(control)) {
-      case detail::scm::control::stop:
-        return detail::os::access_rights::stop;
-      case detail::scm::control::interrogate:
-        return detail::os::access_rights::interrogate;
-      default:
-        return detail::os::access_rights::pause_continue;
+      case detail::scm::control::stop: return detail::os::access_rights::stop;
+      case detail::scm::control::interrogate: return detail::os::access_rights::interrogate;
+      default: return detail::os::access_rights::pause_continue;
     }
   }
   /// True if another service than `self` has the display name.
@@ -357,27 +327,11 @@ inline detail::os::sys_result<std::vector<std::string>> service_database::list_s
   return names;
 }
 
-inline detail::os::sys_result<void> service_database::add_event_source(const std::string& source) {
-  if (const auto code = record_call("add_event_source", source)) return detail::os::sys_failure(code);
-  event_sources.insert(source);
-  return {};
-}
-
-inline detail::os::sys_result<bool> service_database::query_event_source(const std::string& source) {
-  if (const auto code = record_call("query_event_source", source)) return detail::os::sys_failure(code);
-  return event_sources.count(source) != 0;
-}
 inline detail::os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
   if (const auto code = record_call("query_delete_mark", name)) return detail::os::sys_failure(code);
   const auto found = services.find(name);
   return found != services.end() && found->second.marked_for_delete;
 }
-inline detail::os::sys_result<void> service_database::remove_event_source(const std::string& source) {
-  if (const auto code = record_call("remove_event_source", source)) return detail::os::sys_failure(code);
-  event_sources.erase(source);
-  return {};
-}
-
 inline detail::os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
   if (const auto code = record_call("query_environment", name)) return detail::os::sys_failure(code);
   const auto found = services.find(name);
@@ -392,71 +346,6 @@ inline detail::os::sys_result<void> service_database::change_environment(const s
   const auto found = services.find(name);
   if (found == services.end()) return detail::os::sys_failure(database::code::file_not_found);
   found->second.environment = items;
-  return {};
-}
-
-inline detail::os::sys_result<std::string> service_database::account_sid(const std::string& account) {
-  if (const auto code = record_call("account_sid", account)) return detail::os::sys_failure(code);
-  if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
-  const auto slash = account.find('\\');
-  // The SID of a service depends on its name alone; it is also known before the service exists.
-  if (detail::base::starts_with_nocase(account, "NT SERVICE\\")) return "S-1-5-80-" + account.substr(slash + 1);
-  return detail::os::sys_failure(database::code::none_mapped);
-}
-
-inline detail::os::sys_result<std::string> service_database::account_name(const std::string& sid) {
-  if (const auto code = record_call("account_name", sid)) return detail::os::sys_failure(code);
-  for (const auto& [name, known] : accounts)
-    if (known == sid) return name;
-  return detail::os::sys_failure(database::code::none_mapped);
-}
-
-inline detail::os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
-  if (const auto code = record_call("add_logon_right", sid)) return detail::os::sys_failure(code);
-  logon_rights.insert(sid);
-  return {};
-}
-
-inline detail::os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
-  if (const auto code = record_call("query_logon_right", sid)) return detail::os::sys_failure(code);
-  return logon_rights.count(sid) != 0;
-}
-inline detail::os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
-  if (const auto code = record_call("query_folder_security", path)) return detail::os::sys_failure(code);
-  const auto found = folders.find(path);
-  if (found == folders.end()) return detail::os::sys_failure(database::code::file_not_found);
-  return found->second;
-}
-
-inline detail::os::sys_result<void> service_database::change_folder_security(const std::string& path,
-                                                                             const std::string& sddl) {
-  if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return detail::os::sys_failure(code);
-  if (folders.count(path) == 0) return detail::os::sys_failure(database::code::file_not_found);
-  folders[path] = sddl;
-  return {};
-}
-
-inline detail::os::sys_result<void> service_database::create_folder(const std::string& path, const std::string& sddl) {
-  if (const auto code = record_call("create_folder", path + ", " + sddl)) return detail::os::sys_failure(code);
-  if (!folders.emplace(path, sddl).second) return detail::os::sys_failure(database::code::already_exists);
-  return {};
-}
-
-inline detail::os::sys_result<void> service_database::remove_empty_folder(const std::string& path) {
-  if (const auto code = record_call("remove_empty_folder", path)) return detail::os::sys_failure(code);
-  if (const auto done = detail::os::remove_empty_folder(path); !done && !detail::os::is_missing(done.error()))
-    return done;
-  if (folders.erase(path) == 0) return detail::os::sys_failure(database::code::file_not_found);
-  return {};
-}
-
-inline detail::os::sys_result<void> service_database::rename_folder(const std::string& from, const std::string& to) {
-  if (const auto code = record_call("rename_folder", from + ", " + to)) return detail::os::sys_failure(code);
-  if (!detail::os::rename_file(from, to)) return detail::os::sys_failure(database::code::access_denied);
-  if (auto moved = folders.extract(from)) {
-    moved.key() = to;
-    folders.insert(std::move(moved));
-  }
   return {};
 }
 
