@@ -104,6 +104,7 @@
 #include "winsvc/log/log_query.hpp"           // log_query: selects log entries
 #include "winsvc/log/local_days.hpp"          // local_days: the first entry of each day
 #include "winsvc/log/log_files.hpp"           // names and numbers of the log files
+#include "winsvc/log/file_notices.hpp"        // what a log file reports about itself
 #include "winsvc/log/rotating_file_sink.hpp"  // rotating_file_sink: the log file
 #include "winsvc/log/console_sink.hpp"        // console_sink: the log in a terminal
 #include "winsvc/log/event_log_sink.hpp"      // event_log_sink: the log in the event log

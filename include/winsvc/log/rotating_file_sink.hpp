@@ -33,6 +33,7 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/lost_lines.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/log/file_notices.hpp"
 #include "winsvc/log/local_days.hpp"
 #include "winsvc/log/log_files.hpp"
 #include "winsvc/log/log_query.hpp"
@@ -100,13 +101,12 @@ class rotating_file_sink final : public log_sink {
   std::size_t write_from(std::size_t first);
   void count_lost(std::uint64_t lines) noexcept;
   void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {});
+  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields);
   [[nodiscard]] std::string format_entry(const log_entry& entry);
 
   const std::string requested_path_;
   std::string path_;  // requested_path_, or that of a free alternate log
   std::atomic<bool> is_alternate_{false};  // relaxed: it orders no other data
-  bool alternate_reported_ = false;
   log_file_options options_;
   std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
@@ -117,17 +117,12 @@ class rotating_file_sink final : public log_sink {
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
   local_days days_;
-  int deleted_files_ = 0;                 // deleted because the disk was full; not yet reported
-  bool partial_line_ = false;                    // the file ends in the middle of a line
-  bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
-  int blocked_rotations_ = 0;                    // failed rotations since the file was full
-  bool blocked_rotation_reported_ = false;
+  bool partial_line_ = false;  // the file ends in the middle of a line
+  file_notices notices_;       // not reported yet
   clock::time_point next_check_;
 
   std::atomic<std::uint32_t> last_error_{0};  // relaxed: for `status`; only the writing thread changes it
   base::lost_line_counter lost_;
-  base::lost_lines unreported_lost_;  // lines that the log does not report yet
-  std::uint32_t lost_error_ = 0;      // of the first one; 0: out of memory
   clock::time_point retry_at_;
 
   std::string pending_text_;               // formatted entries that are not written yet
@@ -205,8 +200,8 @@ WINSVC_INLINE void rotating_file_sink::flush() noexcept {
     detect_external_rename();
     if (last_error() == 0 || time_->now() < retry_at_ || !open()) return;
     first_pending_time_ = time_->system_now();
-    if (!unreported_lost_.empty()) write_from(0);  // only the notice: the disk may still be full
-    if (unreported_lost_.empty()) last_error_.store(0, std::memory_order_relaxed);
+    if (!notices_.lost.empty()) write_from(0);  // only the notice: the disk may still be full
+    if (notices_.lost.empty()) last_error_.store(0, std::memory_order_relaxed);
   } catch (...) {  // out of memory: the next line or flush tries again
   }
 }
@@ -227,7 +222,7 @@ WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
   if (now < next_check_) return;
   next_check_ = now + std::chrono::seconds(1);
   if (file_.is_file_at(name(0))) return;
-  reopened_ = true;
+  notices_.reopened = true;
   open();
 }
 
@@ -285,7 +280,8 @@ WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file
     auto opened = os::append_file::open(name(0));
     if (opened && !opened->try_lock()) continue;
     const bool is_alternate = number != 1;
-    if (is_alternate_.exchange(is_alternate, std::memory_order_relaxed) != is_alternate) alternate_reported_ = false;
+    if (is_alternate_.exchange(is_alternate, std::memory_order_relaxed) != is_alternate)
+      notices_.alternate_reported = false;
     return opened;
   }
   path_ = requested_path_;
@@ -297,7 +293,7 @@ WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file
 WINSVC_INLINE bool rotating_file_sink::free_disk_space() {
   if (!os::is_no_space_error(last_error()) || options_.max_files == startup_log_options({}).max_files) return false;
   if (!delete_oldest_log_file(path_)) return false;
-  ++deleted_files_;
+  ++notices_.deleted_files;
   return true;
 }
 
@@ -308,15 +304,15 @@ WINSVC_INLINE void rotating_file_sink::rotate() {
   const bool moved = number_pending() && os::rename_file(name(0), pending_rotation_name(path_));
   if (moved) number_pending();
   if (moved) {
-    blocked_rotations_ = 0;
-    blocked_rotation_reported_ = false;
+    notices_.blocked_rotations = 0;
+    notices_.blocked_rotation_reported = false;
   }
   if (!open() || moved) return;
   if (file_.size() == 0) {  // the file did not exist
-    reopened_ = true;
+    notices_.reopened = true;
     return;
   }
-  ++blocked_rotations_;
+  ++notices_.blocked_rotations;
   rotate_at_bytes_ = options_.max_file_bytes != 0 ? file_.size() + options_.max_file_bytes / 10 : max_bytes();
 }
 
@@ -341,31 +337,11 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
 /// completely.
 WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
-  const bool reports_alternate = is_alternate() && !alternate_reported_;
-  if (reports_alternate) {
-    head += notice_line(log_level::warn,
-                        alternate_notice() + "; stop one of them, or give each service another name");
-  }
-  if (deleted_files_ != 0) {
-    head += notice_line(log_level::warn, "the disk is full; " + std::to_string(deleted_files_) +
-                                             (deleted_files_ == 1 ? " old log file was" : " old log files were") +
-                                             " deleted to write this line");
-  }
-  if (reopened_)
-    head += notice_line(log_level::info, "the log file was moved or deleted by another program; this is a new file");
-  // One failure may be caused by a reader.
-  const bool reports_blocked = blocked_rotations_ > 1 && !blocked_rotation_reported_;
-  if (reports_blocked) {
-    head += notice_line(log_level::warn,
-                        "the log file cannot be rotated: another program has it or an older log file open, "
-                        "or its folder is not writable; it grows until it can be rotated");
-  }
-  if (!unreported_lost_.empty()) {
-    const std::string reason =
-        "they could not be written: " + (lost_error_ != 0 ? os::system_error_message(lost_error_) : "out of memory");
-    const auto format = [this](clock::system_time time) { return local_time(time, days_.utc_offset(time)); };
-    head += notice_line(log_level::warn, unreported_lost_.text(reason, format), unreported_lost_.json_field());
-  }
+  const auto format_time = [this](clock::system_time time) { return local_time(time, days_.utc_offset(time)); };
+  notices_.for_each(is_alternate() ? alternate_notice() : std::string(), format_time,
+                    [&](log_level level, std::string text, std::string json_fields) {
+                      head += notice_line(level, std::move(text), std::move(json_fields));
+                    });
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
   const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
   const std::string_view out = head.empty() ? std::string_view(pending_text_).substr(begin) : joined;
@@ -375,13 +351,7 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   const auto written = static_cast<std::size_t>(file_.size() - before);
   if (!result) handle_write_error(result.error());
   if (written != 0) partial_line_ = out[written - 1] != '\n';
-  if (written >= head.size()) {
-    unreported_lost_ = {};
-    deleted_files_ = 0;
-    alternate_reported_ = alternate_reported_ || reports_alternate;
-    reopened_ = false;
-    blocked_rotation_reported_ = blocked_rotation_reported_ || reports_blocked;
-  }
+  if (written >= head.size()) notices_.mark_reported(is_alternate());
   std::size_t complete = 0;
   while (first + complete < entry_ends_.size() && entry_ends_[first + complete] - begin + head.size() <= written)
     ++complete;
@@ -389,8 +359,8 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
 }
 
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
-  if (unreported_lost_.empty()) lost_error_ = last_error();
-  unreported_lost_.add(lines, first_pending_time_, last_pending_time_);
+  if (notices_.lost.empty()) notices_.lost_error = last_error();
+  notices_.lost.add(lines, first_pending_time_, last_pending_time_);
   lost_.add(lines);
 }
 
