@@ -299,124 +299,124 @@
 //  32265  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
 //  32368  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
 //  32581  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32741  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32817  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  32994  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33250  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33594  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33774  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33813  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33980  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34074  http/problem.hpp                     Error responses of winsvc.
-//  34245  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34340  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34606  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34658  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34820  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34894  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35130  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35274  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35305  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35404  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35596  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35735  http/file_body.hpp                   Sets a file as the body of a response.
-//  35850  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36084  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36321  http/request_processor.hpp           Request processor: handles one request.
-//  36642  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36899  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37002  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37158  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37249  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37467  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37722  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37858  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37904  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38007  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38040  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38422  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38703  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38943  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39020  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39101  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39475  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39747  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39915  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40115  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40235  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40506  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40803  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40915  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41121  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41263  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41338  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41357  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41545  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41775  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42043  host/access_log.hpp                  Access log: one log entry for each response.
-//  42102  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42222  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42384  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42637  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42707  host/health.hpp                      Liveness and readiness routes.
-//  42809  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  42977  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43103  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43242  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43512  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43636  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43755  host/stop_deadlines.hpp              Time limits of a stop.
-//  43819  host/run_options.hpp                 Options and result of one run of a service.
-//  43887  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  43995  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44116  host/control_channel_server.hpp      Control channel server.
-//  44296  host/runtime.hpp                     Runtime of a service.
-//  44556  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44664  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44805  host/status.hpp                      Text and JSON of `status`.
-//  44972  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45094  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45210  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45302  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45417  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45542  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45653  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  45988  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46183  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46386  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46648  manage/wait.hpp                      Waits until a service reaches a state.
-//  46751  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  46968  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47045  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47293  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47476  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47668  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47898  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48005  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48071  manage/install.hpp                   `install` and `update` verbs.
-//  48399  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48553  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48656  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48845  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48942  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49034  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49131  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49166  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49469  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49667  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49828  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  49965  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50085  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50175  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50289  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50635  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50918  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51086  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51180  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  32743  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32819  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  32996  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33252  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
+//  33596  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33776  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33815  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33982  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34076  http/problem.hpp                     Error responses of winsvc.
+//  34247  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34342  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34608  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34660  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34822  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34896  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35132  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35276  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35307  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35406  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35598  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35737  http/file_body.hpp                   Sets a file as the body of a response.
+//  35852  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36086  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36323  http/request_processor.hpp           Request processor: handles one request.
+//  36644  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  36901  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37004  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37160  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37251  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37469  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37724  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37860  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  37906  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38009  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38042  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38424  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38705  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  38945  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39022  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39103  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39477  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39749  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39917  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40117  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40237  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40508  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40805  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  40917  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41123  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41265  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41340  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41359  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41547  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41777  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42045  host/access_log.hpp                  Access log: one log entry for each response.
+//  42104  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42224  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42386  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42639  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42709  host/health.hpp                      Liveness and readiness routes.
+//  42811  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  42979  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43105  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43244  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43514  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43638  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43757  host/stop_deadlines.hpp              Time limits of a stop.
+//  43821  host/run_options.hpp                 Options and result of one run of a service.
+//  43889  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  43997  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44118  host/control_channel_server.hpp      Control channel server.
+//  44298  host/runtime.hpp                     Runtime of a service.
+//  44559  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44667  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44809  host/status.hpp                      Text and JSON of `status`.
+//  44976  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45098  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45214  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45306  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45421  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45546  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45657  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  45992  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46187  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46390  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46652  manage/wait.hpp                      Waits until a service reaches a state.
+//  46755  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  46972  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47049  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47297  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47480  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47672  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  47902  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48009  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48075  manage/install.hpp                   `install` and `update` verbs.
+//  48403  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48557  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48660  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48849  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  48946  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  49038  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49135  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49170  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49473  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49671  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49832  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  49969  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50089  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50179  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50293  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50639  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  50922  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51090  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51184  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51512  config/undef.hpp                     Undefines the internal macros.
+//  51516  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -17409,7 +17409,7 @@ namespace detail::scm {
 
 /// Limits of one stop.
 struct stop_limits {
-  std::chrono::milliseconds per_step{0};           ///< for the drain, and for each hook
+  std::chrono::milliseconds step_limit{0};         ///< for the drain, and for each hook
   std::optional<std::chrono::milliseconds> total;  ///< for the whole stop; nullopt: no limit while it makes progress
 };
 
@@ -32662,6 +32662,8 @@ enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_byt
 /// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are switches
 /// and counters that order no other data: relaxed would do. A counter with a limit may exceed it for a moment, by one
 /// request of each thread.
+/// `paused` is a switch and not a view of the service's state: a stop from PAUSED completes its requests with 503, too,
+/// because the pause hooks have run.
 struct engine_state {
   explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
 
@@ -43290,7 +43292,7 @@ class pending_result {
 
 /// One queued control.
 struct control_task {
-  scm::control_action kind = scm::control_action::nothing;
+  scm::control_action action = scm::control_action::nothing;
   scm::control_event event;
   std::shared_ptr<pending_result> result;  ///< set for a custom control
 };
@@ -43413,7 +43415,7 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
 }
 
 WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {
-  switch (task.kind) {
+  switch (task.action) {
     case scm::control_action::pause: return pause();
     case scm::control_action::resume: return resume();
     case scm::control_action::reload:
@@ -44022,7 +44024,7 @@ class drainer {
       : definition_(definition),
         engine_(engine),
         workers_(workers),
-        limits_(limits),
+        stop_deadlines_(limits),
         on_progress_(std::move(on_progress)),
         on_incomplete_(std::move(on_incomplete)) {}
 
@@ -44044,11 +44046,11 @@ class drainer {
   service_definition& definition_;
   server::engine& engine_;
   worker_pool* const workers_;
-  const stop_deadlines& limits_;
+  const stop_deadlines& stop_deadlines_;
   std::function<void()> on_progress_;
   std::function<void(std::string)> on_incomplete_;
   const clock::time_point start_time_ = definition_.time->now();
-  const std::chrono::milliseconds limit_ = limits_.next_step();
+  const std::chrono::milliseconds limit_ = stop_deadlines_.next_step();
 };
 
 }  // namespace detail::host
@@ -44069,7 +44071,7 @@ WINSVC_INLINE void drainer::run() {
 }
 
 WINSVC_INLINE void drainer::shorten() {
-  const auto remaining = limits_.next_step();
+  const auto remaining = stop_deadlines_.next_step();
   engine_.shorten_drain(clock::system().now() + remaining);
   if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
 }
@@ -44098,7 +44100,7 @@ WINSVC_INLINE void drainer::drain_engine() {
 /// A worker has until the deadline of the drain, and at least one second after the drain.
 WINSVC_INLINE void drainer::join_workers() {
   const auto deadline = (std::min)(
-      (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
+      (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), stop_deadlines_.end());
   workers_->join(deadline, on_progress_, [this](const worker& stuck) {
     std::string reason;
     base::attempt([&] { reason = "worker '" + stuck.name + "' did not return within " + elapsed_text(); });
@@ -44334,7 +44336,7 @@ class runtime {
       : definition_(definition),
         status_reporter_(reporter),
         options_(std::move(options)),
-        limits_(*definition.time, definition.stop_limit),
+        stop_deadlines_(*definition.time, definition.stop_limit),
         lifecycle_hooks_(definition, reporter, hooks_, [this] { return wait_hint(); }),
         hooks_(definition, reporter, [this](const std::string& operation, const std::string& hook, milliseconds limit) {
           on_hook_timeout(operation, hook, limit);
@@ -44408,10 +44410,11 @@ class runtime {
   [[nodiscard]] time_point now() const noexcept { return definition_.time->now(); }
   /// The wait hint for the SCM in the current state.
   [[nodiscard]] milliseconds wait_hint() const {
-    return (is_stopping() ? limits_.step_limit() : definition_.start_limit) + control_task_runner::wait_hint_margin;
+    return (is_stopping() ? stop_deadlines_.step_limit() : definition_.start_limit) +
+           control_task_runner::wait_hint_margin;
   }
   [[nodiscard]] milliseconds stop_hint() const {
-    return limits_.step_limit() + control_task_runner::wait_hint_margin;
+    return stop_deadlines_.step_limit() + control_task_runner::wait_hint_margin;
   }
   void report_progress() { status_reporter_.apply(scm::lifecycle_event::progress, wait_hint()); }
 
@@ -44424,7 +44427,7 @@ class runtime {
   std::optional<error> failure_;                                 // under mutex_; the first one
   std::string stop_reason_;                                      // under mutex_
   std::string given_reason_;                                     // under mutex_; of the app or the operator
-  stop_deadlines limits_;
+  stop_deadlines stop_deadlines_;
   std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
@@ -44455,13 +44458,13 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
     const std::lock_guard lock(mutex_);
     const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
     const auto decision =
-        status_reporter_.handle_control(event.control, limits.per_step + control_task_runner::wait_hint_margin);
+        status_reporter_.handle_control(event.control, limits.step_limit + control_task_runner::wait_hint_margin);
     if (decision.action == scm::control_action::nothing) return decision.return_code;
     if (decision.action == scm::control_action::stop) {
       record_stop_request(event.control == static_cast<std::uint32_t>(scm::control::stop)
                               ? "requested by the service control manager"
                               : "Windows is shutting down",
-                          limits.per_step, limits.total);
+                          limits.step_limit, limits.total);
     } else {
       if (decision.action == scm::control_action::custom) result = std::make_shared<pending_result>();
       tasks_.push({decision.action, event, result});
@@ -44498,14 +44501,14 @@ WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, millise
 }
 
 WINSVC_INLINE void runtime::reduce_limits(milliseconds limit, std::optional<milliseconds> total) {
-  limits_.reduce(limit, total);
+  stop_deadlines_.reduce(limit, total);
   if (drainer_) drainer_->shorten();
 }
 
 /// Called without the lock: a hook may wait for the lock or for the stop token.
 WINSVC_INLINE void runtime::signal_stop() {
   if (!is_stopping()) return;
-  hooks_.shorten_deadline(limits_.step_limit(), limits_.end());
+  hooks_.shorten_deadline(stop_deadlines_.step_limit(), stop_deadlines_.end());
   stop_.request_stop();
 }
 
@@ -44718,7 +44721,7 @@ WINSVC_INLINE void runtime::drain() {
   if (workers_) workers_->request_stop();
   {
     const std::lock_guard lock(mutex_);
-    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); },
+    drainer_.emplace(definition_, *engine_, workers_.get(), stop_deadlines_, [this] { report_progress(); },
                      [this](std::string reason) {
                        has_stuck_thread_ = true;
                        record_incomplete_stop(std::move(reason));
@@ -44729,7 +44732,7 @@ WINSVC_INLINE void runtime::drain() {
 
 WINSVC_INLINE void runtime::run_stop_hooks() {
   if (!has_stuck_thread_) {
-    if (!lifecycle_hooks_.stop([this] { return limits_.next_step(); }))
+    if (!lifecycle_hooks_.stop([this] { return stop_deadlines_.next_step(); }))
       record_incomplete_stop("a stop hook could not be started");
     return;
   }
@@ -44769,8 +44772,9 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
   std::string reason;
   if (stop_.token().stop_requested()) {
     base::attempt([&] {
-      reason = hook + (limits_.is_expired() ? " did not finish before the shutdown time limit"
-                                            : " made no progress for " + base::duration_text(limits_.step_limit()));
+      reason = hook + (stop_deadlines_.is_expired()
+                           ? " did not finish before the shutdown time limit"
+                           : " made no progress for " + base::duration_text(stop_deadlines_.step_limit()));
     });
     return record_incomplete_stop(std::move(reason));
   }

@@ -19,8 +19,8 @@ TEST_CASE("the tasks are returned in the order of the controls") {
   queue.push({scm::control_action::resume, {}, nullptr});
 
   const auto never = [] { return false; };
-  CHECK(queue.wait(never)->kind == scm::control_action::pause);
-  CHECK(queue.wait(never)->kind == scm::control_action::resume);
+  CHECK(queue.wait(never)->action == scm::control_action::pause);
+  CHECK(queue.wait(never)->action == scm::control_action::resume);
 }
 
 TEST_CASE("a stop ends the wait, also if tasks are left") {

@@ -13,13 +13,13 @@ TEST_CASE("STOP has the app's limit, SHUTDOWN a fixed limit, PRESHUTDOWN a part 
                          std::optional<std::chrono::milliseconds> preshutdown = {}) {
     return stop_limits_for(static_cast<std::uint32_t>(control), limit, preshutdown);
   };
-  CHECK(limits(control::stop, 20s).per_step == 20s);
+  CHECK(limits(control::stop, 20s).step_limit == 20s);
   CHECK_FALSE(limits(control::stop, 20s).total);
-  CHECK(limits(control::shutdown, 20s).per_step == shutdown_limit);
-  CHECK(limits(control::shutdown, 1s).per_step == 1s);
+  CHECK(limits(control::shutdown, 20s).step_limit == shutdown_limit);
+  CHECK(limits(control::shutdown, 1s).step_limit == 1s);
   CHECK(*limits(control::shutdown, 20s).total < 5s);
-  CHECK(limits(control::preshutdown, 20s, 10s).per_step == 6s);
-  CHECK(limits(control::preshutdown, 2s, 10s).per_step == 2s);
+  CHECK(limits(control::preshutdown, 20s, 10s).step_limit == 6s);
+  CHECK(limits(control::preshutdown, 2s, 10s).step_limit == 2s);
   CHECK(*limits(control::preshutdown, 20s, 10s).total == 9s);
   CHECK(*limits(control::preshutdown, 20s).total == 18s);
 }

@@ -57,7 +57,7 @@ class pending_result {
 
 /// One queued control.
 struct control_task {
-  scm::control_action kind = scm::control_action::nothing;
+  scm::control_action action = scm::control_action::nothing;
   scm::control_event event;
   std::shared_ptr<pending_result> result;  ///< set for a custom control
 };
@@ -180,7 +180,7 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
 }
 
 WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {
-  switch (task.kind) {
+  switch (task.action) {
     case scm::control_action::pause: return pause();
     case scm::control_action::resume: return resume();
     case scm::control_action::reload:

@@ -35,7 +35,7 @@ class drainer {
       : definition_(definition),
         engine_(engine),
         workers_(workers),
-        limits_(limits),
+        stop_deadlines_(limits),
         on_progress_(std::move(on_progress)),
         on_incomplete_(std::move(on_incomplete)) {}
 
@@ -57,11 +57,11 @@ class drainer {
   service_definition& definition_;
   server::engine& engine_;
   worker_pool* const workers_;
-  const stop_deadlines& limits_;
+  const stop_deadlines& stop_deadlines_;
   std::function<void()> on_progress_;
   std::function<void(std::string)> on_incomplete_;
   const clock::time_point start_time_ = definition_.time->now();
-  const std::chrono::milliseconds limit_ = limits_.next_step();
+  const std::chrono::milliseconds limit_ = stop_deadlines_.next_step();
 };
 
 }  // namespace detail::host
@@ -82,7 +82,7 @@ WINSVC_INLINE void drainer::run() {
 }
 
 WINSVC_INLINE void drainer::shorten() {
-  const auto remaining = limits_.next_step();
+  const auto remaining = stop_deadlines_.next_step();
   engine_.shorten_drain(clock::system().now() + remaining);
   if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
 }
@@ -111,7 +111,7 @@ WINSVC_INLINE void drainer::drain_engine() {
 /// A worker has until the deadline of the drain, and at least one second after the drain.
 WINSVC_INLINE void drainer::join_workers() {
   const auto deadline = (std::min)(
-      (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), limits_.end());
+      (std::max)(start_time_ + limit_, definition_.time->now() + std::chrono::seconds(1)), stop_deadlines_.end());
   workers_->join(deadline, on_progress_, [this](const worker& stuck) {
     std::string reason;
     base::attempt([&] { reason = "worker '" + stuck.name + "' did not return within " + elapsed_text(); });

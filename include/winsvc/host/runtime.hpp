@@ -60,7 +60,7 @@ class runtime {
       : definition_(definition),
         status_reporter_(reporter),
         options_(std::move(options)),
-        limits_(*definition.time, definition.stop_limit),
+        stop_deadlines_(*definition.time, definition.stop_limit),
         lifecycle_hooks_(definition, reporter, hooks_, [this] { return wait_hint(); }),
         hooks_(definition, reporter, [this](const std::string& operation, const std::string& hook, milliseconds limit) {
           on_hook_timeout(operation, hook, limit);
@@ -134,10 +134,11 @@ class runtime {
   [[nodiscard]] time_point now() const noexcept { return definition_.time->now(); }
   /// The wait hint for the SCM in the current state.
   [[nodiscard]] milliseconds wait_hint() const {
-    return (is_stopping() ? limits_.step_limit() : definition_.start_limit) + control_task_runner::wait_hint_margin;
+    return (is_stopping() ? stop_deadlines_.step_limit() : definition_.start_limit) +
+           control_task_runner::wait_hint_margin;
   }
   [[nodiscard]] milliseconds stop_hint() const {
-    return limits_.step_limit() + control_task_runner::wait_hint_margin;
+    return stop_deadlines_.step_limit() + control_task_runner::wait_hint_margin;
   }
   void report_progress() { status_reporter_.apply(scm::lifecycle_event::progress, wait_hint()); }
 
@@ -150,7 +151,7 @@ class runtime {
   std::optional<error> failure_;                                 // under mutex_; the first one
   std::string stop_reason_;                                      // under mutex_
   std::string given_reason_;                                     // under mutex_; of the app or the operator
-  stop_deadlines limits_;
+  stop_deadlines stop_deadlines_;
   std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
@@ -181,13 +182,13 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
     const std::lock_guard lock(mutex_);
     const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
     const auto decision =
-        status_reporter_.handle_control(event.control, limits.per_step + control_task_runner::wait_hint_margin);
+        status_reporter_.handle_control(event.control, limits.step_limit + control_task_runner::wait_hint_margin);
     if (decision.action == scm::control_action::nothing) return decision.return_code;
     if (decision.action == scm::control_action::stop) {
       record_stop_request(event.control == static_cast<std::uint32_t>(scm::control::stop)
                               ? "requested by the service control manager"
                               : "Windows is shutting down",
-                          limits.per_step, limits.total);
+                          limits.step_limit, limits.total);
     } else {
       if (decision.action == scm::control_action::custom) result = std::make_shared<pending_result>();
       tasks_.push({decision.action, event, result});
@@ -224,14 +225,14 @@ WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, millise
 }
 
 WINSVC_INLINE void runtime::reduce_limits(milliseconds limit, std::optional<milliseconds> total) {
-  limits_.reduce(limit, total);
+  stop_deadlines_.reduce(limit, total);
   if (drainer_) drainer_->shorten();
 }
 
 /// Called without the lock: a hook may wait for the lock or for the stop token.
 WINSVC_INLINE void runtime::signal_stop() {
   if (!is_stopping()) return;
-  hooks_.shorten_deadline(limits_.step_limit(), limits_.end());
+  hooks_.shorten_deadline(stop_deadlines_.step_limit(), stop_deadlines_.end());
   stop_.request_stop();
 }
 

@@ -65,7 +65,7 @@ WINSVC_INLINE void runtime::drain() {
   if (workers_) workers_->request_stop();
   {
     const std::lock_guard lock(mutex_);
-    drainer_.emplace(definition_, *engine_, workers_.get(), limits_, [this] { report_progress(); },
+    drainer_.emplace(definition_, *engine_, workers_.get(), stop_deadlines_, [this] { report_progress(); },
                      [this](std::string reason) {
                        has_stuck_thread_ = true;
                        record_incomplete_stop(std::move(reason));
@@ -76,7 +76,7 @@ WINSVC_INLINE void runtime::drain() {
 
 WINSVC_INLINE void runtime::run_stop_hooks() {
   if (!has_stuck_thread_) {
-    if (!lifecycle_hooks_.stop([this] { return limits_.next_step(); }))
+    if (!lifecycle_hooks_.stop([this] { return stop_deadlines_.next_step(); }))
       record_incomplete_stop("a stop hook could not be started");
     return;
   }
@@ -116,8 +116,9 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
   std::string reason;
   if (stop_.token().stop_requested()) {
     base::attempt([&] {
-      reason = hook + (limits_.is_expired() ? " did not finish before the shutdown time limit"
-                                            : " made no progress for " + base::duration_text(limits_.step_limit()));
+      reason = hook + (stop_deadlines_.is_expired()
+                           ? " did not finish before the shutdown time limit"
+                           : " made no progress for " + base::duration_text(stop_deadlines_.step_limit()));
     });
     return record_incomplete_stop(std::move(reason));
   }

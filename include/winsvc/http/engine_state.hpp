@@ -87,6 +87,8 @@ enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_byt
 /// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are switches
 /// and counters that order no other data: relaxed would do. A counter with a limit may exceed it for a moment, by one
 /// request of each thread.
+/// `paused` is a switch and not a view of the service's state: a stop from PAUSED completes its requests with 503, too,
+/// because the pause hooks have run.
 struct engine_state {
   explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
 

@@ -21,7 +21,7 @@ namespace detail::scm {
 
 /// Limits of one stop.
 struct stop_limits {
-  std::chrono::milliseconds per_step{0};           ///< for the drain, and for each hook
+  std::chrono::milliseconds step_limit{0};         ///< for the drain, and for each hook
   std::optional<std::chrono::milliseconds> total;  ///< for the whole stop; nullopt: no limit while it makes progress
 };
 
