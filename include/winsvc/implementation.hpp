@@ -55,6 +55,7 @@
 #include "winsvc/wire/accept.hpp"          // weighted lists: Accept, Accept-Encoding
 #include "winsvc/wire/status.hpp"          // reason phrases
 #include "winsvc/wire/head.hpp"            // head: a parsed request head, normalized head
+#include "winsvc/wire/head_lines.hpp"      // head_line_parser: the rules for each line of a head
 #include "winsvc/wire/head_parser.hpp"     // parse_head: the strict parser
 #include "winsvc/wire/chunked.hpp"         // chunked_decoder
 #include "winsvc/wire/fields.hpp"          // fields of queries and forms

@@ -85,7 +85,7 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
   /// Sets the head that cpp-httplib reads. From here on, its own output is discarded.
   void set_httplib_head(std::string head) noexcept {
-    normalized_head_ = std::move(head);
+    httplib_head_ = std::move(head);
     discards_writes_ = true;
   }
   /// Ends (true) or continues (false) the output, while cpp-httplib runs.
@@ -178,7 +178,7 @@ class exchange_stream final : public httplib::Stream {
 
   // Called by cpp-httplib. Without `override`, because its versions declare different functions; these are all of them.
   bool is_readable() const {
-    return !body_rejected_ && (head_position_ < normalized_head_.size() || !is_body_complete());
+    return !body_rejected_ && (head_position_ < httplib_head_.size() || !is_body_complete());
   }
   bool wait_readable() const { return is_readable(); }
   bool wait_writable() const { return !failed_; }
@@ -195,9 +195,9 @@ class exchange_stream final : public httplib::Stream {
   }
 
   ssize_t read(char* buffer, size_t capacity) {
-    if (head_position_ < normalized_head_.size()) {
-      const auto count = (std::min)(capacity, normalized_head_.size() - head_position_);
-      std::memcpy(buffer, normalized_head_.data() + head_position_, count);
+    if (head_position_ < httplib_head_.size()) {
+      const auto count = (std::min)(capacity, httplib_head_.size() - head_position_);
+      std::memcpy(buffer, httplib_head_.data() + head_position_, count);
       head_position_ += count;
       return static_cast<ssize_t>(count);
     }
@@ -216,11 +216,11 @@ class exchange_stream final : public httplib::Stream {
   }
   using httplib::Stream::write;
 
-  // cpp-httplib 0.52 and later scans the head in place, which halves the instructions of a small request.
+  // cpp-httplib 0.52 and later scans the head in place, not byte by byte.
   const char* buffered_data(size_t& size) const {
-    size = normalized_head_.size() - head_position_;
+    size = httplib_head_.size() - head_position_;
     if (size == 0) return nullptr;  // its line reader takes any other pointer for the start of a line
-    return normalized_head_.data() + head_position_;
+    return httplib_head_.data() + head_position_;
   }
   void consume_buffered(size_t size) { head_position_ += size; }
 
@@ -324,7 +324,7 @@ class exchange_stream final : public httplib::Stream {
   wire::framing framing_;
   std::uint64_t body_bytes_left_;
   bool must_send_continue_;
-  std::string normalized_head_;
+  std::string httplib_head_;  // see set_httplib_head()
   std::size_t head_position_ = 0;
   const wire::limits& limits_;
   std::optional<wire::chunked_decoder> decoder_;  // of a chunked body

@@ -136,7 +136,7 @@ WINSVC_INLINE bool is_rewritten_field(std::string_view name) noexcept {
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return base::equal_nocase(n, name); });
 }
 /// Range is forwarded only if it occurs once, counts bytes and the method is GET or HEAD. Other Range fields must be
-/// ignored (RFC 9110 section 14.2), but cpp-httplib responds with 416.
+/// ignored (RFC 9110 section 14.2).
 WINSVC_INLINE bool is_forwarded_field(const head& h, const field& f) noexcept {
   if (base::equal_nocase(f.name, "Upgrade")) return h.upgrade;
   if (base::equal_nocase(f.name, "Range")) {
@@ -151,7 +151,7 @@ WINSVC_INLINE bool is_forwarded_field(const head& h, const field& f) noexcept {
 WINSVC_INLINE std::string_view value_separator(std::string_view name) noexcept {
   return base::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
 }
-/// True for methods that usually have a body: without a Content-Length of 0, cpp-httplib waits 5 s for the body.
+/// True for a request without a body whose method usually has one: an app sees a Content-Length of 0.
 WINSVC_INLINE bool implies_no_body(const head& h) noexcept {
   using route::method;
   return h.framing == framing::none && (h.method_id == route::method::post || h.method_id == route::method::put ||

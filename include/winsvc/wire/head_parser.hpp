@@ -1,4 +1,4 @@
-// Head parser: strict parser of an HTTP/1.1 request head (RFC 9112), which runs before cpp-httplib reads any byte.
+// Head parser: strict parser of an HTTP/1.1 request head (RFC 9112).
 //
 //   std::size_t scanned = 0;
 //   auto result = parse_head(buffer, limits, &scanned);    // call again with more bytes while result.kind is more
@@ -9,22 +9,21 @@
 // the caller then closes the connection. The result does not depend on how the bytes were split into packets. A typical
 // browser head needs one allocation, for its fields.
 //
-// The parser does not read bodies (wire/chunked.hpp) and does not decode the path (route/path.hpp). It does not check
+// This file finds the lines and the end of the head; wire/head_lines.hpp has the rules for each line. The parser does
+// not read bodies (wire/chunked.hpp) and does not decode the path (route/path.hpp). It does not check
 // `limits::body_bytes` either: a 404 or 401 has precedence over the 413, so the caller checks the length later.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/route/method.hpp"
 #include "winsvc/wire/grammar.hpp"
 #include "winsvc/wire/head.hpp"
+#include "winsvc/wire/head_lines.hpp"
 #include "winsvc/wire/limits.hpp"
 
 namespace winsvc {
@@ -47,271 +46,17 @@ struct head_parse_result {
 [[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& limits,
                                            std::size_t* scanned = nullptr, std::vector<field> fields = {});
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-/// The reason why a head is rejected; status 0 means no error.
-struct head_error {
-  int status = 0;
-  std::string_view reason;
-  explicit operator bool() const noexcept { return status != 0; }
-};
-
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_WIRE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
-
-/// Parses the lines of one head in their order. Each function returns the first error it finds.
-class head_parser {
- public:
-  head_parser(const limits& limits, head& output) noexcept : limits_(limits), head_(output) {}
-
-  /// Returns an error that further bytes of the line cannot correct. It is called for each incomplete line, and first
-  /// for each complete line, so that the result does not depend on how the bytes were split into packets.
-  [[nodiscard]] head_error check_partial_line(std::string_view line, bool is_first) const noexcept;
-  [[nodiscard]] head_error request_line(std::string_view line);
-  [[nodiscard]] head_error field_line(std::string_view line);
-  [[nodiscard]] head_error check_complete();
-
- private:
-  [[nodiscard]] head_error target(std::string_view text);
-  [[nodiscard]] head_error parse_known_field(const field& f);
-  void record_field_name(std::string_view name) noexcept;
-  void connection_options(std::string_view value) noexcept;
-  [[nodiscard]] head_error content_length(std::string_view value);
-  [[nodiscard]] head_error transfer_encoding(std::string_view value);
-
-  const limits& limits_;
-  head& head_;
-  std::string_view authority_;  // of an absolute-form target
-  std::uint64_t names_ = 0;     // Bloom filter of the field names: one bit per name
-  bool has_host_ = false, has_content_length_ = false, has_expect_ = false;
-  bool has_transfer_encoding_ = false, is_chunked_ = false, has_unknown_coding_ = false;
-  bool has_upgrade_field_ = false;
-  bool has_close_ = false, has_keep_alive_ = false, has_upgrade_ = false;  // options of Connection
-};
-
-WINSVC_INLINE head_error head_parser::check_partial_line(std::string_view line, bool is_first) const noexcept {
-  constexpr auto npos = std::string_view::npos;
-  if (!is_first) {
-    if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
-    if (line.size() > limits_.field_bytes) return {431, "field line too long"};
-    return {};
-  }
-  const auto method_end = line.find(' ');
-  // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
-  if ((method_end == npos ? line.size() : method_end) > limits_.target_bytes) return {400, "malformed request line"};
-  if (method_end == npos) return {};
-  if (method_end > limits_.method_bytes) return {501, "method too long"};
-  const auto remaining = line.substr(method_end + 1);
-  const auto target_end = remaining.find(' ');
-  if ((target_end == npos ? remaining.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
-  if (target_end == npos) return {};
-  constexpr std::string_view version = "HTTP/1.1";
-  if (remaining.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
-  return {};
-}
-
-WINSVC_INLINE head_error head_parser::request_line(std::string_view line) {
-  const auto method_end = line.find(' ');
-  const auto target_end = method_end == line.npos ? line.npos : line.find(' ', method_end + 1);
-  if (target_end == line.npos) return {400, "malformed request line"};
-  const auto method = line.substr(0, method_end);
-  const auto target_text = line.substr(method_end + 1, target_end - method_end - 1);
-  const auto version = line.substr(target_end + 1);
-  if (!is_token(method) || target_text.empty() || version.find(' ') != version.npos)
-    return {400, "malformed request line"};
-
-  const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
-                              base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
-  if (!is_well_formed) return {400, "malformed HTTP version"};
-  if (version[5] != '1') return {505, "HTTP version not supported"};
-  head_.minor_version = version[7] == '0' ? 0 : 1;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
-
-  if (!route::is_servable_method(method)) return {501, "method not implemented"};
-  head_.method_id = route::parse_method(method).value_or(route::method::other);
-  head_.method = method;
-  head_.fields.reserve(16);  // enough for a typical browser
-  return target(target_text);
-}
-
-/// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
-WINSVC_INLINE head_error head_parser::target(std::string_view text) {
-  head_.target = text;
-  // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
-  // because browsers send them.
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
-    if (c == '#') return {400, "fragment in target"};
-  }
-  if (text == "*") {
-    head_.path = text;
-    return head_.method_id == route::method::options ? head_error{} : head_error{400, "target '*' requires OPTIONS"};
-  }
-
-  std::string_view remaining = text;
-  if (text[0] != '/') {
-    const auto scheme_end = text.find("://");
-    if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
-    const auto scheme = text.substr(0, scheme_end);
-    if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
-      return {400, "unsupported scheme"};
-    remaining.remove_prefix(scheme_end + 3);
-    authority_ = remaining.substr(0, remaining.find_first_of("/?"));
-    if (!is_authority(authority_)) return {400, "invalid authority in target"};
-    remaining.remove_prefix(authority_.size());
-    if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
-      head_.path = "*";
-      return {};
-    }
-  }
-  const auto mark = remaining.find('?');
-  head_.path = remaining.substr(0, mark);
-  if (head_.path.empty()) head_.path = "/";  // RFC 9112 section 3.2.1
-  if (mark != std::string_view::npos) head_.query = remaining.substr(mark + 1);
-  return {};
-}
-
-WINSVC_INLINE head_error head_parser::field_line(std::string_view line) {
-  if (head_.fields.size() == limits_.fields) return {431, "too many fields"};
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {400, "field line without a colon"};
-  const field f{line.substr(0, colon), base::trim(line.substr(colon + 1))};
-  // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
-  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
-  if (!is_token(f.name)) return {400, "invalid field name"};
-  record_field_name(f.name);
-  head_.fields.push_back(f);
-  return parse_known_field(f);
-}
-
-/// Compares a name with the others only if the bit of its length, first and last letter is set.
-WINSVC_INLINE void head_parser::record_field_name(std::string_view name) noexcept {
-  const auto letter = [](char c) { return static_cast<unsigned>(base::to_lower(c)); };
-  const auto bit = std::uint64_t{1} << ((name.size() * 7 + letter(name.front()) * 5 + letter(name.back())) % 64);
-  if ((names_ & bit) != 0 && head_.find(name)) head_.has_repeated_names = true;
-  names_ |= bit;
-}
-
-WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
-  const auto is = [&f](std::string_view name) { return base::equal_nocase(f.name, name); };
-  switch (f.name.size()) {  // one comparison at most
-    case 4:
-      if (!is("Host")) break;
-      if (has_host_) return {400, "Host twice"};
-      has_host_ = true;
-      head_.host = f.value;
-      return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
-    case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
-      if (!is("Expect") || head_.minor_version == 0) break;
-      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
-      has_expect_ = true;
-      break;
-    case 7:
-      if (is("Upgrade")) has_upgrade_field_ = true;
-      break;
-    case 10:
-      if (is("Connection")) connection_options(f.value);
-      break;
-    case 14:
-      if (is("Content-Length")) return content_length(f.value);
-      break;
-    case 17:
-      if (is("Transfer-Encoding")) return transfer_encoding(f.value);
-      break;
-    default: break;
-  }
-  return {};
-}
-
-WINSVC_INLINE void head_parser::connection_options(std::string_view value) noexcept {
-  for (auto remaining = value; !remaining.empty();) {
-    const auto end = (std::min)(remaining.find(','), remaining.size());
-    const auto option = base::trim(remaining.substr(0, end));
-    remaining.remove_prefix((std::min)(end + 1, remaining.size()));
-    if (base::equal_nocase(option, "close")) has_close_ = true;
-    if (base::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
-    if (base::equal_nocase(option, "upgrade")) has_upgrade_ = true;
-  }
-}
-
-/// An invalid length is an unrecoverable error (RFC 9112 section 6.3). Two equal lengths are allowed there but rejected
-/// here, because regular clients do not send them.
-WINSVC_INLINE head_error head_parser::content_length(std::string_view value) {
-  if (has_content_length_) return {400, "Content-Length twice"};
-  has_content_length_ = true;
-  constexpr std::size_t max_digits = 15;  // below 1 PB; exact even in a double
-  if (value.size() > max_digits) return {400, "invalid Content-Length"};
-  if (!base::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
-  if (has_transfer_encoding_) return {400, "Content-Length with Transfer-Encoding"};
-  head_.framing = framing::length;
-  return {};
-}
-
-/// Reads one field of the list of transfer codings; check_complete() decides. The list may have several fields.
-WINSVC_INLINE head_error head_parser::transfer_encoding(std::string_view value) {
-  if (head_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
-  has_transfer_encoding_ = true;
-  if (has_content_length_) return {400, "Content-Length with Transfer-Encoding"};
-  for (bool is_last = false; !is_last;) {
-    const auto end = value.find(',');
-    const auto coding = base::trim(value.substr(0, end));
-    const auto name = base::trim(coding.substr(0, coding.find(';')));
-    // An empty element is allowed in a list (RFC 9110 section 5.6.1), but some parsers treat it differently.
-    if (!is_token(name) || coding.find('"') != coding.npos) return {400, "invalid Transfer-Encoding"};
-    if (is_chunked_) return {400, "chunked is not the last transfer coding"};
-    if (base::equal_nocase(coding, "chunked")) is_chunked_ = true;
-    else if (base::equal_nocase(name, "chunked")) return {400, "parameter of the coding chunked"};
-    else has_unknown_coding_ = true;
-    is_last = end == value.npos;
-    if (!is_last) value.remove_prefix(end + 1);
-  }
-  return {};
-}
-
-WINSVC_INLINE head_error head_parser::check_complete() {
-  if (!has_host_ && head_.minor_version == 1) return {400, "Host missing"};
-  if (has_transfer_encoding_) {
-    // Without chunked as the last coding, the end of the body cannot be determined (RFC 9112 section 6.3).
-    if (!is_chunked_) return {400, "the last transfer coding is not chunked"};
-    if (has_unknown_coding_) return {501, "transfer coding not implemented"};  // RFC 9112 section 6.1
-    head_.framing = framing::chunked;
-  }
-  if (!authority_.empty()) head_.host = authority_;  // it replaces Host (RFC 9112 section 3.2.2)
-
-  head_.keep_alive = !has_close_ && (head_.minor_version == 1 || has_keep_alive_);
-  const bool content = head_.framing == framing::chunked || head_.content_length > 0;
-  head_.expect_continue = has_expect_ && content;
-  // Accepted only without a body and without close. A server may ignore Upgrade, and must ignore it in HTTP/1.0
-  // (RFC 9110 section 7.8).
-  head_.upgrade = has_upgrade_field_ && has_upgrade_ && head_.minor_version == 1 && head_.keep_alive && !content;
-
-  // cpp-httplib checks the normalized head again: the number of lines and the bytes of each line.
-  constexpr std::size_t max_added_lines = 3;
-  if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return {};
-  bool line_too_long = false;
-  for_each_name(head_, [&](std::string_view name, const std::vector<std::string_view>& values) {
-    if (values.size() == 1) return;  // was checked in check_partial_line
-    std::size_t bytes = name.size();
-    for (const auto value : values) bytes += value.size() + 2;
-    if (bytes > limits_.field_bytes) line_too_long = true;
-  });
-  if (line_too_long) return {431, "fields of one name too long"};
-  const auto forwarded = std::count_if(head_.fields.begin(), head_.fields.end(), [&](const field& f) {
-    return is_forwarded_field(head_, f);
-  });
-  const bool host_added = !has_host_ && !head_.host.empty();
-  const int added = (head_.framing != framing::none || implies_no_body(head_) ? 1 : 0) +
-                    (is_connection_field(head_) ? 1 : 0) + (host_added ? 1 : 0);
-  const bool too_many = static_cast<std::size_t>(forwarded + added) > limits_.fields;
-  return too_many ? head_error{431, "too many fields"} : head_error{};
-}
 
 /// Result of scan_head: the ends of the lines and of the head, and the first invalid byte.
 struct head_scan {
@@ -382,7 +127,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   if (scanned != nullptr) *scanned = scan.limit;
 
   // Errors in complete lines are reported before an invalid byte that follows them.
-  head_parser parser(limits, result.value);
+  head_line_parser parser(limits, result.value);
   if (scan.has_new_bytes || scan.error || buffer.size() > bytes.size()) {
     for (std::size_t position = begin; position < scan.line;) {
       const auto line_end = bytes.find('\r', position);
