@@ -5,8 +5,8 @@
 //   });
 //
 // https://github.com/yhirose/cpp-httplib documents the types. WINSVC_HTTPLIB (config/options.hpp) names the header;
-// cpp-httplib 0.41 or newer is required. Clients cannot reach the lenient parser of cpp-httplib: the strict head parser
-// (wire/head_parser.hpp) runs first.
+// cpp-httplib 0.41 or newer is required. Clients cannot reach the lenient parser of cpp-httplib: the head parser
+// (wire/head_parser.hpp) parses each head.
 //
 // In the separate form (config/form.hpp), this header only declares the types, which saves most of the compile time of
 // an app. A file that uses members of a request or a response includes <httplib.h> itself, before <winsvc.hpp>.
