@@ -39082,7 +39082,7 @@ namespace detail::server {
 
 class work_queue;
 
-/// What a thread pool queues and serves. The pool does not know what it is: in the engine, each item is a slot
+/// An object that a thread pool queues and serves. The pool knows nothing else of it. In the engine, each item is a slot
 /// (server/engine_slot.hpp).
 struct work_item {
   work_item() = default;
