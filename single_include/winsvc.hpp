@@ -18,406 +18,407 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    425  config/version.hpp                   The version of winsvc, defined only here.
-//    442  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    481  config/form.hpp                      The form in which winsvc is compiled.
-//    572  config/options.hpp                   Compile-time options of winsvc.
-//    634  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    685  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    716  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    793  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    850  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    910  os/win/windows_headers.hpp           Windows system headers.
-//    971  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1183  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1226  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1287  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1342  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1392  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1435  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1536  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1569  settings/setting_value.hpp           Types of settings and their text form.
-//   1761  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1906  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   1970  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2029  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2092  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2318  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2689  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2811  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2904  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   2963  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3001  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3073  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3118  route/url_value.hpp                  url_value, with_query.
-//   3167  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3251  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3283  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3371  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3519  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3862  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3925  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4077  api/app_objects.hpp                  App objects (dependency injection).
-//   4145  api/handler_arguments.hpp            Arguments of a handler.
-//   4255  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4388  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4718  api/parameter.hpp                    Parameters of a route.
-//   4936  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5042  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5226  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5305  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5377  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5449  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5598  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5637  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5739  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5760  api/file_options.hpp                 Options of a static folder.
-//   5791  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5827  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6136  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6225  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6264  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6391  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6431  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6514  scm/control_event.hpp                Event data of a control.
-//   6587  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6762  settings/settings_file.hpp           Settings file (.ini).
-//   6837  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7061  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7212  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7248  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7290  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7370  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7440  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7608  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7686  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7809  base/quote.hpp                       Windows command lines.
-//   7852  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7927  scm/spec.hpp                         Service specification.
-//   8033  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8114  api/service.hpp                      service: the object with which an app describes its service.
-//   8468  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8514  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8553  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8622  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8635  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8686  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8773  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8814  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8882  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   8916  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   8957  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   8988  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9015  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9086  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9128  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9180  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9212  addons/headers.hpp                   Middleware for response headers and body size.
+//    426  config/version.hpp                   The version of winsvc, defined only here.
+//    443  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    482  config/form.hpp                      The form in which winsvc is compiled.
+//    573  config/options.hpp                   Compile-time options of winsvc.
+//    635  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    686  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    717  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    794  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    851  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    911  os/win/windows_headers.hpp           Windows system headers.
+//    972  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1184  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1227  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1288  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1343  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1393  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1436  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1537  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1570  settings/setting_value.hpp           Types of settings and their text form.
+//   1762  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1907  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   1971  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2030  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2093  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2319  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2690  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2812  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2905  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   2964  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3002  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3074  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3119  route/url_value.hpp                  url_value, with_query.
+//   3168  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3252  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3284  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3372  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3520  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3863  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3926  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4078  api/app_objects.hpp                  App objects (dependency injection).
+//   4146  api/handler_arguments.hpp            Arguments of a handler.
+//   4256  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4389  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4719  api/parameter.hpp                    Parameters of a route.
+//   4937  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5043  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5227  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5306  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5378  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5450  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5599  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5638  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5740  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5761  api/file_options.hpp                 Options of a static folder.
+//   5792  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5828  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6137  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6226  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6265  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6392  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6432  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6515  scm/control_event.hpp                Event data of a control.
+//   6588  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6763  settings/settings_file.hpp           Settings file (.ini).
+//   6838  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7062  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7213  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7249  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7291  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7371  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7441  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7609  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7687  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7810  base/quote.hpp                       Windows command lines.
+//   7853  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7928  scm/spec.hpp                         Service specification.
+//   8034  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8115  api/service.hpp                      service: the object with which an app describes its service.
+//   8469  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8515  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8554  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8623  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8636  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8687  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8774  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8815  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8883  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   8917  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   8958  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   8989  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9016  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9087  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9129  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9181  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9213  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9245  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9475  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9564  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9631  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9780  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9796  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9893  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//   9939  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9981  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10063  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10137  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10255  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10288  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10343  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10585  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10621  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10667  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10760  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10790  route/url_value.hpp:bodies           url_value, with_query.
-//  10832  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  10992  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11117  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11244  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11317  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11355  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11404  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11442  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11476  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11498  api/parameter.hpp:bodies             Parameters of a route.
-//  11556  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11584  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11656  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11722  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11750  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11774  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11941  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12098  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12185  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12209  base/quote.hpp:bodies                Windows command lines.
-//  12299  scm/spec.hpp:bodies                  Service specification.
-//  12431  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12551  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12701  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12770  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12927  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  12978  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13016  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13050  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13078  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13130  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13226  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13347  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13407  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13448  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13476  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13521  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13673  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13806  settings/registry.hpp                Registry of the settings of an app.
-//  14118  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14275  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14472  route/table.hpp                      Route table (route::table).
-//  14855  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  14961  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15069  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15254  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  15550  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112).
-//  15711  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15926  wire/file_name.hpp                   Safe file names for uploads.
-//  16005  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16075  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16225  wire/representation.hpp              Representation of content in a response.
-//  16377  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16642  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  16937  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17044  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17215  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17348  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17433  scm/stop_limits.hpp                  Time limits of a stop.
-//  17501  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17568  scm/account.hpp                      Account of a service.
-//  17711  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17952  scm/security.hpp                     Security descriptors in SDDL.
-//  18160  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18360  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18419  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18530  scm/event_record.hpp                 Records of the Windows event log.
-//  18672  scm/saved_state.hpp                  Saved state of a service.
-//  18793  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19066  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19106  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19188  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19387  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19650  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  19834  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  19962  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20142  os/socket.hpp                        TCP sockets with timeouts.
-//  20308  os/listen.hpp                        Opens the listening sockets of a host.
-//  20434  os/posix/headers.hpp                 POSIX system headers.
-//  20474  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20663  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20707  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  20815  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  20922  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21088  os/tcp.hpp                           TCP sockets on all platforms.
-//  21412  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21589  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21717  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21993  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22048  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22119  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22165  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  22371  os/connection_threads.hpp            Connection threads of the control channel.
-//  22462  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22685  os/console.hpp                       Console input and output.
-//  22786  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22942  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23081  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23278  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23353  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23402  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23574  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23657  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23711  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23762  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23865  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23906  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24093  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24115  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24150  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24234  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24337  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24377  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24427  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24472  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24536  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24831  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  24884  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  24957  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25055  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25224  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25471  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25672  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25852  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26084  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26308  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26370  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26658  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26760  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27005  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27094  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27166  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27253  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27306  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27403  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27541  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27635  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27873  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27915  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28030  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28157  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28331  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28500  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28801  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28808  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28844  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29158  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29236  log/log_query.hpp                    Log query of the verb `logs`.
-//  29321  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29416  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29503  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  29576  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29958  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30069  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30115  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30349  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30719  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31013  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31255  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31378  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31542  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32022  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32308  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32411  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32624  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32786  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32862  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33039  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33295  http/exchange_stream.hpp             Exchange stream: the bytes of one request and its response, and the ...
-//  33639  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33819  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33858  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34025  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34119  http/problem.hpp                     Error responses of winsvc.
-//  34290  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34385  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34651  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34703  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34865  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34939  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35175  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35319  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35350  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35449  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35641  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35780  http/file_body.hpp                   Sets a file as the body of a response.
-//  35895  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36129  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36366  http/request_processor.hpp           Request processor: handles one request.
-//  36687  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  36944  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37047  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37203  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37294  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37512  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37767  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37903  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  37949  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38052  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38085  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38467  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38748  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  38988  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39065  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39146  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39520  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39792  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39960  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40160  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40280  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40551  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40848  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  40960  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41166  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41308  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41383  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41402  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41590  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41820  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42088  host/access_log.hpp                  Access log: one log entry for each response.
-//  42147  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42267  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42429  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42682  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42752  host/health.hpp                      Liveness and readiness routes.
-//  42854  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43022  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43148  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43287  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43557  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43681  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43800  host/stop_deadlines.hpp              Time limits of a stop.
-//  43864  host/run_options.hpp                 Options and result of one run of a service.
-//  43932  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44040  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44161  host/control_channel_server.hpp      Control channel server.
-//  44341  host/runtime.hpp                     Runtime of a service.
-//  44602  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44710  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44852  host/status.hpp                      Text and JSON of `status`.
-//  45019  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45141  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45257  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45349  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45464  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45589  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45700  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46035  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46230  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46433  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46695  manage/wait.hpp                      Waits until a service reaches a state.
-//  46798  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47015  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47092  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47340  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47523  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47715  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  47945  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48052  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48118  manage/install.hpp                   `install` and `update` verbs.
-//  48446  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48600  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48703  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48892  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  48989  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49081  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49178  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49213  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49516  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49714  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49875  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50012  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50132  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50222  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50336  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50682  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  50965  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51133  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51227  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9246  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9476  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9565  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9632  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9781  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9797  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9894  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//   9940  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9982  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10064  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10138  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10256  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10289  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10344  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10586  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10622  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10668  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10761  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10791  route/url_value.hpp:bodies           url_value, with_query.
+//  10833  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  10993  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11118  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11245  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11318  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11356  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11405  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11443  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11477  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11499  api/parameter.hpp:bodies             Parameters of a route.
+//  11557  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11585  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11657  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11723  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11751  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11775  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11942  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12099  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12186  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12210  base/quote.hpp:bodies                Windows command lines.
+//  12300  scm/spec.hpp:bodies                  Service specification.
+//  12432  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12552  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12702  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12771  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12928  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  12979  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13017  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13051  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13079  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13131  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13227  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13348  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13408  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13449  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13477  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13522  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13674  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13807  settings/registry.hpp                Registry of the settings of an app.
+//  14119  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14276  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  14473  route/table.hpp                      Route table (route::table).
+//  14856  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  14962  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15070  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15255  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  15551  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112).
+//  15712  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15927  wire/file_name.hpp                   Safe file names for uploads.
+//  16006  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16076  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16226  wire/representation.hpp              Representation of content in a response.
+//  16378  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16643  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  16938  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17045  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17216  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17349  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  17434  scm/stop_limits.hpp                  Time limits of a stop.
+//  17502  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17569  scm/account.hpp                      Account of a service.
+//  17712  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17953  scm/security.hpp                     Security descriptors in SDDL.
+//  18161  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18361  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18420  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18531  scm/event_record.hpp                 Records of the Windows event log.
+//  18673  scm/saved_state.hpp                  Saved state of a service.
+//  18794  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19067  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19107  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19189  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19388  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19651  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  19835  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  19963  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20143  os/socket.hpp                        TCP sockets with timeouts.
+//  20309  os/listen.hpp                        Opens the listening sockets of a host.
+//  20435  os/posix/headers.hpp                 POSIX system headers.
+//  20475  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20664  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20708  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  20816  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  20923  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21089  os/tcp.hpp                           TCP sockets on all platforms.
+//  21413  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21590  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21718  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  21994  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22049  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22120  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22166  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22372  os/connection_threads.hpp            Connection threads of the control channel.
+//  22463  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22686  os/console.hpp                       Console input and output.
+//  22787  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22943  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23082  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23279  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23354  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23403  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23575  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23658  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23712  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23763  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23866  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23907  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24094  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24116  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24151  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24235  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24338  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24378  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24428  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24473  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24537  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24832  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  24885  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24958  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25056  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25225  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25472  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25673  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25853  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26085  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26309  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26371  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26659  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26761  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27006  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27095  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27167  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27254  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27307  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27404  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27542  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27636  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27874  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27916  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28031  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28158  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28332  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28501  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28802  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28809  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28845  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29159  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29237  log/log_query.hpp                    Log query of the verb `logs`.
+//  29322  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29417  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29504  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  29577  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29959  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30070  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30116  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30350  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30720  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31014  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31256  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31379  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31543  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32023  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32309  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32412  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32625  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32787  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32863  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33040  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33296  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  33567  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33748  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33787  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33954  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34048  http/problem.hpp                     Error responses of winsvc.
+//  34219  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34314  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34580  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34632  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34794  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34868  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35104  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35248  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35279  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35378  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35570  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35709  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  35901  http/file_body.hpp                   Sets a file as the body of a response.
+//  36016  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36250  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36487  http/request_processor.hpp           Request processor: handles one request.
+//  36741  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37020  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37123  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37279  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37370  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37588  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37843  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  37979  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38025  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38128  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38161  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38543  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38824  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39064  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39141  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39222  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39596  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39868  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40036  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40236  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40356  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40627  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40924  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41036  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41242  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41384  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41459  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41478  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41666  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41896  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42164  host/access_log.hpp                  Access log: one log entry for each response.
+//  42223  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42343  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42505  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42758  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42828  host/health.hpp                      Liveness and readiness routes.
+//  42930  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43098  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43224  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43363  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43633  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43757  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43876  host/stop_deadlines.hpp              Time limits of a stop.
+//  43940  host/run_options.hpp                 Options and result of one run of a service.
+//  44008  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44116  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44237  host/control_channel_server.hpp      Control channel server.
+//  44417  host/runtime.hpp                     Runtime of a service.
+//  44678  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44786  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44928  host/status.hpp                      Text and JSON of `status`.
+//  45095  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45217  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45333  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45425  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45540  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45665  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45776  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46111  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46306  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46509  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46771  manage/wait.hpp                      Waits until a service reaches a state.
+//  46874  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47091  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47168  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47416  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47599  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47791  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48021  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48128  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48194  manage/install.hpp                   `install` and `update` verbs.
+//  48522  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48676  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48779  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  48968  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49065  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  49157  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49254  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49289  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49592  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49790  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  49951  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50088  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50208  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50298  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50412  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50758  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51041  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51209  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51303  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51559  config/undef.hpp                     Undefines the internal macros.
+//  51635  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -33295,22 +33296,21 @@ WINSVC_INLINE std::size_t event_channel::subscribers() const { return channel_->
 // http/exchange_stream.hpp
 // =====================================================================================================================
 
-// Exchange stream: the bytes of one request and its response, and the stream from which cpp-httplib reads a request.
+// Exchange stream: the bytes of the body of one request, and those of its response.
 //
 //   exchange_stream stream(transport, buffer, output, head, limits, start);
 //   stream.read_body([](const char* bytes, std::size_t count) { ...; return true; });
 //   stream.write(bytes, count);                       // to `output`, or to the client after disable_buffering()
 //
-// The stream enforces the limits of a body: its framing is decoded here and not by cpp-httplib, one deadline applies to
-// the whole body, and `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and
-// body of a response leave in one send; a streamed response leaves while it is written. The class does not parse heads.
+// The stream enforces the limits of a body: its framing is decoded here, one deadline applies to the whole body, and
+// `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and body of a response
+// leave in one send; a streamed response leaves while it is written. The class does not parse heads.
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -33336,7 +33336,7 @@ struct receive_buffer {
   }
 };
 
-class exchange_stream final : public httplib::Stream {
+class exchange_stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close(). `start`: the time at which the deadline of the body begins.
@@ -33371,13 +33371,6 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] std::uint64_t body_bytes_read() const noexcept { return body_bytes_read_; }
   /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
-  /// Sets the head that cpp-httplib reads. From here on, its own output is discarded.
-  void set_httplib_head(std::string head) noexcept {
-    httplib_head_ = std::move(head);
-    discards_writes_ = true;
-  }
-  /// Ends (true) or continues (false) the output, while cpp-httplib runs.
-  void discard_writes(bool on) noexcept { discards_writes_ = on; }
   /// Moves the body to `target`. Requires a buffered body of known length.
   void move_body_to(std::string& target) {
     const auto count = static_cast<std::size_t>(body_bytes_left_);
@@ -33399,8 +33392,8 @@ class exchange_stream final : public httplib::Stream {
         if (!decode_chunks(data)) return false;
         if (!data.empty() && !take(data.data(), data.size())) return false;
       } else {
-        const auto received = read_plain(chunk, sizeof chunk);
-        if (received < 0 || !take(chunk, static_cast<std::size_t>(received))) return false;
+        const std::size_t received = read_plain(chunk, sizeof chunk);
+        if (received == 0 || !take(chunk, received)) return false;
       }
     }
     return true;
@@ -33464,58 +33457,19 @@ class exchange_stream final : public httplib::Stream {
     return !failed_;
   }
 
-  // Called by cpp-httplib. Without `override`, because its versions declare different functions; these are all of them.
-  bool is_readable() const {
-    return !body_rejected_ && (head_position_ < httplib_head_.size() || !is_body_complete());
-  }
-  bool wait_readable() const { return is_readable(); }
-  bool wait_writable() const { return !failed_; }
-  bool is_peer_alive() const { return !failed_; }
-  time_t duration() const { return 0; }
-  socket_t socket() const { return INVALID_SOCKET; }
-  void get_remote_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.peer().host;
-    port = transport_.peer().port;
-  }
-  void get_local_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.local().host;
-    port = transport_.local().port;
-  }
-
-  ssize_t read(char* buffer, size_t capacity) {
-    if (head_position_ < httplib_head_.size()) {
-      const auto count = (std::min)(capacity, httplib_head_.size() - head_position_);
-      std::memcpy(buffer, httplib_head_.data() + head_position_, count);
-      head_position_ += count;
-      return static_cast<ssize_t>(count);
-    }
-    if (body_rejected_ || body_error_ != 0) return -1;
-    if (framing_ == wire::framing::chunked || !decoded_.empty()) return read_chunked(buffer, capacity);
-    return read_plain(buffer, capacity);
-  }
-
-  ssize_t write(const char* bytes, size_t count) {
+  /// Appends to the response, or sends after disable_buffering(). Returns false if the connection has failed.
+  bool write(const char* bytes, std::size_t count) {
     constexpr std::size_t max_buffered_bytes = 16 * 1024 * 1024;
-    if (failed_) return -1;
-    if (discards_writes_) return static_cast<ssize_t>(count);
+    if (failed_) return false;
     output_.append(bytes, count);
-    if ((unbuffered_ || output_.size() > max_buffered_bytes) && !flush()) return -1;
-    return static_cast<ssize_t>(count);
+    return (!unbuffered_ && output_.size() <= max_buffered_bytes) || flush();
   }
-  using httplib::Stream::write;
-
-  // cpp-httplib 0.52 and later scans the head in place, not byte by byte.
-  const char* buffered_data(size_t& size) const {
-    size = httplib_head_.size() - head_position_;
-    if (size == 0) return nullptr;  // its line reader takes any other pointer for the start of a line
-    return httplib_head_.data() + head_position_;
-  }
-  void consume_buffered(size_t size) { head_position_ += size; }
+  [[nodiscard]] bool has_failed() const noexcept { return failed_; }
 
  private:
-  ssize_t read_plain(char* buffer, size_t capacity) {
-    if (body_bytes_left_ == 0) return 0;
-    if (!fill()) return -1;
+  /// Reads bytes of a body of known length, at least one. Returns 0 on an error.
+  std::size_t read_plain(char* buffer, std::size_t capacity) {
+    if (!fill()) return 0;
     const auto have = buffer_.remaining();
     const auto max_count = static_cast<std::size_t>((std::min)(body_bytes_left_, std::uint64_t{1} << 30));
     const auto count = (std::min)({capacity, have.size(), max_count});
@@ -33524,7 +33478,7 @@ class exchange_stream final : public httplib::Stream {
     body_bytes_read_ += count;
     body_bytes_left_ -= count;
     if (body_bytes_left_ == 0) framing_ = wire::framing::none;
-    return static_cast<ssize_t>(count);
+    return count;
   }
 
   /// Appends decoded bytes of a chunked body to `target`, at least one or the end. Returns false on an error.
@@ -33536,37 +33490,16 @@ class exchange_stream final : public httplib::Stream {
       const auto step = decoder_->feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
-      if (step == wire::chunked_decoder::step::bad) return fail(400) >= 0;
-      if (step == wire::chunked_decoder::step::too_large) return fail(413) >= 0;
+      if (step == wire::chunked_decoder::step::bad) return fail(400);
+      if (step == wire::chunked_decoder::step::too_large) return fail(413);
       if (step == wire::chunked_decoder::step::done) framing_ = wire::framing::none;
     }
     return true;
   }
 
-  /// Encodes decoded chunks again, so that cpp-httplib never parses the chunk headers of a client.
-  ssize_t read_chunked(char* buffer, size_t capacity) {
-    while (decoded_position_ == decoded_.size()) {
-      if (framing_ == wire::framing::none) return 0;
-      std::string data;
-      if (!decode_chunks(data)) return -1;
-      decoded_.clear();
-      decoded_position_ = 0;
-      if (!data.empty()) {
-        char size[32];
-        std::snprintf(size, sizeof size, "%zx\r\n", data.size());
-        decoded_ = size + data + "\r\n";
-      }
-      if (framing_ == wire::framing::none) decoded_ += "0\r\n\r\n";
-    }
-    const auto count = (std::min)(capacity, decoded_.size() - decoded_position_);
-    std::memcpy(buffer, decoded_.data() + decoded_position_, count);
-    decoded_position_ += count;
-    return static_cast<ssize_t>(count);
-  }
-
-  ssize_t fail(int status) noexcept {
+  bool fail(int status) noexcept {
     body_error_ = status;
-    return -1;
+    return false;
   }
 
   /// Makes at least one byte of the body available in the buffer. Returns false on an error.
@@ -33612,18 +33545,13 @@ class exchange_stream final : public httplib::Stream {
   wire::framing framing_;
   std::uint64_t body_bytes_left_;
   bool must_send_continue_;
-  std::string httplib_head_;  // see set_httplib_head()
-  std::size_t head_position_ = 0;
   const wire::limits& limits_;
   std::optional<wire::chunked_decoder> decoder_;  // of a chunked body
-  std::string decoded_;
-  std::size_t decoded_position_ = 0;
   std::uint64_t body_bytes_read_ = 0;
   clock::time_point request_started_;
   std::uint64_t sent_ = 0;
   int body_error_ = 0;
   bool body_rejected_ = false;
-  bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
   // The sender of the response: the handler, or the thread that ends the handler's time. A compare-exchange from
@@ -33692,6 +33620,7 @@ struct request_body {
   std::uint64_t limit = ~std::uint64_t{0};  ///< maximum size for this request; the app's limit also applies
   bool too_large = false;
   bool unknown_coding = false;            ///< the body was not read, because its content coding is unknown
+  bool invalid_coding = false;            ///< the compressed data is invalid or incomplete
 };
 
 /// Fields of the request and of the matched route that select the content of the response.
@@ -33897,7 +33826,7 @@ class content_sink {
  public:
   explicit content_sink(exchange& current) : stream_(current.stream), exchange_(current) {
     sink_.write = write_function{*this};
-    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
+    sink_.is_writable = [this] { return ok_ && !stream_.has_failed(); };
   }
   virtual ~content_sink() = default;
   content_sink(const content_sink&) = delete;
@@ -33951,7 +33880,7 @@ class range_sink final : public content_sink {
  private:
   bool write(const char* bytes, std::size_t count) override {
     const std::size_t wanted = (std::min)(count, end_ - position_);
-    if (ok_ && wanted != 0) ok_ = stream_.write(bytes, wanted) >= 0;
+    if (ok_ && wanted != 0) ok_ = stream_.write(bytes, wanted);
     position_ += wanted;
     return ok_ && wanted == count;  // bytes after the announced length are not sent
   }
@@ -33992,11 +33921,11 @@ class stream_sink final : public content_sink {
       std::snprintf(size, sizeof size, "%zx\r\n", count);
       ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
     } else if (count != 0) {
-      ok_ = stream_.write(bytes, count) >= 0;
+      ok_ = stream_.write(bytes, count);
     }
     return ok_ && fits;
   }
-  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
+  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()); }
   void finish(const httplib::Headers& trailers) {
     if (!ok_ || done_) return;
     std::string end = "0\r\n";
@@ -35777,6 +35706,198 @@ WINSVC_INLINE std::optional<std::string> compress(std::string_view content, std:
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
+// http/decompression.hpp
+// =====================================================================================================================
+
+// Decompression of request bodies with the libraries that cpp-httplib is built with: gzip, deflate, br, zstd.
+//
+//   const auto decompressor = make_decompressor("gzip");       // null: this program does not know the coding
+//   decompressor->feed(bytes, [](const char* part, std::size_t count) { ...; return true; });
+//   decompressor->is_complete()                                // false: the body ends too early
+//
+// It keeps no output: the receiver takes each part, and stops at its limit, so a small body cannot fill the memory.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+class decompressor {
+ public:
+  decompressor() = default;
+  decompressor(const decompressor&) = delete;
+  decompressor& operator=(const decompressor&) = delete;
+  virtual ~decompressor() = default;
+
+  /// Decompresses the next bytes and passes the result to `take`. Returns false if the data is invalid, if bytes follow
+  /// its end, or if `take` has returned false; do not call it again then.
+  [[nodiscard]] virtual bool feed(std::string_view bytes, const body_receiver& take) = 0;
+  /// True if the data has ended, or if no byte was fed.
+  [[nodiscard]] virtual bool is_complete() const noexcept = 0;
+};
+
+/// Returns a decompressor for a Content-Encoding; null if the coding is unknown, or if there are several. Throws
+/// std::bad_alloc.
+[[nodiscard]] std::unique_ptr<decompressor> make_decompressor(std::string_view coding);
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+using decompressed_part = std::array<char, 16 * 1024>;
+
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+/// gzip (RFC 1952), which may have several members, and deflate, which is the zlib format (RFC 1950).
+class zlib_decompressor final : public decompressor {
+ public:
+  zlib_decompressor() {
+    constexpr int any_format = 15 + 32;  // zlib.h: 15 bits of window, and 32 to detect the format
+    if (inflateInit2(&stream_, any_format) != Z_OK) throw std::bad_alloc();
+  }
+  ~zlib_decompressor() override { inflateEnd(&stream_); }
+
+  bool feed(std::string_view bytes, const body_receiver& take) override {
+    constexpr std::size_t max_bytes = 1 << 30;  // zlib counts with 32 bits
+    for (; bytes.size() > max_bytes; bytes.remove_prefix(max_bytes))
+      if (!feed_some(bytes.substr(0, max_bytes), take)) return false;
+    return feed_some(bytes, take);
+  }
+  [[nodiscard]] bool is_complete() const noexcept override { return at_end_; }
+
+ private:
+  bool feed_some(std::string_view bytes, const body_receiver& take) {
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream_.avail_in = static_cast<uInt>(bytes.size());
+    decompressed_part part;
+    for (bool has_more_output = false; stream_.avail_in > 0 || has_more_output;) {
+      if (at_end_ && std::exchange(has_begun_, true) && inflateReset(&stream_) != Z_OK) return false;
+      at_end_ = false;
+      stream_.next_out = reinterpret_cast<Bytef*>(part.data());
+      stream_.avail_out = static_cast<uInt>(part.size());
+      const int result = inflate(&stream_, Z_NO_FLUSH);
+      const std::size_t count = part.size() - stream_.avail_out;
+      if (count > 0 && !take(part.data(), count)) return false;
+      if (result == Z_MEM_ERROR) throw std::bad_alloc();
+      if (result == Z_BUF_ERROR) return stream_.avail_in == 0;  // the last part was exactly full
+      if (result != Z_OK && result != Z_STREAM_END) return false;
+      at_end_ = result == Z_STREAM_END;
+      has_more_output = !at_end_ && stream_.avail_out == 0;
+    }
+    return true;
+  }
+
+  z_stream stream_{};
+  bool at_end_ = true, has_begun_ = false;
+};
+#endif
+
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+/// br (RFC 7932).
+class brotli_decompressor final : public decompressor {
+ public:
+  brotli_decompressor() {
+    if (!state_) throw std::bad_alloc();
+  }
+  ~brotli_decompressor() override { BrotliDecoderDestroyInstance(state_); }
+
+  bool feed(std::string_view bytes, const body_receiver& take) override {
+    if (bytes.empty()) return true;
+    if (result_ == BROTLI_DECODER_RESULT_SUCCESS) return false;  // bytes after the end
+    auto next_in = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    std::size_t remaining = bytes.size();
+    has_begun_ = true;
+    decompressed_part part;
+    do {
+      auto next_out = reinterpret_cast<std::uint8_t*>(part.data());
+      std::size_t room = part.size();
+      result_ = BrotliDecoderDecompressStream(state_, &remaining, &next_in, &room, &next_out, nullptr);
+      if (result_ == BROTLI_DECODER_RESULT_ERROR) return false;
+      const std::size_t count = part.size() - room;
+      if (count > 0 && !take(part.data(), count)) return false;
+    } while (result_ == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT);
+    return remaining == 0;
+  }
+  [[nodiscard]] bool is_complete() const noexcept override {
+    return !has_begun_ || result_ == BROTLI_DECODER_RESULT_SUCCESS;
+  }
+
+ private:
+  BrotliDecoderState* const state_ = BrotliDecoderCreateInstance(nullptr, nullptr, nullptr);
+  BrotliDecoderResult result_ = BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT;
+  bool has_begun_ = false;
+};
+#endif
+
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+/// zstd (RFC 8878), which may have several frames. RFC 9659 limits the window, and so the memory, to 8 MiB.
+class zstd_decompressor final : public decompressor {
+ public:
+  zstd_decompressor() {
+    constexpr int max_window_bits = 23;
+    if (!context_) throw std::bad_alloc();
+    static_cast<void>(ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, max_window_bits));
+  }
+  ~zstd_decompressor() override { ZSTD_freeDCtx(context_); }
+
+  bool feed(std::string_view bytes, const body_receiver& take) override {
+    ZSTD_inBuffer input{bytes.data(), bytes.size(), 0};
+    decompressed_part part;
+    for (bool has_more_output = false; input.pos < input.size || has_more_output;) {
+      ZSTD_outBuffer output{part.data(), part.size(), 0};
+      const std::size_t result = ZSTD_decompressStream(context_, &output, &input);
+      if (ZSTD_isError(result) != 0) return false;
+      if (output.pos > 0 && !take(part.data(), output.pos)) return false;
+      at_end_ = result == 0;
+      has_more_output = !at_end_ && output.pos == output.size;
+    }
+    return true;
+  }
+  [[nodiscard]] bool is_complete() const noexcept override { return at_end_; }
+
+ private:
+  ZSTD_DCtx* const context_ = ZSTD_createDCtx();
+  bool at_end_ = true;
+};
+#endif
+
+WINSVC_INLINE std::unique_ptr<decompressor> make_decompressor(std::string_view coding) {
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+  // RFC 9110 section 8.4.1: x-gzip is an alias.
+  for (const std::string_view name : {"gzip", "x-gzip", "deflate"})
+    if (base::equal_nocase(coding, name)) return std::make_unique<zlib_decompressor>();
+#endif
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+  if (base::equal_nocase(coding, "br")) return std::make_unique<brotli_decompressor>();
+#endif
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+  if (base::equal_nocase(coding, "zstd")) return std::make_unique<zstd_decompressor>();
+#endif
+  static_cast<void>(coding);
+  return nullptr;
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
 // http/file_body.hpp
 // =====================================================================================================================
 
@@ -36091,11 +36212,11 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     bool ok = stream.flush();
     if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
     for (const auto& part : plan.parts) {
-      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size()) >= 0) &&
+      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
            range_sink(exchange, part.offset, part.length).run(res);
     }
     const std::string& end = plan.end_of_parts;
-    ok = ok && (end.empty() || stream.write(end.data(), end.size()) >= 0);
+    ok = ok && (end.empty() || stream.write(end.data(), end.size()));
     return res.content_provider_success_ = ok;
   }
 
@@ -36371,9 +36492,8 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
 //   request_processor processor(router, limits, log);
 //   const bool keep_alive = processor.process(exchange);   // the response is in exchange.stream.output()
 //
-// It derives from httplib::Server for one purpose: cpp-httplib decompresses the body of a request. It uses what
-// cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, discards what cpp-httplib
-// writes, and never calls listen() or stop(). It does not read heads or accept connections.
+// It does not read heads or accept connections. Nothing of cpp-httplib's server runs: only the types of requests and
+// responses are its own.
 
 #include <algorithm>
 #include <atomic>
@@ -36382,7 +36502,6 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -36395,14 +36514,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Runs a request with a reader of its decompressed body. It is in the member `response_handler` of cpp-httplib's
-/// request, which only clients use, and so reaches the callback that all connections share.
-struct decompressed_run {
-  const std::function<void(const body_source&)>& run;
-  bool operator()(const httplib::Response&) const { return true; }  // for the type of the member; not called
-};
-
-class request_processor final : public httplib::Server {
+class request_processor {
  public:
   request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
@@ -36440,13 +36552,12 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] std::string next_id();
 
  private:
-  bool process_with_httplib(exchange& exchange);
-  bool process_request(exchange& exchange, const body_source* decompressed);
-  bool read_body_of(exchange& exchange, const body_source* decompressed) const;
+  bool process_request(exchange& exchange);
+  bool read_body_of(exchange& exchange) const;
+  bool read_compressed_body(exchange& exchange, request& req, std::string_view coding) const;
   void make_response(exchange& exchange, response& res);
   void prepare_response(exchange& exchange, response& res);
   void prepare_error(exchange& exchange, response& res);
-  [[nodiscard]] static bool has_content_coding(const wire::head& head);
   [[nodiscard]] std::string location_text(const exchange& exchange) const;
   void dispatch(exchange& exchange, response& res);
   void call_handler(exchange& exchange, response& res);
@@ -36508,20 +36619,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& routes, c
       error_responder_(routes, log),
       handler_timeouts_(time, starter),
       latencies_(routes.table().entries().size() + 1),
-      salt_(std::random_device{}() & 0xFFFFFFu) {
-  svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
-  // The limits of winsvc apply; cpp-httplib would clear our response when it enforces its own.
-  set_payload_max_length((std::numeric_limits<std::size_t>::max)());
-
-#if WINSVC_COMPRESSES
-  // A handler with a reader decides when the body is read: after the middleware and before the app's handler. It exists
-  // only with a decompressor, because a route of cpp-httplib adds std::regex to the program.
-  Post("/:_", [](const request& req, httplib::Response&, const httplib::ContentReader& read) {
-    const body_source decompressed = [&read](const body_receiver& take) { return read(take); };
-    req.response_handler.target<decompressed_run>()->run(decompressed);
-  });
-#endif
-}
+      salt_(std::random_device{}() & 0xFFFFFFu) {}
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
@@ -36554,7 +36652,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
   try {
-    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange) : process_request(exchange, nullptr);
+    ok = process_request(exchange);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.plan.discard_body();
@@ -36576,51 +36674,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   return is_owner && ok && !exchange.plan.close_after_response && exchange.stream.is_body_complete();
 }
 
-/// True if the body has a content coding that cpp-httplib must remove.
-WINSVC_INLINE bool request_processor::has_content_coding(const wire::head& head) {
-  if (head.framing == wire::framing::none) return false;
-  const auto coding = head.find("Content-Encoding");
-  return coding && !coding->empty() && !base::equal_nocase(*coding, "identity");
-}
-
-/// Processes a request with a compressed body. cpp-httplib receives a head with the framing and the coding only, and
-/// calls back with a function that reads the decompressed body.
-WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
-#if WINSVC_COMPRESSES
-  std::string head = "POST /_ HTTP/1.1\r\nHost: h\r\nContent-Encoding: ";
-  head += base::to_lower(exchange.head.find("Content-Encoding").value_or(std::string_view()));
-  head += exchange.head.framing == wire::framing::chunked
-              ? "\r\nTransfer-Encoding: chunked"
-              : "\r\nContent-Length: " + std::to_string(exchange.head.content_length);
-  bool complete = false, was_called = false;
-  std::exception_ptr thrown;
-  const std::function<void(const body_source&)> run = [&](const body_source& decompressed) {
-    was_called = true;
-    exchange.stream.discard_writes(false);
-    try {
-      complete = process_request(exchange, &decompressed);
-    } catch (...) {  // cpp-httplib would only write another response
-      thrown = std::current_exception();
-    }
-    exchange.stream.discard_writes(true);
-  };
-  exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
-  bool closed = false;
-  const auto attach_run = [&run](request& req) { req.response_handler = decompressed_run{run}; };
-  static_cast<void>(httplib::Server::process_request(exchange.stream, exchange.peer.host, exchange.peer.port,
-                                                     exchange.local.host, exchange.local.port, false, closed,
-                                                     attach_run));
-  exchange.stream.discard_writes(false);
-  if (thrown) std::rethrow_exception(thrown);
-  if (was_called) return complete;
-#endif
-  const body_source none = [](const body_receiver&) { return false; };  // no decompressor: 415
-  return process_request(exchange, &none);
-}
-
-/// Runs the middleware and the handler, and writes the response. `decompressed` reads a compressed body; null: the body
-/// is read from the stream. Returns false if the response is incomplete.
-WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const body_source* decompressed) {
+/// Runs the middleware and the handler, and writes the response. Returns false if the response is incomplete.
+WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   response res;
   res.link.attach(exchange);
   exchange.services.headers.acquire(res.headers);
@@ -36628,12 +36683,11 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
     http::exchange& exchange;
-    const body_source* decompressed;
-  } frame{*this, exchange, decompressed};
+  } frame{*this, exchange};
   const bool has_unread_body =
       !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
-    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.exchange, frame.decompressed); };
+    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.exchange); };
   make_response(exchange, res);
   exchange.body.read = nullptr;
 
@@ -36708,15 +36762,36 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// Reads a compressed body. Returns false if it did not arrive, or if its coding is unknown or invalid.
+WINSVC_INLINE bool request_processor::read_compressed_body(exchange& exchange, request& req,
+                                                           std::string_view coding) const {
+  const auto decompressor = make_decompressor(coding);
+  bool is_valid = true;
+  const auto read = [&](const body_receiver& take) {
+    if (!decompressor) return false;
+    bool was_taken = true;
+    const body_receiver take_part = [&](const char* bytes, std::size_t count) {
+      return was_taken = take(bytes, count);
+    };
+    const bool arrived = exchange.stream.read_body([&](const char* bytes, std::size_t count) {
+      is_valid = decompressor->feed({bytes, count}, take_part) || !was_taken;
+      return is_valid && was_taken;
+    });
+    if (arrived) is_valid = decompressor->is_complete();
+    return arrived && is_valid;
+  };
+  if (receive_body(exchange, req, read)) return true;
+  exchange.body.unknown_coding = !decompressor && !exchange.body.too_large;
+  exchange.body.invalid_coding = !is_valid;
+  return false;
+}
+
 /// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
-WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange) const {
   request& req = request_of(exchange);
-  if (decompressed) {
-    if (receive_body(exchange, req, *decompressed)) return true;
-    exchange.body.unknown_coding = !exchange.body.too_large && exchange.stream.body_bytes_read() == 0 &&
-                                   exchange.stream.body_error_status() == 0;
-    return false;
-  }
+  const auto coding = wire::normalized_value(exchange.head, "Content-Encoding");
+  if (coding && !coding->empty() && !base::equal_nocase(*coding, "identity"))
+    return read_compressed_body(exchange, req, *coding);
   const bool is_form = is_multipart(req);
   if (exchange.stream.is_body_buffered() && !is_form && !router_.receiver(exchange.match)) {
     const std::uint64_t limit = body_limit(exchange);
@@ -36892,8 +36967,9 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
       exchange.plan.close_after_response = true;
-      winsvc::abort(status, exchange.body.too_large ? body_limit_message(body_limit(exchange))
-                                                    : std::string(body_error_text(status)));
+      winsvc::abort(status, exchange.body.too_large        ? body_limit_message(body_limit(exchange))
+                            : exchange.body.invalid_coding ? std::string("the compressed body is invalid or incomplete")
+                                                           : std::string(body_error_text(status)));
     }
     std::optional<handler_timeouts::scoped_timeout> timeout;
     if (limit) {
@@ -39082,8 +39158,8 @@ namespace detail::server {
 
 class work_queue;
 
-/// An object that a thread pool queues and serves. The pool knows nothing else of it. In the engine, each item is a slot
-/// (server/engine_slot.hpp).
+/// An object that a thread pool queues and serves. The pool knows nothing else of it. In the engine, each item is a
+/// slot (server/engine_slot.hpp).
 struct work_item {
   work_item() = default;
   work_item(const work_item&) = delete;

@@ -148,6 +148,7 @@
 #include "winsvc/http/error_responder.hpp"     // error_responder: exceptions and statuses as responses
 #include "winsvc/http/request_fields.hpp"      // fill_request: a parsed head as cpp-httplib's Request
 #include "winsvc/http/compression.hpp"         // compress: response bodies in gzip, br or zstd
+#include "winsvc/http/decompression.hpp"       // make_decompressor: request bodies in gzip, deflate, br or zstd
 #include "winsvc/http/file_body.hpp"           // set_file_body: the bytes of a file as the body
 #include "winsvc/http/response_writer.hpp"     // write_response: head and body of each response
 #include "winsvc/http/response_content.hpp"    // select_content: conditions, ranges, compression

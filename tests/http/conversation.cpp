@@ -510,21 +510,3 @@ TEST_CASE("the response parser of the tests skips interim responses and joins ch
   CHECK(parse_response(bytes).status == 204);
   CHECK(parse_response(bytes).status == 0);
 }
-
-TEST_CASE("a stream whose head has been read has no buffered data, so that cpp-httplib's line reader ends") {
-  winsvc::testing::memory_transport transport("");
-  winsvc::detail::http::receive_buffer buffer;
-  const winsvc::detail::wire::head head;
-  const winsvc::detail::wire::limits limits;
-  std::string output;
-  winsvc::detail::http::exchange_stream stream(transport, buffer, output, head, limits,
-                                               winsvc::clock::system().now());
-  stream.set_httplib_head("ab");
-
-  std::size_t size = 0;
-  CHECK(stream.buffered_data(size) != nullptr);
-  CHECK(size == 2);
-  stream.consume_buffered(2);
-  CHECK(stream.buffered_data(size) == nullptr);
-  CHECK(size == 0);
-}

@@ -43,7 +43,7 @@ class content_sink {
  public:
   explicit content_sink(exchange& current) : stream_(current.stream), exchange_(current) {
     sink_.write = write_function{*this};
-    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
+    sink_.is_writable = [this] { return ok_ && !stream_.has_failed(); };
   }
   virtual ~content_sink() = default;
   content_sink(const content_sink&) = delete;
@@ -97,7 +97,7 @@ class range_sink final : public content_sink {
  private:
   bool write(const char* bytes, std::size_t count) override {
     const std::size_t wanted = (std::min)(count, end_ - position_);
-    if (ok_ && wanted != 0) ok_ = stream_.write(bytes, wanted) >= 0;
+    if (ok_ && wanted != 0) ok_ = stream_.write(bytes, wanted);
     position_ += wanted;
     return ok_ && wanted == count;  // bytes after the announced length are not sent
   }
@@ -138,11 +138,11 @@ class stream_sink final : public content_sink {
       std::snprintf(size, sizeof size, "%zx\r\n", count);
       ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
     } else if (count != 0) {
-      ok_ = stream_.write(bytes, count) >= 0;
+      ok_ = stream_.write(bytes, count);
     }
     return ok_ && fits;
   }
-  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
+  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()); }
   void finish(const httplib::Headers& trailers) {
     if (!ok_ || done_) return;
     std::string end = "0\r\n";

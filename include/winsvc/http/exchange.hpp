@@ -62,6 +62,7 @@ struct request_body {
   std::uint64_t limit = ~std::uint64_t{0};  ///< maximum size for this request; the app's limit also applies
   bool too_large = false;
   bool unknown_coding = false;            ///< the body was not read, because its content coding is unknown
+  bool invalid_coding = false;            ///< the compressed data is invalid or incomplete
 };
 
 /// Fields of the request and of the matched route that select the content of the response.

@@ -1,12 +1,12 @@
-// Exchange stream: the bytes of one request and its response, and the stream from which cpp-httplib reads a request.
+// Exchange stream: the bytes of the body of one request, and those of its response.
 //
 //   exchange_stream stream(transport, buffer, output, head, limits, start);
 //   stream.read_body([](const char* bytes, std::size_t count) { ...; return true; });
 //   stream.write(bytes, count);                       // to `output`, or to the client after disable_buffering()
 //
-// The stream enforces the limits of a body: its framing is decoded here and not by cpp-httplib, one deadline applies to
-// the whole body, and `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and
-// body of a response leave in one send; a streamed response leaves while it is written. The class does not parse heads.
+// The stream enforces the limits of a body: its framing is decoded here, one deadline applies to the whole body, and
+// `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and body of a response
+// leave in one send; a streamed response leaves while it is written. The class does not parse heads.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "winsvc/api/httplib.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/transport.hpp"
@@ -48,7 +46,7 @@ struct receive_buffer {
   }
 };
 
-class exchange_stream final : public httplib::Stream {
+class exchange_stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close(). `start`: the time at which the deadline of the body begins.
@@ -83,13 +81,6 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] std::uint64_t body_bytes_read() const noexcept { return body_bytes_read_; }
   /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
-  /// Sets the head that cpp-httplib reads. From here on, its own output is discarded.
-  void set_httplib_head(std::string head) noexcept {
-    httplib_head_ = std::move(head);
-    discards_writes_ = true;
-  }
-  /// Ends (true) or continues (false) the output, while cpp-httplib runs.
-  void discard_writes(bool on) noexcept { discards_writes_ = on; }
   /// Moves the body to `target`. Requires a buffered body of known length.
   void move_body_to(std::string& target) {
     const auto count = static_cast<std::size_t>(body_bytes_left_);
@@ -111,8 +102,8 @@ class exchange_stream final : public httplib::Stream {
         if (!decode_chunks(data)) return false;
         if (!data.empty() && !take(data.data(), data.size())) return false;
       } else {
-        const auto received = read_plain(chunk, sizeof chunk);
-        if (received < 0 || !take(chunk, static_cast<std::size_t>(received))) return false;
+        const std::size_t received = read_plain(chunk, sizeof chunk);
+        if (received == 0 || !take(chunk, received)) return false;
       }
     }
     return true;
@@ -176,58 +167,19 @@ class exchange_stream final : public httplib::Stream {
     return !failed_;
   }
 
-  // Called by cpp-httplib. Without `override`, because its versions declare different functions; these are all of them.
-  bool is_readable() const {
-    return !body_rejected_ && (head_position_ < httplib_head_.size() || !is_body_complete());
-  }
-  bool wait_readable() const { return is_readable(); }
-  bool wait_writable() const { return !failed_; }
-  bool is_peer_alive() const { return !failed_; }
-  time_t duration() const { return 0; }
-  socket_t socket() const { return INVALID_SOCKET; }
-  void get_remote_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.peer().host;
-    port = transport_.peer().port;
-  }
-  void get_local_ip_and_port(std::string& ip, int& port) const {
-    ip = transport_.local().host;
-    port = transport_.local().port;
-  }
-
-  ssize_t read(char* buffer, size_t capacity) {
-    if (head_position_ < httplib_head_.size()) {
-      const auto count = (std::min)(capacity, httplib_head_.size() - head_position_);
-      std::memcpy(buffer, httplib_head_.data() + head_position_, count);
-      head_position_ += count;
-      return static_cast<ssize_t>(count);
-    }
-    if (body_rejected_ || body_error_ != 0) return -1;
-    if (framing_ == wire::framing::chunked || !decoded_.empty()) return read_chunked(buffer, capacity);
-    return read_plain(buffer, capacity);
-  }
-
-  ssize_t write(const char* bytes, size_t count) {
+  /// Appends to the response, or sends after disable_buffering(). Returns false if the connection has failed.
+  bool write(const char* bytes, std::size_t count) {
     constexpr std::size_t max_buffered_bytes = 16 * 1024 * 1024;
-    if (failed_) return -1;
-    if (discards_writes_) return static_cast<ssize_t>(count);
+    if (failed_) return false;
     output_.append(bytes, count);
-    if ((unbuffered_ || output_.size() > max_buffered_bytes) && !flush()) return -1;
-    return static_cast<ssize_t>(count);
+    return (!unbuffered_ && output_.size() <= max_buffered_bytes) || flush();
   }
-  using httplib::Stream::write;
-
-  // cpp-httplib 0.52 and later scans the head in place, not byte by byte.
-  const char* buffered_data(size_t& size) const {
-    size = httplib_head_.size() - head_position_;
-    if (size == 0) return nullptr;  // its line reader takes any other pointer for the start of a line
-    return httplib_head_.data() + head_position_;
-  }
-  void consume_buffered(size_t size) { head_position_ += size; }
+  [[nodiscard]] bool has_failed() const noexcept { return failed_; }
 
  private:
-  ssize_t read_plain(char* buffer, size_t capacity) {
-    if (body_bytes_left_ == 0) return 0;
-    if (!fill()) return -1;
+  /// Reads bytes of a body of known length, at least one. Returns 0 on an error.
+  std::size_t read_plain(char* buffer, std::size_t capacity) {
+    if (!fill()) return 0;
     const auto have = buffer_.remaining();
     const auto max_count = static_cast<std::size_t>((std::min)(body_bytes_left_, std::uint64_t{1} << 30));
     const auto count = (std::min)({capacity, have.size(), max_count});
@@ -236,7 +188,7 @@ class exchange_stream final : public httplib::Stream {
     body_bytes_read_ += count;
     body_bytes_left_ -= count;
     if (body_bytes_left_ == 0) framing_ = wire::framing::none;
-    return static_cast<ssize_t>(count);
+    return count;
   }
 
   /// Appends decoded bytes of a chunked body to `target`, at least one or the end. Returns false on an error.
@@ -248,37 +200,16 @@ class exchange_stream final : public httplib::Stream {
       const auto step = decoder_->feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
-      if (step == wire::chunked_decoder::step::bad) return fail(400) >= 0;
-      if (step == wire::chunked_decoder::step::too_large) return fail(413) >= 0;
+      if (step == wire::chunked_decoder::step::bad) return fail(400);
+      if (step == wire::chunked_decoder::step::too_large) return fail(413);
       if (step == wire::chunked_decoder::step::done) framing_ = wire::framing::none;
     }
     return true;
   }
 
-  /// Encodes decoded chunks again, so that cpp-httplib never parses the chunk headers of a client.
-  ssize_t read_chunked(char* buffer, size_t capacity) {
-    while (decoded_position_ == decoded_.size()) {
-      if (framing_ == wire::framing::none) return 0;
-      std::string data;
-      if (!decode_chunks(data)) return -1;
-      decoded_.clear();
-      decoded_position_ = 0;
-      if (!data.empty()) {
-        char size[32];
-        std::snprintf(size, sizeof size, "%zx\r\n", data.size());
-        decoded_ = size + data + "\r\n";
-      }
-      if (framing_ == wire::framing::none) decoded_ += "0\r\n\r\n";
-    }
-    const auto count = (std::min)(capacity, decoded_.size() - decoded_position_);
-    std::memcpy(buffer, decoded_.data() + decoded_position_, count);
-    decoded_position_ += count;
-    return static_cast<ssize_t>(count);
-  }
-
-  ssize_t fail(int status) noexcept {
+  bool fail(int status) noexcept {
     body_error_ = status;
-    return -1;
+    return false;
   }
 
   /// Makes at least one byte of the body available in the buffer. Returns false on an error.
@@ -324,18 +255,13 @@ class exchange_stream final : public httplib::Stream {
   wire::framing framing_;
   std::uint64_t body_bytes_left_;
   bool must_send_continue_;
-  std::string httplib_head_;  // see set_httplib_head()
-  std::size_t head_position_ = 0;
   const wire::limits& limits_;
   std::optional<wire::chunked_decoder> decoder_;  // of a chunked body
-  std::string decoded_;
-  std::size_t decoded_position_ = 0;
   std::uint64_t body_bytes_read_ = 0;
   clock::time_point request_started_;
   std::uint64_t sent_ = 0;
   int body_error_ = 0;
   bool body_rejected_ = false;
-  bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
   // The sender of the response: the handler, or the thread that ends the handler's time. A compare-exchange from

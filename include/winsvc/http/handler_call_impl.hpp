@@ -19,6 +19,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
+#include "winsvc/http/decompression.hpp"
 #include "winsvc/http/error_responder.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/http/file_body.hpp"
@@ -44,15 +45,36 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// Reads a compressed body. Returns false if it did not arrive, or if its coding is unknown or invalid.
+WINSVC_INLINE bool request_processor::read_compressed_body(exchange& exchange, request& req,
+                                                           std::string_view coding) const {
+  const auto decompressor = make_decompressor(coding);
+  bool is_valid = true;
+  const auto read = [&](const body_receiver& take) {
+    if (!decompressor) return false;
+    bool was_taken = true;
+    const body_receiver take_part = [&](const char* bytes, std::size_t count) {
+      return was_taken = take(bytes, count);
+    };
+    const bool arrived = exchange.stream.read_body([&](const char* bytes, std::size_t count) {
+      is_valid = decompressor->feed({bytes, count}, take_part) || !was_taken;
+      return is_valid && was_taken;
+    });
+    if (arrived) is_valid = decompressor->is_complete();
+    return arrived && is_valid;
+  };
+  if (receive_body(exchange, req, read)) return true;
+  exchange.body.unknown_coding = !decompressor && !exchange.body.too_large;
+  exchange.body.invalid_coding = !is_valid;
+  return false;
+}
+
 /// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
-WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, const body_source* decompressed) const {
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange) const {
   request& req = request_of(exchange);
-  if (decompressed) {
-    if (receive_body(exchange, req, *decompressed)) return true;
-    exchange.body.unknown_coding = !exchange.body.too_large && exchange.stream.body_bytes_read() == 0 &&
-                                   exchange.stream.body_error_status() == 0;
-    return false;
-  }
+  const auto coding = wire::normalized_value(exchange.head, "Content-Encoding");
+  if (coding && !coding->empty() && !base::equal_nocase(*coding, "identity"))
+    return read_compressed_body(exchange, req, *coding);
   const bool is_form = is_multipart(req);
   if (exchange.stream.is_body_buffered() && !is_form && !router_.receiver(exchange.match)) {
     const std::uint64_t limit = body_limit(exchange);
@@ -228,8 +250,9 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
       exchange.plan.close_after_response = true;
-      winsvc::abort(status, exchange.body.too_large ? body_limit_message(body_limit(exchange))
-                                                    : std::string(body_error_text(status)));
+      winsvc::abort(status, exchange.body.too_large        ? body_limit_message(body_limit(exchange))
+                            : exchange.body.invalid_coding ? std::string("the compressed body is invalid or incomplete")
+                                                           : std::string(body_error_text(status)));
     }
     std::optional<handler_timeouts::scoped_timeout> timeout;
     if (limit) {

@@ -3,9 +3,8 @@
 //   request_processor processor(router, limits, log);
 //   const bool keep_alive = processor.process(exchange);   // the response is in exchange.stream.output()
 //
-// It derives from httplib::Server for one purpose: cpp-httplib decompresses the body of a request. It uses what
-// cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, discards what cpp-httplib
-// writes, and never calls listen() or stop(). It does not read heads or accept connections.
+// It does not read heads or accept connections. Nothing of cpp-httplib's server runs: only the types of requests and
+// responses are its own.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +14,6 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -46,14 +44,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Runs a request with a reader of its decompressed body. It is in the member `response_handler` of cpp-httplib's
-/// request, which only clients use, and so reaches the callback that all connections share.
-struct decompressed_run {
-  const std::function<void(const body_source&)>& run;
-  bool operator()(const httplib::Response&) const { return true; }  // for the type of the member; not called
-};
-
-class request_processor final : public httplib::Server {
+class request_processor {
  public:
   request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
@@ -91,13 +82,12 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] std::string next_id();
 
  private:
-  bool process_with_httplib(exchange& exchange);
-  bool process_request(exchange& exchange, const body_source* decompressed);
-  bool read_body_of(exchange& exchange, const body_source* decompressed) const;
+  bool process_request(exchange& exchange);
+  bool read_body_of(exchange& exchange) const;
+  bool read_compressed_body(exchange& exchange, request& req, std::string_view coding) const;
   void make_response(exchange& exchange, response& res);
   void prepare_response(exchange& exchange, response& res);
   void prepare_error(exchange& exchange, response& res);
-  [[nodiscard]] static bool has_content_coding(const wire::head& head);
   [[nodiscard]] std::string location_text(const exchange& exchange) const;
   void dispatch(exchange& exchange, response& res);
   void call_handler(exchange& exchange, response& res);
@@ -159,20 +149,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& routes, c
       error_responder_(routes, log),
       handler_timeouts_(time, starter),
       latencies_(routes.table().entries().size() + 1),
-      salt_(std::random_device{}() & 0xFFFFFFu) {
-  svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
-  // The limits of winsvc apply; cpp-httplib would clear our response when it enforces its own.
-  set_payload_max_length((std::numeric_limits<std::size_t>::max)());
-
-#if WINSVC_COMPRESSES
-  // A handler with a reader decides when the body is read: after the middleware and before the app's handler. It exists
-  // only with a decompressor, because a route of cpp-httplib adds std::regex to the program.
-  Post("/:_", [](const request& req, httplib::Response&, const httplib::ContentReader& read) {
-    const body_source decompressed = [&read](const body_receiver& take) { return read(take); };
-    req.response_handler.target<decompressed_run>()->run(decompressed);
-  });
-#endif
-}
+      salt_(std::random_device{}() & 0xFFFFFFu) {}
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
@@ -205,7 +182,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
   try {
-    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange) : process_request(exchange, nullptr);
+    ok = process_request(exchange);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.plan.discard_body();
@@ -227,51 +204,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   return is_owner && ok && !exchange.plan.close_after_response && exchange.stream.is_body_complete();
 }
 
-/// True if the body has a content coding that cpp-httplib must remove.
-WINSVC_INLINE bool request_processor::has_content_coding(const wire::head& head) {
-  if (head.framing == wire::framing::none) return false;
-  const auto coding = head.find("Content-Encoding");
-  return coding && !coding->empty() && !base::equal_nocase(*coding, "identity");
-}
-
-/// Processes a request with a compressed body. cpp-httplib receives a head with the framing and the coding only, and
-/// calls back with a function that reads the decompressed body.
-WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange) {
-#if WINSVC_COMPRESSES
-  std::string head = "POST /_ HTTP/1.1\r\nHost: h\r\nContent-Encoding: ";
-  head += base::to_lower(exchange.head.find("Content-Encoding").value_or(std::string_view()));
-  head += exchange.head.framing == wire::framing::chunked
-              ? "\r\nTransfer-Encoding: chunked"
-              : "\r\nContent-Length: " + std::to_string(exchange.head.content_length);
-  bool complete = false, was_called = false;
-  std::exception_ptr thrown;
-  const std::function<void(const body_source&)> run = [&](const body_source& decompressed) {
-    was_called = true;
-    exchange.stream.discard_writes(false);
-    try {
-      complete = process_request(exchange, &decompressed);
-    } catch (...) {  // cpp-httplib would only write another response
-      thrown = std::current_exception();
-    }
-    exchange.stream.discard_writes(true);
-  };
-  exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
-  bool closed = false;
-  const auto attach_run = [&run](request& req) { req.response_handler = decompressed_run{run}; };
-  static_cast<void>(httplib::Server::process_request(exchange.stream, exchange.peer.host, exchange.peer.port,
-                                                     exchange.local.host, exchange.local.port, false, closed,
-                                                     attach_run));
-  exchange.stream.discard_writes(false);
-  if (thrown) std::rethrow_exception(thrown);
-  if (was_called) return complete;
-#endif
-  const body_source none = [](const body_receiver&) { return false; };  // no decompressor: 415
-  return process_request(exchange, &none);
-}
-
-/// Runs the middleware and the handler, and writes the response. `decompressed` reads a compressed body; null: the body
-/// is read from the stream. Returns false if the response is incomplete.
-WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const body_source* decompressed) {
+/// Runs the middleware and the handler, and writes the response. Returns false if the response is incomplete.
+WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   response res;
   res.link.attach(exchange);
   exchange.services.headers.acquire(res.headers);
@@ -279,12 +213,11 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const 
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
     http::exchange& exchange;
-    const body_source* decompressed;
-  } frame{*this, exchange, decompressed};
+  } frame{*this, exchange};
   const bool has_unread_body =
       !exchange.stream.is_body_complete() && exchange.head.method_id != route::method::head;
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body)
-    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.exchange, frame.decompressed); };
+    exchange.body.read = [&frame] { return frame.processor.read_body_of(frame.exchange); };
   make_response(exchange, res);
   exchange.body.read = nullptr;
 

@@ -206,11 +206,11 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     bool ok = stream.flush();
     if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
     for (const auto& part : plan.parts) {
-      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size()) >= 0) &&
+      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
            range_sink(exchange, part.offset, part.length).run(res);
     }
     const std::string& end = plan.end_of_parts;
-    ok = ok && (end.empty() || stream.write(end.data(), end.size()) >= 0);
+    ok = ok && (end.empty() || stream.write(end.data(), end.size()));
     return res.content_provider_success_ = ok;
   }
 

@@ -18,8 +18,8 @@ namespace detail::server {
 
 class work_queue;
 
-/// An object that a thread pool queues and serves. The pool knows nothing else of it. In the engine, each item is a slot
-/// (server/engine_slot.hpp).
+/// An object that a thread pool queues and serves. The pool knows nothing else of it. In the engine, each item is a
+/// slot (server/engine_slot.hpp).
 struct work_item {
   work_item() = default;
   work_item(const work_item&) = delete;
