@@ -1,4 +1,5 @@
 // expect: winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, values of sources, body<T> or upload; only values may repeat
+#include <httplib.h>
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {
