@@ -212,213 +212,213 @@
 //  19840  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
 //  19968  os/process.hpp                       Process functions: executable path, command-line arguments ...
 //  20148  os/socket.hpp                        TCP sockets with timeouts.
-//  20314  os/listen.hpp                        Opens the listening sockets of a host.
-//  20440  os/posix/headers.hpp                 POSIX system headers.
-//  20480  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20669  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20713  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  20821  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  20928  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21094  os/tcp.hpp                           TCP sockets on all platforms.
-//  21418  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21595  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21723  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  21999  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22054  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22125  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22171  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  22377  os/connection_threads.hpp            Connection threads of the control channel.
-//  22468  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22691  os/console.hpp                       Console input and output.
-//  22792  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  22948  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23087  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23284  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23359  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23408  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23580  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23663  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23717  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23768  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23871  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23912  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24099  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24121  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24156  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24240  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24343  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24383  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24433  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24478  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24542  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24837  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  24890  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  24963  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25061  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25230  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25477  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25678  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25858  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26090  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26314  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26376  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26664  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26766  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27011  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27100  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27172  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27259  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27312  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27409  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27547  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27641  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27879  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27921  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28036  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28163  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28337  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28506  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28807  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28814  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28850  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29164  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29242  log/log_query.hpp                    Log query of the verb `logs`.
-//  29327  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29422  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29509  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  29582  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  29964  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30075  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30121  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30355  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30725  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31019  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31261  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31384  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31548  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32028  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32314  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32417  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32630  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32792  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32868  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33045  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33301  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  33572  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33753  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33792  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  33959  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34053  http/problem.hpp                     Error responses of winsvc.
-//  34224  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34319  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34585  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34637  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34799  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34873  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35109  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35253  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35284  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35383  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35575  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35714  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  35906  http/file_body.hpp                   Sets a file as the body of a response.
-//  36021  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36255  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36492  http/request_processor.hpp           Request processor: handles one request.
-//  36746  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37025  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37128  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37284  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37375  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37593  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37848  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  37984  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38030  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38133  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38166  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38548  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38829  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39069  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39146  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39227  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39601  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39873  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40041  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40241  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40361  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40632  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40929  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41041  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41247  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41389  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41464  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41483  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41671  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41901  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42169  host/access_log.hpp                  Access log: one log entry for each response.
-//  42228  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42348  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42510  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42763  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42833  host/health.hpp                      Liveness and readiness routes.
-//  42935  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43103  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43229  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43368  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43638  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43762  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43881  host/stop_deadlines.hpp              Time limits of a stop.
-//  43945  host/run_options.hpp                 Options and result of one run of a service.
-//  44013  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44121  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44242  host/control_channel_server.hpp      Control channel server.
-//  44422  host/runtime.hpp                     Runtime of a service.
-//  44683  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44791  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  44933  host/status.hpp                      Text and JSON of `status`.
-//  45100  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45222  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45338  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45430  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45545  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45670  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45781  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46116  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46311  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46514  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46776  manage/wait.hpp                      Waits until a service reaches a state.
-//  46879  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47096  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47173  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47421  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47604  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47796  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48026  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48133  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48199  manage/install.hpp                   `install` and `update` verbs.
-//  48527  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48681  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48784  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  48973  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49070  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49162  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49259  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49294  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49597  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49795  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  49956  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50093  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50213  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50303  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50417  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50763  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51046  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51214  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51308  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  20316  os/listen.hpp                        Opens the listening sockets of a host.
+//  20442  os/posix/headers.hpp                 POSIX system headers.
+//  20482  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20677  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20721  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  20829  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  20936  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21112  os/tcp.hpp                           TCP sockets on all platforms.
+//  21453  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21630  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21758  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22034  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22089  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22160  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22206  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22412  os/connection_threads.hpp            Connection threads of the control channel.
+//  22503  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22726  os/console.hpp                       Console input and output.
+//  22827  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  22983  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23122  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23319  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23394  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23443  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23615  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23698  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23752  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23803  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23906  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  23947  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24134  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24156  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24191  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24275  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24378  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24418  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24468  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24513  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24577  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24872  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  24925  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  24998  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25096  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25265  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25512  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25713  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25893  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26125  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26349  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26411  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26699  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26801  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27046  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27135  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27207  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27294  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27347  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27444  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27582  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27676  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27914  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27956  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28071  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28198  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28372  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28541  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28842  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28849  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28885  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29199  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29277  log/log_query.hpp                    Log query of the verb `logs`.
+//  29362  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29457  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29544  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  29617  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  29999  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30110  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30156  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30390  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30760  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31054  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31296  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31419  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31583  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32063  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32349  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32452  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32665  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32827  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32903  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33080  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33336  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  33607  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33788  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33827  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  33994  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34088  http/problem.hpp                     Error responses of winsvc.
+//  34259  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34354  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34620  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34672  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34834  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34908  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35144  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35288  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35319  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35418  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35610  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35749  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  35941  http/file_body.hpp                   Sets a file as the body of a response.
+//  36056  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36290  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36527  http/request_processor.hpp           Request processor: handles one request.
+//  36781  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37060  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37163  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37319  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37410  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37628  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37883  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38019  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38065  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38168  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38201  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38583  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38864  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39104  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39181  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39262  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39636  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39908  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40076  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40276  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40396  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40667  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  40964  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41076  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41282  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41424  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41499  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41518  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41706  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  41936  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42204  host/access_log.hpp                  Access log: one log entry for each response.
+//  42263  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42383  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42545  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42798  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42868  host/health.hpp                      Liveness and readiness routes.
+//  42970  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43138  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43264  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43403  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43673  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43797  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43916  host/stop_deadlines.hpp              Time limits of a stop.
+//  43980  host/run_options.hpp                 Options and result of one run of a service.
+//  44048  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44181  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44302  host/control_channel_server.hpp      Control channel server.
+//  44482  host/runtime.hpp                     Runtime of a service.
+//  44743  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44851  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  44993  host/status.hpp                      Text and JSON of `status`.
+//  45160  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45282  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45398  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45490  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45605  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45730  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45841  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46176  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46371  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46574  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46836  manage/wait.hpp                      Waits until a service reaches a state.
+//  46939  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47156  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47233  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47481  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47664  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47856  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48086  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48193  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48259  manage/install.hpp                   `install` and `update` verbs.
+//  48587  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48741  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48844  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49033  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49130  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  49222  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49319  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49354  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49657  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49855  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50016  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50153  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50273  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50363  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50477  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50823  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51106  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51274  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51368  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51640  config/undef.hpp                     Undefines the internal macros.
+//  51700  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -20305,6 +20305,8 @@ struct port_listener {
 /// Describes that program: "pid 1234 (other.exe)"; empty if it cannot be determined. Names another process of this
 /// program as such.
 [[nodiscard]] std::string port_owner(const endpoint& address);
+/// Describes a listener for an error message: process ID, program, and whether it runs this executable.
+[[nodiscard]] std::string owner_text(const port_listener& listener);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -20511,6 +20513,8 @@ void initialize() noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int) noexcept;
 int close(socket_type s) noexcept;
 int poll_any(pollfd* fds, std::size_t count, int ms) noexcept;
+/// Waits until a pending connect has succeeded or failed. Returns what poll() returns.
+int poll_connect(socket_type s, int ms) noexcept;
 using poll_entry = pollfd;
 /// poll() returns when another thread shuts the socket down, so it may wait for the full limit.
 inline constexpr std::chrono::milliseconds max_poll_timeout{3'600'000};
@@ -20584,6 +20588,10 @@ WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return base::win32_err
 WINSVC_INLINE int close(socket_type s) noexcept { return ::close(s); }
 WINSVC_INLINE int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
   return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
+WINSVC_INLINE int poll_connect(socket_type s, int ms) noexcept {
+  pollfd entry{s, POLLOUT, 0};
+  return ::poll(&entry, 1, ms);
 }
 WINSVC_INLINE bool shut_down_by_us(socket_type) noexcept { return false; }
 
@@ -20963,6 +20971,9 @@ void ignore_new_clients(socket_type) noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int code) noexcept;
 int close(socket_type s) noexcept;
 int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept;
+/// Waits until a pending connect has succeeded or failed. Before Windows 10 2004, WSAPoll does not report a failure.
+/// select reports it in its third set. Returns what select returns.
+int poll_connect(socket_type s, int ms) noexcept;
 using poll_entry = WSAPOLLFD;
 /// WSAPoll may not return when another thread shuts the socket down (Wine 8), so it is called again at this interval.
 inline constexpr std::chrono::milliseconds max_poll_timeout{100};
@@ -21031,6 +21042,13 @@ WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, s
 }
 WINSVC_INLINE int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
   return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
+}
+WINSVC_INLINE int poll_connect(socket_type s, int ms) noexcept {
+  fd_set connected{}, failed{};
+  connected.fd_count = failed.fd_count = 1;
+  connected.fd_array[0] = failed.fd_array[0] = s;
+  timeval limit{ms / 1000, ms % 1000 * 1000};
+  return ::select(0, nullptr, &connected, &failed, &limit);
 }
 WINSVC_INLINE bool shut_down_by_us(socket_type s) noexcept {
   char byte = 0;
@@ -21122,6 +21140,9 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 /// it.
 [[nodiscard]] bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept;
 
+/// Waits until a pending connect has succeeded or failed.
+[[nodiscard]] bool wait_connected(socket_type s, std::chrono::milliseconds limit) noexcept;
+
 /// Time until a deadline of the system's clock, which is the clock of poll(); at least 0.
 [[nodiscard]] std::chrono::milliseconds time_left(clock::time_point deadline) noexcept;
 
@@ -21168,6 +21189,17 @@ WINSVC_INLINE bool wait_ready(socket_type s, short events, std::chrono::millisec
     if (ready > 0) return true;
     if (ready < 0 && !would_block(last_error())) return true;
     if (shut_down_by_us(s)) return true;
+    remaining = time_left(deadline);
+    if (remaining.count() <= 0) return false;
+  }
+}
+
+WINSVC_INLINE bool wait_connected(socket_type s, std::chrono::milliseconds limit) noexcept {
+  constexpr std::chrono::milliseconds max_wait{3'600'000};
+  const auto deadline = clock::system().now() + limit;
+  for (auto remaining = (std::max)(limit, std::chrono::milliseconds(0));;) {
+    const int ready = poll_connect(s, static_cast<int>((std::min)(remaining, max_wait).count()));
+    if (ready > 0 || (ready < 0 && !would_block(last_error()))) return true;
     remaining = time_left(deadline);
     if (remaining.count() <= 0) return false;
   }
@@ -21232,7 +21264,10 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host,
 WINSVC_INLINE std::string port_owner(const endpoint& address) {
   const auto found = find_listener(address);
   if (!found || !*found || (*found)->pid == 0) return {};
-  const port_listener& listener = **found;
+  return owner_text(**found);
+}
+
+WINSVC_INLINE std::string owner_text(const port_listener& listener) {
   std::string owner = "pid " + std::to_string(listener.pid);
   if (listener.image.empty()) return owner;
   owner += " (" + program_name(listener.image) + ".exe)";
@@ -21255,7 +21290,7 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server,
     return client;
   // Return all other codes here: poll() would report the socket as ready and SO_ERROR would be 0.
   if (const auto code = socket_api::last_error(); !socket_api::is_connect_pending(code)) return sys_failure(code);
-  if (!socket_api::wait_ready(s, POLLOUT, limit)) return sys_failure(base::win32_error::timeout);
+  if (!socket_api::wait_connected(s, limit)) return sys_failure(base::win32_error::timeout);
 
   int error = 0;
   socket_api::length_type size = sizeof error;
@@ -44025,6 +44060,7 @@ struct run_result {
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -44036,6 +44072,16 @@ void prepare_upload_folder(service_definition& definition);
 
 /// Creates the engine and loads its certificates. Logs a warning for each static folder that does not exist.
 [[nodiscard]] result<std::unique_ptr<server::engine>> make_engine(service_definition& definition);
+
+/// An error of a bind that may succeed later.
+struct bind_failure {
+  error described;           ///< with the real reason, if the code of the system does not show it
+  std::string retry_reason;  ///< why a later attempt may succeed; empty: it will not
+};
+/// An exclusive bind fails with 10048 or 10013 while an accepted connection of an earlier listener is open. So if no
+/// program listens on the port, a later attempt may succeed.
+[[nodiscard]] bind_failure describe_bind_failure(error failed, const service_definition& definition,
+                                                 const run_options& options);
 
 /// Binds the listener to the address of the definition. Returns false if a stop was requested before it succeeded. If
 /// the reason of a failure is temporary, the bind is tried again for `options.bind_timeout`. `on_attempt` is called
@@ -44081,16 +44127,27 @@ WINSVC_INLINE result<std::unique_ptr<server::engine>> make_engine(service_defini
   return engine;
 }
 
-/// Returns the reason why a bind may succeed later; empty if it will not. An exclusive bind fails while an accepted
-/// connection of an earlier listener is open.
-WINSVC_INLINE std::string temporary_bind_reason(std::uint32_t code, const service_definition& definition,
-                                                const run_options& options) {
-  if (options.bind_timeout.count() == 0) return {};
-  if (code == base::win32_error::address_not_available) return "the network may not be up yet";
-  if (code != base::win32_error::address_in_use && code != base::win32_error::access_to_address) return {};
+WINSVC_INLINE bind_failure describe_bind_failure(error failed, const service_definition& definition,
+                                                 const run_options& options) {
+  if (failed.code == base::win32_error::address_not_available)
+    return {std::move(failed), "the network may not be up yet"};
+  if (failed.code != base::win32_error::address_in_use && failed.code != base::win32_error::access_to_address)
+    return {std::move(failed), {}};
   const auto listener = options.find_listener({definition.host, definition.port});
-  if (!listener || *listener) return {};
-  return "no program listens on the port; connections of the previous run may still be open";
+  if (!listener || *listener) return {std::move(failed), {}};
+  const std::string reason = "no program listens on it; connections of the previous run may still be open";
+  failed.message += "; " + reason;
+  const std::string wait = "wait until they are closed, or increase bind_timeout";
+  // 10013 keeps its hint: the port may be reserved.
+  if (failed.code == base::win32_error::address_in_use) failed.hint = wait + ", or choose another port with --port";
+  else failed.hint = wait + "; otherwise " + failed.hint;
+  return {std::move(failed), reason};
+}
+
+/// The hint of an attempt, such as to stop a program, does not fit while more attempts follow.
+WINSVC_INLINE error without_hint(error failed) {
+  failed.hint.clear();
+  return failed;
 }
 
 WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definition& definition,
@@ -44100,11 +44157,14 @@ WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definit
   for (bool first = true;; first = false) {
     const auto bound = engine.bind(definition.host, definition.port);
     if (bound) return true;
-    const std::string reason = temporary_bind_reason(bound.error().code, definition, options);
-    if (reason.empty() || definition.time->now() >= deadline) return failure{bound.error()};
+    bind_failure failed = describe_bind_failure(bound.error(), definition, options);
+    if (failed.retry_reason.empty() || definition.time->now() >= deadline) {
+      if (!first) failed.described.message += "; tried for " + base::duration_text(options.bind_timeout);
+      return failure{std::move(failed.described)};
+    }
     if (first) {
-      definition.log.warn(bound.error().to_string() + "; " + reason + "; trying again for up to " +
-                          base::duration_text(options.bind_timeout));
+      definition.log.warn(without_hint(bound.error()).to_string() + "; " + failed.retry_reason +
+                          "; trying again for up to " + base::duration_text(options.bind_timeout));
     }
     on_attempt();
     if (stop.wait_for(options.bind_retry_delay)) return false;

@@ -571,6 +571,7 @@ TEST_CASE("bind retries a missing address until the timeout, with a checkpoint f
 
   REQUIRE(result.failure);
   CHECK(result.failure->code == 10049);
+  CHECK(result.failure->message.find("; tried for 60 ms") != std::string::npos);
   CHECK(result.exit().win32 == 10049);
   std::uint32_t highest = 0;
   for (const auto& status : published) {
@@ -602,6 +603,12 @@ TEST_CASE("bind retries a port in use if no program listens on it, and fails at 
     const auto result = winsvc::detail::host::runtime(definition, reporter, options).run();
     REQUIRE(result.failure);
     CHECK(result.failure->code == 10048);
+    const std::string text = result.failure->to_string();
+    CAPTURE(text);
+    const bool is_free = found && !*found;  // the message does not name a program that does not exist
+    CHECK((text.find("no program listens on it; connections of the previous run may still be open; tried for 600 ms") !=
+           text.npos) == is_free);
+    CHECK((text.find("stop the program that uses it") == text.npos) == is_free);
     return attempts;
   };
 
@@ -631,6 +638,48 @@ TEST_CASE("bind succeeds when the connections of the previous run are gone") {
   winsvc::detail::host::runtime runtime(definition, reporter, options);
   started = &runtime;
   CHECK_FALSE(runtime.run().failure);
+}
+
+TEST_CASE("a refused port without a listener has its reason, and a listener or another code keeps the message") {
+  namespace os = winsvc::detail::os;
+  winsvc::detail::host::service_definition definition;
+  winsvc::detail::host::run_options options;
+  const auto describe = [&](std::uint32_t code) {
+    return winsvc::detail::host::describe_bind_failure(
+        winsvc::detail::base::error_with_explanation(code, "listen on", "127.0.0.1:80"), definition, options);
+  };
+  options.find_listener = [](const os::endpoint&) {
+    return os::sys_result<std::optional<os::port_listener>>(std::optional<os::port_listener>());
+  };
+  for (const std::uint32_t code : {10013u, 10048u}) {
+    const auto failed = describe(code);
+    CHECK_FALSE(failed.retry_reason.empty());
+    CHECK(failed.described.code == code);
+    CHECK(failed.described.message.find("; no program listens on it; connections of the previous run") != std::string::npos);
+    CHECK(failed.described.hint.find("wait until they are closed, or increase bind_timeout") == 0);
+    CHECK((failed.described.hint.find("netsh") != std::string::npos) == (code == 10013));
+  }
+  CHECK(describe(5).retry_reason.empty());
+  CHECK(describe(10049).retry_reason == "the network may not be up yet");
+  CHECK(describe(10049).described.message == "the address does not belong to this machine");
+  options.find_listener = [](const os::endpoint&) {
+    return os::sys_result<std::optional<os::port_listener>>(os::port_listener{7, "other.exe"});
+  };
+  CHECK(describe(10013).retry_reason.empty());
+  CHECK(describe(10048).described.hint == "stop the program that uses it, or choose another port with --port");
+}
+
+TEST_CASE("the setting bind_timeout limits the attempts") {
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.launch.host.reset();
+  scm.launch.settings = {{"bind_timeout", "0s"}};
+  auto app = [](service& svc) { svc.listen("192.0.2.1", 1); };
+  scm.start_async(app);
+  CHECK(scm.wait() == winsvc::detail::os::exit_code(10049));
+  CHECK(data.log().find("trying again") == std::string::npos);
+  CHECK(data.left().failure.find("tried for") == std::string::npos);
 }
 
 TEST_CASE("a stop cancels the wait for an address") {

@@ -366,6 +366,20 @@ TEST_CASE("port_owner returns this process for its own port, or an empty text") 
   if (!owner.empty()) CHECK(owner.find("pid " + std::to_string(detail::os::process_id())) == 0);
 }
 
+TEST_CASE("another process of this program that uses the port is named as such, and other programs are not") {
+  const std::uint32_t own = detail::os::process_id();
+  const auto text = [](std::uint32_t pid, const std::string& image) {
+    return detail::os::owner_text(detail::os::port_listener{pid, image});
+  };
+  CHECK(text(own + 1, detail::os::executable_path()).find(", another process of this program; stop it first") !=
+        std::string::npos);
+  CHECK(text(own, detail::os::executable_path()).find("another process") == std::string::npos);
+  CHECK(text(7, "").find("another process") == std::string::npos);
+  CHECK(text(7, "") == "pid 7");
+  CHECK(text(7, detail::os::path_join(detail::os::folder_of(detail::os::executable_path()), "other")) ==
+        "pid 7 (other.exe)");
+}
+
 #if defined(_WIN32)
 TEST_CASE("find_listener finds the listener of this process, also for IPv6, and no other") {
   for (const char* host : {"127.0.0.1", "::1"}) {

@@ -11,8 +11,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "winsvc/base/duration.hpp"
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/stop.hpp"
@@ -33,6 +35,16 @@ void prepare_upload_folder(service_definition& definition);
 
 /// Creates the engine and loads its certificates. Logs a warning for each static folder that does not exist.
 [[nodiscard]] result<std::unique_ptr<server::engine>> make_engine(service_definition& definition);
+
+/// An error of a bind that may succeed later.
+struct bind_failure {
+  error described;           ///< with the real reason, if the code of the system does not show it
+  std::string retry_reason;  ///< why a later attempt may succeed; empty: it will not
+};
+/// An exclusive bind fails with 10048 or 10013 while an accepted connection of an earlier listener is open. So if no
+/// program listens on the port, a later attempt may succeed.
+[[nodiscard]] bind_failure describe_bind_failure(error failed, const service_definition& definition,
+                                                 const run_options& options);
 
 /// Binds the listener to the address of the definition. Returns false if a stop was requested before it succeeded. If
 /// the reason of a failure is temporary, the bind is tried again for `options.bind_timeout`. `on_attempt` is called
@@ -78,16 +90,27 @@ WINSVC_INLINE result<std::unique_ptr<server::engine>> make_engine(service_defini
   return engine;
 }
 
-/// Returns the reason why a bind may succeed later; empty if it will not. An exclusive bind fails while an accepted
-/// connection of an earlier listener is open.
-WINSVC_INLINE std::string temporary_bind_reason(std::uint32_t code, const service_definition& definition,
-                                                const run_options& options) {
-  if (options.bind_timeout.count() == 0) return {};
-  if (code == base::win32_error::address_not_available) return "the network may not be up yet";
-  if (code != base::win32_error::address_in_use && code != base::win32_error::access_to_address) return {};
+WINSVC_INLINE bind_failure describe_bind_failure(error failed, const service_definition& definition,
+                                                 const run_options& options) {
+  if (failed.code == base::win32_error::address_not_available)
+    return {std::move(failed), "the network may not be up yet"};
+  if (failed.code != base::win32_error::address_in_use && failed.code != base::win32_error::access_to_address)
+    return {std::move(failed), {}};
   const auto listener = options.find_listener({definition.host, definition.port});
-  if (!listener || *listener) return {};
-  return "no program listens on the port; connections of the previous run may still be open";
+  if (!listener || *listener) return {std::move(failed), {}};
+  const std::string reason = "no program listens on it; connections of the previous run may still be open";
+  failed.message += "; " + reason;
+  const std::string wait = "wait until they are closed, or increase bind_timeout";
+  // 10013 keeps its hint: the port may be reserved.
+  if (failed.code == base::win32_error::address_in_use) failed.hint = wait + ", or choose another port with --port";
+  else failed.hint = wait + "; otherwise " + failed.hint;
+  return {std::move(failed), reason};
+}
+
+/// The hint of an attempt, such as to stop a program, does not fit while more attempts follow.
+WINSVC_INLINE error without_hint(error failed) {
+  failed.hint.clear();
+  return failed;
 }
 
 WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definition& definition,
@@ -97,11 +120,14 @@ WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definit
   for (bool first = true;; first = false) {
     const auto bound = engine.bind(definition.host, definition.port);
     if (bound) return true;
-    const std::string reason = temporary_bind_reason(bound.error().code, definition, options);
-    if (reason.empty() || definition.time->now() >= deadline) return failure{bound.error()};
+    bind_failure failed = describe_bind_failure(bound.error(), definition, options);
+    if (failed.retry_reason.empty() || definition.time->now() >= deadline) {
+      if (!first) failed.described.message += "; tried for " + base::duration_text(options.bind_timeout);
+      return failure{std::move(failed.described)};
+    }
     if (first) {
-      definition.log.warn(bound.error().to_string() + "; " + reason + "; trying again for up to " +
-                          base::duration_text(options.bind_timeout));
+      definition.log.warn(without_hint(bound.error()).to_string() + "; " + failed.retry_reason +
+                          "; trying again for up to " + base::duration_text(options.bind_timeout));
     }
     on_attempt();
     if (stop.wait_for(options.bind_retry_delay)) return false;

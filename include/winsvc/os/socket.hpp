@@ -159,6 +159,8 @@ struct port_listener {
 /// Describes that program: "pid 1234 (other.exe)"; empty if it cannot be determined. Names another process of this
 /// program as such.
 [[nodiscard]] std::string port_owner(const endpoint& address);
+/// Describes a listener for an error message: process ID, program, and whether it runs this executable.
+[[nodiscard]] std::string owner_text(const port_listener& listener);
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI

@@ -35,6 +35,9 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 /// it.
 [[nodiscard]] bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept;
 
+/// Waits until a pending connect has succeeded or failed.
+[[nodiscard]] bool wait_connected(socket_type s, std::chrono::milliseconds limit) noexcept;
+
 /// Time until a deadline of the system's clock, which is the clock of poll(); at least 0.
 [[nodiscard]] std::chrono::milliseconds time_left(clock::time_point deadline) noexcept;
 
@@ -81,6 +84,17 @@ WINSVC_INLINE bool wait_ready(socket_type s, short events, std::chrono::millisec
     if (ready > 0) return true;
     if (ready < 0 && !would_block(last_error())) return true;
     if (shut_down_by_us(s)) return true;
+    remaining = time_left(deadline);
+    if (remaining.count() <= 0) return false;
+  }
+}
+
+WINSVC_INLINE bool wait_connected(socket_type s, std::chrono::milliseconds limit) noexcept {
+  constexpr std::chrono::milliseconds max_wait{3'600'000};
+  const auto deadline = clock::system().now() + limit;
+  for (auto remaining = (std::max)(limit, std::chrono::milliseconds(0));;) {
+    const int ready = poll_connect(s, static_cast<int>((std::min)(remaining, max_wait).count()));
+    if (ready > 0 || (ready < 0 && !would_block(last_error()))) return true;
     remaining = time_left(deadline);
     if (remaining.count() <= 0) return false;
   }
@@ -145,7 +159,10 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host,
 WINSVC_INLINE std::string port_owner(const endpoint& address) {
   const auto found = find_listener(address);
   if (!found || !*found || (*found)->pid == 0) return {};
-  const port_listener& listener = **found;
+  return owner_text(**found);
+}
+
+WINSVC_INLINE std::string owner_text(const port_listener& listener) {
   std::string owner = "pid " + std::to_string(listener.pid);
   if (listener.image.empty()) return owner;
   owner += " (" + program_name(listener.image) + ".exe)";
@@ -168,7 +185,7 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server,
     return client;
   // Return all other codes here: poll() would report the socket as ready and SO_ERROR would be 0.
   if (const auto code = socket_api::last_error(); !socket_api::is_connect_pending(code)) return sys_failure(code);
-  if (!socket_api::wait_ready(s, POLLOUT, limit)) return sys_failure(base::win32_error::timeout);
+  if (!socket_api::wait_connected(s, limit)) return sys_failure(base::win32_error::timeout);
 
   int error = 0;
   socket_api::length_type size = sizeof error;

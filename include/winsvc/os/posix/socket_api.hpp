@@ -35,6 +35,8 @@ void initialize() noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int) noexcept;
 int close(socket_type s) noexcept;
 int poll_any(pollfd* fds, std::size_t count, int ms) noexcept;
+/// Waits until a pending connect has succeeded or failed. Returns what poll() returns.
+int poll_connect(socket_type s, int ms) noexcept;
 using poll_entry = pollfd;
 /// poll() returns when another thread shuts the socket down, so it may wait for the full limit.
 inline constexpr std::chrono::milliseconds max_poll_timeout{3'600'000};
@@ -109,6 +111,10 @@ WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return base::win32_err
 WINSVC_INLINE int close(socket_type s) noexcept { return ::close(s); }
 WINSVC_INLINE int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
   return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
+WINSVC_INLINE int poll_connect(socket_type s, int ms) noexcept {
+  pollfd entry{s, POLLOUT, 0};
+  return ::poll(&entry, 1, ms);
 }
 WINSVC_INLINE bool shut_down_by_us(socket_type) noexcept { return false; }
 

@@ -40,6 +40,9 @@ void ignore_new_clients(socket_type) noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int code) noexcept;
 int close(socket_type s) noexcept;
 int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept;
+/// Waits until a pending connect has succeeded or failed. Before Windows 10 2004, WSAPoll does not report a failure.
+/// select reports it in its third set. Returns what select returns.
+int poll_connect(socket_type s, int ms) noexcept;
 using poll_entry = WSAPOLLFD;
 /// WSAPoll may not return when another thread shuts the socket down (Wine 8), so it is called again at this interval.
 inline constexpr std::chrono::milliseconds max_poll_timeout{100};
@@ -108,6 +111,13 @@ WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, s
 }
 WINSVC_INLINE int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
   return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
+}
+WINSVC_INLINE int poll_connect(socket_type s, int ms) noexcept {
+  fd_set connected{}, failed{};
+  connected.fd_count = failed.fd_count = 1;
+  connected.fd_array[0] = failed.fd_array[0] = s;
+  timeval limit{ms / 1000, ms % 1000 * 1000};
+  return ::select(0, nullptr, &connected, &failed, &limit);
 }
 WINSVC_INLINE bool shut_down_by_us(socket_type s) noexcept {
   char byte = 0;
