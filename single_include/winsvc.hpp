@@ -383,42 +383,42 @@
 //  45605  host/service_log.hpp                 Service log: the log file of a service under the SCM.
 //  45730  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
 //  45841  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46176  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46371  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46574  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46836  manage/wait.hpp                      Waits until a service reaches a state.
-//  46939  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47156  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47233  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47481  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47664  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47856  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48086  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48193  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48259  manage/install.hpp                   `install` and `update` verbs.
-//  48587  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48741  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48844  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49033  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49130  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49222  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49319  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49354  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49657  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49855  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50016  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50153  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50273  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50363  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50477  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50823  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51106  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51274  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51368  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  46177  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46372  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46575  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46837  manage/wait.hpp                      Waits until a service reaches a state.
+//  46940  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47157  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47234  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47482  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47665  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47857  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48087  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48194  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48260  manage/install.hpp                   `install` and `update` verbs.
+//  48588  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48742  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  48845  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49034  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49131  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  49223  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49320  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49355  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49658  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  49856  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50017  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50154  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50274  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50366  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50480  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  50835  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51118  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51286  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51380  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51700  config/undef.hpp                     Undefines the internal macros.
+//  51712  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -45968,6 +45968,7 @@ WINSVC_INLINE void keep_alive_until_exit(std::unique_ptr<kept_object> node, std:
 }
 
 WINSVC_INLINE int service_host::run() {
+  const os::reserved_stack stack;  // of the main thread, on which the dispatcher calls the control handler
   // The dispatcher returns when STOPPED is reported, but service_main may still run and use this object. A stop_source
   // shares its state, so that service_main may still use it after this function has returned.
   const stop_source finished;
@@ -50303,7 +50304,7 @@ struct prove_probe {
   std::function<prove_response(std::uint16_t port, const std::string& path)> get;
   std::function<bool(std::uint16_t port)> can_listen;
   std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
-  std::function<std::size_t(const std::string& folder)> count_dumps;
+  std::function<std::vector<std::string>(const std::string& folder)> list_dumps;  ///< names of the minidumps
   std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
   prove_probe();
 };
@@ -50345,10 +50346,12 @@ WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& pat
 WINSVC_INLINE prove_probe::prove_probe()
     : get(get_once),
       can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
-      count_dumps([](const std::string& folder) {
-        std::size_t dumps = 0;
+      list_dumps([](const std::string& folder) {
+        std::vector<std::string> dumps;
         if (const auto files = os::list_files(folder)) {
-          for (const auto& file : *files) dumps += file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
+          for (const auto& file : *files) {
+            if (file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0) dumps.push_back(file);
+          }
         }
         return dumps;
       }) {}
@@ -50485,6 +50488,7 @@ WINSVC_INLINE result<void> prove_session::stop() { return manage::service_contro
 // code of the verbs. At the end, and after a failure, the service is removed. Claims that the system cannot show get a
 // reason: Wine keeps no event log, does not run recovery actions and does not check rights.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -50623,11 +50627,17 @@ WINSVC_INLINE prover::outcome prover::event_is_readable() {
   if (has_wine()) return hidden("Wine keeps no event log");
   const auto events = probe_.application_events();
   if (!events) return no("read the event log: error " + std::to_string(events.error()));
+  constexpr auto id = static_cast<std::uint32_t>(scm::service_event::started);
+  const std::string text = context_.name() + " listens on ", port = ':' + std::to_string(port_);
+  std::string other = "there is no event of this source";
   for (const auto& event : *events) {
-    if (base::equal_nocase(event.source, context_.name()) && !event.insertion_strings.empty())
-      return yes("event " + std::to_string(event.id) + ": " + event.insertion_strings.back());
+    if (!base::equal_nocase(event.source, context_.name())) continue;
+    const std::string found = event.insertion_strings.empty() ? std::string() : event.insertion_strings.back();
+    const bool is_start = event.id == id && base::starts_with(found, text) && found.find(port) != found.npos;
+    other = "event " + std::to_string(event.id) + ": " + found;
+    if (is_start) return yes(other);
   }
-  return no("there is no event of this source");
+  return no(other);
 }
 
 WINSVC_INLINE void prover::prove_service() {
@@ -50770,22 +50780,24 @@ WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   const std::string logs = os::path_join(data_folder_, "logs");
-  const std::size_t dumps = probe_.count_dumps(logs);
+  const std::vector<std::string> before_it = probe_.list_dumps(logs);
   static_cast<void>(context_.scm().exit_code_of(before));  // opens the process, which Wine 8 keeps as running
   probe_.get(port_, "/crash/" + std::string(way));
   const auto has_ended = [&] { return query().pid != before || context_.scm().exit_code_of(before); };
   const auto deadline = context_.time().now() + std::chrono::seconds(30);
   while (!has_ended() && context_.time().now() < deadline) context_.time().sleep(std::chrono::milliseconds(100));
   if (!has_ended()) return no("the process did not end within 30 s");
-  // Three dumps are kept, so their number does not rise forever.
-  const std::size_t found = probe_.count_dumps(logs);
+  // Three dumps are kept, so their number does not rise forever. The name of a dump has its time and process.
+  std::string dump;
+  for (const auto& file : probe_.list_dumps(logs)) {
+    if (std::find(before_it.begin(), before_it.end(), file) == before_it.end()) dump = file;
+  }
   wait_for_recovery();
   const auto saved = context_.state();  // recovery may have started the next run, which keeps the reason
   const std::string reason = !saved ? "" : saved->failure.empty() ? saved->previous_failure : saved->failure;
   const bool has_reason = reason.find("crashed: ") != reason.npos;
-  const std::string text =
-      std::to_string(found) + " minidump(s) after it, " + std::to_string(dumps) + " before; the saved reason: ";
-  return yes_if((found > dumps || found == 3) && has_reason, text + (has_reason ? reason : "none"));
+  return yes_if(!dump.empty() && has_reason, "new minidump: " + (dump.empty() ? "none" : dump) +
+                                                 "; the saved reason: " + (has_reason ? reason : "none"));
 }
 
 WINSVC_INLINE void prover::prove_failures() {

@@ -24,7 +24,8 @@ struct prove_test {
   std::string name = "hello$winsvc-prove-1";
   prove_probe probe;
   std::function<void()> after_install;
-  std::size_t dumps = 0;
+  std::vector<std::string> dumps;  // the newest three
+  std::vector<winsvc::detail::scm::event_record> events;
   std::string start_failure = winsvc::detail::diagnose::prove_failure.data();  // of the start that must fail
   std::uint32_t start_exit_code = 1064;
 
@@ -38,7 +39,11 @@ struct prove_test {
     b.scm.after_continue = {database::at(state::running)};
     probe.wine = "8.0";  // recovery needs a real process
     b.defaults.program_folder = "C:\\apps";
-    probe.count_dumps = [this](const std::string&) { return dumps; };
+    probe.list_dumps = [this](const std::string&) { return dumps; };
+    probe.application_events = [this] {
+      return winsvc::detail::os::sys_result<std::vector<winsvc::detail::scm::event_record>>(events);
+    };
+    add_event(1, name + " listens on http://127.0.0.1:5001");
     // The prover calls it on a separate std::thread for each request that is in flight during a stop.
     probe.get = [this](std::uint16_t, const std::string& path) -> winsvc::detail::diagnose::prove_response {
       if (path == "/folder") return {200, "C:\\apps", {}};
@@ -47,7 +52,8 @@ struct prove_test {
         return {200, "failing", {}};
       }
       if (path.compare(0, 7, "/crash/") == 0) {
-        ++dumps;
+        dumps.push_back("hello-" + path.substr(7) + ".dmp");
+        if (dumps.size() > 3) dumps.erase(dumps.begin());
         b.scm.ended_processes[42] = 0xC0000005;
         b.saved = winsvc::detail::scm::saved_state{};
         b.saved->failure = "crashed: " + path.substr(7);
@@ -59,6 +65,13 @@ struct prove_test {
       return {200, path == "/control" ? "1" : "hello", {}};
     };
     probe.can_listen = [this](std::uint16_t) { return current() == state::stopped; };
+  }
+  void add_event(std::uint32_t id, const std::string& text) {
+    winsvc::detail::scm::event_record event;
+    event.id = id;
+    event.source = name;
+    event.insertion_strings = {text};
+    events.push_back(event);
   }
   state current() {
     const auto found = b.scm.services.find(name);
@@ -173,7 +186,21 @@ TEST_CASE("each planted fault is found, and the service is removed nevertheless"
          };
        }},
       {"a crash without a minidump", "a crash writes a minidump and its reason, and ends the process: abort",
-       [](prove_test& p) { p.probe.count_dumps = [](const std::string&) { return std::size_t{0}; }; }},
+       [](prove_test& p) { p.probe.list_dumps = [](const std::string&) { return std::vector<std::string>(); }; }},
+      {"three old minidumps", "a crash writes a minidump and its reason, and ends the process: abort",
+       [](prove_test& p) {
+         p.probe.list_dumps = [](const std::string&) { return std::vector<std::string>{"1.dmp", "2.dmp", "3.dmp"}; };
+       }},
+      {"an event of another kind", "the start is an event that can be read back",
+       [](prove_test& p) {
+         p.probe.wine.clear();
+         p.events.front().id = 2;
+       }},
+      {"an event with another text", "the start is an event that can be read back",
+       [](prove_test& p) {
+         p.probe.wine.clear();
+         p.events.front().insertion_strings = {p.name + " listens on http://127.0.0.1:1"};
+       }},
       {"a crash without its reason", "a crash writes a minidump and its reason, and ends the process: abort",
        [](prove_test& p) {
          const auto get = p.probe.get;

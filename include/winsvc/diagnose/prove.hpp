@@ -7,6 +7,7 @@
 // reason: Wine keeps no event log, does not run recovery actions and does not check rights.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -162,11 +163,17 @@ WINSVC_INLINE prover::outcome prover::event_is_readable() {
   if (has_wine()) return hidden("Wine keeps no event log");
   const auto events = probe_.application_events();
   if (!events) return no("read the event log: error " + std::to_string(events.error()));
+  constexpr auto id = static_cast<std::uint32_t>(scm::service_event::started);
+  const std::string text = context_.name() + " listens on ", port = ':' + std::to_string(port_);
+  std::string other = "there is no event of this source";
   for (const auto& event : *events) {
-    if (base::equal_nocase(event.source, context_.name()) && !event.insertion_strings.empty())
-      return yes("event " + std::to_string(event.id) + ": " + event.insertion_strings.back());
+    if (!base::equal_nocase(event.source, context_.name())) continue;
+    const std::string found = event.insertion_strings.empty() ? std::string() : event.insertion_strings.back();
+    const bool is_start = event.id == id && base::starts_with(found, text) && found.find(port) != found.npos;
+    other = "event " + std::to_string(event.id) + ": " + found;
+    if (is_start) return yes(other);
   }
-  return no("there is no event of this source");
+  return no(other);
 }
 
 WINSVC_INLINE void prover::prove_service() {
@@ -309,22 +316,24 @@ WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   const std::string logs = os::path_join(data_folder_, "logs");
-  const std::size_t dumps = probe_.count_dumps(logs);
+  const std::vector<std::string> before_it = probe_.list_dumps(logs);
   static_cast<void>(context_.scm().exit_code_of(before));  // opens the process, which Wine 8 keeps as running
   probe_.get(port_, "/crash/" + std::string(way));
   const auto has_ended = [&] { return query().pid != before || context_.scm().exit_code_of(before); };
   const auto deadline = context_.time().now() + std::chrono::seconds(30);
   while (!has_ended() && context_.time().now() < deadline) context_.time().sleep(std::chrono::milliseconds(100));
   if (!has_ended()) return no("the process did not end within 30 s");
-  // Three dumps are kept, so their number does not rise forever.
-  const std::size_t found = probe_.count_dumps(logs);
+  // Three dumps are kept, so their number does not rise forever. The name of a dump has its time and process.
+  std::string dump;
+  for (const auto& file : probe_.list_dumps(logs)) {
+    if (std::find(before_it.begin(), before_it.end(), file) == before_it.end()) dump = file;
+  }
   wait_for_recovery();
   const auto saved = context_.state();  // recovery may have started the next run, which keeps the reason
   const std::string reason = !saved ? "" : saved->failure.empty() ? saved->previous_failure : saved->failure;
   const bool has_reason = reason.find("crashed: ") != reason.npos;
-  const std::string text =
-      std::to_string(found) + " minidump(s) after it, " + std::to_string(dumps) + " before; the saved reason: ";
-  return yes_if((found > dumps || found == 3) && has_reason, text + (has_reason ? reason : "none"));
+  return yes_if(!dump.empty() && has_reason, "new minidump: " + (dump.empty() ? "none" : dump) +
+                                                 "; the saved reason: " + (has_reason ? reason : "none"));
 }
 
 WINSVC_INLINE void prover::prove_failures() {

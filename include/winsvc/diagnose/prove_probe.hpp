@@ -34,7 +34,7 @@ struct prove_probe {
   std::function<prove_response(std::uint16_t port, const std::string& path)> get;
   std::function<bool(std::uint16_t port)> can_listen;
   std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
-  std::function<std::size_t(const std::string& folder)> count_dumps;
+  std::function<std::vector<std::string>(const std::string& folder)> list_dumps;  ///< names of the minidumps
   std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
   prove_probe();
 };
@@ -76,10 +76,12 @@ WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& pat
 WINSVC_INLINE prove_probe::prove_probe()
     : get(get_once),
       can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
-      count_dumps([](const std::string& folder) {
-        std::size_t dumps = 0;
+      list_dumps([](const std::string& folder) {
+        std::vector<std::string> dumps;
         if (const auto files = os::list_files(folder)) {
-          for (const auto& file : *files) dumps += file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
+          for (const auto& file : *files) {
+            if (file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0) dumps.push_back(file);
+          }
         }
         return dumps;
       }) {}

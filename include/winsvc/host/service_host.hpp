@@ -141,6 +141,7 @@ WINSVC_INLINE void keep_alive_until_exit(std::unique_ptr<kept_object> node, std:
 }
 
 WINSVC_INLINE int service_host::run() {
+  const os::reserved_stack stack;  // of the main thread, on which the dispatcher calls the control handler
   // The dispatcher returns when STOPPED is reported, but service_main may still run and use this object. A stop_source
   // shares its state, so that service_main may still use it after this function has returned.
   const stop_source finished;
