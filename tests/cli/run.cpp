@@ -265,7 +265,9 @@ TEST_CASE("the verbs manage the service of the app, and the exit code is 0 or th
   CHECK(m.run({"update"}) == winsvc::detail::os::exit_code(1060));
   CHECK(m.err == "hello: update 'hello': it is not installed (1060); install it first\n");
   CHECK(m.run({"install", "--start"}) == 0);
-  CHECK(m.out == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\nstarted 'hello'\n");
+  CHECK(m.out == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\n"
+                 "starting 'hello': at the first start, Windows creates a profile for 'NT SERVICE\\hello', which may take "
+                 "several seconds\nstarted 'hello'\n");
   CHECK(m.run({"status"}) == 0);
   CHECK(m.run({"control", "200"}) == 0);
   CHECK(m.run({"reload"}) == 0);

@@ -445,6 +445,7 @@ TEST_CASE("a wait polls at a tenth of the elapsed time, at most every 10 s") {
 TEST_CASE("start passes its arguments to the service, and warns if it is already running") {
   bench d;
   d.installed();
+  d.saved = winsvc::detail::scm::saved_state{};  // it has run before
   d.scm.after_start = {service_database::at(state::running)};
   control_options options;
   options.arguments = {"--fast", "a b"};

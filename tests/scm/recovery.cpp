@@ -92,3 +92,14 @@ TEST_CASE("a limit of restarts repeats the last restart up to the limit, then do
   CHECK(limit_restarts({restart_after(5s), no_action()}, 9) == std::vector{restart_after(5s), no_action()});
   CHECK(limit_restarts({}, 5).empty());
 }
+
+TEST_CASE("a queued restart is possible until the longest delay of a restart has passed") {
+  const recovery_plan plan{{restart_after(5s), reboot_after(1h), restart_after(30s), no_action()}, 24h};
+  CHECK(time_to_restart(plan, 0s) == 30s);
+  CHECK(time_to_restart(plan, 10s) == 20s);
+  CHECK(time_to_restart(plan, 30s) == 0s);
+  CHECK_FALSE(time_to_restart(plan, 31s));
+  CHECK(time_to_restart(plan, -1h) == 30s);  // the clock was set back
+  CHECK_FALSE(time_to_restart({{no_action(), run_command_after(5s)}, 24h}, 0s));
+  CHECK_FALSE(time_to_restart({{}, 24h}, 0s));
+}

@@ -149,3 +149,20 @@ TEST_CASE("the stop reason and the mark of a running process are saved") {
   CHECK(parsed->running);
   CHECK_FALSE(parse_saved_state(format_saved_state({}))->running);
 }
+
+TEST_CASE("the last failure has the time of its message, or one that is later") {
+  const auto time = [](const char* text) { return winsvc::parse_time(text); };
+  saved_state saved;
+  saved.since = "2026-02-01T08:05:09.250Z";
+  CHECK_FALSE(last_failure_time(saved));
+  saved.previous_failure = "2026-01-31T08:05:09.250Z the store is gone";
+  CHECK(last_failure_time(saved) == time("2026-01-31T08:05:09.250Z"));
+  saved.previous_failure = "the process (pid 7) ended without an exit code";
+  CHECK(last_failure_time(saved) == time("2026-02-01T08:05:09.250Z"));
+  saved.since.clear();
+  CHECK_FALSE(last_failure_time(saved));
+  saved.failure = "the store is gone";
+  CHECK_FALSE(last_failure_time(saved));
+  saved.written_at = "2026-02-02T08:05:09.250Z";
+  CHECK(last_failure_time(saved) == time("2026-02-02T08:05:09.250Z"));
+}

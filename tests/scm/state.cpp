@@ -87,6 +87,7 @@ TEST_CASE("a control needs its bit in the mask; INTERROGATE and custom controls 
 TEST_CASE("a failure never has the code 0, or 1066 without a specific code") {
   CHECK(failure_status(0).win32 == 1064);
   CHECK(failure_status(1066).win32 == 1064);
+  CHECK(failure_status(1077).win32 == 1064);
   for (const std::uint32_t code : {1u, 5u, 1053u, 1064u, 1067u, 10048u, 0xFFFFFFFFu, 0x80004005u}) {
     CHECK(failure_status(code).win32 == code);
     CHECK(failure_status(code).code() == code);
@@ -105,4 +106,5 @@ TEST_CASE("the exit code is the service-specific code, if there is one") {
   CHECK(exit_status{1066, 7}.code() == 7);
   CHECK(exit_status{1066, 7}.failed());
   CHECK(exit_status{5, 7}.code() == 5);
+  CHECK_FALSE(exit_status{1077, 0}.failed());  // it has not been started since boot
 }

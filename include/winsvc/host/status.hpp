@@ -115,7 +115,7 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   out += format_live_status(r.live_status);
   if (r.config.binary.empty()) return out;  // it runs in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
-  if (s.current == scm::state::stopped && s.exit.failed()) {
+  if (s.current == scm::state::stopped && s.exit.win32 != 0) {
     const auto* row = base::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
   }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/flat_json.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/result.hpp"
@@ -46,6 +47,7 @@ class service_controller {
   struct stop_result {
     bool was_running = false;             ///< the service was running, and the stop was waited for
     std::uint32_t code = 0;               ///< 0: complete stop
+    bool is_failure = false;              ///< the service ended with an exit code other than 0: the SCM recovers it
     std::string sentence;                 ///< the failure that the service reported, if the stop was not complete
     std::vector<std::string> dependents;  ///< the services that were stopped before it, in this order
   };
@@ -67,7 +69,8 @@ class service_controller {
                                   const commandline::control_options& options);
   result<void> hold();
   result<void> release_hold();
-  void warn_of_queued_restart();
+  void warn_of_queued_restart(std::optional<clock::system_time> failure_time);
+  void note_first_log_on();
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
   [[nodiscard]] error start_error(const scm::service_status& status,
@@ -96,6 +99,7 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
+  if (!previous) note_first_log_on();
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), options.arguments);
     if (started) break;
@@ -126,6 +130,18 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   const bool known = saved && saved->pid == settled->pid && !saved->url.empty();
   context_.print("started " + context_.quoted_name() + (known ? ": " + saved->url : ""));
   return {};
+}
+
+/// Before the process of a virtual account exists, Windows logs the account on and creates its profile. At the first
+/// start, that may take several seconds without a sign of life. Source: "Service User Accounts".
+WINSVC_INLINE void service_controller::note_first_log_on() {
+  if (context_.is_wine() || context_.running_pid() != 0) return;
+  const auto service = context_.open("query", os::access_rights::query_config);
+  if (!service) return;
+  const auto config = context_.scm().query_config(service->get());
+  if (config && manage::parse_known_account(config->account, context_.name()).kind == scm::account_kind::virtual_account)
+    context_.print("starting " + context_.quoted_name() + ": at the first start, Windows creates a profile for '" +
+                   config->account + "', which may take several seconds");
 }
 
 /// Error of a failed start, with the message of the service if it saved one, for example the owner of the port
@@ -234,11 +250,12 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
   if (!config) return context_.make_error("query", config.error());
   report.config = *config;
   report.held = config->startup == startup::disabled && context_.read_data("hold.json").has_value();
+  // The SCM may not have noticed the end of the process yet.
+  if (report.process.pid != 0 && context_.scm().exit_code_of(report.process.pid))
+    report.process = ended_process(report.process);
   if (auto saved = context_.state()) {
     report.saved_state = *saved;
     const auto exit_code = context_.scm().exit_code_of(saved->pid);
-    // The SCM may not have noticed the end of the process yet.
-    if (exit_code && report.process.pid == saved->pid) report.process = ended_process(report.process);
     if (report.process.pid == 0 && saved->failure.empty())
       report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
     if (report.saved_state.pid != report.process.pid || report.process.pid == 0) {

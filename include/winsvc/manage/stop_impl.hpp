@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/result.hpp"
@@ -21,6 +23,7 @@
 #include "winsvc/manage/wait.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/scm/recovery.hpp"
 #include "winsvc/scm/saved_state.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -35,25 +38,27 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto current = context_.scm().query_status(service->get());
+  const auto before = context_.state();
+  const bool has_ended = current && current->pid != 0 && context_.scm().exit_code_of(current->pid);
   if (options.hold) {
     if (auto held = hold(); !held) return held;
   }
   if (current && current->status.current == scm::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
-    if (current->status.exit.failed() && !options.hold) warn_of_queued_restart();
+    if (current->status.exit.failed() && !options.hold)
+      warn_of_queued_restart(before && !before->failure.empty() ? scm::last_failure_time(*before) : std::nullopt);
     return {};
   }
   const auto stopped = stop_and_wait(service->get(), options, "stop");
   if (!stopped) return failure{stopped.error()};
-  if (options.no_wait) {
-    context_.print("sent 'stop' to " + context_.quoted_name());
-    return {};
-  }
-  if (stopped->code != 0)
-    return failure{
-        error{stopped->code, {}, {}, "stopped " + context_.quoted_name() + ", but: " + stopped->sentence, {}}};
-  context_.print("stopped " + context_.quoted_name());
-  return {};
+  const bool is_incomplete = !options.no_wait && stopped->code != 0;
+  if (!is_incomplete)
+    context_.print((options.no_wait ? "sent 'stop' to " : "stopped ") + context_.quoted_name());
+  const bool has_failed_before = before && !(before->failure.empty() && before->previous_failure.empty());
+  if (!options.hold && (has_ended || stopped->is_failure)) warn_of_queued_restart(context_.time().system_now());
+  else if (!options.hold && has_failed_before) warn_of_queued_restart(scm::last_failure_time(*before));
+  if (!is_incomplete) return {};
+  return failure{error{stopped->code, {}, {}, "stopped " + context_.quoted_name() + ", but: " + stopped->sentence, {}}};
 }
 
 /// Disables the service, so that neither a queued restart of the SCM nor the next boot starts it.
@@ -73,18 +78,24 @@ WINSVC_INLINE result<void> service_controller::hold() {
   return {};
 }
 
-/// The SCM may have queued a restart after a failure, which no call cancels.
-WINSVC_INLINE void service_controller::warn_of_queued_restart() {
+/// The SCM may have queued a restart after a failure, also if the service was started and stopped since then. No call
+/// cancels it. Source: ChangeServiceConfig2W. Without a time of the failure, it is unknown whether the SCM has already
+/// executed the restart.
+WINSVC_INLINE void service_controller::warn_of_queued_restart(std::optional<clock::system_time> failure_time) {
   const auto service = context_.open("query", os::access_rights::query_config);
   const auto level =
       service ? context_.scm().query_level(service->get(), scm::config_level_id::failure_actions)
               : os::sys_result<scm::config_level>(os::sys_failure(base::win32_error::access_denied));
   if (!level) return;
-  for (const auto& action : std::get<scm::recovery_plan>(*level).actions) {
-    if (action.kind_of_action != recovery_action::kind::restart) continue;
-    return context_.warn("its last run failed, and the service manager may start it again after that failure; use "
-                         "'stop --hold' to prevent every start until 'start'");
-  }
+  using namespace std::chrono;
+  const auto elapsed = failure_time ? context_.time().system_now() - *failure_time : clock::system_time::duration(0);
+  const auto left =
+      scm::time_to_restart(std::get<scm::recovery_plan>(*level), duration_cast<milliseconds>(elapsed));
+  if (!left) return;
+  const std::string limit = base::exact_duration((std::max)(ceil<seconds>(*left), seconds(1)));
+  context_.warn(context_.quoted_name() + " has failed, and the service manager may start it again within " + limit +
+                (failure_time ? "" : " of the failure") +
+                "; no command cancels that start; use 'stop --hold' to prevent every start until 'start'");
 }
 
 WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
@@ -172,6 +183,7 @@ WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(
                                               const std::optional<scm::saved_state>& previous) const {
   stop_result result;
   result.was_running = true;
+  result.is_failure = status.exit.failed();
   const auto saved = context_.state();
   const bool has_new_failure = saved && !saved->failure.empty() &&
                                (!previous || previous->pid != saved->pid || previous->failure != saved->failure);

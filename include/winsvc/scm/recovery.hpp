@@ -67,6 +67,11 @@ struct recovery_plan {
 /// limit.
 [[nodiscard]] std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit);
 
+/// Returns the longest time until the SCM executes a restart that it has queued, at the time `elapsed` after a failure;
+/// nullopt if it has executed every possible one. The SCM does not report which of the actions it has selected.
+[[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_plan& plan,
+                                                                       std::chrono::milliseconds elapsed);
+
 /// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text are a plan without actions. Returns
 /// nullopt for any other text, and for a delay above `max_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
@@ -142,6 +147,17 @@ WINSVC_INLINE std::vector<recovery_action> limit_restarts(std::vector<recovery_a
   }
   if (!out.empty() && out.back().kind_of_action != recovery_action::kind::none) out.push_back(no_action());
   return out;
+}
+
+WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const recovery_plan& plan,
+                                                                       std::chrono::milliseconds elapsed) {
+  std::optional<std::chrono::milliseconds> longest;
+  for (const auto& action : plan.actions) {
+    const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: a clock was set back
+    if (action.kind_of_action != recovery_action::kind::restart || left.count() < 0) continue;
+    longest = longest ? (std::max)(*longest, left) : left;
+  }
+  return longest;
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -48,6 +49,9 @@ struct saved_state {
 /// Returns the failure of a run that ended without a message: it is not empty only if the run did not stop in order.
 [[nodiscard]] std::string unreported_failure(const saved_state& saved, const std::string& activities,
                                              std::optional<std::uint32_t> exit_code = {});
+/// Returns the time of the last failure, of this run or of an earlier one. If it is unknown, returns a later time, at
+/// which the current run began to listen; nullopt if that is unknown too, or if no failure is known.
+[[nodiscard]] std::optional<clock::system_time> last_failure_time(const saved_state& saved) noexcept;
 /// Returns the first line of a failure, at most 160 characters.
 [[nodiscard]] std::string short_failure(const std::string& failure);
 
@@ -87,6 +91,14 @@ WINSVC_INLINE std::string last_failure(const saved_state& saved, const std::stri
   if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
   const std::string unreported = unreported_failure(saved, activities);
   return unreported.empty() ? saved.previous_failure : unreported;
+}
+
+WINSVC_INLINE std::optional<clock::system_time> last_failure_time(const saved_state& saved) noexcept {
+  if (!saved.failure.empty()) return parse_time(saved.written_at);
+  if (saved.previous_failure.empty()) return std::nullopt;
+  const std::string_view failure = saved.previous_failure;
+  const auto time = parse_time(failure.substr(0, failure.find(' ')));
+  return time ? time : parse_time(saved.since);
 }
 
 WINSVC_INLINE std::string short_failure(const std::string& failure) {

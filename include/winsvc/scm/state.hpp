@@ -68,26 +68,31 @@ inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4,
                                power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
 }  // namespace accepted_control
 
+namespace win32_error {
+inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
+inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
+inline constexpr std::uint32_t never_started = 1077;         // ERROR_SERVICE_NEVER_STARTED
+}  // namespace win32_error
+
 /// Exit code of a service: dwWin32ExitCode, and dwServiceSpecificExitCode if the first is 1066.
 struct exit_status {
   std::uint32_t win32 = 0;
   std::uint32_t specific = 0;
 
-  [[nodiscard]] bool failed() const noexcept { return win32 != 0; }
+  /// True after a failure. 1077 is the code of a service that has not been started since boot.
+  [[nodiscard]] bool failed() const noexcept { return win32 != 0 && win32 != win32_error::never_started; }
   /// Returns the service-specific code if there is one, otherwise the Win32 code. Messages and the exit code of the
   /// process use it.
   [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
 };
 
-namespace win32_error {
-inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
-inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
-}  // namespace win32_error
-
 /// Returns the exit status of a failure. It is never 0, which the SCM treats as success, without a recovery, and never
-/// 1066 without a service-specific code, which Windows shows as "completed successfully". Both become 1064.
+/// 1066 without a service-specific code, which Windows shows as "completed successfully", and never 1077, which means
+/// that the service has not run. These become 1064.
 [[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
-  if (reason == 0 || reason == win32_error::service_specific) return {win32_error::exception_in_service, 0};
+  const bool is_invalid =
+      reason == 0 || reason == win32_error::service_specific || reason == win32_error::never_started;
+  if (is_invalid) return {win32_error::exception_in_service, 0};
   return {reason, 0};
 }
 
