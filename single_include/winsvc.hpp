@@ -18,407 +18,408 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    426  config/version.hpp                   The version of winsvc, defined only here.
-//    443  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    482  config/form.hpp                      The form in which winsvc is compiled.
-//    573  config/options.hpp                   Compile-time options of winsvc.
-//    635  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    686  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    717  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    794  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    851  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    911  os/win/windows_headers.hpp           Windows system headers.
-//    972  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1184  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1227  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1288  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1343  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1393  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1436  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1537  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1570  settings/setting_value.hpp           Types of settings and their text form.
-//   1762  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1907  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   1971  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2030  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2093  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2319  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2690  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2812  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2905  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   2964  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3002  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3074  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3119  route/url_value.hpp                  url_value, with_query.
-//   3168  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3252  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3284  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3372  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3520  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3863  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3926  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4078  api/app_objects.hpp                  App objects (dependency injection).
-//   4146  api/handler_arguments.hpp            Arguments of a handler.
-//   4256  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4389  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4719  api/parameter.hpp                    Parameters of a route.
-//   4937  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5043  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5227  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5306  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5378  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5450  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5599  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5638  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5740  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5761  api/file_options.hpp                 Options of a static folder.
-//   5792  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5828  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6137  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6226  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6265  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6392  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6432  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6515  scm/control_event.hpp                Event data of a control.
-//   6588  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6763  settings/settings_file.hpp           Settings file (.ini).
-//   6838  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7062  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7213  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7249  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7291  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7371  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7441  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7609  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7692  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7820  base/quote.hpp                       Windows command lines.
-//   7863  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7938  scm/spec.hpp                         Service specification.
-//   8044  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8125  api/service.hpp                      service: the object with which an app describes its service.
-//   8479  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8525  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8564  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8633  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8646  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8697  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8784  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8825  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8893  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   8927  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   8968  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   8999  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9026  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9097  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9139  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9191  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9223  addons/headers.hpp                   Middleware for response headers and body size.
+//    427  config/version.hpp                   The version of winsvc, defined only here.
+//    444  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    483  config/form.hpp                      The form in which winsvc is compiled.
+//    574  config/options.hpp                   Compile-time options of winsvc.
+//    636  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    687  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    718  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    795  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    852  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    912  os/win/windows_headers.hpp           Windows system headers.
+//    973  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1185  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1228  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1289  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1344  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1394  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1437  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1538  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1571  settings/setting_value.hpp           Types of settings and their text form.
+//   1763  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1908  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   1972  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2031  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2094  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2320  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2691  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2813  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2906  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   2965  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3003  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3075  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3120  route/url_value.hpp                  url_value, with_query.
+//   3169  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3253  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3285  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3373  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3521  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3864  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   3927  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4079  api/app_objects.hpp                  App objects (dependency injection).
+//   4147  api/handler_arguments.hpp            Arguments of a handler.
+//   4257  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4390  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4720  api/parameter.hpp                    Parameters of a route.
+//   4938  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5044  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5228  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5307  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5379  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5451  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5600  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5639  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5741  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5762  api/file_options.hpp                 Options of a static folder.
+//   5793  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5829  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6138  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6227  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6266  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6393  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6433  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6516  scm/control_event.hpp                Event data of a control.
+//   6589  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6764  settings/settings_file.hpp           Settings file (.ini).
+//   6839  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7063  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7214  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7250  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7292  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7372  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7442  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7610  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7693  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7822  base/quote.hpp                       Windows command lines.
+//   7865  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   7940  scm/spec.hpp                         Service specification.
+//   8047  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8128  api/service.hpp                      service: the object with which an app describes its service.
+//   8482  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8528  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8567  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8636  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8649  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8700  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8787  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8828  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   8896  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   8930  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   8971  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9002  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9029  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9100  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9142  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9194  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9226  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9256  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9486  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9575  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9642  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9791  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9807  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9904  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//   9950  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9992  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10074  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10148  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10266  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10299  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10354  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10596  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10632  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10678  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10771  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10801  route/url_value.hpp:bodies           url_value, with_query.
-//  10843  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11003  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11128  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11255  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11328  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11366  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11415  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11453  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11487  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11509  api/parameter.hpp:bodies             Parameters of a route.
-//  11567  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11595  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11667  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11733  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11761  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11785  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11952  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12109  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12207  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12231  base/quote.hpp:bodies                Windows command lines.
-//  12321  scm/spec.hpp:bodies                  Service specification.
-//  12453  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12573  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12723  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12792  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12949  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13000  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13038  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13072  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13100  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13152  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13248  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13369  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13429  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13470  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13498  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13543  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13695  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13828  settings/registry.hpp                Registry of the settings of an app.
-//  14140  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14297  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14494  route/table.hpp                      Route table (route::table).
-//  14877  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  14983  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15091  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15276  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  15572  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112).
-//  15733  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15948  wire/file_name.hpp                   Safe file names for uploads.
-//  16027  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16097  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16247  wire/representation.hpp              Representation of content in a response.
-//  16399  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16664  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  16959  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17066  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17242  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17375  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17460  scm/stop_limits.hpp                  Time limits of a stop.
-//  17528  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17595  scm/account.hpp                      Account of a service.
-//  17738  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17979  scm/security.hpp                     Security descriptors in SDDL.
-//  18187  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18387  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18446  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18557  scm/event_record.hpp                 Records of the Windows event log.
-//  18699  scm/saved_state.hpp                  Saved state of a service.
-//  18831  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19104  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19144  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19226  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19425  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19688  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  19872  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20000  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20180  os/socket.hpp                        TCP sockets with timeouts.
-//  20348  os/listen.hpp                        Opens the listening sockets of a host.
-//  20474  os/posix/headers.hpp                 POSIX system headers.
-//  20514  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20709  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20753  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  20861  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  20968  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21144  os/tcp.hpp                           TCP sockets on all platforms.
-//  21485  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21662  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21790  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22066  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22121  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22192  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22238  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  22444  os/connection_threads.hpp            Connection threads of the control channel.
-//  22535  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22758  os/console.hpp                       Console input and output.
-//  22859  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23015  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23154  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23351  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23426  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23475  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23647  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23730  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23784  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23835  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23938  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  23979  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24166  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24188  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24223  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24307  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24410  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24450  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24500  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24545  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24609  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24904  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  24957  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25030  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25128  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25297  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25544  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25745  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25925  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26157  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26381  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26443  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
-//  26731  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26833  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27078  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27167  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27239  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27326  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27379  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27476  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27614  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27708  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27946  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27988  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28103  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28230  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28404  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28573  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28874  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28881  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28917  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29231  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29309  log/log_query.hpp                    Log query of the verb `logs`.
-//  29394  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29489  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29576  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  29649  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30031  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30142  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30188  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30422  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30792  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31086  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31328  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31451  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31615  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32095  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32381  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32484  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32697  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32859  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32935  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33112  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33368  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  33639  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33820  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33859  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34026  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34120  http/problem.hpp                     Error responses of winsvc.
-//  34291  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34386  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34652  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34704  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34866  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34940  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35176  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35320  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35351  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35450  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35642  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35781  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  35973  http/file_body.hpp                   Sets a file as the body of a response.
-//  36088  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36322  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36559  http/request_processor.hpp           Request processor: handles one request.
-//  36813  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37092  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37195  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37351  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37442  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37660  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37915  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38051  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38097  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38200  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38233  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38615  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38896  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39136  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39213  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39294  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39668  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39940  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40108  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40308  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40428  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40699  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  40996  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41108  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41314  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41456  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41531  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41550  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41738  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  41968  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42236  host/access_log.hpp                  Access log: one log entry for each response.
-//  42295  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42415  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42577  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42830  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42900  host/health.hpp                      Liveness and readiness routes.
-//  43002  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43170  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43296  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43435  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43705  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43829  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43948  host/stop_deadlines.hpp              Time limits of a stop.
-//  44012  host/run_options.hpp                 Options and result of one run of a service.
-//  44080  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44213  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44334  host/control_channel_server.hpp      Control channel server.
-//  44514  host/runtime.hpp                     Runtime of a service.
-//  44775  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44883  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45025  host/status.hpp                      Text and JSON of `status`.
-//  45192  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45314  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45430  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45522  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45637  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45762  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45873  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46209  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46404  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46607  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46869  manage/wait.hpp                      Waits until a service reaches a state.
-//  46972  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47189  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47266  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47530  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47722  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47914  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48144  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48251  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48317  manage/install.hpp                   `install` and `update` verbs.
-//  48645  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48799  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  48902  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49091  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49188  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49280  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49377  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49412  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49715  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  49913  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50074  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50211  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50331  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50423  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50537  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  50892  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51175  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51343  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51437  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9259  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9489  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9578  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9645  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9794  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9810  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//   9907  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//   9953  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9995  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10077  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10151  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10269  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10302  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10357  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10599  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10635  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10681  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10774  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10804  route/url_value.hpp:bodies           url_value, with_query.
+//  10846  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11006  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11131  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11258  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11331  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
+//  11369  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11418  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11456  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11490  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11512  api/parameter.hpp:bodies             Parameters of a route.
+//  11570  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11598  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11670  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11736  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11764  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11788  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  11955  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12112  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12210  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12234  base/quote.hpp:bodies                Windows command lines.
+//  12324  scm/spec.hpp:bodies                  Service specification.
+//  12466  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12586  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12736  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12805  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  12962  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13013  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13051  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13085  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13113  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13165  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13261  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13382  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13442  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13483  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13511  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13556  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13708  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  13841  settings/registry.hpp                Registry of the settings of an app.
+//  14153  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14310  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  14507  route/table.hpp                      Route table (route::table).
+//  14890  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  14996  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15104  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15289  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  15585  wire/head_parser.hpp                 Head parser: strict parser of an HTTP/1.1 request head (RFC 9112).
+//  15746  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15961  wire/file_name.hpp                   Safe file names for uploads.
+//  16040  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16110  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16260  wire/representation.hpp              Representation of content in a response.
+//  16412  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16677  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  16972  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17079  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17255  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17388  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  17473  scm/stop_limits.hpp                  Time limits of a stop.
+//  17541  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17608  scm/account.hpp                      Account of a service.
+//  17751  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  17992  scm/security.hpp                     Security descriptors in SDDL.
+//  18215  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18422  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18481  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18592  scm/event_record.hpp                 Records of the Windows event log.
+//  18734  scm/saved_state.hpp                  Saved state of a service.
+//  18866  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19139  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19179  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19261  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19460  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  19723  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  19907  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20035  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20215  os/socket.hpp                        TCP sockets with timeouts.
+//  20383  os/listen.hpp                        Opens the listening sockets of a host.
+//  20509  os/posix/headers.hpp                 POSIX system headers.
+//  20549  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  20744  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  20788  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  20896  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21003  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21179  os/tcp.hpp                           TCP sockets on all platforms.
+//  21520  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  21697  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  21825  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22101  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22156  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22227  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22273  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22479  os/connection_threads.hpp            Connection threads of the control channel.
+//  22570  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  22793  os/console.hpp                       Console input and output.
+//  22894  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23050  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23189  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23386  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23461  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23510  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  23682  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  23765  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  23819  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  23870  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  23973  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24014  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24201  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24223  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24258  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24342  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24445  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24485  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24535  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24580  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24644  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  24939  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  24992  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25065  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25163  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25332  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25579  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  25780  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  25960  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26192  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26416  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26478  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp).
+//  26766  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  26868  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27113  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27202  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27274  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27361  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27414  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27511  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27649  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  27743  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  27981  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28023  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28138  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28265  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28439  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28608  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  28909  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  28916  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  28952  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29266  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29344  log/log_query.hpp                    Log query of the verb `logs`.
+//  29429  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29524  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29623  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  29696  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30078  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30189  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30235  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30469  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  30839  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31133  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31375  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31498  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31662  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32142  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32428  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32531  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  32744  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  32906  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  32982  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33159  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33415  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  33686  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  33867  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  33906  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34073  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34167  http/problem.hpp                     Error responses of winsvc.
+//  34338  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34433  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  34699  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  34751  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  34913  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  34987  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35223  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35367  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35398  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35497  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  35689  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  35828  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36020  http/file_body.hpp                   Sets a file as the body of a response.
+//  36135  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36369  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36606  http/request_processor.hpp           Request processor: handles one request.
+//  36860  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37139  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37242  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37398  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37489  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  37707  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  37962  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38098  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38144  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38247  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38280  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  38662  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  38943  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39183  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39260  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39341  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  39715  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  39987  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40155  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40355  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40475  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  40746  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41043  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41155  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41361  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41503  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  41578  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  41597  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  41785  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42015  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42283  host/access_log.hpp                  Access log: one log entry for each response.
+//  42342  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42462  host/route_statistics.hpp            Route statistics of the dashboard.
+//  42624  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  42877  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  42947  host/health.hpp                      Liveness and readiness routes.
+//  43049  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43217  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43343  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43482  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  43752  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43876  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  43995  host/stop_deadlines.hpp              Time limits of a stop.
+//  44059  host/run_options.hpp                 Options and result of one run of a service.
+//  44127  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44260  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44381  host/control_channel_server.hpp      Control channel server.
+//  44561  host/runtime.hpp                     Runtime of a service.
+//  44822  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44930  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45072  host/status.hpp                      Text and JSON of `status`.
+//  45239  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45361  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45477  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45569  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45684  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45809  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45920  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46256  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46451  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46654  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46916  manage/wait.hpp                      Waits until a service reaches a state.
+//  47019  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47238  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47315  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47581  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47773  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47965  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48203  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48276  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48383  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48449  manage/install.hpp                   `install` and `update` verbs.
+//  48797  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48951  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49054  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49255  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49352  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  49444  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49541  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49576  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49896  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50106  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50271  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50408  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50528  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50620  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50734  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51089  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51372  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51540  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51634  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51769  config/undef.hpp                     Undefines the internal macros.
+//  51966  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -7726,7 +7727,8 @@ inline constexpr std::uint32_t file_not_found = 2, path_not_found = 3, access_de
                                already_exists = 183, io_pending = 997,
                                dependent_services_running = 1051, invalid_service_control = 1052,
                                service_request_timeout = 1053, service_already_running = 1056,
-                               invalid_service_account = 1057, service_disabled = 1058, circular_dependency = 1059, service_does_not_exist = 1060,
+                               invalid_service_account = 1057, service_disabled = 1058,
+                               circular_dependency = 1059, service_does_not_exist = 1060,
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, process_aborted = 1067,
                                service_marked_for_delete = 1072, service_exists = 1073, duplicate_service_name = 1078,
@@ -8025,7 +8027,8 @@ inline constexpr std::string_view run_service_verb = "run-service";
 /// Returns the ImagePath: the quoted executable, `run-service` and the options.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
-/// Returns the ImagePath with quotes around its executable, if it begins with this executable without them.
+/// Returns the ImagePath with quotes around its executable, if it begins with this executable without them, or with
+/// another one that `run-service` follows: the program may have been moved.
 [[nodiscard]] std::string quoted_binary(const std::string& binary, std::string_view executable);
 
 /// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
@@ -12178,7 +12181,7 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const rec
                                                                        std::chrono::milliseconds elapsed) {
   std::optional<std::chrono::milliseconds> longest;
   for (const auto& action : plan.actions) {
-    const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: a clock was set back
+    const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: the clock was reset
     if (action.kind_of_action != recovery_action::kind::restart || left.count() < 0) continue;
     longest = longest ? (std::max)(*longest, left) : left;
   }
@@ -12384,10 +12387,20 @@ WINSVC_INLINE std::string image_path(std::string_view executable, const launch_o
 }
 
 WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_view executable) {
-  const std::size_t length = executable.size();
+  std::size_t length = executable.size();
   const bool begins_with_it = length != 0 && base::starts_with_nocase(binary, executable) &&
                               (binary.size() == length || binary[length] == ' ');
-  return begins_with_it ? '"' + binary.substr(0, length) + '"' + binary.substr(length) : binary;
+  if (!begins_with_it) {
+    const std::string verb = ".exe " + std::string(run_service_verb);
+    const std::string lower = base::to_lower(binary);
+    length = lower.find(".exe ");  // Windows too may end the path at a blank
+    const bool is_moved = !binary.empty() && binary[0] != '"' && length != lower.npos &&
+                          lower.compare(length, verb.size(), verb) == 0 &&
+                          (lower.size() == length + verb.size() || lower[length + verb.size()] == ' ');
+    if (!is_moved) return binary;
+    length += 4;
+  }
+  return '"' + binary.substr(0, length) + '"' + binary.substr(length);
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
@@ -17991,6 +18004,7 @@ WINSVC_INLINE std::string with_sids(std::string_view sddl, const std::vector<std
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -18006,10 +18020,13 @@ namespace detail::scm {
 /// Returns the entry for a service: the rights to query, start, stop, pause and continue it and to send custom
 /// controls, but not to change it.
 [[nodiscard]] std::string control_ace(std::string_view sid);
+/// Returns the SIDs that have exactly this entry, except those that Windows gives it for each service (the system).
+[[nodiscard]] std::vector<std::string> control_sids(std::string_view sddl);
 /// Returns the security descriptor of the data folder. The system and administrators have full access, the service SID
 /// may modify. Users may read the files directly in the folder (the state that `status` shows), but not in subfolders
 /// (the log). The DACL is protected, because everyone may create files in ProgramData and that right would be
-/// inherited. Administrators own the folder, because the owner of a folder can change its rights.
+/// inherited. Administrators own the folder, because the owner of a folder can change its rights. An empty SID is
+/// omitted.
 [[nodiscard]] std::string data_folder_security(std::string_view service_sid);
 /// Returns the same for an existing folder with `sddl`. If the folder is restricted, its entries are kept and the entry
 /// of the service SID is added.
@@ -18056,7 +18073,8 @@ WINSVC_INLINE std::string control_ace(std::string_view sid) {
   return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
 }
 WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
-  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_ace(service_sid) +
+  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" +
+         (service_sid.empty() ? std::string() : modify_ace(service_sid)) +
          "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
 
@@ -18120,6 +18138,16 @@ WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry,
     break;
   }
   return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
+}
+
+WINSVC_INLINE std::vector<std::string> control_sids(std::string_view sddl) {
+  std::vector<std::string> sids;
+  for (const auto entry : split_entries(dacl_of(sddl))) {
+    const auto present = parse_ace(entry, secured_object::service);
+    if (!present || present->sid == "S-1-5-18") continue;
+    if (present == parse_ace(control_ace(present->sid), secured_object::service)) sids.push_back(present->sid);
+  }
+  return sids;
 }
 
 WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
@@ -18229,6 +18257,9 @@ using sid_list = std::vector<std::string>;
 /// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
 /// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
+/// Returns the remedy for an executable with untrusted writers. A file that was moved keeps the rights of its old
+/// folder.
+[[nodiscard]] std::string inherit_rights_hint(const std::string& path);
 /// Returns the remedy for an object to which single accounts, or groups that have members, have access.
 [[nodiscard]] std::string remove_access_hint(const std::string& path, const std::vector<untrusted_trustee>& trustees);
 /// Returns the remedy for a settings file that other users can read or change.
@@ -18370,6 +18401,10 @@ WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
   // The groups are given by SID, because their names depend on the language of the system.
   return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
+}
+
+WINSVC_INLINE std::string inherit_rights_hint(const std::string& path) {
+  return "give it the rights of its folder: icacls \"" + path + "\" /reset";
 }
 
 WINSVC_INLINE std::string restrict_file_hint(const std::string& path, const std::string& service_name) {
@@ -29508,6 +29543,10 @@ namespace detail::log {
 /// Path of a service's log without `.log`.
 [[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
 
+/// Returns why the folder of the log cannot be used, for example because a file has its name; empty if it can, if it
+/// does not exist yet, or if access is denied.
+[[nodiscard]] std::string log_folder_error(const std::string& data_folder);
+
 /// Name of a log file; age 0 is the newest: `hello.log`, `hello.1.log`, ...
 [[nodiscard]] std::string log_file_name(const std::string& path, int age);
 
@@ -29536,6 +29575,14 @@ namespace detail::log {
 
 WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
   return os::path_join(os::path_join(data_folder, "logs"), scm::folder_name(service_name));
+}
+WINSVC_INLINE std::string log_folder_error(const std::string& data_folder) {
+  const std::string path = os::path_join(data_folder, "logs");
+  const auto files = os::list_files(path);
+  if (files || files.error() == base::win32_error::access_denied) return {};
+  const std::string error = "the folder of the log cannot be read: " + path + ": ";
+  if (!os::is_missing(files.error())) return error + os::system_error_text(files.error());
+  return os::file_id_of(path) ? error + "a file has its name" : std::string();
 }
 WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
@@ -44929,7 +44976,7 @@ WINSVC_INLINE void runtime::log_stop_reason() {
   const std::string reason = control_channel_ && !failure_ ? control_channel_->recent_stop_reason() : std::string();
   // The operator's reason is logged at any log level.
   if (!reason.empty()) given_reason_ = reason;
-  if (!reason.empty()) definition_.log.warn("stopping: " + stop_reason_ + ": " + reason);
+  if (!reason.empty()) definition_.log.write_always(log_level::info, "stopping: " + stop_reason_ + ": " + reason);
   else if (!stop_reason_.empty()) definition_.log.info("stopping: " + stop_reason_);
 }
 
@@ -47023,6 +47070,8 @@ class verb_context {
       : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
 
   [[nodiscard]] const scm::service_spec& spec() const noexcept { return spec_; }
+  /// For a second context, which differs in some of them.
+  [[nodiscard]] const verb_dependencies& dependencies() const noexcept { return dependencies_; }
   [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
   [[nodiscard]] std::string quoted_name() const { return '\'' + spec_.name + '\''; }
   [[nodiscard]] os::service_manager& scm() const noexcept { return dependencies_.scm; }
@@ -47392,9 +47441,11 @@ WINSVC_INLINE void service_controller::note_first_log_on() {
   const auto service = context_.open("query", os::access_rights::query_config);
   if (!service) return;
   const auto config = context_.scm().query_config(service->get());
-  if (config && manage::parse_known_account(config->account, context_.name()).kind == scm::account_kind::virtual_account)
+  if (!config) return;
+  const auto account = manage::parse_known_account(config->account, context_.name());
+  if (account.kind == scm::account_kind::virtual_account)
     context_.print("starting " + context_.quoted_name() + ": at the first start, Windows creates a profile for '" +
-                   config->account + "', which may take several seconds");
+                   account.name + "', which may take several seconds");
 }
 
 /// Error of a failed start, with the message of the service if it saved one, for example the owner of the port
@@ -47940,8 +47991,8 @@ void grant_folder_access(verb_context& context, manage::install_plan& plan,
                          const std::optional<manage::installation>& installed);
 /// Returns the folder of the executable in an ImagePath.
 [[nodiscard]] std::string folder_of_binary(const std::string& binary);
-/// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
-/// error names the right to remove. Succeeds if the permissions cannot be read.
+/// Fails if ordinary users can write to the folder of the program, or to the program itself: they could replace the
+/// program of the service. The error names the right to remove. Succeeds if the permissions cannot be read.
 [[nodiscard]] result<void> check_program_folder(verb_context& context);
 /// The data folder before its service exists.
 struct prepared_data_folder {
@@ -48022,15 +48073,16 @@ WINSVC_INLINE result<void> prepare_data_folder(verb_context& context, prepared_d
       return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
                            "remove the link; any user may create one there"}};
     if (security && scm::is_restricted(*security)) return {};
-    const auto sid = service_sid(context);
-    if (!sid) return {};  // grant_folder_access reports it
     // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
     if (security || !is_not_found(security.error())) {
       auto new_path = move_data_folder_away(context);
       if (!new_path) return failure{new_path.error()};
       if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));
     }
-    const auto created = context.scm().create_folder(folder, scm::data_folder_security(*sid));
+    // Windows reports the SID of a name that is not ASCII only after the service was created; grant_folder_access adds
+    // its entry then.
+    const auto sid = service_sid(context);
+    const auto created = context.scm().create_folder(folder, scm::data_folder_security(sid ? *sid : std::string()));
     prepared.is_created = static_cast<bool>(created);
     // Other errors: grant_folder_access tries again, and reports the reason.
     if (created || created.error() != base::win32_error::already_exists) return {};
@@ -48080,16 +48132,23 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   return true;
 }
 
+/// Groups only: a single account is usually the developer or the administrator who installs; doctor names it.
+WINSVC_INLINE std::string writing_groups(verb_context& context, const std::string& path) {
+  const auto security = context.scm().query_folder_security(path);
+  return security ? base::join(scm::group_names(scm::untrusted_writers(*security)), " and ") : std::string();
+}
+
 WINSVC_INLINE result<void> check_program_folder(verb_context& context) {
   const std::string& folder = context.defaults().program_folder;
-  const auto security = context.scm().query_folder_security(folder);
-  if (!security) return {};
-  // Groups only: a single account is usually the developer or the administrator who installs; doctor names it.
-  const auto writers = scm::group_names(scm::untrusted_writers(*security));
-  if (writers.empty()) return {};
-  return failure{base::usage_error(
-      base::join(writers, " and ") + " can change files in '" + folder + "' and so replace the program of the service",
-      scm::restrict_folder_hint(folder) + "; or use --allow-writable-folder")};
+  if (const auto groups = writing_groups(context, folder); !groups.empty())
+    return failure{
+        base::usage_error(groups + " can change files in '" + folder + "' and so replace the program of the service",
+                          scm::restrict_folder_hint(folder) + "; or use --allow-writable-folder")};
+  const std::string& program = context.defaults().executable;
+  if (const auto groups = writing_groups(context, program); !groups.empty())
+    return failure{base::usage_error(groups + " can change '" + program + "', the program of the service",
+                                     scm::inherit_rights_hint(program) + "; or use --allow-writable-folder")};
+  return {};
 }
 
 WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_plan& plan,
@@ -48132,6 +48191,79 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
     context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " +
                  os::system_error_text(done.error()) + "; remove it manually");
   }
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MANAGE
+
+// =====================================================================================================================
+// manage/dependency_cycle.hpp
+// =====================================================================================================================
+
+// dependency_cycle: finds a cycle of dependencies through other services. Windows starts no service of a cycle (1059).
+//
+//   dependency_cycle(scm, "hello", "store")      // {"hello", "store", "hello"}; empty without a cycle
+//
+// Services that cannot be read, and groups, are treated as if they had no dependencies. Wine returns no dependencies.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+/// Returns the names of a cycle that the service `name` would close with a new dependency on `dependency`.
+[[nodiscard]] std::vector<std::string> dependency_cycle(os::service_manager& scm, const std::string& name,
+                                                        const std::string& dependency);
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MANAGE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+/// The dependencies of an installed service; empty if they cannot be read.
+WINSVC_INLINE std::vector<std::string> dependencies_of(os::service_manager& scm, const std::string& name) {
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return {};
+  const os::service_handle manager_handle(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access_rights::query_config);
+  if (!opened) return {};
+  const os::service_handle service(scm, *opened);
+  const auto config = scm.query_config(service.get());
+  return config ? config->dependencies : std::vector<std::string>();
+}
+
+WINSVC_INLINE std::vector<std::string> dependency_cycle(os::service_manager& scm, const std::string& name,
+                                                        const std::string& dependency) {
+  std::vector<std::vector<std::string>> paths{{name, dependency}};  // breadth first, so the cycle is the shortest
+  std::vector<std::string> visited{dependency};
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    for (const auto& next : dependencies_of(scm, paths[i].back())) {
+      std::vector<std::string> path = paths[i];
+      path.push_back(next);
+      if (base::equal_nocase(next, name)) return path;
+      const bool is_visited = std::any_of(visited.begin(), visited.end(), [&next](const std::string& other) {
+        return base::equal_nocase(other, next);
+      });
+      if (is_visited || next.empty() || next[0] == '+') continue;  // a group of services
+      visited.push_back(next);
+      paths.push_back(std::move(path));
+    }
+  }
+  return {};
 }
 
 }  // namespace detail::manage
@@ -48396,6 +48528,8 @@ class installer {
   void note_pending_restart(const install_job& job, bool restarts) const;
   result<void> restart_if_running(const commandline::control_options& start);
   [[nodiscard]] result<void> check_request(const scm::install_request& request, const install_job& job);
+  [[nodiscard]] result<void> check_dependencies(const std::vector<std::string>& dependencies,
+                                                const std::string& source, const std::string& operation);
 
   /// Rights on the service handle that the plan requires.
   [[nodiscard]] static std::uint32_t rights_for(const install_job& job);
@@ -48475,14 +48609,10 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
 
 /// Rejects or warns of requests that have no effect or that prevent every start.
 WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
-  const auto dependencies = request.depends_on.value_or(std::vector<std::string>());
-  for (const auto& dependency : dependencies) {
-    if (base::equal_nocase(dependency, context_.name()))
-      return failure{base::usage_error("--depends: the service cannot depend on itself ('" + dependency + "')",
-                                       "omit it")};
-    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
-    if (!context_.is_installed(dependency))
-      context_.warn("--depends: '" + dependency + "' is not installed; the service cannot start without it");
+  if (job.desired.dependencies) {
+    auto checked = check_dependencies(*job.desired.dependencies, request.depends_on ? "--depends" : "depends_on",
+                                      job.operation);
+    if (!checked) return checked;
   }
   scm::launch_options older;
   if (job.installation && job.installation->binary)
@@ -48505,6 +48635,28 @@ WINSVC_INLINE result<void> installer::check_request(const scm::install_request& 
       return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
     });
     if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
+  }
+  return {};
+}
+
+/// `source`: the option or the function that specifies them.
+WINSVC_INLINE result<void> installer::check_dependencies(const std::vector<std::string>& dependencies,
+                                                         const std::string& source, const std::string& operation) {
+  for (const auto& dependency : dependencies) {
+    if (base::equal_nocase(dependency, context_.name()))
+      return failure{base::usage_error(source + ": the service cannot depend on itself ('" + dependency + "')",
+                                       "omit it")};
+    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
+    if (!context_.is_installed(dependency)) {
+      context_.warn(source + ": '" + dependency + "' is not installed; the service cannot start without it");
+      continue;
+    }
+    const auto cycle = dependency_cycle(context_.scm(), context_.name(), dependency);
+    if (!cycle.empty()) {
+      auto error = context_.make_error(operation, base::win32_error::circular_dependency);
+      error.error.message += ": " + base::join(cycle, " -> ");
+      return error;
+    }
   }
   return {};
 }
@@ -48969,6 +49121,9 @@ WINSVC_INLINE std::vector<std::pair<std::string, std::string>> installed_values(
     if (const auto level = level_of(installed, row.number))
       add(std::string(row.name), scm::format_config_level(*level));
   }
+  std::vector<std::string> users;
+  for (const auto& user : installed.control_users) users.push_back(user.first);
+  if (!users.empty()) add("controlled by", base::join(users, ", "));
   if (installed.environment) add("environment", format_variables(*installed.environment, {}));
   if (installed.event_source) add("event source", *installed.event_source ? "registered" : "");
   if (installed.logon_right) add("log-on right", right(*installed.logon_right));
@@ -49005,6 +49160,9 @@ WINSVC_INLINE std::string install_command(const installation& installed, const s
   if (launch.config) add("--config", *launch.config);
   for (const auto& [setting, value] : launch.settings) add("--set", setting + '=' + value);
   for (const auto& variable : installed.environment.value_or(std::vector<std::string>())) add("--env", variable);
+  for (const auto& [user, is_granted] : installed.control_users) {
+    if (is_granted) add("--allow-control", user);
+  }
   return base::command_line(executable, arguments);
 }
 
@@ -49016,13 +49174,19 @@ WINSVC_INLINE result<std::string> show(verb_context& context, const commandline:
   if (auto variables = context.scm().query_environment(context.name())) installed.environment = *std::move(variables);
   // Wine stores dependencies and does not return them, so an empty list is unknown there.
   if (context.is_wine() && installed.dependencies && installed.dependencies->empty()) installed.dependencies.reset();
+  os::sys_result<std::string> security = os::sys_failure(base::win32_error::access_denied);
+  if (const auto service = context.open("show", os::access_rights::read_security))
+    security = context.scm().query_security(service->get());
+  for (const auto& sid : scm::control_sids(security ? *security : std::string())) {
+    const auto name = context.scm().account_name(sid);
+    installed.control_users[name ? *name : sid] = true;
+  }
   if (options.as_command) return install_command(installed, context.defaults().executable) + '\n';
   auto values = installed_values(installed);
-  if (const auto service = context.open("show", os::access_rights::read_security)) {
-    const auto security = context.scm().query_security(service->get());
-    const bool is_empty = security && scm::split_entries(*security).empty();
+  if (security) {
+    const bool is_empty = scm::split_entries(*security).empty();
     if (is_empty && !context.is_wine()) values.emplace_back("rights", "no account (" + *security + ')');
-    else if (security && !is_empty) values.emplace_back("rights", *security);
+    else if (!is_empty) values.emplace_back("rights", *security);
   }
   if (options.json) {
     base::json_object_writer out;
@@ -49460,6 +49624,7 @@ class diagnostics {
   [[nodiscard]] scm::sid_list trusted_sids();
   [[nodiscard]] std::string names_of(const std::vector<scm::untrusted_trustee>& trustees);
   void program_folder();
+  [[nodiscard]] std::vector<scm::untrusted_trustee> program_writers(const std::string& security);
   void data_folder();
   void check_data_folder_rights(const std::string& folder);
   void check_settings_file();
@@ -49468,6 +49633,7 @@ class diagnostics {
   void port();
   void firewall(const os::endpoint& address);
   void check_last_run();
+  void check_exit_code(const scm::service_status& status, const std::string& failure);
 
   manage::verb_context& context_;
   const host::service_definition& definition_;
@@ -49649,16 +49815,18 @@ WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
   }
 }
 
+/// The failure of the last run: from the state file, and from the SCM if the service could not save it, for example
+/// because its account could not log on.
 WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
+  const auto report = manage::service_controller(context_).status();
+  const std::string failure = report && report->installed ? report->saved_state.failure
+                              : saved                     ? saved->failure
+                                                          : std::string();
+  if (!failure.empty()) add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
+  check_exit_code(report ? report->process.status : scm::service_status(), failure);
   if (!saved) return;
-  const bool is_running = context_.running_pid() != 0;
-  const std::string failure =
-      !saved->failure.empty() || is_running ? saved->failure
-                                            : scm::unreported_failure(*saved, context_.last_activities());
-  if (!failure.empty())
-    add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
-  else if (!saved->previous_failure.empty())
+  if (failure.empty() && !saved->previous_failure.empty())
     add(diagnose::severity::note, "last failure", scm::short_failure(saved->previous_failure), "why");
   const auto elapsed = std::chrono::milliseconds(saved->start_ms);
   if (elapsed.count() != 0) {
@@ -49675,11 +49843,26 @@ WINSVC_INLINE void diagnostics::check_last_run() {
   }
 }
 
+/// Reports the exit code in the SCM, unless `failure` explains it.
+WINSVC_INLINE void diagnostics::check_exit_code(const scm::service_status& status, const std::string& failure) {
+  if (status.current != scm::state::stopped || !status.exit.failed()) return;
+  const std::uint32_t code = status.exit.code();
+  const bool is_explained = code == base::win32_error::process_aborted ||
+                            failure.find('(' + std::to_string(code) + ')') != failure.npos;
+  if (!failure.empty() && is_explained) return;
+  const auto* explanation = base::explain(code);
+  add(diagnose::severity::problem, "last run",
+      "it ended with " + std::to_string(code) + ": " + os::explained_message(code),
+      explanation && !explanation->hint.empty() ? std::string(explanation->hint) : "why");
+}
+
 WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
                                        const std::function<void(const std::string&)>& print) {
   const auto service = manage::query_installed(context, {}, "repair");
   if (!service) return failure{service.error()};
-  manage::install_defaults defaults = context.defaults();
+  auto parts = context.dependencies();
+  parts.print = print;
+  auto& defaults = parts.defaults;
   const auto arguments = service->installation && service->installation->binary
                              ? base::split_command_line(
                                    scm::quoted_binary(*service->installation->binary, defaults.executable))
@@ -49697,9 +49880,7 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
                   defaults.program_folder,
               "move it to a folder below Program Files and run 'update' there"}};
   }
-  manage::verb_context fix_context(context.spec(),
-                           {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
-                            [&context] { return context.read_password(); }});
+  manage::verb_context fix_context(context.spec(), std::move(parts));
   commandline::install_options update;
   update.must_exist = true;
   return manage::installer(fix_context).run(update);
@@ -49732,8 +49913,9 @@ namespace detail::diagnose {
 
 /// Detects a service of this program that was registered without quotes around a path with blanks.
 WINSVC_INLINE void diagnostics::check_unquoted_path(const std::string& image_path) {
-  const std::string& executable = context_.defaults().executable;
-  if (executable.find(' ') == executable.npos || scm::quoted_binary(image_path, executable) == image_path) return;
+  const std::string quoted = scm::quoted_binary(image_path, context_.defaults().executable);
+  const auto arguments = base::split_command_line(quoted);
+  if (quoted == image_path || arguments.empty() || arguments[0].find(' ') == std::string::npos) return;
   add(diagnose::severity::problem, "path",
       "the path is not quoted, so Windows may start another program instead: " + image_path, "update", true);
 }
@@ -49746,12 +49928,8 @@ WINSVC_INLINE void diagnostics::check_log() {
                "correct the reason; the service then writes its log again");
   const std::string& folder = context_.defaults().data_folder;
   if (!live_status_.empty() || folder.empty()) return;
-  const std::string path = os::path_join(folder, "logs");
-  const auto files = os::list_files(path);
-  if (files || os::is_missing(files.error()) || files.error() == base::win32_error::access_denied) return;
-  add(diagnose::severity::problem, "log",
-      "the folder of the log cannot be read: " + path + ": " + os::system_error_text(files.error()),
-      "remove the file or the restriction");
+  if (const std::string error = log::log_folder_error(folder); !error.empty())
+    add(diagnose::severity::problem, "log", error, "remove the file or the restriction");
 }
 
 WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
@@ -49809,17 +49987,32 @@ WINSVC_INLINE void diagnostics::program_folder() {
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  auto writers = scm::untrusted_writers(*security, trusted_sids());
-  if (context_.is_wine())  // each folder belongs to the user of Unix
+  const auto writers = program_writers(*security);
+  if (writers.empty()) {
+    add(diagnose::severity::ok, "folder", "only administrators and the service can change files in " + folder);
+  } else {
+    const auto severity = severity_of(writers);
+    add(severity, "folder",
+        names_of(writers) + " can change files in " + folder + " and so replace the program of the service",
+        severity == diagnose::severity::problem ? scm::restrict_folder_hint(folder)
+                                                : scm::remove_access_hint(folder, writers));
+  }
+  // A file that was moved here keeps its own rights.
+  const std::string& program = context_.defaults().executable;
+  const auto file_security = context_.scm().query_folder_security(program);
+  if (!file_security) return;
+  if (const auto users = program_writers(*file_security); !users.empty())
+    add(severity_of(users), "program file", names_of(users) + " can change " + program + ", the program of the service",
+        scm::group_names(users).empty() ? scm::remove_access_hint(program, users) : scm::inherit_rights_hint(program));
+}
+
+/// The users who can change the program with this security. Under Wine, each file belongs to the user of Unix.
+WINSVC_INLINE std::vector<scm::untrusted_trustee> diagnostics::program_writers(const std::string& security) {
+  auto writers = scm::untrusted_writers(security, trusted_sids());
+  if (context_.is_wine())
     writers.erase(std::remove_if(writers.begin(), writers.end(), [](const auto& user) { return user.group.empty(); }),
                   writers.end());
-  if (writers.empty())
-    return add(diagnose::severity::ok, "folder", "only administrators and the service can change files in " + folder);
-  const auto severity = severity_of(writers);
-  add(severity, "folder",
-      names_of(writers) + " can change files in " + folder + " and so replace the program of the service",
-      severity == diagnose::severity::problem ? scm::restrict_folder_hint(folder)
-                                              : scm::remove_access_hint(folder, writers));
+  return writers;
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
@@ -50001,6 +50194,10 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
     out +=
         std::string(is_dump_of_failure(data) ? "This" : "An earlier") + " crash wrote a minidump: " + data.dump + '\n';
   if (!data.last_problems.empty()) out += "Last warnings and errors in its log:\n" + indented(data.last_problems);
+  if (const auto live = base::parse_flat_object(report.live_status)) {
+    const std::string failure = base::text_of(*live, "log_failure");
+    if (!failure.empty()) out += "Its log: " + escape_log_text(failure) + '\n';
+  }
   if (!data.log_error.empty()) out += "Its log cannot be read: " + data.log_error + '\n';
   if (!data.last_log_lines.empty()) out += "Last lines of its log:\n" + indented(data.last_log_lines);
   return out;
@@ -50037,12 +50234,12 @@ WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const
   data.last_problems = last_entries(log_level::warn, 3);
   std::string other_problems;
   for (const auto line : base::split(data.last_problems, '\n')) {
-    if (line.find(" WARN  stopping: ") != line.npos) continue;  // an ordinary stop with a reason
     if (!line.empty() && data.last_log_lines.find(line) == std::string::npos) (other_problems += line) += '\n';
   }
   data.last_problems = std::move(other_problems);
   const auto newest = os::input_file::open(log::log_file_name(path, 0));
   if (!newest && !os::is_missing(newest.error())) data.log_error = os::system_error_message(newest.error());
+  else if (!newest && !folder.empty()) data.log_error = log::log_folder_error(folder);
   const std::string logs = os::folder_of(path), prefix =  scm::folder_name(report.name) + '-';
   if (const auto files = os::list_files(logs)) {  // sorted by name, which begins with the time
     for (const auto& file : *files) {

@@ -233,6 +233,7 @@
 #include "winsvc/manage/stop_impl.hpp"        // its part for the stop
 #include "winsvc/manage/send_control.hpp"     // pause, continue, reload, control
 #include "winsvc/manage/folder_access.hpp"    // access rights of the service to folders
+#include "winsvc/manage/dependency_cycle.hpp"  // dependency_cycle: a cycle of dependencies (1059)
 #include "winsvc/manage/query_installed.hpp"  // query_installed: the installed configuration
 #include "winsvc/manage/drift.hpp"            // find_drift: installed and desired compared
 #include "winsvc/manage/install.hpp"          // install, update

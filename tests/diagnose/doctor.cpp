@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -390,4 +392,152 @@ TEST_CASE("a service of another program with this name is a problem, and denied 
   denied.b.scm.fail_with["open_manager"] = 5;
   denied.check();
   CHECK(has(denied.about("service"), "warning: query 'hello': access denied (5)"));
+}
+
+TEST_CASE("a run that failed before it could save a reason is a problem, with the code of the service manager") {
+  struct row { winsvc::detail::scm::exit_status exit; const char* text; };
+  for (const auto& r : {row{{1067, 0}, "problem: it ended with 1067: the process ended unexpectedly -> read its log"},
+                        row{{1069, 0}, "problem: it ended with 1069: the account could not log on -> set its password"},
+                        row{{1053, 0}, "problem: it ended with 1053: the service did not respond"},
+                        row{{1066, 4711}, "problem: it ended with 4711: "}}) {
+    doctor_test p;
+    p.b.scm.services["hello"].process =
+        winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped, 0, 0, r.exit);
+    p.check();
+    CAPTURE(p.about("last run"));
+    CHECK(p.about("last run").rfind(r.text, 0) == 0);
+    p.b.saved = winsvc::detail::scm::saved_state{};  // a clean state of an earlier run
+    p.check();
+    CHECK(p.about("last run").rfind(r.text, 0) == 0);
+  }
+}
+
+TEST_CASE("a saved failure explains the exit code of its run, and another code is named too") {
+  doctor_test p;
+  auto& process = p.b.scm.services["hello"].process;
+  process = winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped, 0, 0, {1064, 0});
+  p.b.saved = winsvc::detail::scm::saved_state{7, "", "", "hook 'open' threw: locked (1064)"};
+  p.check();
+  CHECK(p.about("last run") == "problem: hook 'open' threw: locked (1064) -> logs --since 1d --level warn\n");
+  process.status.exit.win32 = 1067;
+  p.check();
+  CHECK(!has(p.about("last run"), "1067"));
+  process.status.exit.win32 = 1069;  // of a later start, which has no process
+  p.check();
+  CHECK(has(p.about("last run"), "it ended with 1069"));
+}
+
+TEST_CASE("a service that was never started, or that runs, has no failure of its last run") {
+  for (const auto& process : {winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped, 0, 0, {1077, 0}),
+                              winsvc::testing::service_database::at(winsvc::detail::scm::state::running)}) {
+    doctor_test p;
+    p.b.scm.services["hello"].process = process;
+    p.b.running_pid = process.pid;
+    p.check("{\"url\":\"http://127.0.0.1:1\"}");
+    CHECK(p.about("last run").empty());
+  }
+}
+
+TEST_CASE("a process that was killed is a problem with its exit code, also before the service manager has noticed it") {
+  for (const bool is_saved : {true, false}) {
+    doctor_test p;
+    p.b.scm.services["hello"].process =
+        winsvc::testing::service_database::at(winsvc::detail::scm::state::running, 42);
+    p.b.running_pid = 42;
+    p.b.scm.ended_processes[42] = 9;
+    if (is_saved) {
+      p.b.saved = winsvc::detail::scm::saved_state{};
+      p.b.saved->pid = 42;
+      p.b.saved->running = true;
+    }
+    p.check();
+    CHECK(has(p.about("last run"), is_saved ? "the process (pid 42) ended with exit code 9" : "it ended with 1067"));
+  }
+}
+
+TEST_CASE("a log that cannot be written is a problem, from the running service or from the folder") {
+  doctor_test p;
+  p.check("{\"url\":\"http://127.0.0.1:1\",\"log_failure\":\"the log file cannot be written since 08:05: full\"}");
+  CHECK(p.about("log") == "problem: the log file cannot be written since 08:05: full -> correct the reason; the service "
+                          "then writes its log again\n");
+  p.check();
+  CHECK(p.about("log").empty());  // there is no folder yet
+#ifndef _WIN32
+  const auto temporary = std::filesystem::temp_directory_path() /
+                         ("winsvc-doctor-" + std::to_string(winsvc::detail::os::process_id()));
+  std::filesystem::create_directories(temporary);
+  std::ofstream(temporary / "logs") << "a file in place of the folder";
+  p.b.defaults.data_folder = temporary.string();
+  p.check();
+  CHECK(has(p.about("log"), "problem: the folder of the log cannot be read: "));
+  std::filesystem::remove_all(temporary);
+#endif
+}
+
+TEST_CASE("values that a running process does not use yet are a warning") {
+  doctor_test p;
+  p.b.scm.services["hello"].process = winsvc::testing::service_database::at(winsvc::detail::scm::state::running, 42);
+  p.b.running_pid = 42;
+  p.b.data["pending.json"] = "{\"pid\":42,\"changes\":\"binary, environment\"}";
+  p.check("{\"url\":\"http://127.0.0.1:1\"}");
+  CHECK(p.about("restart") == "warning: the service runs with the old values until it is restarted: binary, environment "
+                              "-> restart\n");
+  p.b.running_pid = 43;  // it was restarted
+  p.check("{\"url\":\"http://127.0.0.1:1\"}");
+  CHECK(p.about("restart").empty());
+}
+
+TEST_CASE("--fix reports like update: its warnings, one note under Wine, and values that need a restart") {
+  const auto repair = [](doctor_test& p) {
+    std::string lines;
+    const auto done = p.b.run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::diagnose::apply_fixes(context, [&lines](const std::string& line) { lines += line + '\n'; });
+    });
+    CHECK(sentence(done) == "done");
+    return lines;
+  };
+  doctor_test p;
+  p.b.scm.services["hello"].config.binary = "\"D:\\old\\hello.exe\" run-service";
+  p.b.scm.services["hello"].process = winsvc::testing::service_database::at(winsvc::detail::scm::state::running, 42);
+  p.b.running_pid = 42;
+  const std::string lines = repair(p);
+  CHECK(has(lines, "binary"));
+  CHECK(!has(lines, "warning: "));
+  CHECK(has(p.b.warnings, "'hello' runs with the old values until it is restarted: binary"));
+  CHECK(has(p.b.data["pending.json"], "binary"));
+
+  doctor_test wine;
+  wine.b.is_wine = true;
+  for (std::uint32_t number = 4; number <= 7; ++number) wine.b.scm.fail_level_with[number] = 124;
+  wine.b.scm.fail_with["account_sid"] = 1332;
+  CHECK(!has(repair(wine), "warning: "));
+  CHECK(wine.b.warnings == std::string(winsvc::detail::manage::verb_context::wine_note) + '\n');
+}
+
+TEST_CASE("a program that users can change is a problem, also in a closed folder") {
+  doctor_test p;
+  p.b.scm.folders["C:\\apps\\hello.exe"] = "D:AI(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)";
+  p.check();
+  CHECK(p.about("program file").empty());
+  p.b.scm.folders["C:\\apps\\hello.exe"] = "D:AI(A;ID;FA;;;BA)(A;;0x1301bf;;;AU)";
+  p.check();
+  CHECK(has(p.about("folder"), "ok: "));
+  CHECK(p.about("program file") ==
+        "problem: authenticated users can change C:\\apps\\hello.exe, the program of the service -> give it the rights of "
+        "its folder: icacls \"C:\\apps\\hello.exe\" /reset\n");
+  p.b.scm.accounts = {{"PC\\ann", "S-1-5-21-7"}};
+  p.b.scm.folders["C:\\apps\\hello.exe"] = "O:S-1-5-21-7D:AI(A;ID;FA;;;BA)";
+  p.check();
+  CHECK(has(p.about("program file"), "warning: PC\\ann (owner) can change C:\\apps\\hello.exe"));
+  p.b.is_wine = true;
+  p.check();
+  CHECK(p.about("program file").empty());
+}
+
+TEST_CASE("a path without quotes of a program that was moved is a problem") {
+  doctor_test p;
+  p.b.scm.services["hello"].config.binary = "C:\\my apps\\old\\hello.exe run-service";
+  p.check();
+  CHECK(has(p.about("path"), "problem: the path is not quoted, so Windows may start another program instead"));
+  CHECK(has(p.about("path"), "problem: the executable does not exist: C:\\my apps\\old\\hello.exe"));
 }

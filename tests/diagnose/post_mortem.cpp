@@ -126,7 +126,46 @@ TEST_CASE("the newest three events of the service control manager are shown, old
   CHECK(format_post_mortem(data).find("Events of the service control manager:\n  1970-01-01T") != std::string::npos);
 }
 
+TEST_CASE("a stop with a reason is explained with its time and user") {
+  auto stopped = report(state::stopped);
+  const auto saved = winsvc::detail::scm::parse_saved_state(
+      R"~({"pid":7,"when":"2026-01-31T08:05:09.250Z","stop_reason":"maintenance (by CORP\\anna)"})~");
+  REQUIRE(saved);
+  stopped.saved_state = *saved;
+  CHECK(text_of(stopped) ==
+        "'hello' is stopped. It was stopped at 2026-01-31T08:05:09.250Z: maintenance (by CORP\\anna).\n");
+  post_mortem data;
+  data.report = stopped;
+  CHECK(winsvc::json::parse(post_mortem_json(data)).at("stop_reason") == "maintenance (by CORP\\anna)");
+}
+
+TEST_CASE("a warning of the app that begins with stopping is among the last problems") {
+  folder data;
+  std::filesystem::create_directories(data.path + "/logs");
+  std::ofstream log(data.path + "/logs/hello.log", std::ios::binary);
+  log << "2026-01-31T08:05:09.250+00:00 WARN  stopping: the belt\n";
+  for (int i = 0; i < 5; ++i) log << "2026-01-31T08:05:09.250+00:00 INFO  line\n";
+  log.close();
+  const auto result = winsvc::detail::diagnose::collect_post_mortem(report(state::running), data.path);
+  CHECK(result.last_problems == "2026-01-31T08:05:09.250+00:00 WARN  stopping: the belt\n");
+}
+
+TEST_CASE("a log that a running service cannot write is reported") {
+  auto running = report(state::running);
+  running.live_status = R"({"pid":7,"log_failure":"the log file cannot be written since 08:05: the disk is full"})";
+  CHECK(text_of(running) ==
+        "'hello' is running.\nIts log: the log file cannot be written since 08:05: the disk is full\n");
+}
+
 #ifndef _WIN32
+TEST_CASE("a file in place of the folder of the log is reported") {
+  folder data;
+  std::ofstream(data.path + "/logs") << "x";
+  const std::string reported =
+      format_post_mortem(winsvc::detail::diagnose::collect_post_mortem(report(state::stopped), data.path));
+  CHECK(reported.find("Its log cannot be read: ") != std::string::npos);
+}
+
 TEST_CASE("a log that exists but cannot be read is reported") {
   folder data;
   std::filesystem::create_directories(data.path + "/logs/hello.log");  // a folder with the name of the file

@@ -122,7 +122,21 @@ TEST_CASE("the log has the reason that the operator gave for a stop") {
   CHECK(test.query("why a new disk") == "ok");
   CHECK(test.scm.stop() == 0);
   CHECK(test.scm.wait() == 0);
-  CHECK(test.data.log().find("stopping: requested by the service control manager: a new disk") != std::string::npos);
+  CHECK(test.data.log().find(" INFO  stopping: requested by the service control manager: a new disk") !=
+        std::string::npos);
+  CHECK(test.data.left().stop_reason == "a new disk");
+}
+
+TEST_CASE("the reason of a stop is logged at any level, and is not a warning of the event log") {
+  channel_test test;
+  test.scm.launch.settings = {{"log_level", "error"}};
+  auto logs_events = [](service& svc) { svc.log_to_event_log(); };
+  test.scm.start(logs_events);
+  CHECK(test.query("why a new disk") == "ok");
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
+  CHECK(test.data.log().find(": a new disk") != std::string::npos);
+  for (const auto& event : test.scm.events()) CHECK(event.find("a new disk") == std::string::npos);
 }
 
 TEST_CASE("the reason of a stop that did not happen is not logged for a failure") {

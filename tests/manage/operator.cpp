@@ -123,6 +123,7 @@ TEST_CASE("update --restart restarts a running service and leaves a stopped one 
   CHECK(has(b.output, "'hello' is not running; 'start' starts it\n"));
 
   b.running_pid = 42;
+  b.saved = scm::saved_state{};
   b.scm.services["hello"].process = service_database::at(scm::state::running);
   b.scm.after_stop = {service_database::at(scm::state::stopped)};
   b.scm.after_start = {service_database::at(scm::state::running)};
@@ -422,4 +423,186 @@ TEST_CASE("a plan is printed as JSON") {
   const auto object = winsvc::json::parse(b.output);
   CHECK(object["creates"] == true);
   CHECK(object["changes"][0]["name"] == "startup");
+}
+
+namespace {
+
+/// A service with recovery after 5 s, 30 s and 2 min.
+struct recovering : bench {
+  explicit recovering(scm::state state = scm::state::running) {
+    installed(state).levels[scm::config_level_id::failure_actions] = scm::default_recovery();
+    scm.after_stop = {service_database::at(winsvc::detail::scm::state::stopped)};
+  }
+};
+scm::saved_state after_failure(const bench& b, std::chrono::seconds age) {
+  scm::saved_state saved;
+  saved.pid = 42;
+  saved.previous_failure = winsvc::iso_time(b.time.system_now() - age) + " the store is gone";
+  return saved;
+}
+
+}  // namespace
+
+TEST_CASE("stop within the delay of a restart warns of it, also if the service was started in the meantime") {
+  const std::string end = "; no command cancels that start; use 'stop --hold' to prevent every start until 'start'\n";
+  recovering b;
+  b.saved = after_failure(b, 20s);
+  CHECK(sentence(b.stop()) == "done");
+  CHECK(b.warnings == "'hello' has failed, and the service manager may start it again within 100s" + end);
+
+  recovering no_wait;
+  no_wait.saved = after_failure(no_wait, 119s);
+  commandline::control_options options;
+  options.no_wait = true;
+  CHECK(sentence(no_wait.stop(options)) == "done");
+  CHECK(has(no_wait.warnings, " within 1s;"));
+
+  recovering old;
+  old.saved = after_failure(old, 121s);
+  CHECK(sentence(old.stop()) == "done");
+  CHECK(old.warnings.empty());
+
+  recovering held;
+  held.saved = after_failure(held, 20s);
+  commandline::control_options hold;
+  hold.hold = true;
+  CHECK(sentence(held.stop(hold)) == "done");
+  CHECK(held.warnings.empty());
+
+  recovering without;
+  without.scm.services["hello"].levels[scm::config_level_id::failure_actions] = scm::recovery_plan{};
+  without.saved = after_failure(without, 20s);
+  CHECK(sentence(without.stop()) == "done");
+  CHECK(without.warnings.empty());
+}
+
+TEST_CASE("stop of a service that was killed before warns until the run is older than each delay") {
+  for (const auto age : {30s, 300s}) {
+    recovering b;
+    b.saved = scm::saved_state{};
+    b.saved->previous_failure = "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without an exit code";
+    b.saved->since = winsvc::iso_time(b.time.system_now() - age);
+    CHECK(sentence(b.stop()) == "done");
+    CHECK(has(b.warnings, " within 90s;") == (age == 30s));
+  }
+}
+
+TEST_CASE("a stop that itself ends as a failure, or whose process has ended, warns of the restart") {
+  recovering b;
+  b.scm.after_stop = {service_database::at(scm::state::stopped, 0, 0, {1066, 7})};
+  CHECK(has(sentence(b.stop()), "stopped 'hello', but: "));
+  CHECK(has(b.warnings, "may start it again within 2m;"));
+
+  recovering incomplete;  // a handler was aborted: exit code 0, so that the SCM does not restart it
+  incomplete.saved_by_stop = scm::saved_state{};
+  incomplete.saved_by_stop->failure = "1 request handler did not return";
+  CHECK(has(sentence(incomplete.stop()), "1 request handler"));
+  CHECK(incomplete.warnings.empty());
+
+  recovering killed;
+  killed.scm.ended_processes[42] = 9;
+  killed.scm.fail_with["control_service"] = 1061;
+  CHECK(sentence(killed.stop()) == "done");
+  CHECK(has(killed.warnings, "may start it again within 2m;"));
+}
+
+TEST_CASE("stop of a stopped service warns until the restart after its failure is over") {
+  struct row { std::optional<std::chrono::seconds> age; const char* text; };
+  for (const auto& r : {row{20s, " within 100s;"}, row{121s, ""}, row{std::nullopt, " within 2m of the failure;"}}) {
+    recovering b(scm::state::stopped);
+    b.scm.services["hello"].process = service_database::at(scm::state::stopped, 0, 0, {1064, 0});
+    b.saved = scm::saved_state{};
+    if (r.age) {
+      b.saved->failure = "the store is gone";
+      b.saved->written_at = winsvc::iso_time(b.time.system_now() - *r.age);
+    }
+    CHECK(sentence(b.stop()) == "done");
+    if (*r.text == 0) CHECK(b.warnings.empty());
+    else CHECK(has(b.warnings, r.text));
+  }
+  recovering never(scm::state::stopped);
+  never.scm.services["hello"].process = service_database::at(scm::state::stopped, 0, 0, {1077, 0});
+  CHECK(sentence(never.stop()) == "done");
+  CHECK(never.warnings.empty());
+}
+
+TEST_CASE("the first start of a virtual account prints a line before it, and no other start does") {
+  bench b;
+  CHECK(sentence(b.install()) == "done");
+  b.scm.after_start = {service_database::at(scm::state::running)};
+  b.output.clear();
+  CHECK(sentence(b.start()) == "done");
+  CHECK(b.output == "starting 'hello': at the first start, Windows creates a profile for 'NT SERVICE\\hello', which may "
+                    "take several seconds\nstarted 'hello'\n");
+
+  for (const int variant : {0, 1, 2}) {
+    CAPTURE(variant);
+    bench other;
+    if (variant == 0) other.saved = scm::saved_state{};  // it has run before
+    if (variant == 1) other.is_wine = true;
+    CHECK(sentence(other.install()) == "done");
+    if (variant == 2) other.scm.services["hello"].config.account = "LocalSystem";
+    other.scm.after_start = {service_database::at(scm::state::running)};
+    other.output.clear();
+    CHECK(sentence(other.start()) == "done");
+    CHECK(other.output == "started 'hello'\n");
+  }
+}
+
+TEST_CASE("the dependencies of the app are checked as those of the command line") {
+  bench b;
+  b.missing_services = {"nope"};
+  b.spec.depends_on = std::vector<std::string>{"nope", "tcpip"};
+  CHECK(sentence(b.install()) == "done");
+  CHECK(b.warnings == "depends_on: 'nope' is not installed; the service cannot start without it\n");
+  bench itself;
+  itself.spec.depends_on = std::vector<std::string>{"Hello"};
+  CHECK(has(sentence(itself.install()), "depends_on: the service cannot depend on itself ('Hello')"));
+  CHECK(itself.scm.services.empty());
+}
+
+TEST_CASE("a dependency that leads back to the service is rejected with its path, and other cycles are not ours") {
+  bench b;
+  b.scm.add("store", "x").config.dependencies = {"+group", "cache", "queue"};
+  b.scm.add("cache", "x").config.dependencies = {"store"};
+  b.scm.add("queue", "x").config.dependencies = {"HELLO"};
+  const auto done = b.install(options_of({"--depends", "store"}));
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == 1059);
+  CHECK(has(sentence(done), "install 'hello': its dependencies form a cycle: hello -> store -> queue -> HELLO (1059)"));
+  CHECK(b.scm.services.count("hello") == 0);
+  b.scm.services["queue"].config.dependencies.clear();
+  CHECK(sentence(b.install(options_of({"--depends", "store"}))) == "done");
+  CHECK(b.warnings.empty());
+  CHECK(b.scm.open_handles() == 0);
+}
+
+TEST_CASE("the command of show has the users who may control the service") {
+  bench b;
+  b.scm.accounts = {{"CORP\\ops", "S-1-5-21-8"}, {"Users", "S-1-5-32-545"}};
+  CHECK(sentence(b.install(options_of({"--allow-control", "Users", "--allow-control", "CORP\\ops"}))) == "done");
+  commandline::report_options options;
+  const auto text = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
+  REQUIRE(text);
+  CHECK(has(*text, "controlled by CORP\\ops, Users"));
+  options.as_command = true;
+  const auto command = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
+  REQUIRE(command);
+  CHECK(has(*command, " --allow-control CORP\\ops --allow-control Users"));
+
+  auto arguments = base::split_command_line(command->substr(0, command->size() - 1));
+  arguments.erase(arguments.begin());
+  bench copy;
+  copy.scm.accounts = b.scm.accounts;
+  CHECK(sentence(copy.install(options_of({arguments.begin() + 1, arguments.end()}))) == "done");
+  CHECK(copy.scm.services["hello"].security.size() == b.scm.services["hello"].security.size());
+}
+
+TEST_CASE("a control to a service whose process has ended is explained") {
+  bench b;
+  b.installed(scm::state::running);
+  b.scm.fail_with["control_service"] = 232;
+  const auto pause = b.run([](manage::verb_context& context) { return manage::pause(context, {}); });
+  CHECK(sentence(pause) == "pause 'hello': the other end of the pipe was closed; its process may have ended (232); "
+                           "check with 'status' whether the service still runs");
 }

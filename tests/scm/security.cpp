@@ -132,3 +132,18 @@ TEST_CASE("a folder is restricted if administrators or the system own it and it 
   CHECK(without_owner("D:(A;;FA;;;BA)") == "D:(A;;FA;;;BA)");
   CHECK(without_owner("O:BA").empty());
 }
+
+TEST_CASE("the users of --allow-control are found in the rights of a service, without those of Windows") {
+  const std::string base = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)(A;;CCLCSWLOCRRC;;;IU)";
+  CHECK(control_sids(base).empty());
+  CHECK(control_sids(base + control_ace("S-1-5-32-545") + control_ace("S-1-5-21-8") + "(D;;CCLCSWRPWPDTLOCRRC;;;WD)") ==
+        std::vector<std::string>{"S-1-5-32-545", "S-1-5-21-8"});
+  CHECK(control_sids("").empty());
+}
+
+TEST_CASE("the data folder of a service whose SID is not known yet has no entry for it") {
+  const std::string closed = data_folder_security("");
+  CHECK(closed == "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)");
+  CHECK(is_restricted(closed));
+  CHECK(data_folder_security(closed, sid) == closed + modify_ace(sid));
+}

@@ -199,6 +199,22 @@ TEST_CASE("an ImagePath without quotes around this executable gets them, and ano
   CHECK(quoted_binary("x", "") == "x");
 }
 
+TEST_CASE("an ImagePath without quotes around a program that was moved gets them before run-service") {
+  const std::string exe = "C:\\apps\\hello.exe";
+  struct row { const char *binary, *quoted; };
+  const row rows[] = {
+      {"C:\\Program Files\\old\\hello.exe run-service", "\"C:\\Program Files\\old\\hello.exe\" run-service"},
+      {"C:\\My Apps\\HELLO.EXE run-service --port 81", "\"C:\\My Apps\\HELLO.EXE\" run-service --port 81"},
+      {"C:\\My Apps\\hello.exe run-services", "C:\\My Apps\\hello.exe run-services"},
+      {"C:\\My Apps\\hello.exe -k run-service", "C:\\My Apps\\hello.exe -k run-service"},
+      {"C:\\My Apps\\other.exe D:\\hello.exe run-service", "C:\\My Apps\\other.exe D:\\hello.exe run-service"},
+      {"\"C:\\My Apps\\hello.exe\" run-service", "\"C:\\My Apps\\hello.exe\" run-service"},
+      {"C:\\My Apps\\hello.exe", "C:\\My Apps\\hello.exe"},
+      {"", ""},
+  };
+  for (const auto& r : rows) CHECK(quoted_binary(r.binary, exe) == r.quoted);
+}
+
 TEST_CASE("the priority is a launch option: parsed, written to the ImagePath, and kept by an update") {
   CHECK(parse_priority("Below-Normal") == process_priority::below_normal);
   CHECK_FALSE(parse_priority("realtime"));

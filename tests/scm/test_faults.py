@@ -108,7 +108,42 @@ class LogFile(wine.ServiceTest):
         self.assertEqual(doctor.code, 1)
         self.assertIn(text, doctor.out)
         self.assertIn(text, service.run("logs").err)
+        self.assertIn("Its log: " + text, service.run("why").out)
         self.assertIn(text, service.get("/readyz").body)
+
+
+    def test_a_file_in_place_of_the_log_folder_is_reported_while_the_service_does_not_run(self):
+        service = self.install_and_start("deafened")
+        self.assert_succeeds(service.run("stop"))
+        logs = service.data_folder / "logs"
+        shutil.rmtree(logs)
+        logs.write_text("")
+        self.addCleanup(lambda: os.path.isfile(logs) and os.unlink(logs))
+        text = "the folder of the log cannot be read: "
+        self.assertIn("Its log cannot be read: " + text, service.run("why").out)
+        self.assertIn(text, service.run("doctor").out)
+
+
+class StopReason(wine.ServiceTest):
+    def test_why_has_the_reason_of_a_stop_with_its_time_and_user(self):
+        service = self.install_and_start("plain")
+        self.assert_succeeds(service.run("stop", "--why", "new disk"))
+        why = service.run("why").out
+        self.assertRegex(why, r"It was stopped at \d{4}-\d\d-\d\dT[\d:.]+Z: new disk \(by .+\)\.")
+        self.assertNotIn("Last warnings and errors", why)
+        self.assertRegex(service.log(), r" INFO  stopping: requested by the service control manager: new disk \(by ")
+        self.assertEqual(json.loads(service.run("why", "--json").out)["problems"], [])
+
+
+class WineNote(wine.ServiceTest):
+    def test_status_doctor_and_repair_print_at_most_one_note_about_wine(self):
+        service = self.install_and_start("plain")
+        note = wine.NOTE_ABOUT_WINE.split(": ")[1].strip()
+        for verb in ("status", "show", "why", "doctor", "doctor --fix"):
+            result = service.run(*verb.split())
+            self.assertLessEqual((result.out + result.err).count(note), 1, verb)
+            self.assertNotIn("warning: ", result.out, verb)
+            self.assertIn(result.err, ("", wine.NOTE_ABOUT_WINE), verb)
 
 
 class Environment(wine.ServiceTest):

@@ -34,6 +34,7 @@
 #include "winsvc/manage/drift.hpp"
 #include "winsvc/manage/folder_access.hpp"
 #include "winsvc/manage/install.hpp"
+#include "winsvc/manage/start_stop.hpp"
 #include "winsvc/diagnose/system_probe.hpp"
 #include "winsvc/manage/query_installed.hpp"
 #include "winsvc/wire/host_name.hpp"
@@ -69,6 +70,7 @@ class diagnostics {
   [[nodiscard]] scm::sid_list trusted_sids();
   [[nodiscard]] std::string names_of(const std::vector<scm::untrusted_trustee>& trustees);
   void program_folder();
+  [[nodiscard]] std::vector<scm::untrusted_trustee> program_writers(const std::string& security);
   void data_folder();
   void check_data_folder_rights(const std::string& folder);
   void check_settings_file();
@@ -77,6 +79,7 @@ class diagnostics {
   void port();
   void firewall(const os::endpoint& address);
   void check_last_run();
+  void check_exit_code(const scm::service_status& status, const std::string& failure);
 
   manage::verb_context& context_;
   const host::service_definition& definition_;
@@ -258,16 +261,18 @@ WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
   }
 }
 
+/// The failure of the last run: from the state file, and from the SCM if the service could not save it, for example
+/// because its account could not log on.
 WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
+  const auto report = manage::service_controller(context_).status();
+  const std::string failure = report && report->installed ? report->saved_state.failure
+                              : saved                     ? saved->failure
+                                                          : std::string();
+  if (!failure.empty()) add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
+  check_exit_code(report ? report->process.status : scm::service_status(), failure);
   if (!saved) return;
-  const bool is_running = context_.running_pid() != 0;
-  const std::string failure =
-      !saved->failure.empty() || is_running ? saved->failure
-                                            : scm::unreported_failure(*saved, context_.last_activities());
-  if (!failure.empty())
-    add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
-  else if (!saved->previous_failure.empty())
+  if (failure.empty() && !saved->previous_failure.empty())
     add(diagnose::severity::note, "last failure", scm::short_failure(saved->previous_failure), "why");
   const auto elapsed = std::chrono::milliseconds(saved->start_ms);
   if (elapsed.count() != 0) {
@@ -284,11 +289,26 @@ WINSVC_INLINE void diagnostics::check_last_run() {
   }
 }
 
+/// Reports the exit code in the SCM, unless `failure` explains it.
+WINSVC_INLINE void diagnostics::check_exit_code(const scm::service_status& status, const std::string& failure) {
+  if (status.current != scm::state::stopped || !status.exit.failed()) return;
+  const std::uint32_t code = status.exit.code();
+  const bool is_explained = code == base::win32_error::process_aborted ||
+                            failure.find('(' + std::to_string(code) + ')') != failure.npos;
+  if (!failure.empty() && is_explained) return;
+  const auto* explanation = base::explain(code);
+  add(diagnose::severity::problem, "last run",
+      "it ended with " + std::to_string(code) + ": " + os::explained_message(code),
+      explanation && !explanation->hint.empty() ? std::string(explanation->hint) : "why");
+}
+
 WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
                                        const std::function<void(const std::string&)>& print) {
   const auto service = manage::query_installed(context, {}, "repair");
   if (!service) return failure{service.error()};
-  manage::install_defaults defaults = context.defaults();
+  auto parts = context.dependencies();
+  parts.print = print;
+  auto& defaults = parts.defaults;
   const auto arguments = service->installation && service->installation->binary
                              ? base::split_command_line(
                                    scm::quoted_binary(*service->installation->binary, defaults.executable))
@@ -306,9 +326,7 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
                   defaults.program_folder,
               "move it to a folder below Program Files and run 'update' there"}};
   }
-  manage::verb_context fix_context(context.spec(),
-                           {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
-                            [&context] { return context.read_password(); }});
+  manage::verb_context fix_context(context.spec(), std::move(parts));
   commandline::install_options update;
   update.must_exist = true;
   return manage::installer(fix_context).run(update);

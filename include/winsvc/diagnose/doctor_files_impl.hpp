@@ -10,6 +10,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/diagnose/doctor.hpp"
 #include "winsvc/diagnose/finding.hpp"
+#include "winsvc/log/log_files.hpp"
 #include "winsvc/manage/folder_access.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/os/native.hpp"
@@ -27,8 +28,9 @@ namespace detail::diagnose {
 
 /// Detects a service of this program that was registered without quotes around a path with blanks.
 WINSVC_INLINE void diagnostics::check_unquoted_path(const std::string& image_path) {
-  const std::string& executable = context_.defaults().executable;
-  if (executable.find(' ') == executable.npos || scm::quoted_binary(image_path, executable) == image_path) return;
+  const std::string quoted = scm::quoted_binary(image_path, context_.defaults().executable);
+  const auto arguments = base::split_command_line(quoted);
+  if (quoted == image_path || arguments.empty() || arguments[0].find(' ') == std::string::npos) return;
   add(diagnose::severity::problem, "path",
       "the path is not quoted, so Windows may start another program instead: " + image_path, "update", true);
 }
@@ -41,12 +43,8 @@ WINSVC_INLINE void diagnostics::check_log() {
                "correct the reason; the service then writes its log again");
   const std::string& folder = context_.defaults().data_folder;
   if (!live_status_.empty() || folder.empty()) return;
-  const std::string path = os::path_join(folder, "logs");
-  const auto files = os::list_files(path);
-  if (files || os::is_missing(files.error()) || files.error() == base::win32_error::access_denied) return;
-  add(diagnose::severity::problem, "log",
-      "the folder of the log cannot be read: " + path + ": " + os::system_error_text(files.error()),
-      "remove the file or the restriction");
+  if (const std::string error = log::log_folder_error(folder); !error.empty())
+    add(diagnose::severity::problem, "log", error, "remove the file or the restriction");
 }
 
 WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
@@ -104,17 +102,32 @@ WINSVC_INLINE void diagnostics::program_folder() {
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  auto writers = scm::untrusted_writers(*security, trusted_sids());
-  if (context_.is_wine())  // each folder belongs to the user of Unix
+  const auto writers = program_writers(*security);
+  if (writers.empty()) {
+    add(diagnose::severity::ok, "folder", "only administrators and the service can change files in " + folder);
+  } else {
+    const auto severity = severity_of(writers);
+    add(severity, "folder",
+        names_of(writers) + " can change files in " + folder + " and so replace the program of the service",
+        severity == diagnose::severity::problem ? scm::restrict_folder_hint(folder)
+                                                : scm::remove_access_hint(folder, writers));
+  }
+  // A file that was moved here keeps its own rights.
+  const std::string& program = context_.defaults().executable;
+  const auto file_security = context_.scm().query_folder_security(program);
+  if (!file_security) return;
+  if (const auto users = program_writers(*file_security); !users.empty())
+    add(severity_of(users), "program file", names_of(users) + " can change " + program + ", the program of the service",
+        scm::group_names(users).empty() ? scm::remove_access_hint(program, users) : scm::inherit_rights_hint(program));
+}
+
+/// The users who can change the program with this security. Under Wine, each file belongs to the user of Unix.
+WINSVC_INLINE std::vector<scm::untrusted_trustee> diagnostics::program_writers(const std::string& security) {
+  auto writers = scm::untrusted_writers(security, trusted_sids());
+  if (context_.is_wine())
     writers.erase(std::remove_if(writers.begin(), writers.end(), [](const auto& user) { return user.group.empty(); }),
                   writers.end());
-  if (writers.empty())
-    return add(diagnose::severity::ok, "folder", "only administrators and the service can change files in " + folder);
-  const auto severity = severity_of(writers);
-  add(severity, "folder",
-      names_of(writers) + " can change files in " + folder + " and so replace the program of the service",
-      severity == diagnose::severity::problem ? scm::restrict_folder_hint(folder)
-                                              : scm::remove_access_hint(folder, writers));
+  return writers;
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {

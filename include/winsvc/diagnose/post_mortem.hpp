@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/flat_json.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -18,6 +19,7 @@
 #include "winsvc/scm/event_record.hpp"
 #include "winsvc/scm/spec.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/log/log_files.hpp"
 #include "winsvc/log/log_reader.hpp"
 #include "winsvc/diagnose/system_probe.hpp"
 
@@ -99,6 +101,10 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
     out +=
         std::string(is_dump_of_failure(data) ? "This" : "An earlier") + " crash wrote a minidump: " + data.dump + '\n';
   if (!data.last_problems.empty()) out += "Last warnings and errors in its log:\n" + indented(data.last_problems);
+  if (const auto live = base::parse_flat_object(report.live_status)) {
+    const std::string failure = base::text_of(*live, "log_failure");
+    if (!failure.empty()) out += "Its log: " + escape_log_text(failure) + '\n';
+  }
   if (!data.log_error.empty()) out += "Its log cannot be read: " + data.log_error + '\n';
   if (!data.last_log_lines.empty()) out += "Last lines of its log:\n" + indented(data.last_log_lines);
   return out;
@@ -135,12 +141,12 @@ WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const
   data.last_problems = last_entries(log_level::warn, 3);
   std::string other_problems;
   for (const auto line : base::split(data.last_problems, '\n')) {
-    if (line.find(" WARN  stopping: ") != line.npos) continue;  // an ordinary stop with a reason
     if (!line.empty() && data.last_log_lines.find(line) == std::string::npos) (other_problems += line) += '\n';
   }
   data.last_problems = std::move(other_problems);
   const auto newest = os::input_file::open(log::log_file_name(path, 0));
   if (!newest && !os::is_missing(newest.error())) data.log_error = os::system_error_message(newest.error());
+  else if (!newest && !folder.empty()) data.log_error = log::log_folder_error(folder);
   const std::string logs = os::folder_of(path), prefix =  scm::folder_name(report.name) + '-';
   if (const auto files = os::list_files(logs)) {  // sorted by name, which begins with the time
     for (const auto& file : *files) {

@@ -57,7 +57,7 @@ WINSVC_INLINE void runtime::log_stop_reason() {
   const std::string reason = control_channel_ && !failure_ ? control_channel_->recent_stop_reason() : std::string();
   // The operator's reason is logged at any log level.
   if (!reason.empty()) given_reason_ = reason;
-  if (!reason.empty()) definition_.log.warn("stopping: " + stop_reason_ + ": " + reason);
+  if (!reason.empty()) definition_.log.write_always(log_level::info, "stopping: " + stop_reason_ + ": " + reason);
   else if (!stop_reason_.empty()) definition_.log.info("stopping: " + stop_reason_);
 }
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <string>
 
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/scm/spec.hpp"
@@ -21,6 +22,10 @@ namespace detail::log {
 
 /// Path of a service's log without `.log`.
 [[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
+
+/// Returns why the folder of the log cannot be used, for example because a file has its name; empty if it can, if it
+/// does not exist yet, or if access is denied.
+[[nodiscard]] std::string log_folder_error(const std::string& data_folder);
 
 /// Name of a log file; age 0 is the newest: `hello.log`, `hello.1.log`, ...
 [[nodiscard]] std::string log_file_name(const std::string& path, int age);
@@ -50,6 +55,14 @@ namespace detail::log {
 
 WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
   return os::path_join(os::path_join(data_folder, "logs"), scm::folder_name(service_name));
+}
+WINSVC_INLINE std::string log_folder_error(const std::string& data_folder) {
+  const std::string path = os::path_join(data_folder, "logs");
+  const auto files = os::list_files(path);
+  if (files || files.error() == base::win32_error::access_denied) return {};
+  const std::string error = "the folder of the log cannot be read: " + path + ": ";
+  if (!os::is_missing(files.error())) return error + os::system_error_text(files.error());
+  return os::file_id_of(path) ? error + "a file has its name" : std::string();
 }
 WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";

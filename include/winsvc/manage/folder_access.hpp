@@ -40,8 +40,8 @@ void grant_folder_access(verb_context& context, manage::install_plan& plan,
                          const std::optional<manage::installation>& installed);
 /// Returns the folder of the executable in an ImagePath.
 [[nodiscard]] std::string folder_of_binary(const std::string& binary);
-/// Fails if ordinary users can write to the folder of the program: they could replace the program of the service. The
-/// error names the right to remove. Succeeds if the permissions cannot be read.
+/// Fails if ordinary users can write to the folder of the program, or to the program itself: they could replace the
+/// program of the service. The error names the right to remove. Succeeds if the permissions cannot be read.
 [[nodiscard]] result<void> check_program_folder(verb_context& context);
 /// The data folder before its service exists.
 struct prepared_data_folder {
@@ -122,15 +122,16 @@ WINSVC_INLINE result<void> prepare_data_folder(verb_context& context, prepared_d
       return failure{error{is_link, "install", context.name(), "the data folder '" + folder + "' is a link",
                            "remove the link; any user may create one there"}};
     if (security && scm::is_restricted(*security)) return {};
-    const auto sid = service_sid(context);
-    if (!sid) return {};  // grant_folder_access reports it
     // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
     if (security || !is_not_found(security.error())) {
       auto new_path = move_data_folder_away(context);
       if (!new_path) return failure{new_path.error()};
       if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));
     }
-    const auto created = context.scm().create_folder(folder, scm::data_folder_security(*sid));
+    // Windows reports the SID of a name that is not ASCII only after the service was created; grant_folder_access adds
+    // its entry then.
+    const auto sid = service_sid(context);
+    const auto created = context.scm().create_folder(folder, scm::data_folder_security(sid ? *sid : std::string()));
     prepared.is_created = static_cast<bool>(created);
     // Other errors: grant_folder_access tries again, and reports the reason.
     if (created || created.error() != base::win32_error::already_exists) return {};
@@ -180,16 +181,23 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   return true;
 }
 
+/// Groups only: a single account is usually the developer or the administrator who installs; doctor names it.
+WINSVC_INLINE std::string writing_groups(verb_context& context, const std::string& path) {
+  const auto security = context.scm().query_folder_security(path);
+  return security ? base::join(scm::group_names(scm::untrusted_writers(*security)), " and ") : std::string();
+}
+
 WINSVC_INLINE result<void> check_program_folder(verb_context& context) {
   const std::string& folder = context.defaults().program_folder;
-  const auto security = context.scm().query_folder_security(folder);
-  if (!security) return {};
-  // Groups only: a single account is usually the developer or the administrator who installs; doctor names it.
-  const auto writers = scm::group_names(scm::untrusted_writers(*security));
-  if (writers.empty()) return {};
-  return failure{base::usage_error(
-      base::join(writers, " and ") + " can change files in '" + folder + "' and so replace the program of the service",
-      scm::restrict_folder_hint(folder) + "; or use --allow-writable-folder")};
+  if (const auto groups = writing_groups(context, folder); !groups.empty())
+    return failure{
+        base::usage_error(groups + " can change files in '" + folder + "' and so replace the program of the service",
+                          scm::restrict_folder_hint(folder) + "; or use --allow-writable-folder")};
+  const std::string& program = context.defaults().executable;
+  if (const auto groups = writing_groups(context, program); !groups.empty())
+    return failure{base::usage_error(groups + " can change '" + program + "', the program of the service",
+                                     scm::inherit_rights_hint(program) + "; or use --allow-writable-folder")};
+  return {};
 }
 
 WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_plan& plan,

@@ -26,6 +26,7 @@
 #include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/manage/dependency_cycle.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/manage/folder_access.hpp"
 #include "winsvc/manage/pending_restart.hpp"
@@ -90,6 +91,8 @@ class installer {
   void note_pending_restart(const install_job& job, bool restarts) const;
   result<void> restart_if_running(const commandline::control_options& start);
   [[nodiscard]] result<void> check_request(const scm::install_request& request, const install_job& job);
+  [[nodiscard]] result<void> check_dependencies(const std::vector<std::string>& dependencies,
+                                                const std::string& source, const std::string& operation);
 
   /// Rights on the service handle that the plan requires.
   [[nodiscard]] static std::uint32_t rights_for(const install_job& job);
@@ -169,14 +172,10 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
 
 /// Rejects or warns of requests that have no effect or that prevent every start.
 WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
-  const auto dependencies = request.depends_on.value_or(std::vector<std::string>());
-  for (const auto& dependency : dependencies) {
-    if (base::equal_nocase(dependency, context_.name()))
-      return failure{base::usage_error("--depends: the service cannot depend on itself ('" + dependency + "')",
-                                       "omit it")};
-    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
-    if (!context_.is_installed(dependency))
-      context_.warn("--depends: '" + dependency + "' is not installed; the service cannot start without it");
+  if (job.desired.dependencies) {
+    auto checked = check_dependencies(*job.desired.dependencies, request.depends_on ? "--depends" : "depends_on",
+                                      job.operation);
+    if (!checked) return checked;
   }
   scm::launch_options older;
   if (job.installation && job.installation->binary)
@@ -199,6 +198,28 @@ WINSVC_INLINE result<void> installer::check_request(const scm::install_request& 
       return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
     });
     if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
+  }
+  return {};
+}
+
+/// `source`: the option or the function that specifies them.
+WINSVC_INLINE result<void> installer::check_dependencies(const std::vector<std::string>& dependencies,
+                                                         const std::string& source, const std::string& operation) {
+  for (const auto& dependency : dependencies) {
+    if (base::equal_nocase(dependency, context_.name()))
+      return failure{base::usage_error(source + ": the service cannot depend on itself ('" + dependency + "')",
+                                       "omit it")};
+    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
+    if (!context_.is_installed(dependency)) {
+      context_.warn(source + ": '" + dependency + "' is not installed; the service cannot start without it");
+      continue;
+    }
+    const auto cycle = dependency_cycle(context_.scm(), context_.name(), dependency);
+    if (!cycle.empty()) {
+      auto error = context_.make_error(operation, base::win32_error::circular_dependency);
+      error.error.message += ": " + base::join(cycle, " -> ");
+      return error;
+    }
   }
   return {};
 }

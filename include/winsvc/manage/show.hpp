@@ -77,6 +77,9 @@ WINSVC_INLINE std::vector<std::pair<std::string, std::string>> installed_values(
     if (const auto level = level_of(installed, row.number))
       add(std::string(row.name), scm::format_config_level(*level));
   }
+  std::vector<std::string> users;
+  for (const auto& user : installed.control_users) users.push_back(user.first);
+  if (!users.empty()) add("controlled by", base::join(users, ", "));
   if (installed.environment) add("environment", format_variables(*installed.environment, {}));
   if (installed.event_source) add("event source", *installed.event_source ? "registered" : "");
   if (installed.logon_right) add("log-on right", right(*installed.logon_right));
@@ -113,6 +116,9 @@ WINSVC_INLINE std::string install_command(const installation& installed, const s
   if (launch.config) add("--config", *launch.config);
   for (const auto& [setting, value] : launch.settings) add("--set", setting + '=' + value);
   for (const auto& variable : installed.environment.value_or(std::vector<std::string>())) add("--env", variable);
+  for (const auto& [user, is_granted] : installed.control_users) {
+    if (is_granted) add("--allow-control", user);
+  }
   return base::command_line(executable, arguments);
 }
 
@@ -124,13 +130,19 @@ WINSVC_INLINE result<std::string> show(verb_context& context, const commandline:
   if (auto variables = context.scm().query_environment(context.name())) installed.environment = *std::move(variables);
   // Wine stores dependencies and does not return them, so an empty list is unknown there.
   if (context.is_wine() && installed.dependencies && installed.dependencies->empty()) installed.dependencies.reset();
+  os::sys_result<std::string> security = os::sys_failure(base::win32_error::access_denied);
+  if (const auto service = context.open("show", os::access_rights::read_security))
+    security = context.scm().query_security(service->get());
+  for (const auto& sid : scm::control_sids(security ? *security : std::string())) {
+    const auto name = context.scm().account_name(sid);
+    installed.control_users[name ? *name : sid] = true;
+  }
   if (options.as_command) return install_command(installed, context.defaults().executable) + '\n';
   auto values = installed_values(installed);
-  if (const auto service = context.open("show", os::access_rights::read_security)) {
-    const auto security = context.scm().query_security(service->get());
-    const bool is_empty = security && scm::split_entries(*security).empty();
+  if (security) {
+    const bool is_empty = scm::split_entries(*security).empty();
     if (is_empty && !context.is_wine()) values.emplace_back("rights", "no account (" + *security + ')');
-    else if (security && !is_empty) values.emplace_back("rights", *security);
+    else if (!is_empty) values.emplace_back("rights", *security);
   }
   if (options.json) {
     base::json_object_writer out;

@@ -139,9 +139,11 @@ WINSVC_INLINE void service_controller::note_first_log_on() {
   const auto service = context_.open("query", os::access_rights::query_config);
   if (!service) return;
   const auto config = context_.scm().query_config(service->get());
-  if (config && manage::parse_known_account(config->account, context_.name()).kind == scm::account_kind::virtual_account)
+  if (!config) return;
+  const auto account = manage::parse_known_account(config->account, context_.name());
+  if (account.kind == scm::account_kind::virtual_account)
     context_.print("starting " + context_.quoted_name() + ": at the first start, Windows creates a profile for '" +
-                   config->account + "', which may take several seconds");
+                   account.name + "', which may take several seconds");
 }
 
 /// Error of a failed start, with the message of the service if it saved one, for example the owner of the port

@@ -62,6 +62,8 @@ class verb_context {
       : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
 
   [[nodiscard]] const scm::service_spec& spec() const noexcept { return spec_; }
+  /// For a second context, which differs in some of them.
+  [[nodiscard]] const verb_dependencies& dependencies() const noexcept { return dependencies_; }
   [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
   [[nodiscard]] std::string quoted_name() const { return '\'' + spec_.name + '\''; }
   [[nodiscard]] os::service_manager& scm() const noexcept { return dependencies_.scm; }

@@ -153,7 +153,7 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const rec
                                                                        std::chrono::milliseconds elapsed) {
   std::optional<std::chrono::milliseconds> longest;
   for (const auto& action : plan.actions) {
-    const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: a clock was set back
+    const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: the clock was reset
     if (action.kind_of_action != recovery_action::kind::restart || left.count() < 0) continue;
     longest = longest ? (std::max)(*longest, left) : left;
   }

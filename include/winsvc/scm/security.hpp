@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -30,10 +31,13 @@ namespace detail::scm {
 /// Returns the entry for a service: the rights to query, start, stop, pause and continue it and to send custom
 /// controls, but not to change it.
 [[nodiscard]] std::string control_ace(std::string_view sid);
+/// Returns the SIDs that have exactly this entry, except those that Windows gives it for each service (the system).
+[[nodiscard]] std::vector<std::string> control_sids(std::string_view sddl);
 /// Returns the security descriptor of the data folder. The system and administrators have full access, the service SID
 /// may modify. Users may read the files directly in the folder (the state that `status` shows), but not in subfolders
 /// (the log). The DACL is protected, because everyone may create files in ProgramData and that right would be
-/// inherited. Administrators own the folder, because the owner of a folder can change its rights.
+/// inherited. Administrators own the folder, because the owner of a folder can change its rights. An empty SID is
+/// omitted.
 [[nodiscard]] std::string data_folder_security(std::string_view service_sid);
 /// Returns the same for an existing folder with `sddl`. If the folder is restricted, its entries are kept and the entry
 /// of the service SID is added.
@@ -80,7 +84,8 @@ WINSVC_INLINE std::string control_ace(std::string_view sid) {
   return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
 }
 WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
-  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_ace(service_sid) +
+  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" +
+         (service_sid.empty() ? std::string() : modify_ace(service_sid)) +
          "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
 
@@ -144,6 +149,16 @@ WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry,
     break;
   }
   return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
+}
+
+WINSVC_INLINE std::vector<std::string> control_sids(std::string_view sddl) {
+  std::vector<std::string> sids;
+  for (const auto entry : split_entries(dacl_of(sddl))) {
+    const auto present = parse_ace(entry, secured_object::service);
+    if (!present || present->sid == "S-1-5-18") continue;
+    if (present == parse_ace(control_ace(present->sid), secured_object::service)) sids.push_back(present->sid);
+  }
+  return sids;
 }
 
 WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {

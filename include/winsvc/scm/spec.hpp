@@ -96,7 +96,8 @@ inline constexpr std::string_view run_service_verb = "run-service";
 /// Returns the ImagePath: the quoted executable, `run-service` and the options.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
-/// Returns the ImagePath with quotes around its executable, if it begins with this executable without them.
+/// Returns the ImagePath with quotes around its executable, if it begins with this executable without them, or with
+/// another one that `run-service` follows: the program may have been moved.
 [[nodiscard]] std::string quoted_binary(const std::string& binary, std::string_view executable);
 
 /// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
@@ -176,10 +177,20 @@ WINSVC_INLINE std::string image_path(std::string_view executable, const launch_o
 }
 
 WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_view executable) {
-  const std::size_t length = executable.size();
+  std::size_t length = executable.size();
   const bool begins_with_it = length != 0 && base::starts_with_nocase(binary, executable) &&
                               (binary.size() == length || binary[length] == ' ');
-  return begins_with_it ? '"' + binary.substr(0, length) + '"' + binary.substr(length) : binary;
+  if (!begins_with_it) {
+    const std::string verb = ".exe " + std::string(run_service_verb);
+    const std::string lower = base::to_lower(binary);
+    length = lower.find(".exe ");  // Windows too may end the path at a blank
+    const bool is_moved = !binary.empty() && binary[0] != '"' && length != lower.npos &&
+                          lower.compare(length, verb.size(), verb) == 0 &&
+                          (lower.size() == length + verb.size() || lower[length + verb.size()] == ' ');
+    if (!is_moved) return binary;
+    length += 4;
+  }
+  return '"' + binary.substr(0, length) + '"' + binary.substr(length);
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {

@@ -46,6 +46,9 @@ using sid_list = std::vector<std::string>;
 /// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
 /// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
+/// Returns the remedy for an executable with untrusted writers. A file that was moved keeps the rights of its old
+/// folder.
+[[nodiscard]] std::string inherit_rights_hint(const std::string& path);
 /// Returns the remedy for an object to which single accounts, or groups that have members, have access.
 [[nodiscard]] std::string remove_access_hint(const std::string& path, const std::vector<untrusted_trustee>& trustees);
 /// Returns the remedy for a settings file that other users can read or change.
@@ -187,6 +190,10 @@ WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
   // The groups are given by SID, because their names depend on the language of the system.
   return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
+}
+
+WINSVC_INLINE std::string inherit_rights_hint(const std::string& path) {
+  return "give it the rights of its folder: icacls \"" + path + "\" /reset";
 }
 
 WINSVC_INLINE std::string restrict_file_hint(const std::string& path, const std::string& service_name) {
