@@ -33265,7 +33265,7 @@ class channel : public std::enable_shared_from_this<channel> {
 };
 
 /// Content provider of a subscription. Nothing calls it: the connection sends such a body itself
-/// (response_plan::events_to_send).
+/// (response_delivery::events_to_send).
 struct event_provider {
   std::shared_ptr<event_subscription> subscription;
   bool operator()(std::size_t, std::size_t, httplib::DataSink&) const { return false; }
@@ -33751,7 +33751,7 @@ struct content_criteria {
 };
 
 /// How the response is sent, as far as `response` of cpp-httplib has no member for it.
-struct response_plan {
+struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
   bool close_after_response = false;
   std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
@@ -33793,7 +33793,7 @@ struct exchange {
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   request_body body;
   content_criteria criteria;
-  response_plan plan;
+  response_delivery delivery;
   forwarded_origin forwarded;
 
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call
@@ -34011,7 +34011,7 @@ class range_sink final : public content_sink {
 class stream_sink final : public content_sink {
  public:
   stream_sink(exchange& current, bool chunked)
-      : content_sink(current), chunked_(chunked), bytes_left_(current.plan.stream_length) {
+      : content_sink(current), chunked_(chunked), bytes_left_(current.delivery.stream_length) {
     sink_.done = [this] { finish({}); };
     sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
   }
@@ -35089,7 +35089,7 @@ class form_reader {
   /// arrived to its end.
   void finish(bool complete) {
     const bool too_many = parts_ > max_form_fields;
-    if (too_many || malformed_) exchange_.plan.close_after_response = true;  // the rest of the body is unread
+    if (too_many || malformed_) exchange_.delivery.close_after_response = true;  // the rest of the body is unread
     if (too_many) reject_too_many_fields();
     if (malformed_) winsvc::abort(400, malformed_form_message);
     if (complete && decoder_->next() != wire::multipart_decoder::step::done)
@@ -36046,7 +36046,7 @@ namespace detail::http {
 /// none. An ETag or a Last-Modified of the app stays.
 void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
 
-/// Content provider of a file. The connection sends such a body itself (response_plan::file_to_send).
+/// Content provider of a file. The connection sends such a body itself (response_delivery::file_to_send).
 struct file_provider {
   std::shared_ptr<const os::input_file> file;
   bool operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const;
@@ -36301,50 +36301,50 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
 
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
   exchange_stream& stream = exchange.stream;
-  response_plan& plan = exchange.plan;
+  response_delivery& delivery = exchange.delivery;
   std::string& output = stream.output();
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
-    const std::uint64_t length = plan.length_of_head ? *plan.length_of_head : res.body.size();
+    const std::uint64_t length = delivery.length_of_head ? *delivery.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
     append_head(res, connection.connection, length, false, output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
-    if (send_body && res.body.size() >= min_moved_bytes) plan.text_to_send = std::move(res.body);
+    if (send_body && res.body.size() >= min_moved_bytes) delivery.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
     return true;
   }
 
   if (!is_stream(res)) {
-    const bool whole = plan.parts.empty();
-    std::uint64_t length = whole ? res.content_length_ : plan.end_of_parts.size();
-    for (const auto& part : plan.parts) length += part.head.size() + part.length;
+    const bool whole = delivery.parts.empty();
+    std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
+    for (const auto& part : delivery.parts) length += part.head.size() + part.length;
     append_head(res, connection.connection, length, false, output);
     if (!connection.send_body) return true;
-    const bool one_part = whole || (plan.parts.size() == 1 && plan.parts[0].head.empty());
+    const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) plan.file_to_send = {from->file, 0, res.content_length_};
-      else plan.file_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
+      if (whole) delivery.file_to_send = {from->file, 0, res.content_length_};
+      else delivery.file_to_send = {from->file, delivery.parts[0].offset, delivery.parts[0].length};
       return true;
     }
     stream.disable_buffering();
     bool ok = stream.flush();
     if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
-    for (const auto& part : plan.parts) {
+    for (const auto& part : delivery.parts) {
       ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
            range_sink(exchange, part.offset, part.length).run(res);
     }
-    const std::string& end = plan.end_of_parts;
+    const std::string& end = delivery.end_of_parts;
     ok = ok && (end.empty() || stream.write(end.data(), end.size()));
     return res.content_provider_success_ = ok;
   }
 
-  const auto length = plan.stream_length;
+  const auto length = delivery.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
   append_head(res, connection.connection, length, chunked, output);
   if (!connection.send_body) return true;
   if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
-    plan.events_to_send = from->subscription;
+    delivery.events_to_send = from->subscription;
     return true;
   }
   stream.disable_buffering();
@@ -36441,19 +36441,19 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
   for (const auto& [name, value] : found) {
     res.headers.erase(name);
     if (base::equal_nocase(name, "Connection") && base::equal_nocase(base::trim(value), "close")) {
-      exchange.plan.close_after_response = true;
+      exchange.delivery.close_after_response = true;
       continue;
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
-      if (is_stream(res) && !exchange.plan.stream_length && !find_event_provider(res)) {
-        exchange.plan.stream_length = length;
+      if (is_stream(res) && !exchange.delivery.stream_length && !find_event_provider(res)) {
+        exchange.delivery.stream_length = length;
         continue;
       }
       // A handler for HEAD alone has no body, so it states the length of the response to GET.
       if (exchange.head.method_id == route::method::head && exchange.criteria.is_head_route && res.body.empty() &&
           !res.content_provider_) {
-        exchange.plan.length_of_head = length;
+        exchange.delivery.length_of_head = length;
         continue;
       }
       if (!res.content_provider_ && length == res.body.size()) continue;  // correct, so there is nothing to report
@@ -36481,7 +36481,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
   const auto field = [size](std::int64_t first, std::int64_t last) {
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
-  exchange.plan.parts.clear();
+  exchange.delivery.parts.clear();
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
   std::string delimiter;
@@ -36492,27 +36492,27 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
     api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
-    exchange.plan.end_of_parts = "\r\n--" + delimiter + "--\r\n";
+    exchange.delivery.end_of_parts = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
   }
   for (const auto& [first, last] : ranges) {
     std::string head;
     if (!delimiter.empty()) {
-      head = (exchange.plan.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+      head = (exchange.delivery.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
-    exchange.plan.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
+    exchange.delivery.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
                                    static_cast<std::uint64_t>(last - first + 1)});
   }
   res.status = 206;
   if (res.content_provider_) return true;
   std::string body;  // the parts of a text are joined here, because it is in memory anyway
-  for (const auto& part : exchange.plan.parts) {
+  for (const auto& part : exchange.delivery.parts) {
     body.append(part.head)
         .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
   }
-  res.body = std::move(body.append(exchange.plan.end_of_parts));
+  res.body = std::move(body.append(exchange.delivery.end_of_parts));
   return true;
 }
 
@@ -36774,12 +36774,12 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     ok = process_request(exchange);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
-    exchange.plan.discard_body();
+    exchange.delivery.discard_body();
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
       if (replaces) exchange.stream.output() = out_of_memory_response;
-      if (replaces) exchange.plan.status = 503;
+      if (replaces) exchange.delivery.status = 503;
       log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends
     }
@@ -36787,10 +36787,10 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   exchange.current_request = nullptr;
   if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  if (exchange.stream.was_sent_instead()) exchange.plan.status = 503;
+  if (exchange.stream.was_sent_instead()) exchange.delivery.status = 503;
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
-  if (!is_owner) exchange.plan.discard_body();
-  return is_owner && ok && !exchange.plan.close_after_response && exchange.stream.is_body_complete();
+  if (!is_owner) exchange.delivery.discard_body();
+  return is_owner && ok && !exchange.delivery.close_after_response && exchange.stream.is_body_complete();
 }
 
 /// Runs the middleware and the handler, and writes the response. Returns false if the response is incomplete.
@@ -36819,25 +36819,25 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
     if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
-  if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body
+  if (!complete) exchange.delivery.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
 
 /// Decides the connection header and the body rules when the response is complete, before it is written.
 WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
                                                                               const response& res) {
-  response_plan& plan = exchange.plan;
-  plan.status = res.status;
+  response_delivery& delivery = exchange.delivery;
+  delivery.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
   const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
   // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
-  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !plan.stream_length;
-  if (exchange.services.draining.load() || body_failed || close_ends_body) plan.close_after_response = true;
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !delivery.stream_length;
+  if (exchange.services.draining.load() || body_failed || close_ends_body) delivery.close_after_response = true;
   connection_headers headers;
   headers.send_body = exchange.head.method_id != route::method::head;
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
-  if (plan.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
+  if (delivery.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
   else if (has_upgrade) headers.connection = "Upgrade";
   else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
   return headers;
@@ -37027,7 +37027,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
 /// now and the connection ends: it would have to wait for the body.
 WINSVC_INLINE void request_processor::discard_unread_body(exchange& exchange) {
   if (exchange.stream.is_body_buffered() && exchange.stream.body_error_status() == 0) return;
-  exchange.plan.close_after_response = true;
+  exchange.delivery.close_after_response = true;
   exchange.stream.reject_body();
 }
 
@@ -37071,10 +37071,10 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
   if (!files) return read_body_to_memory(exchange, req, read, limit);
 
   // Unless the body is read to its end, the connection cannot serve another request.
-  const bool close_before = std::exchange(exchange.plan.close_after_response, true);
+  const bool close_before = std::exchange(exchange.delivery.close_after_response, true);
   const std::uint64_t file_limit = router_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
   if (!files->receive(exchange, req, read, {limit, file_limit, router_.upload_folder})) return false;
-  exchange.plan.close_after_response = close_before;
+  exchange.delivery.close_after_response = close_before;
   return true;
 }
 
@@ -37085,7 +37085,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
     if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
-      exchange.plan.close_after_response = true;
+      exchange.delivery.close_after_response = true;
       winsvc::abort(status, exchange.body.too_large        ? body_limit_message(body_limit(exchange))
                             : exchange.body.invalid_coding ? std::string("the compressed body is invalid or incomplete")
                                                            : std::string(body_error_text(status)));
@@ -38480,7 +38480,7 @@ class connection {
   http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
-  std::string text_to_send_;  // follows output_, as in the response plan (http/exchange.hpp)
+  std::string text_to_send_;  // follows output_, as in response_delivery (http/exchange.hpp)
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
   http::file_part file_to_send_;  // follows text_to_send_
   std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_
@@ -38892,7 +38892,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
-  exchange.plan.close_after_response = !head_.keep_alive;
+  exchange.delivery.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
   const auto handler_started = now_;
@@ -38908,14 +38908,14 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   id_ = std::move(exchange.id);
   client_ = std::move(exchange.forwarded.client);
   access_record_.pattern = exchange.pattern;
-  access_record_.status = exchange.plan.status;
+  access_record_.status = exchange.delivery.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
       !processor_.router().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
-  if (keep_alive_ && exchange.plan.status == 101 && exchange.serve_upgraded) {
+  if (keep_alive_ && exchange.delivery.status == 101 && exchange.serve_upgraded) {
     processor_.latency_of(exchange.match).mark_holds_thread();
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
@@ -38926,9 +38926,9 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  text_to_send_ = std::move(exchange.plan.text_to_send);
-  file_to_send_ = std::move(exchange.plan.file_to_send);
-  events_to_send_ = std::move(exchange.plan.events_to_send);
+  text_to_send_ = std::move(exchange.delivery.text_to_send);
+  file_to_send_ = std::move(exchange.delivery.file_to_send);
+  events_to_send_ = std::move(exchange.delivery.events_to_send);
   start_response();
   limit_unsent();
 }

@@ -115,7 +115,7 @@ class form_reader {
   /// arrived to its end.
   void finish(bool complete) {
     const bool too_many = parts_ > max_form_fields;
-    if (too_many || malformed_) exchange_.plan.close_after_response = true;  // the rest of the body is unread
+    if (too_many || malformed_) exchange_.delivery.close_after_response = true;  // the rest of the body is unread
     if (too_many) reject_too_many_fields();
     if (malformed_) winsvc::abort(400, malformed_form_message);
     if (complete && decoder_->next() != wire::multipart_decoder::step::done)

@@ -109,7 +109,7 @@ class range_sink final : public content_sink {
 class stream_sink final : public content_sink {
  public:
   stream_sink(exchange& current, bool chunked)
-      : content_sink(current), chunked_(chunked), bytes_left_(current.plan.stream_length) {
+      : content_sink(current), chunked_(chunked), bytes_left_(current.delivery.stream_length) {
     sink_.done = [this] { finish({}); };
     sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
   }

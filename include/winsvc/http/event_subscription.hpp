@@ -111,7 +111,7 @@ class channel : public std::enable_shared_from_this<channel> {
 };
 
 /// Content provider of a subscription. Nothing calls it: the connection sends such a body itself
-/// (response_plan::events_to_send).
+/// (response_delivery::events_to_send).
 struct event_provider {
   std::shared_ptr<event_subscription> subscription;
   bool operator()(std::size_t, std::size_t, httplib::DataSink&) const { return false; }

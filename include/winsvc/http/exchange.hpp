@@ -74,7 +74,7 @@ struct content_criteria {
 };
 
 /// How the response is sent, as far as `response` of cpp-httplib has no member for it.
-struct response_plan {
+struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
   bool close_after_response = false;
   std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
@@ -116,7 +116,7 @@ struct exchange {
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   request_body body;
   content_criteria criteria;
-  response_plan plan;
+  response_delivery delivery;
   forwarded_origin forwarded;
 
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call

@@ -34,7 +34,7 @@ namespace detail::http {
 /// none. An ETag or a Last-Modified of the app stays.
 void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
 
-/// Content provider of a file. The connection sends such a body itself (response_plan::file_to_send).
+/// Content provider of a file. The connection sends such a body itself (response_delivery::file_to_send).
 struct file_provider {
   std::shared_ptr<const os::input_file> file;
   bool operator()(std::size_t position, std::size_t length, httplib::DataSink& sink) const;

@@ -191,7 +191,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
 /// now and the connection ends: it would have to wait for the body.
 WINSVC_INLINE void request_processor::discard_unread_body(exchange& exchange) {
   if (exchange.stream.is_body_buffered() && exchange.stream.body_error_status() == 0) return;
-  exchange.plan.close_after_response = true;
+  exchange.delivery.close_after_response = true;
   exchange.stream.reject_body();
 }
 
@@ -235,10 +235,10 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
   if (!files) return read_body_to_memory(exchange, req, read, limit);
 
   // Unless the body is read to its end, the connection cannot serve another request.
-  const bool close_before = std::exchange(exchange.plan.close_after_response, true);
+  const bool close_before = std::exchange(exchange.delivery.close_after_response, true);
   const std::uint64_t file_limit = router_.entry(exchange.match.route_id).metadata.file_limit.value_or(limit);
   if (!files->receive(exchange, req, read, {limit, file_limit, router_.upload_folder})) return false;
-  exchange.plan.close_after_response = close_before;
+  exchange.delivery.close_after_response = close_before;
   return true;
 }
 
@@ -249,7 +249,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
     if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
-      exchange.plan.close_after_response = true;
+      exchange.delivery.close_after_response = true;
       winsvc::abort(status, exchange.body.too_large        ? body_limit_message(body_limit(exchange))
                             : exchange.body.invalid_coding ? std::string("the compressed body is invalid or incomplete")
                                                            : std::string(body_error_text(status)));

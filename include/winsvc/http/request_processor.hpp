@@ -185,12 +185,12 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     ok = process_request(exchange);
   } catch (...) {  // content providers run while the response is written
     // If no byte was sent, a response without memory takes the place of the incomplete one.
-    exchange.plan.discard_body();
+    exchange.delivery.discard_body();
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
       if (replaces) exchange.stream.output() = out_of_memory_response;
-      if (replaces) exchange.plan.status = 503;
+      if (replaces) exchange.delivery.status = 503;
       log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends
     }
@@ -198,10 +198,10 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   exchange.current_request = nullptr;
   if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  if (exchange.stream.was_sent_instead()) exchange.plan.status = 503;
+  if (exchange.stream.was_sent_instead()) exchange.delivery.status = 503;
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
-  if (!is_owner) exchange.plan.discard_body();
-  return is_owner && ok && !exchange.plan.close_after_response && exchange.stream.is_body_complete();
+  if (!is_owner) exchange.delivery.discard_body();
+  return is_owner && ok && !exchange.delivery.close_after_response && exchange.stream.is_body_complete();
 }
 
 /// Runs the middleware and the handler, and writes the response. Returns false if the response is incomplete.
@@ -230,25 +230,25 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
     if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
-  if (!complete) exchange.plan.close_after_response = true;  // the client detects the missing end of the body
+  if (!complete) exchange.delivery.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
 
 /// Decides the connection header and the body rules when the response is complete, before it is written.
 WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange,
                                                                               const response& res) {
-  response_plan& plan = exchange.plan;
-  plan.status = res.status;
+  response_delivery& delivery = exchange.delivery;
+  delivery.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
   const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
   // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
-  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !plan.stream_length;
-  if (exchange.services.draining.load() || body_failed || close_ends_body) plan.close_after_response = true;
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !delivery.stream_length;
+  if (exchange.services.draining.load() || body_failed || close_ends_body) delivery.close_after_response = true;
   connection_headers headers;
   headers.send_body = exchange.head.method_id != route::method::head;
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
-  if (plan.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
+  if (delivery.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
   else if (has_upgrade) headers.connection = "Upgrade";
   else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
   return headers;

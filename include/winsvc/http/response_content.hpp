@@ -83,19 +83,19 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
   for (const auto& [name, value] : found) {
     res.headers.erase(name);
     if (base::equal_nocase(name, "Connection") && base::equal_nocase(base::trim(value), "close")) {
-      exchange.plan.close_after_response = true;
+      exchange.delivery.close_after_response = true;
       continue;
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
-      if (is_stream(res) && !exchange.plan.stream_length && !find_event_provider(res)) {
-        exchange.plan.stream_length = length;
+      if (is_stream(res) && !exchange.delivery.stream_length && !find_event_provider(res)) {
+        exchange.delivery.stream_length = length;
         continue;
       }
       // A handler for HEAD alone has no body, so it states the length of the response to GET.
       if (exchange.head.method_id == route::method::head && exchange.criteria.is_head_route && res.body.empty() &&
           !res.content_provider_) {
-        exchange.plan.length_of_head = length;
+        exchange.delivery.length_of_head = length;
         continue;
       }
       if (!res.content_provider_ && length == res.body.size()) continue;  // correct, so there is nothing to report
@@ -123,7 +123,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
   const auto field = [size](std::int64_t first, std::int64_t last) {
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
-  exchange.plan.parts.clear();
+  exchange.delivery.parts.clear();
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
   std::string delimiter;
@@ -134,27 +134,27 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
     api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
-    exchange.plan.end_of_parts = "\r\n--" + delimiter + "--\r\n";
+    exchange.delivery.end_of_parts = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
   }
   for (const auto& [first, last] : ranges) {
     std::string head;
     if (!delimiter.empty()) {
-      head = (exchange.plan.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+      head = (exchange.delivery.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
-    exchange.plan.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
+    exchange.delivery.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
                                    static_cast<std::uint64_t>(last - first + 1)});
   }
   res.status = 206;
   if (res.content_provider_) return true;
   std::string body;  // the parts of a text are joined here, because it is in memory anyway
-  for (const auto& part : exchange.plan.parts) {
+  for (const auto& part : exchange.delivery.parts) {
     body.append(part.head)
         .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
   }
-  res.body = std::move(body.append(exchange.plan.end_of_parts));
+  res.body = std::move(body.append(exchange.delivery.end_of_parts));
   return true;
 }
 

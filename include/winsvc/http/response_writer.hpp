@@ -176,50 +176,50 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
 
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
   exchange_stream& stream = exchange.stream;
-  response_plan& plan = exchange.plan;
+  response_delivery& delivery = exchange.delivery;
   std::string& output = stream.output();
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
-    const std::uint64_t length = plan.length_of_head ? *plan.length_of_head : res.body.size();
+    const std::uint64_t length = delivery.length_of_head ? *delivery.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
     append_head(res, connection.connection, length, false, output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
-    if (send_body && res.body.size() >= min_moved_bytes) plan.text_to_send = std::move(res.body);
+    if (send_body && res.body.size() >= min_moved_bytes) delivery.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
     return true;
   }
 
   if (!is_stream(res)) {
-    const bool whole = plan.parts.empty();
-    std::uint64_t length = whole ? res.content_length_ : plan.end_of_parts.size();
-    for (const auto& part : plan.parts) length += part.head.size() + part.length;
+    const bool whole = delivery.parts.empty();
+    std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
+    for (const auto& part : delivery.parts) length += part.head.size() + part.length;
     append_head(res, connection.connection, length, false, output);
     if (!connection.send_body) return true;
-    const bool one_part = whole || (plan.parts.size() == 1 && plan.parts[0].head.empty());
+    const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) plan.file_to_send = {from->file, 0, res.content_length_};
-      else plan.file_to_send = {from->file, plan.parts[0].offset, plan.parts[0].length};
+      if (whole) delivery.file_to_send = {from->file, 0, res.content_length_};
+      else delivery.file_to_send = {from->file, delivery.parts[0].offset, delivery.parts[0].length};
       return true;
     }
     stream.disable_buffering();
     bool ok = stream.flush();
     if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
-    for (const auto& part : plan.parts) {
+    for (const auto& part : delivery.parts) {
       ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
            range_sink(exchange, part.offset, part.length).run(res);
     }
-    const std::string& end = plan.end_of_parts;
+    const std::string& end = delivery.end_of_parts;
     ok = ok && (end.empty() || stream.write(end.data(), end.size()));
     return res.content_provider_success_ = ok;
   }
 
-  const auto length = plan.stream_length;
+  const auto length = delivery.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
   append_head(res, connection.connection, length, chunked, output);
   if (!connection.send_body) return true;
   if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
-    plan.events_to_send = from->subscription;
+    delivery.events_to_send = from->subscription;
     return true;
   }
   stream.disable_buffering();

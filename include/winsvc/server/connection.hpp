@@ -211,7 +211,7 @@ class connection {
   http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
-  std::string text_to_send_;  // follows output_, as in the response plan (http/exchange.hpp)
+  std::string text_to_send_;  // follows output_, as in response_delivery (http/exchange.hpp)
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
   http::file_part file_to_send_;  // follows text_to_send_
   std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_

@@ -240,7 +240,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
-  exchange.plan.close_after_response = !head_.keep_alive;
+  exchange.delivery.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
   const auto handler_started = now_;
@@ -256,14 +256,14 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   id_ = std::move(exchange.id);
   client_ = std::move(exchange.forwarded.client);
   access_record_.pattern = exchange.pattern;
-  access_record_.status = exchange.plan.status;
+  access_record_.status = exchange.delivery.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
       !processor_.router().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
-  if (keep_alive_ && exchange.plan.status == 101 && exchange.serve_upgraded) {
+  if (keep_alive_ && exchange.delivery.status == 101 && exchange.serve_upgraded) {
     processor_.latency_of(exchange.match).mark_holds_thread();
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
@@ -274,9 +274,9 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  text_to_send_ = std::move(exchange.plan.text_to_send);
-  file_to_send_ = std::move(exchange.plan.file_to_send);
-  events_to_send_ = std::move(exchange.plan.events_to_send);
+  text_to_send_ = std::move(exchange.delivery.text_to_send);
+  file_to_send_ = std::move(exchange.delivery.file_to_send);
+  events_to_send_ = std::move(exchange.delivery.events_to_send);
   start_response();
   limit_unsent();
 }
