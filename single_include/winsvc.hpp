@@ -35228,8 +35228,8 @@ WINSVC_INLINE bool read_body_to_memory(exchange& exchange, request& req, const b
 //   handler_timeouts timeouts;
 //   { const handler_timeouts::scoped_timeout limit(timeouts, deadline, [&] { ... }); handler(); }
 //
-// One thread serves all timeouts; start() or the first timeout starts it. A handler cannot be terminated: the function
-// sends the response in its place.
+// One thread, the timeout thread, serves all timeouts; start() or the first timeout starts it. A handler cannot be
+// terminated: the function sends the response in its place.
 
 #include <chrono>
 #include <condition_variable>
@@ -35260,8 +35260,8 @@ class handler_timeouts {
 
   class scoped_timeout {
    public:
-    /// Calls `on_timeout` at `deadline`, on the timer thread. The call must be quick, because other timeouts wait for
-    /// it, and it must not throw. Throws std::system_error if the timer thread cannot be created.
+    /// Calls `on_timeout` at `deadline`, on the timeout thread. The call must be quick, because other timeouts wait for
+    /// it, and it must not throw. Throws std::system_error if the timeout thread cannot be created.
     scoped_timeout(handler_timeouts& owner, time_point deadline, std::function<void()> on_timeout);
     /// Cancels the timeout. If the call is in progress, waits until it has returned.
     ~scoped_timeout();
@@ -35272,8 +35272,8 @@ class handler_timeouts {
     friend class handler_timeouts;
     handler_timeouts& owner_;
     const std::function<void()> on_timeout_;
-    bool pending_ = true;  // under mutex_: in timers_, at timer_
-    std::multimap<time_point, scoped_timeout*>::iterator timer_;
+    bool pending_ = true;  // under mutex_: in timeouts_, at position_
+    std::multimap<time_point, scoped_timeout*>::iterator position_;
   };
 
  private:
@@ -35284,7 +35284,7 @@ class handler_timeouts {
   os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<time_point, scoped_timeout*> timers_;  // timeouts that were not called; a handler may run for longer
+  std::multimap<time_point, scoped_timeout*> timeouts_;  // that were not called; a handler may run for longer
   std::thread thread_;
   bool stopping_ = false;
 };
@@ -35321,27 +35321,27 @@ WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts&
     : owner_(owner), on_timeout_(std::move(on_timeout)) {
   const std::lock_guard lock(owner_.mutex_);
   owner_.start_locked();
-  timer_ = owner_.timers_.emplace(deadline, this);
-  if (timer_ == owner_.timers_.begin()) owner_.changed_.notify_one();
+  position_ = owner_.timeouts_.emplace(deadline, this);
+  if (position_ == owner_.timeouts_.begin()) owner_.changed_.notify_one();
 }
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::~scoped_timeout() {
   const std::lock_guard lock(owner_.mutex_);
-  if (pending_) owner_.timers_.erase(timer_);
+  if (pending_) owner_.timeouts_.erase(position_);
 }
 
 WINSVC_INLINE void handler_timeouts::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto next = timers_.begin();
-    const auto deadline = next == timers_.end() ? (time_point::max)() : next->first;
+    const auto next = timeouts_.begin();
+    const auto deadline = next == timeouts_.end() ? (time_point::max)() : next->first;
     if (clock_.now() < deadline) {
       clock_.wait_until(changed_, lock, deadline);
       continue;
     }
     // A timeout that was called is removed, so that the next one is always the first.
     scoped_timeout& timeout = *next->second;
-    timers_.erase(next);
+    timeouts_.erase(next);
     timeout.pending_ = false;
     timeout.on_timeout_();
   }
@@ -36638,7 +36638,7 @@ class request_processor {
   request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
 
-  /// Starts the timer thread if a route has a timeout. Throws std::system_error if the system cannot create it.
+  /// Starts the timeout thread if a route has a timeout. Throws std::system_error if the system cannot create it.
   void start();
 
   /// Runs one request whose head was accepted. The response is in the stream's output(), unless it was sent already.
@@ -37111,7 +37111,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
   });
 }
 
-/// Called on the timer thread of handler_timeouts while the handler runs. Both only read the head.
+/// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the head.
 WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {

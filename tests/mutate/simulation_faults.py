@@ -26,13 +26,13 @@ COMPILE = ["nice", "-n", "10", "clang++", "-std=c++17", "-O0", "-w", "-isystem",
 
 # Name: (description, replacements (file, text, new text)).
 FAULTS = {
-    "watchdog": ("the timer thread wakes for the first timeout only, also if that handler hangs", [
-        ("http/handler_timeouts.hpp", "  if (pending_) owner_.timers_.erase(timer_);",
-         "  owner_.timers_.erase(timer_);"),
-        ("http/handler_timeouts.hpp", "    const auto next = timers_.begin();",
-         "    auto next = timers_.begin();\n"
-         "    while (next != timers_.end() && !next->second->pending_) ++next;"),
-        ("http/handler_timeouts.hpp", "    timers_.erase(next);\n", ""),
+    "watchdog": ("the timeout thread wakes for the first timeout only, also if that handler hangs", [
+        ("http/handler_timeouts.hpp", "  if (pending_) owner_.timeouts_.erase(position_);",
+         "  owner_.timeouts_.erase(position_);"),
+        ("http/handler_timeouts.hpp", "    const auto next = timeouts_.begin();",
+         "    auto next = timeouts_.begin();\n"
+         "    while (next != timeouts_.end() && !next->second->pending_) ++next;"),
+        ("http/handler_timeouts.hpp", "    timeouts_.erase(next);\n", ""),
     ]),
     "starvation": ("no thread waits in the poller while no thread can be created", [
         ("server/pool_threads_impl.hpp", "  while (!stopping_) {\n    if (io_count_ > 0) {",

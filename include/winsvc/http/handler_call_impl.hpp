@@ -275,7 +275,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
   });
 }
 
-/// Called on the timer thread of handler_timeouts while the handler runs. Both only read the head.
+/// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the head.
 WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {

@@ -3,8 +3,8 @@
 //   handler_timeouts timeouts;
 //   { const handler_timeouts::scoped_timeout limit(timeouts, deadline, [&] { ... }); handler(); }
 //
-// One thread serves all timeouts; start() or the first timeout starts it. A handler cannot be terminated: the function
-// sends the response in its place.
+// One thread, the timeout thread, serves all timeouts; start() or the first timeout starts it. A handler cannot be
+// terminated: the function sends the response in its place.
 #pragma once
 
 #include <chrono>
@@ -42,8 +42,8 @@ class handler_timeouts {
 
   class scoped_timeout {
    public:
-    /// Calls `on_timeout` at `deadline`, on the timer thread. The call must be quick, because other timeouts wait for
-    /// it, and it must not throw. Throws std::system_error if the timer thread cannot be created.
+    /// Calls `on_timeout` at `deadline`, on the timeout thread. The call must be quick, because other timeouts wait for
+    /// it, and it must not throw. Throws std::system_error if the timeout thread cannot be created.
     scoped_timeout(handler_timeouts& owner, time_point deadline, std::function<void()> on_timeout);
     /// Cancels the timeout. If the call is in progress, waits until it has returned.
     ~scoped_timeout();
@@ -54,8 +54,8 @@ class handler_timeouts {
     friend class handler_timeouts;
     handler_timeouts& owner_;
     const std::function<void()> on_timeout_;
-    bool pending_ = true;  // under mutex_: in timers_, at timer_
-    std::multimap<time_point, scoped_timeout*>::iterator timer_;
+    bool pending_ = true;  // under mutex_: in timeouts_, at position_
+    std::multimap<time_point, scoped_timeout*>::iterator position_;
   };
 
  private:
@@ -66,7 +66,7 @@ class handler_timeouts {
   os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<time_point, scoped_timeout*> timers_;  // timeouts that were not called; a handler may run for longer
+  std::multimap<time_point, scoped_timeout*> timeouts_;  // that were not called; a handler may run for longer
   std::thread thread_;
   bool stopping_ = false;
 };
@@ -103,27 +103,27 @@ WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts&
     : owner_(owner), on_timeout_(std::move(on_timeout)) {
   const std::lock_guard lock(owner_.mutex_);
   owner_.start_locked();
-  timer_ = owner_.timers_.emplace(deadline, this);
-  if (timer_ == owner_.timers_.begin()) owner_.changed_.notify_one();
+  position_ = owner_.timeouts_.emplace(deadline, this);
+  if (position_ == owner_.timeouts_.begin()) owner_.changed_.notify_one();
 }
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::~scoped_timeout() {
   const std::lock_guard lock(owner_.mutex_);
-  if (pending_) owner_.timers_.erase(timer_);
+  if (pending_) owner_.timeouts_.erase(position_);
 }
 
 WINSVC_INLINE void handler_timeouts::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto next = timers_.begin();
-    const auto deadline = next == timers_.end() ? (time_point::max)() : next->first;
+    const auto next = timeouts_.begin();
+    const auto deadline = next == timeouts_.end() ? (time_point::max)() : next->first;
     if (clock_.now() < deadline) {
       clock_.wait_until(changed_, lock, deadline);
       continue;
     }
     // A timeout that was called is removed, so that the next one is always the first.
     scoped_timeout& timeout = *next->second;
-    timers_.erase(next);
+    timeouts_.erase(next);
     timeout.pending_ = false;
     timeout.on_timeout_();
   }

@@ -49,7 +49,7 @@ class request_processor {
   request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
 
-  /// Starts the timer thread if a route has a timeout. Throws std::system_error if the system cannot create it.
+  /// Starts the timeout thread if a route has a timeout. Throws std::system_error if the system cannot create it.
   void start();
 
   /// Runs one request whose head was accepted. The response is in the stream's output(), unless it was sent already.
