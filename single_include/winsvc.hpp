@@ -193,7 +193,7 @@
 //  17079  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
 //  17255  scm/lifecycle.hpp                    Lifecycle of a service.
 //  17388  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17473  scm/stop_limits.hpp                  Time limits of a stop.
+//  17473  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
 //  17541  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
 //  17608  scm/account.hpp                      Account of a service.
 //  17751  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
@@ -367,59 +367,59 @@
 //  43482  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
 //  43752  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
 //  43876  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43995  host/stop_deadlines.hpp              Time limits of a stop.
-//  44059  host/run_options.hpp                 Options and result of one run of a service.
-//  44127  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44260  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44381  host/control_channel_server.hpp      Control channel server.
-//  44561  host/runtime.hpp                     Runtime of a service.
-//  44822  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
-//  44930  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45072  host/status.hpp                      Text and JSON of `status`.
-//  45239  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45361  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45477  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45569  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45684  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45809  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45920  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46256  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46451  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46654  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46916  manage/wait.hpp                      Waits until a service reaches a state.
-//  47019  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47238  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47315  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47581  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47773  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47965  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48203  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  48276  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48383  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48449  manage/install.hpp                   `install` and `update` verbs.
-//  48797  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48951  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49054  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49255  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49352  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49444  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49541  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49576  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49896  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50106  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50271  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50408  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50528  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50620  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50734  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51089  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51372  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51540  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51634  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  43995  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44062  host/run_options.hpp                 Options and result of one run of a service.
+//  44130  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44263  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44384  host/control_channel_server.hpp      Control channel server.
+//  44564  host/runtime.hpp                     Runtime of a service.
+//  44825  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp: starts a run.
+//  44933  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45075  host/status.hpp                      Text and JSON of `status`.
+//  45242  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45364  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45480  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  45572  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  45687  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  45812  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  45923  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46259  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46454  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  46657  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  46919  manage/wait.hpp                      Waits until a service reaches a state.
+//  47022  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47241  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47318  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  47584  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  47776  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  47968  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48206  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48279  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48386  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48452  manage/install.hpp                   `install` and `update` verbs.
+//  48800  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  48954  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49057  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49258  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49355  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  49447  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49544  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  49579  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  49899  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50109  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50274  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50411  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50531  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  50623  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  50737  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51092  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51375  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51543  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  51637  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51966  config/undef.hpp                     Undefines the internal macros.
+//  51969  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -17473,7 +17473,7 @@ WINSVC_INLINE control_decision decide_control(state current, const handled_contr
 // scm/stop_limits.hpp
 // =====================================================================================================================
 
-// Time limits of a stop: for STOP, SHUTDOWN, PRESHUTDOWN, a closed terminal and a second Ctrl-C.
+// Stop limits: the time limits of a stop, for STOP, SHUTDOWN, PRESHUTDOWN, a closed terminal and a second Ctrl-C.
 //
 //   stop_limits_for(static_cast<std::uint32_t>(control::shutdown), 20s, {})     // 3 s per step, 4.5 s in total
 //
@@ -43881,7 +43881,7 @@ WINSVC_INLINE void worker_pool::join(clock::time_point deadline, const std::func
 //
 //   lifecycle_hooks hooks(definition, reporter, runner, wait_hint);
 //   const auto started = hooks.start(stop.token(), arguments);   // error: a hook threw
-//   hooks.stop([&] { return limits.next_step(); });
+//   hooks.stop([&] { return deadlines.next_step(); });
 //
 // A hook that times out is reported by the hook runner's callback (host/hook_runner.hpp).
 
@@ -43995,12 +43995,14 @@ WINSVC_INLINE bool lifecycle_hooks::stop(const duration_function& next_limit) {
 // host/stop_deadlines.hpp
 // =====================================================================================================================
 
-// Time limits of a stop: one for each step (the drain, the workers, each hook) and one for the whole stop. They only
-// decrease, because a later stop request must not give a running stop more time.
+// Deadlines of a running stop: the time limit of each step (the drain, the workers, each hook) and the end of the whole
+// stop. They only become earlier, because a later stop request must not give a running stop more time.
 //
-//   stop_deadlines limits(*definition.time, 20s);
-//   limits.reduce(4s, 5s);          // SHUTDOWN: 4 s for each step, 5 s from now for all of them
-//   limits.next_step();             // 4 s, or less near the end
+//   stop_deadlines deadlines(*definition.time, 20s);
+//   deadlines.shorten(4s, 5s);       // a shutdown: 4 s for each step, 5 s from now for all of them
+//   deadlines.next_step();           // 4 s, or less near the end
+//
+// scm/stop_limits.hpp has the limits of each kind of stop.
 
 #include <algorithm>
 #include <chrono>
@@ -44011,7 +44013,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-/// Safe to call from any thread: the control handler reduces the limits while the service's thread uses them.
+/// Safe to call from any thread: the control handler shortens the deadlines while the service thread uses them.
 class stop_deadlines {
  public:
   using milliseconds = std::chrono::milliseconds;
@@ -44019,8 +44021,9 @@ class stop_deadlines {
 
   stop_deadlines(const clock& time, milliseconds step_limit) : time_(time), step_limit_(step_limit) {}
 
-  /// Reduces the limit of each step to `step_limit`, and that of the whole stop to `total` from now.
-  void reduce(milliseconds step_limit, std::optional<milliseconds> total) {
+  /// Reduces the limit of each step to `step_limit`, and moves the end of the whole stop to `total` from now. A later
+  /// end has no effect.
+  void shorten(milliseconds step_limit, std::optional<milliseconds> total) {
     const std::lock_guard lock(mutex_);
     step_limit_ = (std::min)(step_limit_, step_limit);
     if (total) end_ = (std::min)(end_, time_.now() + *total);
@@ -44260,12 +44263,12 @@ WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definit
 // host/drain.hpp
 // =====================================================================================================================
 
-// Drain of a service: completes the requests in flight, then joins the workers, within the time limits of the stop. The
+// Drain of a service: completes the requests in flight, then joins the workers, within the deadlines of the stop. The
 // rest is aborted, and each handler and worker that did not return is reported as soon as its limit has passed.
 //
-//   drainer drain(definition, *engine, workers.get(), limits, report_progress, report_incomplete);
+//   drainer drain(definition, *engine, workers.get(), deadlines, report_progress, report_incomplete);
 //   drain.run();                          // on the service's thread
-//   drain.shorten();                      // from any thread, after limits.reduce()
+//   drain.shorten();                      // from any thread, after deadlines.shorten()
 
 #include <algorithm>
 #include <chrono>
@@ -44282,19 +44285,19 @@ class drainer {
   /// `workers` is null if the start failed before the workers. `on_progress` is called when connections close and
   /// workers return. `on_incomplete` receives a sentence for each handler or worker that did not return; its thread
   /// continues, so the objects that it uses must exist until the process ends.
-  drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& limits,
+  drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& deadlines,
           std::function<void()> on_progress, std::function<void(std::string)> on_incomplete)
       : definition_(definition),
         engine_(engine),
         workers_(workers),
-        stop_deadlines_(limits),
+        stop_deadlines_(deadlines),
         on_progress_(std::move(on_progress)),
         on_incomplete_(std::move(on_incomplete)) {}
 
   /// Drains. Calls `on_incomplete` for the handlers before it waits for the workers, because the SCM may end the
   /// process first.
   void run();
-  /// The limits were reduced: a drain and a join that are running end earlier. Safe to call from any thread.
+  /// The deadlines were shortened: a drain and a join that are running end earlier. Safe to call from any thread.
   void shorten();
 
  private:
@@ -44615,8 +44618,8 @@ class runtime {
   std::uint32_t control(const scm::control_event& event);
   /// Requests a stop. Safe to call from any thread, any number of times. STOP_PENDING is published before the stop is
   /// signaled. `limit` applies to requests in flight and to each hook (default stop_limit); `total` applies to the
-  /// whole stop. A further call can only reduce the limits of the running stop. Returns true if this call has caused
-  /// the stop.
+  /// whole stop. A further call can only shorten the deadlines of the running stop. Returns true if this call has
+  /// caused the stop.
   bool request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> total = {});
 
@@ -44665,7 +44668,7 @@ class runtime {
 
   // Under mutex_.
   void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total) noexcept;
-  void reduce_limits(milliseconds limit, std::optional<milliseconds> total);
+  void shorten_deadlines(milliseconds limit, std::optional<milliseconds> total);
 
   void signal_stop();
   /// A stop was requested, or the run has failed. The state of the service is the only record of it.
@@ -44750,7 +44753,7 @@ WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<
     is_first =
         status_reporter_.apply(scm::lifecycle_event::stop, step_limit + control_task_runner::wait_hint_margin);
     if (is_first) record_stop_request(reason, step_limit, total);
-    else reduce_limits(step_limit, total);
+    else shorten_deadlines(step_limit, total);
   }
   signal_stop();
   return is_first;
@@ -44759,12 +44762,12 @@ WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<
 WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, milliseconds limit,
                                                 std::optional<milliseconds> total) noexcept {
   base::attempt([&] { stop_reason_ = reason; });  // STOP_PENDING is published: the stop must follow
-  reduce_limits(limit, total);
+  shorten_deadlines(limit, total);
   tasks_.wake();
 }
 
-WINSVC_INLINE void runtime::reduce_limits(milliseconds limit, std::optional<milliseconds> total) {
-  stop_deadlines_.reduce(limit, total);
+WINSVC_INLINE void runtime::shorten_deadlines(milliseconds limit, std::optional<milliseconds> total) {
+  stop_deadlines_.shorten(limit, total);
   if (drainer_) drainer_->shorten();
 }
 

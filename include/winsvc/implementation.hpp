@@ -76,7 +76,7 @@
 #include "winsvc/scm/state.hpp"           // states, controls, exit codes
 #include "winsvc/scm/lifecycle.hpp"       // lifecycle: the state machine
 #include "winsvc/scm/control_policy.hpp"  // decide_control: the effect of a control in a state
-#include "winsvc/scm/stop_limits.hpp"     // stop_limits: time limits of a stop
+#include "winsvc/scm/stop_limits.hpp"     // stop_limits: time limits of a stop, by its cause
 #include "winsvc/scm/events.hpp"          // the events of the Windows event log
 #include "winsvc/scm/control_event.hpp"   // control_event: data of a control
 #include "winsvc/scm/recovery.hpp"        // recovery_plan: what the SCM does after a failure
@@ -205,7 +205,7 @@
 #include "winsvc/host/control_tasks.hpp"           // control_task_runner: pause, continue, reload, events
 #include "winsvc/host/worker_pool.hpp"             // worker_pool: the worker threads of the app
 #include "winsvc/host/lifecycle_hooks.hpp"         // lifecycle_hooks: the order of start and stop hooks
-#include "winsvc/host/stop_deadlines.hpp"          // stop_deadlines: time limits of a stop
+#include "winsvc/host/stop_deadlines.hpp"          // stop_deadlines: of a running stop
 #include "winsvc/host/run_options.hpp"             // run_options, run_result
 #include "winsvc/host/engine_setup.hpp"            // make_engine, bind_listener
 #include "winsvc/host/drain.hpp"                   // drainer: completes requests, joins workers

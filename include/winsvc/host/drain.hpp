@@ -1,9 +1,9 @@
-// Drain of a service: completes the requests in flight, then joins the workers, within the time limits of the stop. The
+// Drain of a service: completes the requests in flight, then joins the workers, within the deadlines of the stop. The
 // rest is aborted, and each handler and worker that did not return is reported as soon as its limit has passed.
 //
-//   drainer drain(definition, *engine, workers.get(), limits, report_progress, report_incomplete);
+//   drainer drain(definition, *engine, workers.get(), deadlines, report_progress, report_incomplete);
 //   drain.run();                          // on the service's thread
-//   drain.shorten();                      // from any thread, after limits.reduce()
+//   drain.shorten();                      // from any thread, after deadlines.shorten()
 #pragma once
 
 #include <algorithm>
@@ -30,19 +30,19 @@ class drainer {
   /// `workers` is null if the start failed before the workers. `on_progress` is called when connections close and
   /// workers return. `on_incomplete` receives a sentence for each handler or worker that did not return; its thread
   /// continues, so the objects that it uses must exist until the process ends.
-  drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& limits,
+  drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& deadlines,
           std::function<void()> on_progress, std::function<void(std::string)> on_incomplete)
       : definition_(definition),
         engine_(engine),
         workers_(workers),
-        stop_deadlines_(limits),
+        stop_deadlines_(deadlines),
         on_progress_(std::move(on_progress)),
         on_incomplete_(std::move(on_incomplete)) {}
 
   /// Drains. Calls `on_incomplete` for the handlers before it waits for the workers, because the SCM may end the
   /// process first.
   void run();
-  /// The limits were reduced: a drain and a join that are running end earlier. Safe to call from any thread.
+  /// The deadlines were shortened: a drain and a join that are running end earlier. Safe to call from any thread.
   void shorten();
 
  private:

@@ -3,7 +3,7 @@
 //
 //   lifecycle_hooks hooks(definition, reporter, runner, wait_hint);
 //   const auto started = hooks.start(stop.token(), arguments);   // error: a hook threw
-//   hooks.stop([&] { return limits.next_step(); });
+//   hooks.stop([&] { return deadlines.next_step(); });
 //
 // A hook that times out is reported by the hook runner's callback (host/hook_runner.hpp).
 #pragma once

@@ -76,8 +76,8 @@ class runtime {
   std::uint32_t control(const scm::control_event& event);
   /// Requests a stop. Safe to call from any thread, any number of times. STOP_PENDING is published before the stop is
   /// signaled. `limit` applies to requests in flight and to each hook (default stop_limit); `total` applies to the
-  /// whole stop. A further call can only reduce the limits of the running stop. Returns true if this call has caused
-  /// the stop.
+  /// whole stop. A further call can only shorten the deadlines of the running stop. Returns true if this call has
+  /// caused the stop.
   bool request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> total = {});
 
@@ -126,7 +126,7 @@ class runtime {
 
   // Under mutex_.
   void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total) noexcept;
-  void reduce_limits(milliseconds limit, std::optional<milliseconds> total);
+  void shorten_deadlines(milliseconds limit, std::optional<milliseconds> total);
 
   void signal_stop();
   /// A stop was requested, or the run has failed. The state of the service is the only record of it.
@@ -211,7 +211,7 @@ WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<
     is_first =
         status_reporter_.apply(scm::lifecycle_event::stop, step_limit + control_task_runner::wait_hint_margin);
     if (is_first) record_stop_request(reason, step_limit, total);
-    else reduce_limits(step_limit, total);
+    else shorten_deadlines(step_limit, total);
   }
   signal_stop();
   return is_first;
@@ -220,12 +220,12 @@ WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<
 WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, milliseconds limit,
                                                 std::optional<milliseconds> total) noexcept {
   base::attempt([&] { stop_reason_ = reason; });  // STOP_PENDING is published: the stop must follow
-  reduce_limits(limit, total);
+  shorten_deadlines(limit, total);
   tasks_.wake();
 }
 
-WINSVC_INLINE void runtime::reduce_limits(milliseconds limit, std::optional<milliseconds> total) {
-  stop_deadlines_.reduce(limit, total);
+WINSVC_INLINE void runtime::shorten_deadlines(milliseconds limit, std::optional<milliseconds> total) {
+  stop_deadlines_.shorten(limit, total);
   if (drainer_) drainer_->shorten();
 }
 

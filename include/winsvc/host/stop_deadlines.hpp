@@ -1,9 +1,11 @@
-// Time limits of a stop: one for each step (the drain, the workers, each hook) and one for the whole stop. They only
-// decrease, because a later stop request must not give a running stop more time.
+// Deadlines of a running stop: the time limit of each step (the drain, the workers, each hook) and the end of the whole
+// stop. They only become earlier, because a later stop request must not give a running stop more time.
 //
-//   stop_deadlines limits(*definition.time, 20s);
-//   limits.reduce(4s, 5s);          // SHUTDOWN: 4 s for each step, 5 s from now for all of them
-//   limits.next_step();             // 4 s, or less near the end
+//   stop_deadlines deadlines(*definition.time, 20s);
+//   deadlines.shorten(4s, 5s);       // a shutdown: 4 s for each step, 5 s from now for all of them
+//   deadlines.next_step();           // 4 s, or less near the end
+//
+// scm/stop_limits.hpp has the limits of each kind of stop.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +20,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-/// Safe to call from any thread: the control handler reduces the limits while the service's thread uses them.
+/// Safe to call from any thread: the control handler shortens the deadlines while the service thread uses them.
 class stop_deadlines {
  public:
   using milliseconds = std::chrono::milliseconds;
@@ -26,8 +28,9 @@ class stop_deadlines {
 
   stop_deadlines(const clock& time, milliseconds step_limit) : time_(time), step_limit_(step_limit) {}
 
-  /// Reduces the limit of each step to `step_limit`, and that of the whole stop to `total` from now.
-  void reduce(milliseconds step_limit, std::optional<milliseconds> total) {
+  /// Reduces the limit of each step to `step_limit`, and moves the end of the whole stop to `total` from now. A later
+  /// end has no effect.
+  void shorten(milliseconds step_limit, std::optional<milliseconds> total) {
     const std::lock_guard lock(mutex_);
     step_limit_ = (std::min)(step_limit_, step_limit);
     if (total) end_ = (std::min)(end_, time_.now() + *total);

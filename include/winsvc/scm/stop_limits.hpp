@@ -1,4 +1,4 @@
-// Time limits of a stop: for STOP, SHUTDOWN, PRESHUTDOWN, a closed terminal and a second Ctrl-C.
+// Stop limits: the time limits of a stop, for STOP, SHUTDOWN, PRESHUTDOWN, a closed terminal and a second Ctrl-C.
 //
 //   stop_limits_for(static_cast<std::uint32_t>(control::shutdown), 20s, {})     // 3 s per step, 4.5 s in total
 //
