@@ -612,7 +612,7 @@ inline constexpr std::chrono::seconds shutdown_time{5};
 namespace winsvc {
 namespace testing {
 
-/// One run of a service. Its members are shared by the test and the thread of the service, which may outlive the test
+/// One run of a service. Its members are shared by the test and the service thread, which may outlive the test
 /// if the service hangs. Public members: under `mutex` once the service runs.
 class recording_dispatcher final : public detail::os::dispatcher {
  public:
@@ -916,7 +916,7 @@ class simulated_scm {
 
   simulated_scm() = default;
   /// Stops the service if it is starting or running, and waits for its end, at most `wait_limit` without a status.
-  /// After that it abandons the thread of the service and writes the violation to stderr; end the test program then.
+  /// After that it abandons the service thread and writes the violation to stderr; end the test program then.
   ~simulated_scm() {
     if (!service_.joinable()) return;
     auto& record = *record_;
@@ -1086,7 +1086,7 @@ class simulated_scm {
   void start_app(detail::api::app_factory app, std::vector<std::string> arguments) {
     record_->arguments.insert(record_->arguments.end(), arguments.begin(), arguments.end());
     record_->needs_event = true;
-    // The host keeps these functions; they end with the record, which the thread of the service shares.
+    // The host keeps these functions; they end with the record, which the service thread shares.
     recording_dispatcher* const record = record_.get();
     detail::host::service_host_dependencies dependencies{*record};
     dependencies.data_folder = nullptr;
@@ -1126,7 +1126,7 @@ class simulated_scm {
     service_ = std::thread([record = record_, run = std::move(run)] { record->run_program([&] { run(*record); }); });
   }
 
-  /// False at the limit; the thread of the service still runs then.
+  /// False at the limit; the service thread still runs then.
   bool wait_for_end(const char* awaited) {
     if (!service_.joinable()) return true;
     {

@@ -1,4 +1,4 @@
-// Control tasks: the queue between the control handler and the thread of the service.
+// Control tasks: the queue between the control handler and the service thread.
 #include "winsvc/host/control_tasks.hpp"
 
 #include <doctest/doctest.h>

@@ -1,8 +1,8 @@
 // Control tasks: the work that a control other than stop causes (pause, continue, reload, events, custom controls). The
-// control handler queues a task; the thread of the service runs the tasks one after the other.
+// control handler queues a task; the service thread runs the tasks one after the other.
 //
 //   queue.push({scm::control_action::pause, event, nullptr});                   // control handler
-//   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // thread of the service
+//   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // service thread
 //
 // A hook that throws here is logged, and the service continues. A hook that times out ends the service
 // (host/runtime_stop_impl.hpp, on_hook_timeout).
@@ -62,8 +62,7 @@ struct control_task {
   std::shared_ptr<pending_result> result;  ///< set for a custom control
 };
 
-/// The control tasks that wait for the thread of the service, in the order of the controls. Safe to use from any
-/// thread.
+/// The control tasks that wait for the service thread, in the order of the controls. Safe to use from any thread.
 class control_task_queue {
  public:
   void push(control_task task) {
@@ -100,7 +99,7 @@ class control_task_queue {
   std::deque<control_task> tasks_;  // under mutex_
 };
 
-/// Runs control tasks on the thread of the service.
+/// Runs control tasks on the service thread.
 class control_task_runner {
  public:
   using event_function = std::function<void(scm::service_event, const std::string&)>;

@@ -2,7 +2,7 @@
 // rest is aborted, and each handler and worker that did not return is reported as soon as its limit has passed.
 //
 //   drainer drain(definition, *engine, workers.get(), deadlines, report_progress, report_incomplete);
-//   drain.run();                          // on the service's thread
+//   drain.run();                          // on the service thread
 //   drain.shorten();                      // from any thread, after deadlines.shorten()
 #pragma once
 

@@ -5,9 +5,9 @@
 //   STOP_PENDING -> /readyz 503 -> listener closed -> requests in flight complete -> workers joined ->
 //     stop hooks in reverse order -> return
 //
-// `start`, `serve` and `stop` have these steps in this order. The host reports STOPPED as its last action. The thread
-// that calls `run` does not run hooks: it waits for the hook thread (host/hook_runner.hpp), so that a hook that hangs
-// is named and abandoned.
+// `start`, `serve` and `stop` have these steps in this order. The host reports STOPPED as its last action. The service
+// thread, which calls `run`, does not run hooks: it waits for the hook thread (host/hook_runner.hpp), so that a hook
+// that hangs is named and abandoned.
 #pragma once
 
 #include <chrono>

@@ -28,7 +28,7 @@
 namespace winsvc {
 namespace testing {
 
-/// One run of a service. Its members are shared by the test and the thread of the service, which may outlive the test
+/// One run of a service. Its members are shared by the test and the service thread, which may outlive the test
 /// if the service hangs. Public members: under `mutex` once the service runs.
 class recording_dispatcher final : public detail::os::dispatcher {
  public:
