@@ -55,7 +55,7 @@ class pending_result {
   std::optional<std::uint32_t> code_;
 };
 
-/// One queued control.
+/// One queued control with the action that it causes.
 struct control_task {
   scm::control_action action = scm::control_action::nothing;
   scm::control_event event;

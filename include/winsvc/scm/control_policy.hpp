@@ -1,5 +1,5 @@
 // Control policy: decides how a service reacts to a control in its current state. A decision has the return code for
-// the SCM, the lifecycle event to apply at once, and the control task to queue. The control handler executes it.
+// the SCM, the lifecycle event to apply at once, and the control action. The control handler executes it.
 //
 //   decide_control(state::running, hooks, 2 /* pause */)     // {0, lifecycle_event::pause, control_action::pause}
 //   decide_control(state::paused, hooks, 99)                 // {120}: the service does not handle the control
@@ -19,12 +19,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
 
-/// Control task that a control causes.
+/// What a control causes: nothing, a stop, or a control task that the service thread runs.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
 
 struct control_decision {
   std::uint32_t return_code = 0;  ///< return value of the control handler; for `custom`, the hook's result replaces it
-  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before the control task is queued
+  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before the control action
   control_action action = control_action::nothing;
 };
 
