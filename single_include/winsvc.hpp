@@ -495,7 +495,7 @@
 //
 // Define these macros before the first include, preferably on the command line. A later definition has no effect.
 //
-// A function that is not a template and is defined outside its class is WINSVC_INLINE. Its body is below the ruled line
+// A function that is not a template and is defined outside its class is WINSVC_INLINE. Its body is below the rule line
 // of its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
 
 // A definition without a value, `#define WINSVC_IMPLEMENTATION`, means 1.
