@@ -83,7 +83,7 @@ class service : public detail::api::route_registrar<service> {
   service& startup(winsvc::startup when);
   /// Account of the service: `virtual`, `system`, `local-service`, `network-service` or `DOMAIN\name`. Default:
   /// virtual, an account that belongs to this service only and has no password. For an account with a password, the
-  /// verb `install` asks for the password.
+  /// verb `install` reads the password from the terminal.
   service& account(std::string text);
   /// Services that the SCM starts before this service. A name that starts with '+' is a load-order group.
   /// Default: none.

@@ -12,9 +12,9 @@
 // violated the protocol, or when the service stops; return then. After the handler returns, winsvc performs the closing
 // handshake: with code 1000, with 1001 if the service stops, with 1011 after an exception, with 1008 after abort.
 //
-// cpp-httplib only writes the 101 response; wire/websocket.hpp implements the frames. The WebSockets of cpp-httplib
-// (0.41 to 0.53) close a connection if a frame header arrives in two packets, send no close code for a protocol error,
-// and use a second thread per connection for pings.
+// winsvc implements the handshake (wire/websocket_handshake.hpp) and the frames (wire/websocket.hpp). The WebSockets of
+// cpp-httplib (0.41 to 0.53) close a connection if a frame header arrives in two packets, send no close code for a
+// protocol error, and use a second thread per connection for pings.
 //
 // Extensions are not supported, so there is no compression. Source: RFC 6455.
 #pragma once

@@ -1,4 +1,5 @@
-// Implementation of host/runtime.hpp: starts a run: start hooks, listener, control channel, RUNNING, workers.
+// Implementation of host/runtime.hpp: the steps of a start, which are the start hooks, the listener, the control
+// channel, RUNNING and the workers.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Implementation of api/url_for.hpp: finds a route by its name and builds its path, and absolute URLs behind a
-// proxy.
+// Implementation of api/url_for.hpp: finds a route by its name and builds its path. Also makes absolute URLs, behind a
+// proxy too.
 #pragma once
 
 #include <string>

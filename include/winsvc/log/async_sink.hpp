@@ -5,11 +5,10 @@
 //   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// When the queue is full, entries are lost and counted (base/lost_lines.hpp); a WARN entry in their place reports
-// their number and times.
-// The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
-// queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
-// These are the entries of the last `batch_delay` if the sinks are fast enough.
+// When the queue is full, entries are lost and counted (base/lost_lines.hpp); a WARN entry in their place reports their
+// number and times. The order of entries never changes. `flush` waits until all earlier entries are written. The
+// destructor writes the queued entries and waits for the sinks without a time limit. If the process is killed, the
+// queued entries are lost. These are the entries of the last `batch_delay` if the sinks are fast enough.
 #pragma once
 
 #include <algorithm>

@@ -51,7 +51,8 @@ struct prepared_data_folder {
 /// Creates the data folder with its final security. A folder that only administrators and the service can change stays.
 /// Any user may create a folder in ProgramData, and could keep a link in it. So a folder that other users can change is
 /// deleted if it is empty, and renamed if it has files. If a user creates it again before winsvc does, which then gets
-/// error 183, all is repeated. Fails if the folder is a link, or if it cannot be renamed.
+/// error 183, all is repeated, at most ten times. Fails if the folder is a link, if it cannot be renamed, or after the
+/// tenth time.
 [[nodiscard]] result<void> prepare_data_folder(verb_context& context, prepared_data_folder& prepared);
 /// Undoes it: removes the created folder, and gives the first renamed folder its name again.
 void restore_data_folder(verb_context& context, const prepared_data_folder& prepared);

@@ -1,4 +1,4 @@
-// Head parser: strict parser of an HTTP/1.1 request head (RFC 9112).
+// Head parser: strict parser of HTTP/1.1 request heads (RFC 9112). No other parser reads the head of a client.
 //
 //   std::size_t scanned = 0;
 //   auto result = parse_head(buffer, limits, &scanned);    // call again with more bytes while result.kind is more

@@ -1,4 +1,4 @@
-// Key reader on POSIX (os/key_reader.hpp).
+// Key reader on POSIX (os/key_reader.hpp): a thread reads single keys from the terminal, without an echo.
 //
 // A terminal belongs to its foreground process group. If a background process reads from it or changes its mode, the
 // system stops the process with SIGTTIN or SIGTTOU, and a stopped service serves no requests. So the key reader checks

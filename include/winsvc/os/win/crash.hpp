@@ -1,4 +1,5 @@
-// Crash handler on Windows (os/crash.hpp).
+// Crash handler on Windows (os/crash.hpp): catches fatal errors. One thread reports the error, and another one starts
+// the process that writes the dump.
 //
 // The crashing thread may have no stack left and may hold any lock, also the lock of the heap. So it only stores
 // pointers (os/win/crash_cause.hpp), without an allocation, and waits with a timeout. Two threads exist from the start:

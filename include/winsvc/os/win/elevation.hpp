@@ -1,4 +1,5 @@
-// Elevation on Windows (os/elevation.hpp).
+// Elevation on Windows (os/elevation.hpp): starts the program again with administrator rights, and passes its input and
+// output through a named pipe.
 //
 // The pipe has a random name and one instance, which must be the first of that name. Only this user and administrators
 // may open it: the administrator who gives consent can be another user. The parent sends the length of the input (4
