@@ -7657,18 +7657,18 @@ inline constexpr std::chrono::milliseconds max_recovery_delay{0xFFFFFFFF};
 namespace detail::scm {
 
 /// Actions after failures, and the time after which the failure count is reset.
-struct recovery_plan {
+struct recovery_options {
   std::vector<recovery_action> actions;
   std::chrono::seconds reset{24 * 3600};  ///< time without a failure after which the failure count is reset
   std::string command = {};               ///< command line of the action `run`
 
-  friend bool operator==(const recovery_plan& a, const recovery_plan& b) noexcept {
+  friend bool operator==(const recovery_options& a, const recovery_options& b) noexcept {
     return a.actions == b.actions && a.reset == b.reset && a.command == b.command;
   }
 };
 
 /// Returns the default of an install: restart after 5 s, 30 s and 2 min, with a reset after 1 day.
-[[nodiscard]] recovery_plan default_recovery();
+[[nodiscard]] recovery_options default_recovery();
 
 /// Returns the actions with at most `limit` restarts and no action after them; the last restart repeats up to the
 /// limit.
@@ -7676,10 +7676,10 @@ struct recovery_plan {
 
 /// Returns the longest time until the SCM executes a restart that it has queued, at the time `elapsed` after a failure;
 /// nullopt if it has executed every possible one. The SCM does not report which of the actions it has selected.
-[[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_plan& plan,
+[[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed);
 
-/// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text are a plan without actions. Returns
+/// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text mean no actions. Returns
 /// nullopt for any other text, and for a delay above `max_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
 /// Returns the text that parse_recovery reads.
@@ -8008,7 +8008,7 @@ struct service_spec {
   std::optional<winsvc::startup> startup;                ///< default: automatic
   std::optional<std::string> account;                    ///< default: virtual (scm/account.hpp)
   std::optional<std::vector<std::string>> depends_on;    ///< default: no dependencies
-  std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
+  std::optional<recovery_options> recovery;              ///< default: default_recovery()
   std::optional<std::chrono::milliseconds> preshutdown;  ///< default: the service accepts SHUTDOWN instead
   std::vector<std::string> privileges;                   ///< in addition to SeChangeNotifyPrivilege
 };
@@ -12130,7 +12130,7 @@ WINSVC_INLINE recovery_action no_action() noexcept { return {}; }
 
 namespace detail::scm {
 
-WINSVC_INLINE recovery_plan default_recovery() {
+WINSVC_INLINE recovery_options default_recovery() {
   using namespace std::chrono_literals;
   return {{restart_after(5s), restart_after(30s), restart_after(2min)}, std::chrono::hours(24)};
 }
@@ -12177,10 +12177,10 @@ WINSVC_INLINE std::vector<recovery_action> limit_restarts(std::vector<recovery_a
   return out;
 }
 
-WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const recovery_plan& plan,
+WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed) {
   std::optional<std::chrono::milliseconds> longest;
-  for (const auto& action : plan.actions) {
+  for (const auto& action : options.actions) {
     const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: the clock was reset
     if (action.kind_of_action != recovery_action::kind::restart || left.count() < 0) continue;
     longest = longest ? (std::max)(*longest, left) : left;
@@ -18527,7 +18527,7 @@ struct preshutdown_timeout {
 };
 
 using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DESCRIPTION
-                                  recovery_plan,         // 2 SERVICE_CONFIG_FAILURE_ACTIONS
+                                  recovery_options,      // 2 SERVICE_CONFIG_FAILURE_ACTIONS
                                   delayed_start,         // 3 SERVICE_CONFIG_DELAYED_AUTO_START_INFO
                                   failure_flag,          // 4 SERVICE_CONFIG_FAILURE_ACTIONS_FLAG
                                   sid_type,              // 5 SERVICE_CONFIG_SERVICE_SID_INFO
@@ -18562,7 +18562,7 @@ WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
 WINSVC_INLINE std::string format_config_level(const config_level& l) {
   struct formatter {
     std::string operator()(const description_text& level) const { return level.text; }
-    std::string operator()(const recovery_plan& level) const {
+    std::string operator()(const recovery_options& level) const {
       return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset) +
              (level.command.empty() ? "" : ", command " + level.command);
     }
@@ -28474,7 +28474,7 @@ class native_level {
 
  private:
   void set(const scm::description_text& v);
-  void set(const scm::recovery_plan& v);
+  void set(const scm::recovery_options& v);
   void set(const scm::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
   void set(const scm::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
   void set(const scm::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
@@ -28542,7 +28542,7 @@ WINSVC_INLINE void enable_shutdown_privilege() noexcept {
     ::AdjustTokenPrivileges(token, FALSE, &privileges, 0, nullptr, nullptr);
 }
 
-WINSVC_INLINE void native_level::set(const scm::recovery_plan& v) {
+WINSVC_INLINE void native_level::set(const scm::recovery_options& v) {
   for (const auto& action : v.actions) {
     if (action.kind_of_action == recovery_action::kind::reboot) enable_shutdown_privilege();
   }
@@ -28573,14 +28573,14 @@ WINSVC_INLINE scm::config_level level_value(std::uint32_t number, const void* na
       return scm::description_text{to_utf8(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
     case scm::config_level_id::failure_actions: {
       const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
-      scm::recovery_plan plan;
-      plan.reset = std::chrono::seconds(s->dwResetPeriod);
-      plan.command = to_utf8(s->lpCommand);
+      scm::recovery_options recovery;
+      recovery.reset = std::chrono::seconds(s->dwResetPeriod);
+      recovery.command = to_utf8(s->lpCommand);
       for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
-        plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
-                                std::chrono::milliseconds(s->lpsaActions[i].Delay)});
+        recovery.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
+                                    std::chrono::milliseconds(s->lpsaActions[i].Delay)});
       }
-      return plan;
+      return recovery;
     }
     case scm::config_level_id::delayed_start:
       return scm::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
@@ -42185,7 +42185,7 @@ WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
   std::string command = definition_.spec.recovery ? definition_.spec.recovery->command : std::string();
-  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset, std::move(command)};
+  definition_.spec.recovery = detail::scm::recovery_options{std::move(actions), reset, std::move(command)};
   return *this;
 }
 WINSVC_INLINE service& service::recovery_command(std::string command_line) {
@@ -46564,7 +46564,7 @@ WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& sour
 }
 
 /// Returns the desired recovery; nullopt: it stays unchanged.
-WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::install_request& request,
+WINSVC_INLINE std::optional<scm::recovery_options> desired_recovery(const scm::install_request& request,
                                                                  const scm::service_spec& spec,
                                                                  const installation* installed) {
   if (installed && !request.recovery && !request.recovery_reset && !request.recovery_command &&
@@ -46572,8 +46572,8 @@ WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::inst
     return std::nullopt;
   }
   const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
-  scm::recovery_plan recovery = spec.recovery ? *spec.recovery
-                                : old         ? std::get<scm::recovery_plan>(*old)
+  scm::recovery_options recovery = spec.recovery ? *spec.recovery
+                                : old         ? std::get<scm::recovery_options>(*old)
                                               : scm::default_recovery();
   if (request.recovery) recovery.actions = *request.recovery;
   if (request.recovery_reset) recovery.reset = *request.recovery_reset;
@@ -47660,7 +47660,7 @@ WINSVC_INLINE void service_controller::warn_of_queued_restart(std::optional<cloc
   using namespace std::chrono;
   const auto elapsed = failure_time ? context_.time().system_now() - *failure_time : clock::system_time::duration(0);
   const auto left =
-      scm::time_to_restart(std::get<scm::recovery_plan>(*level), duration_cast<milliseconds>(elapsed));
+      scm::time_to_restart(std::get<scm::recovery_options>(*level), duration_cast<milliseconds>(elapsed));
   if (!left) return;
   const std::string limit = base::exact_duration((std::max)(ceil<seconds>(*left), seconds(1)));
   context_.warn(context_.quoted_name() + " has failed, and the service manager may start it again within " + limit +
@@ -48690,7 +48690,7 @@ WINSVC_INLINE result<void> installer::restart_if_running(const commandline::cont
 WINSVC_INLINE std::uint32_t installer::rights_for(const install_job& job) {
   const auto restarts = [](const std::optional<scm::config_level>& l) {
     if (!l) return false;
-    for (const auto& action : std::get<scm::recovery_plan>(*l).actions) {
+    for (const auto& action : std::get<scm::recovery_options>(*l).actions) {
       if (action.kind_of_action == recovery_action::kind::restart) return true;
     }
     return false;
@@ -49153,10 +49153,10 @@ WINSVC_INLINE std::string install_command(const installation& installed, const s
   if (installed.account) add("--username", installed.account->name);
   if (installed.dependencies) add("--depends", base::join(*installed.dependencies, ","));
   if (const auto recovery = level(scm::config_level_id::failure_actions)) {
-    const auto& plan = std::get<scm::recovery_plan>(*recovery);
-    add("--recovery", scm::recovery_text(plan.actions));
-    add("--recovery-reset", base::exact_duration(plan.reset));
-    if (!plan.command.empty()) add("--recovery-command", plan.command);
+    const auto& options = std::get<scm::recovery_options>(*recovery);
+    add("--recovery", scm::recovery_text(options.actions));
+    add("--recovery-reset", base::exact_duration(options.reset));
+    if (!options.command.empty()) add("--recovery-command", options.command);
   }
   if (launch.preshutdown) add("--preshutdown", base::exact_duration(*launch.preshutdown));
   if (launch.priority) add("--priority", std::string(name(*launch.priority)));
@@ -50865,8 +50865,8 @@ WINSVC_INLINE void prover::prove_installation() {
     return yes_if(done && is_unchanged, done ? "accepted" : done.error().to_string());
   });
   prove("recovery", "the recovery actions are stored", [this] {
-    const auto plan = context_.spec().recovery.value_or(scm::default_recovery());
-    return level(scm::config_level_id::failure_actions, scm::format_config_level(plan));
+    const auto recovery = context_.spec().recovery.value_or(scm::default_recovery());
+    return level(scm::config_level_id::failure_actions, scm::format_config_level(recovery));
   });
   prove("recovery", "an exit code other than 0 is a failure", [this] { return level(4, "yes"); });
   prove("rights", "the service has its own SID", [this] { return level(5, "unrestricted"); });
@@ -51584,7 +51584,7 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   scm::service_spec app_spec;
   app_spec.name = dependencies.program();
   app_spec.preshutdown = std::chrono::seconds(30);
-  app_spec.recovery = scm::recovery_plan{{restart_after(std::chrono::seconds(2))}, std::chrono::hours(24)};
+  app_spec.recovery = scm::recovery_options{{restart_after(std::chrono::seconds(2))}, std::chrono::hours(24)};
   const std::string instance = std::string(diagnose::prove_instance_prefix) + std::to_string(os::process_id());
   const scm::service_spec spec = scm::spec_of_instance(std::move(app_spec), instance);
   const auto folder = dependencies.data_folder(spec.name);

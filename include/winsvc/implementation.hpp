@@ -79,7 +79,7 @@
 #include "winsvc/scm/stop_limits.hpp"     // stop_limits: time limits of a stop, by its cause
 #include "winsvc/scm/events.hpp"          // the events of the Windows event log
 #include "winsvc/scm/control_event.hpp"   // control_event: data of a control
-#include "winsvc/scm/recovery.hpp"        // recovery_plan: what the SCM does after a failure
+#include "winsvc/scm/recovery.hpp"        // recovery_options: what the SCM does after a failure
 #include "winsvc/scm/account.hpp"         // account: the account of a service
 #include "winsvc/scm/security.hpp"        // security descriptors in SDDL
 #include "winsvc/scm/writable_folder.hpp"  // which users may write to a folder

@@ -1229,7 +1229,7 @@ inline std::optional<detail::scm::config_level> level_of(const service_entry& e,
     case detail::scm::config_level_id::description:
       return detail::scm::description_text{};
     case detail::scm::config_level_id::failure_actions:
-      return detail::scm::recovery_plan{{}, std::chrono::seconds(0)};
+      return detail::scm::recovery_options{{}, std::chrono::seconds(0)};
     case detail::scm::config_level_id::delayed_start:
       return detail::scm::delayed_start{};
     case detail::scm::config_level_id::failure_flag:
@@ -1594,7 +1594,7 @@ inline detail::os::sys_result<void> service_database::change_level(raw_handle h,
                                                                    const detail::scm::config_level& value) {
   const std::uint32_t level = detail::scm::number(value);
   std::uint32_t rights = detail::os::access_rights::change_config;
-  if (const auto* recovery = std::get_if<detail::scm::recovery_plan>(&value)) {
+  if (const auto* recovery = std::get_if<detail::scm::recovery_options>(&value)) {
     for (const auto& action : recovery->actions)
       rights |= action.kind_of_action == recovery_action::kind::restart ? detail::os::access_rights::start : 0;
   }

@@ -167,7 +167,7 @@ TEST_CASE("each planted fault is found, and the service is removed nevertheless"
       {"missing recovery actions", "the recovery actions are stored",
        [](prove_test& p) {
          p.probe.wine.clear();
-         p.after_install = [&p] { p.b.scm.services.at(p.name).levels[2] = winsvc::detail::scm::recovery_plan{}; };
+         p.after_install = [&p] { p.b.scm.services.at(p.name).levels[2] = winsvc::detail::scm::recovery_options{}; };
        }},
       {"the system folder as current directory", "the current directory is the folder of the program",
        respond("/folder", {200, "C:\\windows\\system32", {}})},

@@ -296,7 +296,8 @@ TEST_CASE("a second install keeps the values that it does not set, also those of
   existing.config.display_name = "Theirs";
   existing.config.dependencies = {"tcpip"};
   existing.levels[winsvc::detail::scm::config_level_id::description] = winsvc::detail::scm::description_text{"old"};
-  existing.levels[winsvc::detail::scm::config_level_id::failure_actions] = winsvc::detail::scm::recovery_plan{{}, 1h};
+  existing.levels[winsvc::detail::scm::config_level_id::failure_actions] =
+      winsvc::detail::scm::recovery_options{{}, 1h};
 
   CHECK(sentence(b.install(options_of({"--host", "::1"}))) == "done");
 
@@ -443,7 +444,7 @@ TEST_CASE("if any call of an update fails, all changes are rolled back") {
     existing.environment = {"OLD=1"};
     existing.levels[winsvc::detail::scm::config_level_id::description] = winsvc::detail::scm::description_text{"old"};
     existing.levels[winsvc::detail::scm::config_level_id::failure_actions] =
-        winsvc::detail::scm::recovery_plan{{winsvc::restart_after(1s)}, 1h};
+        winsvc::detail::scm::recovery_options{{winsvc::restart_after(1s)}, 1h};
     existing.levels[winsvc::detail::scm::config_level_id::failure_flag] = winsvc::detail::scm::failure_flag{false};
     existing.levels[winsvc::detail::scm::config_level_id::sid_type] = winsvc::detail::scm::sid_type{};
     existing.levels[winsvc::detail::scm::config_level_id::delayed_start] = winsvc::detail::scm::delayed_start{false};

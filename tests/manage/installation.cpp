@@ -101,7 +101,7 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   installed.dependencies = words{"installed"};
   installed.levels.insert_or_assign(detail::scm::config_level_id::description, description_text{"installed"});
   installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions,
-                                    recovery_plan{{restart_after(1s)}, 1h});
+                                    recovery_options{{restart_after(1s)}, 1h});
   installed.binary = "\"D:\\old\\hello.exe\" run-service --port 80 --preshutdown 50s";
   service_spec spec = hello();
   spec.startup = startup::manual;
@@ -109,7 +109,7 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   spec.account = "local-service";
   spec.depends_on = words{"app"};
   spec.description = "app";
-  spec.recovery = recovery_plan{{restart_after(2s)}, 2h};
+  spec.recovery = recovery_options{{restart_after(2s)}, 2h};
   spec.preshutdown = 40s;
   const install_request c = options({"--startup", "delayed", "--display-name", "Option name", "--username",
                                      "network-service", "--depends", "option", "--description", "option", "--recovery",
@@ -163,7 +163,7 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
 TEST_CASE("--recovery keeps the installed reset time, and --recovery-reset the installed actions") {
   installation installed = default_installation();
   installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions,
-                                    recovery_plan{{restart_after(1s)}, 1h});
+                                    recovery_options{{restart_after(1s)}, 1h});
   const auto recovery = [](const installation& desired) {
     return level_text(desired, detail::scm::config_level_id::failure_actions);
   };
@@ -177,7 +177,7 @@ TEST_CASE("--recovery keeps the installed reset time, and --recovery-reset the i
 
 TEST_CASE("a recovery delay beyond the range of Windows is clamped") {
   service_spec s = hello();
-  s.recovery = recovery_plan{{restart_after(std::chrono::hours(24 * 60)), restart_after(-5s)}, 1h};
+  s.recovery = recovery_options{{restart_after(std::chrono::hours(24 * 60)), restart_after(-5s)}, 1h};
   CHECK(level_text(desired_for({}, s), detail::scm::config_level_id::failure_actions) ==
         "restart/4294967295ms,restart/0s, reset 1h");
 }

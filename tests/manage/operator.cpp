@@ -470,7 +470,7 @@ TEST_CASE("stop within the delay of a restart warns of it, also if the service w
   CHECK(held.warnings.empty());
 
   recovering without;
-  without.scm.services["hello"].levels[scm::config_level_id::failure_actions] = scm::recovery_plan{};
+  without.scm.services["hello"].levels[scm::config_level_id::failure_actions] = scm::recovery_options{};
   without.saved = after_failure(without, 20s);
   CHECK(sentence(without.stop()) == "done");
   CHECK(without.warnings.empty());

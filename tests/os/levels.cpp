@@ -27,7 +27,7 @@ std::string round_trip(const detail::scm::config_level& value) {
 
 TEST_CASE("each level has its SERVICE_CONFIG_ number") {
   CHECK(detail::os::native_level(detail::scm::description_text{}).number() == SERVICE_CONFIG_DESCRIPTION);
-  CHECK(detail::os::native_level(detail::scm::recovery_plan{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS);
+  CHECK(detail::os::native_level(detail::scm::recovery_options{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS);
   CHECK(detail::os::native_level(detail::scm::delayed_start{}).number() == SERVICE_CONFIG_DELAYED_AUTO_START_INFO);
   CHECK(detail::os::native_level(detail::scm::failure_flag{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS_FLAG);
   CHECK(detail::os::native_level(detail::scm::sid_type{}).number() == SERVICE_CONFIG_SERVICE_SID_INFO);
@@ -38,7 +38,7 @@ TEST_CASE("each level has its SERVICE_CONFIG_ number") {
 
 TEST_CASE("failure actions have a reset period in seconds and delays in milliseconds; the message is NULL") {
   detail::os::native_level level(
-      detail::scm::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
+      detail::scm::recovery_options{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == 86'400);
   CHECK(s.lpRebootMsg == nullptr);
@@ -51,27 +51,27 @@ TEST_CASE("failure actions have a reset period in seconds and delays in millisec
 }
 
 TEST_CASE("an empty list of failure actions has a count of 0 and a pointer, so that the call deletes the old actions") {
-  detail::os::native_level level(detail::scm::recovery_plan{});
+  detail::os::native_level level(detail::scm::recovery_options{});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.cActions == 0);
   CHECK(s.lpsaActions != nullptr);
 }
 
 TEST_CASE("the command of the failure actions is a string; an empty one deletes the command, NULL would keep it") {
-  detail::os::native_level none(detail::scm::recovery_plan{{restart_after(5s)}, 24h});
+  detail::os::native_level none(detail::scm::recovery_options{{restart_after(5s)}, 24h});
   REQUIRE(as<SERVICE_FAILURE_ACTIONSW>(none).lpCommand != nullptr);
   CHECK(std::wstring(as<SERVICE_FAILURE_ACTIONSW>(none).lpCommand).empty());
 
-  detail::scm::recovery_plan plan{{restart_after(5s)}, 24h};
-  plan.command = "C:\\tools\\page \xC3\xA9.exe /q";
-  detail::os::native_level level(plan);
+  detail::scm::recovery_options recovery{{restart_after(5s)}, 24h};
+  recovery.command = "C:\\tools\\page \xC3\xA9.exe /q";
+  detail::os::native_level level(recovery);
   REQUIRE(as<SERVICE_FAILURE_ACTIONSW>(level).lpCommand != nullptr);
   CHECK(as<SERVICE_FAILURE_ACTIONSW>(level).lpCommand == std::wstring(L"C:\\tools\\page \u00E9.exe /q"));
 }
 
 TEST_CASE("a duration is limited to the range of a DWORD") {
   detail::os::native_level level(
-      detail::scm::recovery_plan{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
+      detail::scm::recovery_options{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == INFINITE);
   CHECK(s.lpsaActions[0].Delay == 0xFFFFFFFF);
@@ -111,8 +111,8 @@ TEST_CASE("a value is unchanged after conversion to its struct and back") {
   const detail::scm::config_level values[] = {
       detail::scm::description_text{"Gr\xC3\xBC\xC3\x9F" "e"},
       detail::scm::default_recovery(),
-      detail::scm::recovery_plan{{{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 1s}}, 60s},
-      detail::scm::recovery_plan{{}, 0s},
+      detail::scm::recovery_options{{{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 1s}}, 60s},
+      detail::scm::recovery_options{{}, 0s},
       detail::scm::delayed_start{true},
       detail::scm::failure_flag{true},
       detail::scm::sid_type{detail::scm::sid_type::restricted},
@@ -128,7 +128,7 @@ TEST_CASE("NULL in a struct is read as an empty value") {
   const SERVICE_FAILURE_ACTIONSW no_actions{};
   const SERVICE_REQUIRED_PRIVILEGES_INFOW no_privileges{nullptr};
   CHECK(std::get<detail::scm::description_text>(detail::os::level_value(1, &no_text)).text.empty());
-  CHECK(std::get<detail::scm::recovery_plan>(detail::os::level_value(2, &no_actions)).actions.empty());
+  CHECK(std::get<detail::scm::recovery_options>(detail::os::level_value(2, &no_actions)).actions.empty());
   CHECK(std::get<detail::scm::required_privileges>(detail::os::level_value(6, &no_privileges)).names.empty());
 }
 

@@ -315,9 +315,9 @@ TEST_CASE("failure actions are accepted; Wine does not store them") {
   if (!service.handle) return;
   CHECK(service.scm.change_level(service.handle, detail::scm::default_recovery()));
   const auto level = service.scm.query_level(service.handle, detail::scm::config_level_id::failure_actions);
-  if (level) CHECK(std::get<detail::scm::recovery_plan>(*level) == detail::scm::default_recovery());
+  if (level) CHECK(std::get<detail::scm::recovery_options>(*level) == detail::scm::default_recovery());
   else CHECK(level.error() == 124);
-  CHECK(service.scm.change_level(service.handle, detail::scm::recovery_plan{}));
+  CHECK(service.scm.change_level(service.handle, detail::scm::recovery_options{}));
 }
 
 TEST_CASE("the levels 3 to 6 are stored, or they fail with 124") {

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("a level has the number of Win32") {
   CHECK(number(description_text{}) == 1);
-  CHECK(number(recovery_plan{}) == 2);
+  CHECK(number(recovery_options{}) == 2);
   CHECK(number(delayed_start{}) == 3);
   CHECK(number(failure_flag{}) == 4);
   CHECK(number(sid_type{}) == 5);
@@ -28,8 +28,8 @@ TEST_CASE("a level is formatted for an install plan") {
   struct row { config_level level; const char* text; };
   const row rows[] = {
       {description_text{"greets"}, "greets"},
-      {recovery_plan{{restart_after(5s), no_action()}, 24h}, "restart/5s,none, reset 1d"},
-      {recovery_plan{{}, 0s}, "none, reset 0s"},
+      {recovery_options{{restart_after(5s), no_action()}, 24h}, "restart/5s,none, reset 1d"},
+      {recovery_options{{}, 0s}, "none, reset 0s"},
       {delayed_start{true}, "yes"},
       {delayed_start{false}, "no"},
       {failure_flag{true}, "yes"},

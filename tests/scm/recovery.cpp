@@ -1,4 +1,4 @@
-// Recovery plans and their text form.
+// Recovery options and the text form of their actions.
 #include "winsvc/scm/recovery.hpp"
 
 #include <doctest/doctest.h>
@@ -9,7 +9,7 @@ using namespace winsvc::detail::scm;
 using namespace std::chrono_literals;
 using actions = std::vector<recovery_action>;
 
-TEST_CASE("a recovery plan is a list of actions, separated by commas") {
+TEST_CASE("recovery actions are a list, separated by commas") {
   struct row { const char* text; std::optional<actions> parsed; };
   const row rows[] = {
       {"restart/5s,restart/30s,none", actions{restart_after(5s), restart_after(30s), no_action()}},
@@ -38,7 +38,7 @@ TEST_CASE("a recovery plan is a list of actions, separated by commas") {
   }
 }
 
-TEST_CASE("a formatted plan is parsed to the same plan") {
+TEST_CASE("formatted actions are parsed to the same actions") {
   for (const auto& list : {actions{}, actions{restart_after(5s), no_action(), restart_after(1500ms)},
                            default_recovery().actions}) {
     CHECK(parse_recovery(recovery_text(list)) == list);
@@ -60,13 +60,13 @@ TEST_CASE("a duration is formatted in the largest unit that is exact") {
 }
 
 TEST_CASE("the default restarts the service with growing delays and is reset after a day") {
-  const recovery_plan plan = default_recovery();
-  CHECK(plan.actions.size() == 3);
-  for (const auto& a : plan.actions) CHECK(a.kind_of_action == recovery_action::kind::restart);
-  CHECK(plan.reset == 24h);
-  CHECK(plan == default_recovery());
-  CHECK_FALSE(plan == recovery_plan{plan.actions, 1h});
-  CHECK_FALSE(plan == recovery_plan{{}, plan.reset});
+  const recovery_options options = default_recovery();
+  CHECK(options.actions.size() == 3);
+  for (const auto& a : options.actions) CHECK(a.kind_of_action == recovery_action::kind::restart);
+  CHECK(options.reset == 24h);
+  CHECK(options == default_recovery());
+  CHECK_FALSE(options == recovery_options{options.actions, 1h});
+  CHECK_FALSE(options == recovery_options{{}, options.reset});
 }
 
 TEST_CASE("kinds of actions have the numbers of Win32") {
@@ -94,12 +94,12 @@ TEST_CASE("a limit of restarts repeats the last restart up to the limit, then do
 }
 
 TEST_CASE("a queued restart is possible until the longest delay of a restart has passed") {
-  const recovery_plan plan{{restart_after(5s), reboot_after(1h), restart_after(30s), no_action()}, 24h};
-  CHECK(time_to_restart(plan, 0s) == 30s);
-  CHECK(time_to_restart(plan, 10s) == 20s);
-  CHECK(time_to_restart(plan, 30s) == 0s);
-  CHECK_FALSE(time_to_restart(plan, 31s));
-  CHECK(time_to_restart(plan, -1h) == 30s);  // the clock was set back
+  const recovery_options options{{restart_after(5s), reboot_after(1h), restart_after(30s), no_action()}, 24h};
+  CHECK(time_to_restart(options, 0s) == 30s);
+  CHECK(time_to_restart(options, 10s) == 20s);
+  CHECK(time_to_restart(options, 30s) == 0s);
+  CHECK_FALSE(time_to_restart(options, 31s));
+  CHECK(time_to_restart(options, -1h) == 30s);  // the clock was set back
   CHECK_FALSE(time_to_restart({{no_action(), run_command_after(5s)}, 24h}, 0s));
   CHECK_FALSE(time_to_restart({{}, 24h}, 0s));
 }

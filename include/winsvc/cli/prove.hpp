@@ -46,7 +46,7 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   scm::service_spec app_spec;
   app_spec.name = dependencies.program();
   app_spec.preshutdown = std::chrono::seconds(30);
-  app_spec.recovery = scm::recovery_plan{{restart_after(std::chrono::seconds(2))}, std::chrono::hours(24)};
+  app_spec.recovery = scm::recovery_options{{restart_after(std::chrono::seconds(2))}, std::chrono::hours(24)};
   const std::string instance = std::string(diagnose::prove_instance_prefix) + std::to_string(os::process_id());
   const scm::service_spec spec = scm::spec_of_instance(std::move(app_spec), instance);
   const auto folder = dependencies.data_folder(spec.name);

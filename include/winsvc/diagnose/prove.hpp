@@ -142,8 +142,8 @@ WINSVC_INLINE void prover::prove_installation() {
     return yes_if(done && is_unchanged, done ? "accepted" : done.error().to_string());
   });
   prove("recovery", "the recovery actions are stored", [this] {
-    const auto plan = context_.spec().recovery.value_or(scm::default_recovery());
-    return level(scm::config_level_id::failure_actions, scm::format_config_level(plan));
+    const auto recovery = context_.spec().recovery.value_or(scm::default_recovery());
+    return level(scm::config_level_id::failure_actions, scm::format_config_level(recovery));
   });
   prove("recovery", "an exit code other than 0 is a failure", [this] { return level(4, "yes"); });
   prove("rights", "the service has its own SID", [this] { return level(5, "unrestricted"); });

@@ -176,7 +176,7 @@ WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
   std::string command = definition_.spec.recovery ? definition_.spec.recovery->command : std::string();
-  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset, std::move(command)};
+  definition_.spec.recovery = detail::scm::recovery_options{std::move(actions), reset, std::move(command)};
   return *this;
 }
 WINSVC_INLINE service& service::recovery_command(std::string command_line) {

@@ -248,7 +248,7 @@ WINSVC_INLINE result<void> installer::restart_if_running(const commandline::cont
 WINSVC_INLINE std::uint32_t installer::rights_for(const install_job& job) {
   const auto restarts = [](const std::optional<scm::config_level>& l) {
     if (!l) return false;
-    for (const auto& action : std::get<scm::recovery_plan>(*l).actions) {
+    for (const auto& action : std::get<scm::recovery_options>(*l).actions) {
       if (action.kind_of_action == recovery_action::kind::restart) return true;
     }
     return false;

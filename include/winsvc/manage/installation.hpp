@@ -118,7 +118,7 @@ WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& sour
 }
 
 /// Returns the desired recovery; nullopt: it stays unchanged.
-WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::install_request& request,
+WINSVC_INLINE std::optional<scm::recovery_options> desired_recovery(const scm::install_request& request,
                                                                  const scm::service_spec& spec,
                                                                  const installation* installed) {
   if (installed && !request.recovery && !request.recovery_reset && !request.recovery_command &&
@@ -126,8 +126,8 @@ WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::inst
     return std::nullopt;
   }
   const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
-  scm::recovery_plan recovery = spec.recovery ? *spec.recovery
-                                : old         ? std::get<scm::recovery_plan>(*old)
+  scm::recovery_options recovery = spec.recovery ? *spec.recovery
+                                : old         ? std::get<scm::recovery_options>(*old)
                                               : scm::default_recovery();
   if (request.recovery) recovery.actions = *request.recovery;
   if (request.recovery_reset) recovery.reset = *request.recovery_reset;

@@ -104,10 +104,10 @@ WINSVC_INLINE std::string install_command(const installation& installed, const s
   if (installed.account) add("--username", installed.account->name);
   if (installed.dependencies) add("--depends", base::join(*installed.dependencies, ","));
   if (const auto recovery = level(scm::config_level_id::failure_actions)) {
-    const auto& plan = std::get<scm::recovery_plan>(*recovery);
-    add("--recovery", scm::recovery_text(plan.actions));
-    add("--recovery-reset", base::exact_duration(plan.reset));
-    if (!plan.command.empty()) add("--recovery-command", plan.command);
+    const auto& options = std::get<scm::recovery_options>(*recovery);
+    add("--recovery", scm::recovery_text(options.actions));
+    add("--recovery-reset", base::exact_duration(options.reset));
+    if (!options.command.empty()) add("--recovery-command", options.command);
   }
   if (launch.preshutdown) add("--preshutdown", base::exact_duration(*launch.preshutdown));
   if (launch.priority) add("--priority", std::string(name(*launch.priority)));

@@ -90,7 +90,7 @@ WINSVC_INLINE void service_controller::warn_of_queued_restart(std::optional<cloc
   using namespace std::chrono;
   const auto elapsed = failure_time ? context_.time().system_now() - *failure_time : clock::system_time::duration(0);
   const auto left =
-      scm::time_to_restart(std::get<scm::recovery_plan>(*level), duration_cast<milliseconds>(elapsed));
+      scm::time_to_restart(std::get<scm::recovery_options>(*level), duration_cast<milliseconds>(elapsed));
   if (!left) return;
   const std::string limit = base::exact_duration((std::max)(ceil<seconds>(*left), seconds(1)));
   context_.warn(context_.quoted_name() + " has failed, and the service manager may start it again within " + limit +

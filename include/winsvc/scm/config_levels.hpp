@@ -49,7 +49,7 @@ struct preshutdown_timeout {
 };
 
 using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DESCRIPTION
-                                  recovery_plan,         // 2 SERVICE_CONFIG_FAILURE_ACTIONS
+                                  recovery_options,      // 2 SERVICE_CONFIG_FAILURE_ACTIONS
                                   delayed_start,         // 3 SERVICE_CONFIG_DELAYED_AUTO_START_INFO
                                   failure_flag,          // 4 SERVICE_CONFIG_FAILURE_ACTIONS_FLAG
                                   sid_type,              // 5 SERVICE_CONFIG_SERVICE_SID_INFO
@@ -84,7 +84,7 @@ WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
 WINSVC_INLINE std::string format_config_level(const config_level& l) {
   struct formatter {
     std::string operator()(const description_text& level) const { return level.text; }
-    std::string operator()(const recovery_plan& level) const {
+    std::string operator()(const recovery_options& level) const {
       return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset) +
              (level.command.empty() ? "" : ", command " + level.command);
     }

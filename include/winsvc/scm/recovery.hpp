@@ -50,18 +50,18 @@ inline constexpr std::chrono::milliseconds max_recovery_delay{0xFFFFFFFF};
 namespace detail::scm {
 
 /// Actions after failures, and the time after which the failure count is reset.
-struct recovery_plan {
+struct recovery_options {
   std::vector<recovery_action> actions;
   std::chrono::seconds reset{24 * 3600};  ///< time without a failure after which the failure count is reset
   std::string command = {};               ///< command line of the action `run`
 
-  friend bool operator==(const recovery_plan& a, const recovery_plan& b) noexcept {
+  friend bool operator==(const recovery_options& a, const recovery_options& b) noexcept {
     return a.actions == b.actions && a.reset == b.reset && a.command == b.command;
   }
 };
 
 /// Returns the default of an install: restart after 5 s, 30 s and 2 min, with a reset after 1 day.
-[[nodiscard]] recovery_plan default_recovery();
+[[nodiscard]] recovery_options default_recovery();
 
 /// Returns the actions with at most `limit` restarts and no action after them; the last restart repeats up to the
 /// limit.
@@ -69,10 +69,10 @@ struct recovery_plan {
 
 /// Returns the longest time until the SCM executes a restart that it has queued, at the time `elapsed` after a failure;
 /// nullopt if it has executed every possible one. The SCM does not report which of the actions it has selected.
-[[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_plan& plan,
+[[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed);
 
-/// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text are a plan without actions. Returns
+/// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text mean no actions. Returns
 /// nullopt for any other text, and for a delay above `max_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
 /// Returns the text that parse_recovery reads.
@@ -102,7 +102,7 @@ WINSVC_INLINE recovery_action no_action() noexcept { return {}; }
 
 namespace detail::scm {
 
-WINSVC_INLINE recovery_plan default_recovery() {
+WINSVC_INLINE recovery_options default_recovery() {
   using namespace std::chrono_literals;
   return {{restart_after(5s), restart_after(30s), restart_after(2min)}, std::chrono::hours(24)};
 }
@@ -149,10 +149,10 @@ WINSVC_INLINE std::vector<recovery_action> limit_restarts(std::vector<recovery_a
   return out;
 }
 
-WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const recovery_plan& plan,
+WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed) {
   std::optional<std::chrono::milliseconds> longest;
-  for (const auto& action : plan.actions) {
+  for (const auto& action : options.actions) {
     const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: the clock was reset
     if (action.kind_of_action != recovery_action::kind::restart || left.count() < 0) continue;
     longest = longest ? (std::max)(*longest, left) : left;

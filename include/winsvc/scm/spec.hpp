@@ -77,7 +77,7 @@ struct service_spec {
   std::optional<winsvc::startup> startup;                ///< default: automatic
   std::optional<std::string> account;                    ///< default: virtual (scm/account.hpp)
   std::optional<std::vector<std::string>> depends_on;    ///< default: no dependencies
-  std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
+  std::optional<recovery_options> recovery;              ///< default: default_recovery()
   std::optional<std::chrono::milliseconds> preshutdown;  ///< default: the service accepts SHUTDOWN instead
   std::vector<std::string> privileges;                   ///< in addition to SeChangeNotifyPrivilege
 };

@@ -197,7 +197,7 @@ inline detail::os::sys_result<void> service_database::change_level(raw_handle h,
                                                                    const detail::scm::config_level& value) {
   const std::uint32_t level = detail::scm::number(value);
   std::uint32_t rights = detail::os::access_rights::change_config;
-  if (const auto* recovery = std::get_if<detail::scm::recovery_plan>(&value)) {
+  if (const auto* recovery = std::get_if<detail::scm::recovery_options>(&value)) {
     for (const auto& action : recovery->actions)
       rights |= action.kind_of_action == recovery_action::kind::restart ? detail::os::access_rights::start : 0;
   }

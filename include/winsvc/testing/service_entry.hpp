@@ -81,7 +81,7 @@ inline std::optional<detail::scm::config_level> level_of(const service_entry& e,
     case detail::scm::config_level_id::description:
       return detail::scm::description_text{};
     case detail::scm::config_level_id::failure_actions:
-      return detail::scm::recovery_plan{{}, std::chrono::seconds(0)};
+      return detail::scm::recovery_options{{}, std::chrono::seconds(0)};
     case detail::scm::config_level_id::delayed_start:
       return detail::scm::delayed_start{};
     case detail::scm::config_level_id::failure_flag:

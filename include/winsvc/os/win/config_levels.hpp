@@ -37,7 +37,7 @@ class native_level {
 
  private:
   void set(const scm::description_text& v);
-  void set(const scm::recovery_plan& v);
+  void set(const scm::recovery_options& v);
   void set(const scm::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
   void set(const scm::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
   void set(const scm::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
@@ -105,7 +105,7 @@ WINSVC_INLINE void enable_shutdown_privilege() noexcept {
     ::AdjustTokenPrivileges(token, FALSE, &privileges, 0, nullptr, nullptr);
 }
 
-WINSVC_INLINE void native_level::set(const scm::recovery_plan& v) {
+WINSVC_INLINE void native_level::set(const scm::recovery_options& v) {
   for (const auto& action : v.actions) {
     if (action.kind_of_action == recovery_action::kind::reboot) enable_shutdown_privilege();
   }
@@ -136,14 +136,14 @@ WINSVC_INLINE scm::config_level level_value(std::uint32_t number, const void* na
       return scm::description_text{to_utf8(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
     case scm::config_level_id::failure_actions: {
       const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
-      scm::recovery_plan plan;
-      plan.reset = std::chrono::seconds(s->dwResetPeriod);
-      plan.command = to_utf8(s->lpCommand);
+      scm::recovery_options recovery;
+      recovery.reset = std::chrono::seconds(s->dwResetPeriod);
+      recovery.command = to_utf8(s->lpCommand);
       for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
-        plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
-                                std::chrono::milliseconds(s->lpsaActions[i].Delay)});
+        recovery.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
+                                    std::chrono::milliseconds(s->lpsaActions[i].Delay)});
       }
-      return plan;
+      return recovery;
     }
     case scm::config_level_id::delayed_start:
       return scm::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
