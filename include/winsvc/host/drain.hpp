@@ -27,9 +27,10 @@ namespace detail::host {
 
 class drainer {
  public:
-  /// `workers` is null if the start failed before the workers. `on_progress` is called when connections close and
-  /// workers return. `on_incomplete` receives a sentence for each handler or worker that did not return; its thread
-  /// continues, so the objects that it uses must exist until the process ends.
+  /// `workers` is null if the start failed before the workers. `on_progress` is called when a connection has closed
+  /// after further responses, when the drain has ended, and when a worker has returned. `on_incomplete` receives a
+  /// sentence for each handler or worker that did not return; its thread continues, so the objects that it uses must
+  /// exist until the process ends.
   drainer(service_definition& definition, server::engine& engine, worker_pool* workers, const stop_deadlines& deadlines,
           std::function<void()> on_progress, std::function<void(std::string)> on_incomplete)
       : definition_(definition),

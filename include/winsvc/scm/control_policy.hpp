@@ -19,7 +19,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
 
-/// What a control causes: nothing, a stop, or a control task that the service thread runs.
+/// Effect of a control: nothing, a stop, or a control task that the service thread runs.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
 
 struct control_decision {

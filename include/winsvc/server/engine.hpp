@@ -76,7 +76,7 @@ class engine {
   void pause(bool paused) noexcept;
   [[nodiscard]] bool is_paused() const noexcept;
   /// Stops accepting, completes the requests in flight and aborts the rest after `limit`. Calls `progress` on this
-  /// thread each time requests have completed meanwhile.
+  /// thread when a connection has closed and further responses were sent.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
   /// From any thread: ends the running or a later drain at `deadline` at the latest.
   void shorten_drain(std::chrono::steady_clock::time_point deadline);
