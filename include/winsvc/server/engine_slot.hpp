@@ -4,9 +4,9 @@
 //   slot.claim();   // parked -> busy: the caller owns the slot and may run one step of its connection
 //   slot.park();    // busy -> parked: no thread owns it; false: an event came, run another step
 //
-// For the thread pool, a slot is a work item (server/work_queue.hpp). No event is lost and no two threads own the same
-// slot, without a lock. The engine reuses connection slots and frees them only at its end, because a late event of the
-// poller may still name a slot.
+// `deadline_timers` has the deadlines of all slots. For the thread pool, a slot is a work item (server/work_queue.hpp).
+// No event is lost and no two threads own the same slot, without a lock. The engine reuses connection slots and frees
+// them only at its end, because a late event of the poller may still name a slot.
 //
 //   state       call and event                                          next state   owner
 //   free        acquire(): a connection was accepted, or the start      busy         the caller

@@ -68,7 +68,9 @@ namespace detail::server {
 
 struct thread_pool_limits {
   std::size_t io_threads = 1;      ///< number of I/O threads
-  std::size_t min_threads = 4;     ///< number of threads that never end while idle, including the I/O threads
+  /// Number of threads that never end while idle, including the I/O threads. The engine sets it from the number of
+  /// processors (server::thread_pool_limits_for).
+  std::size_t min_threads = 4;
   std::size_t max_threads = 256;   ///< maximum number of threads while handlers block
   std::size_t queue_limit = 1000;  ///< maximum number of items that wait for a blocking thread
 };
