@@ -39,6 +39,7 @@
 #include "winsvc/api/html.hpp"            // html: markup that is escaped by construction
 #include "winsvc/api/templates.hpp"       // template_engine: the interface of template engines
 #include "winsvc/api/reply.hpp"           // reply: status, headers and body of a response
+#include "winsvc/api/json_compare.hpp"    // what a conversion of JSON has changed
 #include "winsvc/api/json_convert.hpp"    // strict conversion of JSON to types
 #include "winsvc/api/json_body.hpp"       // request bodies in JSON
 #include "winsvc/api/upload.hpp"          // upload: request bodies as files

@@ -18,408 +18,409 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    427  config/version.hpp                   The version of winsvc, defined only here.
-//    444  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    483  config/form.hpp                      The form in which winsvc is compiled.
-//    574  config/options.hpp                   Compile-time options of winsvc.
-//    636  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    687  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    718  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    795  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    852  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    912  os/win/windows_headers.hpp           Windows system headers.
-//    973  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1185  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1228  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1289  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1344  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1394  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1437  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1538  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1571  settings/setting_value.hpp           Types of settings and their text form.
-//   1763  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1908  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   1972  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2031  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2094  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2320  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2691  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2813  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2906  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   2965  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3003  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3075  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3120  route/url_value.hpp                  url_value, with_query.
-//   3169  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3253  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3285  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3373  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3521  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3864  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   3927  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4079  api/app_objects.hpp                  App objects (dependency injection).
-//   4147  api/handler_arguments.hpp            Arguments of a handler.
-//   4257  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4390  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4720  api/parameter.hpp                    Parameters of a route.
-//   4938  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5044  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5228  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5307  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5379  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5451  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5600  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5639  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5741  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5762  api/file_options.hpp                 Options of a static folder.
-//   5793  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5829  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6138  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6227  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6266  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6393  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6433  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6516  scm/control_event.hpp                Event data of a control.
-//   6589  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6764  settings/settings_file.hpp           Settings file (.ini).
-//   6839  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7063  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7214  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7250  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7292  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7372  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7442  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7610  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7693  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7822  base/quote.hpp                       Windows command lines.
-//   7865  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   7940  scm/spec.hpp                         Service specification.
-//   8047  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8128  api/service.hpp                      service: the object with which an app describes its service.
-//   8482  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8528  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8567  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8636  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8649  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8700  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8787  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8828  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   8896  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   8930  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   8971  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9002  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9029  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9100  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9142  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9194  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9226  addons/headers.hpp                   Middleware for response headers and body size.
+//    428  config/version.hpp                   The version of winsvc, defined only here.
+//    445  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    484  config/form.hpp                      The form in which winsvc is compiled.
+//    575  config/options.hpp                   Compile-time options of winsvc.
+//    637  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    688  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    719  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    796  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    853  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    913  os/win/windows_headers.hpp           Windows system headers.
+//    974  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1186  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1229  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1290  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1345  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1395  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1438  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1539  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1572  settings/setting_value.hpp           Types of settings and their text form.
+//   1764  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1909  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   1973  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2032  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2095  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2321  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2692  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2814  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2907  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   2970  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3008  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3080  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3125  route/url_value.hpp                  url_value, with_query.
+//   3174  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3258  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3290  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3378  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3530  api/json_compare.hpp                 JSON comparison: finds what the conversion of a JSON document to a ...
+//   3791  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4002  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4065  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4217  api/app_objects.hpp                  App objects (dependency injection).
+//   4285  api/handler_arguments.hpp            Arguments of a handler.
+//   4397  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4530  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4861  api/parameter.hpp                    Parameters of a route.
+//   5079  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5185  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5369  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5452  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5524  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5596  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5745  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5784  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5886  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5907  api/file_options.hpp                 Options of a static folder.
+//   5938  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   5974  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6283  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6372  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6411  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6538  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6578  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6661  scm/control_event.hpp                Event data of a control.
+//   6734  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6909  settings/settings_file.hpp           Settings file (.ini).
+//   6984  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7208  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7359  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7395  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7437  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7517  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7587  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7755  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7838  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7967  base/quote.hpp                       Windows command lines.
+//   8010  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8085  scm/spec.hpp                         Service specification.
+//   8192  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8273  api/service.hpp                      service: the object with which an app describes its service.
+//   8627  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8673  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8712  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8781  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8794  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8845  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8933  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8974  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9042  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9079  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9120  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9151  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9178  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9249  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9291  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9343  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9375  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9259  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9489  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9578  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9645  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9794  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9810  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//   9907  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//   9953  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9995  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10077  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10151  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10269  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10302  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10357  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10599  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10635  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10681  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10774  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10804  route/url_value.hpp:bodies           url_value, with_query.
-//  10846  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11006  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11131  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11258  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11331  api/json_convert.hpp:bodies          JSON conversion: converts a JSON value to a C++ type without losing ...
-//  11369  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11418  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11456  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11490  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11512  api/parameter.hpp:bodies             Parameters of a route.
-//  11570  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11598  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11670  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11736  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11764  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11788  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  11955  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12112  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12210  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12234  base/quote.hpp:bodies                Windows command lines.
-//  12324  scm/spec.hpp:bodies                  Service specification.
-//  12466  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12586  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12736  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12805  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  12962  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13013  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13051  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13085  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13113  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13165  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13261  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13382  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13442  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13483  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13511  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13556  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13708  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  13841  settings/registry.hpp                Registry of the settings of an app.
-//  14153  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14310  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14507  route/table.hpp                      Route table (route::table).
-//  14890  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  14996  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15104  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15289  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  15585  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  15746  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15961  wire/file_name.hpp                   Safe file names for uploads.
-//  16040  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16110  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16260  wire/representation.hpp              Representation of content in a response.
-//  16412  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16677  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  16972  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17079  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17255  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17388  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17473  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  17541  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17608  scm/account.hpp                      Account of a service.
-//  17751  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  17992  scm/security.hpp                     Security descriptors in SDDL.
-//  18215  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18422  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18481  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18592  scm/event_record.hpp                 Records of the Windows event log.
-//  18734  scm/saved_state.hpp                  Saved state of a service.
-//  18866  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19139  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19179  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19261  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19460  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  19723  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  19907  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20035  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20215  os/socket.hpp                        TCP sockets with timeouts.
-//  20383  os/listen.hpp                        Opens the listening sockets of a host.
-//  20509  os/posix/headers.hpp                 POSIX system headers.
-//  20549  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  20744  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  20788  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  20896  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21003  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21179  os/tcp.hpp                           TCP sockets on all platforms.
-//  21520  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  21697  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  21825  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22101  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22156  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22227  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22273  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  22479  os/connection_threads.hpp            Connection threads of the control channel.
-//  22570  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  22793  os/console.hpp                       Console input and output.
-//  22894  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23050  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23189  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23386  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23461  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23510  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  23682  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  23765  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  23819  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  23870  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  23973  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24014  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24201  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24223  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24258  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24342  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24445  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24485  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24535  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24580  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24644  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  24939  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  24992  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25065  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25163  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25332  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25579  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  25780  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  25960  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26192  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26416  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26478  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  26767  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  26869  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27115  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27204  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27276  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27363  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27416  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27513  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27651  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  27745  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  27983  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28025  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28140  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28267  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28441  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28610  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  28911  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  28918  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  28954  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29267  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29345  log/log_query.hpp                    Log query of the verb `logs`.
-//  29430  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29525  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29624  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  29697  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30079  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30190  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30236  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30470  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  30840  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31134  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31376  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31499  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31663  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32143  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32429  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32532  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  32745  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  32907  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  32983  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33160  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33416  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  33687  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  33868  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  33907  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34074  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34168  http/problem.hpp                     Error responses of winsvc.
-//  34339  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34434  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  34700  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  34752  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  34914  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  34988  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35224  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35368  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35399  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35498  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  35690  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  35829  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36021  http/file_body.hpp                   Sets a file as the body of a response.
-//  36136  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36370  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36607  http/request_processor.hpp           Request processor: handles one request.
-//  36861  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37140  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37243  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37399  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37490  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  37708  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  37963  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38099  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38145  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38248  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38281  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  38663  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  38944  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39184  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39261  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39342  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  39718  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  39990  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40158  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40358  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40478  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  40749  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41046  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41158  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41364  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41506  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  41581  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  41600  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  41788  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42018  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42286  host/access_log.hpp                  Access log: one log entry for each response.
-//  42345  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42465  host/route_statistics.hpp            Route statistics of the dashboard.
-//  42627  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  42880  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  42950  host/health.hpp                      Liveness and readiness routes.
-//  43052  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43220  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43346  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43485  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  43754  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  43878  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  43997  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44064  host/run_options.hpp                 Options and result of one run of a service.
-//  44132  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44265  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44387  host/control_channel_server.hpp      Control channel server.
-//  44567  host/runtime.hpp                     Runtime of a service.
-//  44828  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  44937  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45079  host/status.hpp                      Text and JSON of `status`.
-//  45246  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45368  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45484  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  45576  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  45691  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  45816  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  45927  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46263  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46458  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  46661  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  46923  manage/wait.hpp                      Waits until a service reaches a state.
-//  47026  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47245  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47322  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  47588  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  47780  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  47972  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48211  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  48284  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48391  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48457  manage/install.hpp                   `install` and `update` verbs.
-//  48805  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  48959  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49062  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49263  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49360  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49452  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49549  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  49584  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  49904  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50114  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50279  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50416  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50536  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  50628  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  50742  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51097  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51380  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51548  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  51642  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9408  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9638  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9727  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9794  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9943  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9959  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10085  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10131  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10173  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10255  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10329  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10447  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10480  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10535  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10777  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10813  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10859  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10952  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10982  route/url_value.hpp:bodies           url_value, with_query.
+//  11024  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11184  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11309  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11436  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11512  api/json_compare.hpp:bodies          JSON comparison: finds what the conversion of a JSON document to a ...
+//  11550  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11599  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11637  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11671  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11693  api/parameter.hpp:bodies             Parameters of a route.
+//  11751  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11779  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11851  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11917  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11945  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11969  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12136  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12293  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12391  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12415  base/quote.hpp:bodies                Windows command lines.
+//  12505  scm/spec.hpp:bodies                  Service specification.
+//  12647  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12767  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12917  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  12989  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13146  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13197  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13235  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13269  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13297  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13349  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13445  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13567  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13627  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13673  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13701  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13746  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13898  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14031  settings/registry.hpp                Registry of the settings of an app.
+//  14343  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14552  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  14784  route/table.hpp                      Route table (route::table).
+//  15167  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15273  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15381  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15566  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  15867  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16045  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16260  wire/file_name.hpp                   Safe file names for uploads.
+//  16339  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16409  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16560  wire/representation.hpp              Representation of content in a response.
+//  16712  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  16996  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17291  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17398  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17574  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17707  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  17792  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  17860  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17927  scm/account.hpp                      Account of a service.
+//  18070  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18311  scm/security.hpp                     Security descriptors in SDDL.
+//  18534  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18741  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18800  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18911  scm/event_record.hpp                 Records of the Windows event log.
+//  19053  scm/saved_state.hpp                  Saved state of a service.
+//  19185  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19458  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19498  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19580  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19779  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20042  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20226  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20354  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20534  os/socket.hpp                        TCP sockets with timeouts.
+//  20702  os/listen.hpp                        Opens the listening sockets of a host.
+//  20828  os/posix/headers.hpp                 POSIX system headers.
+//  20868  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21063  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21107  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21215  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21322  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21498  os/tcp.hpp                           TCP sockets on all platforms.
+//  21839  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22016  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22144  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22420  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22475  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22546  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22592  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22798  os/connection_threads.hpp            Connection threads of the control channel.
+//  22889  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23112  os/console.hpp                       Console input and output.
+//  23213  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23369  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23508  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23705  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23780  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23829  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24001  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24084  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24138  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24189  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24292  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24333  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24520  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24542  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24577  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24661  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24764  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24804  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24854  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24899  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  24963  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25258  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25311  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25384  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25482  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25651  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25898  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26099  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26279  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26511  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26735  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26797  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27086  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27188  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27434  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27523  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27595  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27682  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27735  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27832  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  27970  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28064  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28302  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28344  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28459  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28586  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28760  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  28929  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29230  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29237  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29273  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29586  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29664  log/log_query.hpp                    Log query of the verb `logs`.
+//  29749  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29844  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  29943  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30016  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30398  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30509  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30555  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30789  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31159  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31453  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31695  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31818  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  31982  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32462  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32757  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32841  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33054  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33221  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33297  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33474  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33754  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34027  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34209  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34248  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34415  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34504  http/problem.hpp                     Error responses of winsvc.
+//  34675  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34770  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35036  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35088  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35250  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35324  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35573  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35717  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35748  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35847  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36039  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36178  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36370  http/file_body.hpp                   Sets a file as the body of a response.
+//  36485  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36723  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  36970  http/request_processor.hpp           Request processor: handles one request.
+//  37241  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37558  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37661  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37817  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37908  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38126  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38381  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38517  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38563  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38666  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38699  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39082  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39372  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39632  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39709  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39790  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40166  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40438  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40606  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40806  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40926  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41197  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41494  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41606  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41812  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  41954  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42029  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42048  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42236  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42466  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42734  host/access_log.hpp                  Access log: one log entry for each response.
+//  42793  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42913  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43075  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43328  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43398  host/health.hpp                      Liveness and readiness routes.
+//  43500  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43668  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43794  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  43933  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44202  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44326  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44445  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44512  host/run_options.hpp                 Options and result of one run of a service.
+//  44580  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44713  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44835  host/control_channel_server.hpp      Control channel server.
+//  45015  host/runtime.hpp                     Runtime of a service.
+//  45276  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45385  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45527  host/status.hpp                      Text and JSON of `status`.
+//  45694  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45816  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  45932  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46024  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46139  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46264  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46375  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46711  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46906  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47109  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47371  manage/wait.hpp                      Waits until a service reaches a state.
+//  47474  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47693  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47770  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48036  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48228  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48420  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48659  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48732  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48839  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  48905  manage/install.hpp                   `install` and `update` verbs.
+//  49253  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49407  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49510  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49711  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49808  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  49900  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  49997  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50032  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50352  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50562  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50727  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50864  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  50984  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51076  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51190  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51545  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51828  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  51996  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52090  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  51974  config/undef.hpp                     Undefines the internal macros.
+//  52422  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -1273,9 +1274,9 @@ namespace detail::api {
 [[nodiscard]] std::string text_of_json(const json& value);
 /// Parses JSON text. Aborts with 400 if the text is not JSON, or if a number is out of range.
 void parse_json(const std::string& text, json& output);
-/// Locates the value that the conversion of a type without to_json rejects: a JSON pointer (RFC 6901), or "" if it was
-/// not found or is the document itself. `message` is the message of nlohmann's exception, `convert` repeats the
-/// conversion for a changed copy.
+/// Locates the value that the conversion of a type rejects, or the key that it misses: a JSON pointer (RFC 6901), or ""
+/// if it was not found or is the document itself. `message` is the message of nlohmann's exception, `convert` repeats
+/// the conversion for a changed copy.
 [[nodiscard]] std::string locate_json_error(const json& document, const std::string& message,
                                             const std::function<void(const json&)>& convert);
 
@@ -2920,6 +2921,7 @@ class event_stream {
 // api/stream.hpp.
 // Source: WHATWG HTML standard, section "Server-sent events".
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -2947,6 +2949,9 @@ class event_channel {
   /// sends `id` as Last-Event-ID when it reconnects. A subscriber for which more than 8 MiB waits is disconnected;
   /// a browser then reconnects. Throws std::bad_alloc; then no subscriber receives the event.
   void send(std::string_view data, std::string_view name = {}, std::string_view id = {});
+  /// Sets the time that a client waits before it connects again, for all subscribers and for later ones. A browser
+  /// waits some seconds by default. A longer time spreads the requests after a restart.
+  void retry_after(std::chrono::milliseconds pause);
   /// Ends the responses of all subscribers, after the events that were sent before. Later requests receive 204, after
   /// which a browser does not reconnect.
   void close();
@@ -3398,7 +3403,8 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 /// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), Link
-/// (RFC 8288 section 3), and Vary, which each layer of middleware extends.
+/// (RFC 8288 section 3), Vary, which each layer of middleware extends, a challenge for each authentication scheme (RFC
+/// 9110 section 11.6.1), and others that are lists.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
 /// The path of a named route. Throws setup_error as url_for does.
@@ -3449,7 +3455,8 @@ class reply {
       return json(Json(std::forward<T>(value)), status);
   }
 #endif
-  /// A streamed body (api/stream.hpp). `write` runs on the thread of the request, after the head was sent.
+  /// A streamed body (api/stream.hpp). `write` runs on the thread of the request, after the head was sent. A stream
+  /// without a Content-Length has `X-Accel-Buffering: no`, so that nginx does not delay it, unless the app sets it.
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
   /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
@@ -3473,10 +3480,12 @@ class reply {
   /// A body with this Content-Type.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
 
-  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie, Vary and Link
-  /// are added to existing ones. A header with an invalid name, or with a line break in its value, makes the response a
-  /// logged 500. The server sets Content-Length, Transfer-Encoding and Connection itself: a Content-Length of a stream
-  /// becomes its length, `Connection: close` ends the connection, other values are removed and logged once per route.
+  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Headers of which a response
+  /// may have several are added to existing ones: Set-Cookie, Vary, Link, WWW-Authenticate, Proxy-Authenticate,
+  /// Server-Timing, Warning, Content-Security-Policy and Content-Security-Policy-Report-Only. A header with an invalid
+  /// name, or with a line break in its value, makes the response a logged 500. The server sets Content-Length,
+  /// Transfer-Encoding and Connection itself: a Content-Length of a stream becomes its length, `Connection: close` ends
+  /// the connection, other values are removed and logged once per route.
   reply& header(std::string name, std::string value) &;
   [[nodiscard]] reply header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
@@ -3518,29 +3527,26 @@ class reply {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// api/json_convert.hpp
+// api/json_compare.hpp
 // =====================================================================================================================
 
-// JSON conversion: converts a JSON value to a C++ type without losing information, and collects all faults.
+// JSON comparison: finds what the conversion of a JSON document to a C++ type has changed, and collects the faults.
 //
 //   json_faults faults;
-//   auto value = convert_json<std::vector<int>>(document, {}, faults);   // fault: "/2: must be a whole number ..."
+//   converted_document<json> document{sent, convert};
+//   find_changed_values(document, sent, convert(sent), json::json_pointer(), {}, faults);   // "/a: must be a ..."
 //
-// nlohmann's own conversion truncates: 99999999999 becomes 1215752191 in an int, 1.5 becomes 1, and true becomes 1. So
-// numbers, text, lists, maps and optionals are converted here, value by value. Another type is converted by its own
-// from_json. If it has to_json too, the result is converted back and compared, so that a number that was changed is
-// found at each depth.
+// The conversion returns the result as JSON again. A number that was truncated differs there, and so does a name
+// that an enumeration does not know. The rules for single values are here too (whole_number).
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -3577,37 +3583,7 @@ class json_faults {
 /// Appends a step to a JSON pointer.
 [[nodiscard]] std::string pointer_step(const std::string& pointer, std::string_view key);
 
-/// Converts a value. Returns nullopt and adds at least one fault if it does not fit.
-template <class T, class Json>
-[[nodiscard]] std::optional<T> convert_json(const Json& value, const std::string& pointer, json_faults& faults);
-
 // ---------------------------------------------------------------------------------------------------------------------
-
-template <class T, class = void>
-inline constexpr bool is_json_map = false;
-template <class T>
-inline constexpr bool is_json_map<T, std::void_t<typename T::mapped_type, typename T::key_type>> =
-    std::is_same_v<typename T::key_type, std::string>;
-template <class T, class = void>
-inline constexpr bool is_json_list = false;
-template <class T>
-inline constexpr bool is_json_list<
-    T, std::void_t<typename T::value_type,
-                   decltype(std::declval<T&>().insert(std::declval<T&>().end(),
-                                                      std::declval<typename T::value_type>()))>> =
-    !is_json_map<T> && !std::is_convertible_v<T, std::string_view>;
-template <class T, class = void>
-inline constexpr bool has_mapped_type = false;
-template <class T>
-inline constexpr bool has_mapped_type<T, std::void_t<typename T::mapped_type>> = true;
-template <class T, class = void>
-inline constexpr bool is_json_tuple = false;
-template <class T>
-inline constexpr bool is_json_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> = true;
-template <class T>
-inline constexpr bool is_json_optional = false;
-template <class T>
-inline constexpr bool is_json_optional<std::optional<T>> = true;
 
 /// The value in a message, for example `a number`, `99999999999`, `true`.
 template <class Json>
@@ -3650,6 +3626,229 @@ std::optional<Integer> whole_number(const Json& value) {
   if (static_cast<double>(whole) != number) return std::nullopt;
   return whole_number<Integer>(Json(whole));
 }
+
+/// True if `kept` is what remains of the whole number `sent` in an integer of 8, 16, 32 or 64 bits.
+[[nodiscard]] bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept;
+
+/// True if a number has a decimal point and does not fit into the smallest integer. nlohmann's conversion of a number
+/// to an integer that cannot have it is undefined behavior.
+template <class Json>
+bool is_unsafe_number(const Json& value) {
+  if (!value.is_number_float()) return false;
+  const auto number = value.template get<double>();
+  return !(number >= 0 && number < 128);
+}
+template <class Json>
+bool has_unsafe_number(const Json& value) {
+  if (!value.is_structured()) return is_unsafe_number(value);
+  for (const auto& member : value) {
+    if (has_unsafe_number(member)) return true;
+  }
+  return false;
+}
+/// Replaces each unsafe number.
+template <class Json>
+void replace_unsafe_numbers(Json& value, double replacement) {
+  if (is_unsafe_number(value)) value = replacement;
+  if (!value.is_structured()) return;
+  for (auto& member : value) replace_unsafe_numbers(member, replacement);
+}
+/// Calls `f` for each place that both documents have, with two values that are neither objects nor lists.
+template <class Json, class Kept, class F>
+void for_each_common_place(Json& sent, Kept& kept, const F& f) {
+  if (sent.is_object() && kept.is_object()) {
+    for (auto member = sent.begin(); member != sent.end(); ++member) {
+      const auto other = kept.find(member.key());
+      if (other != kept.end()) for_each_common_place(member.value(), other.value(), f);
+    }
+  } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
+    for (std::size_t i = 0; i < sent.size(); ++i) for_each_common_place(sent[i], kept[i], f);
+  } else if (!sent.is_structured() && !kept.is_structured()) {
+    f(sent, kept);
+  }
+}
+/// Replaces each unsafe number that the type keeps in an integer: 1e3 by 1000, and 1e30, which is rejected later, by
+/// `replacement`.
+template <class Json>
+void replace_whole_numbers(Json& document, const Json& kept, double replacement) {
+  for_each_common_place(document, kept, [replacement](Json& sent, const Json& other) {
+    if (!is_unsafe_number(sent) || !other.is_number_integer()) return;
+    const auto whole = whole_number<std::int64_t>(sent);
+    sent = whole ? Json(*whole) : Json(replacement);
+  });
+}
+
+/// The document without the numbers whose conversion to an integer is undefined. A conversion with other numbers shows
+/// which of them the type keeps in integers.
+template <class Json>
+Json with_safe_numbers(const Json& value, const std::function<Json(const Json&)>& convert) {
+  for (const double replacement : {1.5, 100.5, 0.5}) {
+    Json document = value;
+    replace_unsafe_numbers(document, replacement);
+    try {
+      const Json kept = convert(document);
+      document = value;
+      replace_whole_numbers(document, kept, replacement);
+      return document;
+    } catch (...) {  // the type rejects the replacement, or another value: then the conversion reports it
+    }
+  }
+  return value;
+}
+
+/// A document, and its conversion to a type and back, which can be repeated for changed documents.
+template <class Json>
+struct converted_document {
+  const Json& sent;
+  const std::function<Json(const Json&)>& convert;
+  int attempts_left = 64;  ///< each attempt copies and converts the document
+};
+
+/// True if the value at `place` has no effect on the result: another text gives the same one. So the type does not know
+/// the value, as an enumeration of NLOHMANN_JSON_SERIALIZE_ENUM, which takes its first name then.
+template <class Json>
+bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  if (document.attempts_left-- <= 0) return false;
+  try {
+    Json changed = document.sent;
+    changed[place] = "?" + text_of_json(changed[place]) + "?";
+    return document.convert(changed).at(place) == kept;
+  } catch (...) {  // the type checks the value itself
+    return false;
+  }
+}
+
+/// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed,
+/// and for each text that the type does not know.
+template <class Json>
+void find_changed_values(converted_document<Json>& document, const Json& sent, const Json& kept,
+                         const typename Json::json_pointer& place, const std::string& pointer, json_faults& faults) {
+  if (sent.is_object() && kept.is_object()) {
+    for (auto member = sent.begin(); member != sent.end(); ++member) {
+      const auto other = kept.find(member.key());
+      if (other != kept.end())
+        find_changed_values(document, member.value(), other.value(), place / member.key(),
+                            pointer_step(pointer, member.key()), faults);
+    }
+  } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      find_changed_values(document, sent[i], kept[i], place / i, pointer_step(pointer, std::to_string(i)), faults);
+  } else if (kept.is_number_integer()) {
+    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a whole number", faults);
+    if (sent.is_number_float()) {
+      const auto whole = whole_number<std::int64_t>(sent);
+      const bool same = whole && *whole == kept.template get<std::int64_t>();
+      if (!same) add_json_fault(sent, pointer, "a whole number", faults);
+    } else if (sent.is_number_integer() && sent != kept &&
+               is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>())) {
+      add_json_fault(sent, pointer, "a whole number in the range of its type", faults);
+    }
+  } else if (kept.is_number_float()) {
+    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a number", faults);
+    const auto number = kept.template get<double>();
+    if (sent.is_number() && number - number != 0)  // infinite: 1e300 in a float
+      add_json_fault(sent, pointer, "a number in the range of its type", faults);
+  } else if (!sent.is_structured() && !kept.is_structured() && (sent.is_string() || kept.is_string()) &&
+             sent != kept && is_unknown_value(document, place, kept)) {
+    faults.add(pointer, "must be a value that its type knows, but is " +
+                            std::string(base::truncate(text_of_json(sent), 80)));
+  }
+}
+
+/// Compares a document with a default value of its type. Adds a fault for each value of another kind. An empty list or
+/// null in the model can be anything.
+template <class Json>
+void find_other_kinds(const Json& sent, const Json& model, const std::string& pointer, json_faults& faults) {
+  if (model.is_object()) {
+    if (!sent.is_object()) return add_json_fault(sent, pointer, "an object", faults);
+    for (auto member = model.begin(); member != model.end(); ++member) {
+      const auto found = sent.find(member.key());
+      if (found != sent.end())
+        find_other_kinds(found.value(), member.value(), pointer_step(pointer, member.key()), faults);
+    }
+  } else if (model.is_array()) {
+    if (!sent.is_array()) return add_json_fault(sent, pointer, "a list", faults);
+    if (model.size() != sent.size()) return;
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      find_other_kinds(sent[i], model[i], pointer_step(pointer, std::to_string(i)), faults);
+  } else if (model.is_number_integer()) {
+    if (!sent.is_number() || (sent.is_number_float() && !whole_number<std::int64_t>(sent)))
+      add_json_fault(sent, pointer, "a whole number", faults);
+  } else if (model.is_number_float()) {
+    if (!sent.is_number()) add_json_fault(sent, pointer, "a number", faults);
+  } else if (model.is_string()) {
+    if (!sent.is_string()) add_json_fault(sent, pointer, "text", faults);
+  } else if (model.is_boolean()) {
+    if (!sent.is_boolean()) add_json_fault(sent, pointer, "true or false", faults);
+  }
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/json_convert.hpp
+// =====================================================================================================================
+
+// JSON conversion: converts a JSON value to a C++ type without losing information, and collects all faults.
+//
+//   json_faults faults;
+//   auto value = convert_json<std::vector<int>>(document, {}, faults);   // fault: "/2: must be a whole number ..."
+//
+// nlohmann's own conversion truncates: 99999999999 becomes 1215752191 in an int, 1.5 becomes 1, and true becomes 1. So
+// numbers, text, lists, maps and optionals are converted here, value by value. Another type is converted by its own
+// from_json. It must have to_json too: the result is converted back and compared, so that a number or an unknown name
+// of an enumeration that was changed is found at each depth.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+/// Converts a value. Returns nullopt and adds at least one fault if it does not fit.
+template <class T, class Json>
+[[nodiscard]] std::optional<T> convert_json(const Json& value, const std::string& pointer, json_faults& faults);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class T, class = void>
+inline constexpr bool is_json_map = false;
+template <class T>
+inline constexpr bool is_json_map<T, std::void_t<typename T::mapped_type, typename T::key_type>> =
+    std::is_same_v<typename T::key_type, std::string>;
+template <class T, class = void>
+inline constexpr bool is_json_list = false;
+template <class T>
+inline constexpr bool is_json_list<
+    T, std::void_t<typename T::value_type,
+                   decltype(std::declval<T&>().insert(std::declval<T&>().end(),
+                                                      std::declval<typename T::value_type>()))>> =
+    !is_json_map<T> && !std::is_convertible_v<T, std::string_view>;
+template <class T, class = void>
+inline constexpr bool has_mapped_type = false;
+template <class T>
+inline constexpr bool has_mapped_type<T, std::void_t<typename T::mapped_type>> = true;
+template <class T, class = void>
+inline constexpr bool is_json_tuple = false;
+template <class T>
+inline constexpr bool is_json_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> = true;
+template <class T>
+inline constexpr bool is_json_optional = false;
+template <class T>
+inline constexpr bool is_json_optional<std::optional<T>> = true;
 
 template <class T, class Json>
 std::optional<T> convert_integer(const Json& value, const std::string& pointer, json_faults& faults) {
@@ -3705,116 +3904,55 @@ std::optional<T> convert_tuple(const Json& value, const std::string& pointer, js
   return T{std::move(*std::get<Index>(parts))...};
 }
 
-/// True if `kept` is what remains of the whole number `sent` in an integer of 8, 16, 32 or 64 bits.
-[[nodiscard]] bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept;
-
-/// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed.
-template <class Json>
-void find_changed_numbers(const Json& sent, const Json& kept, const std::string& pointer, json_faults& faults) {
-  if (sent.is_object() && kept.is_object()) {
-    for (auto member = sent.begin(); member != sent.end(); ++member) {
-      const auto other = kept.find(member.key());
-      if (other != kept.end())
-        find_changed_numbers(member.value(), other.value(), pointer_step(pointer, member.key()), faults);
-    }
-  } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
-    for (std::size_t i = 0; i < sent.size(); ++i)
-      find_changed_numbers(sent[i], kept[i], pointer_step(pointer, std::to_string(i)), faults);
-  } else if (kept.is_number_integer()) {
-    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a whole number", faults);
-    if (sent.is_number_float()) {
-      const auto whole = whole_number<std::int64_t>(sent);
-      const bool same = whole && *whole == kept.template get<std::int64_t>();
-      if (!same) add_json_fault(sent, pointer, "a whole number", faults);
-    } else if (sent.is_number_integer() && sent != kept &&
-               is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>())) {
-      add_json_fault(sent, pointer, "a whole number in the range of its type", faults);
-    }
-  } else if (kept.is_number_float() && sent.is_boolean()) {
-    add_json_fault(sent, pointer, "a number", faults);
-  }
-}
-
-/// Compares a document with a default value of its type. Adds a fault for each value of another kind. An empty list or
-/// null in the model can be anything.
-template <class Json>
-void find_other_kinds(const Json& sent, const Json& model, const std::string& pointer, json_faults& faults) {
-  if (model.is_object()) {
-    if (!sent.is_object()) return add_json_fault(sent, pointer, "an object", faults);
-    for (auto member = model.begin(); member != model.end(); ++member) {
-      const auto found = sent.find(member.key());
-      if (found != sent.end())
-        find_other_kinds(found.value(), member.value(), pointer_step(pointer, member.key()), faults);
-    }
-  } else if (model.is_array()) {
-    if (!sent.is_array()) return add_json_fault(sent, pointer, "a list", faults);
-    if (model.size() != sent.size()) return;
-    for (std::size_t i = 0; i < sent.size(); ++i)
-      find_other_kinds(sent[i], model[i], pointer_step(pointer, std::to_string(i)), faults);
-  } else if (model.is_number_integer()) {
-    if (!sent.is_number() || (sent.is_number_float() && !whole_number<std::int64_t>(sent)))
-      add_json_fault(sent, pointer, "a whole number", faults);
-  } else if (model.is_number_float()) {
-    if (!sent.is_number()) add_json_fault(sent, pointer, "a number", faults);
-  } else if (model.is_string()) {
-    if (!sent.is_string()) add_json_fault(sent, pointer, "text", faults);
-  } else if (model.is_boolean()) {
-    if (!sent.is_boolean()) add_json_fault(sent, pointer, "true or false", faults);
-  }
-}
-
-/// True if an integer of the model would receive a number beyond 64 bits. nlohmann's conversion of such a number is
-/// undefined behavior.
-template <class Json>
-bool has_unsafe_number(const Json& sent, const Json& model) {
-  if (model.is_object() && sent.is_object()) {
-    for (auto member = model.begin(); member != model.end(); ++member) {
-      const auto found = sent.find(member.key());
-      if (found != sent.end() && has_unsafe_number(found.value(), member.value())) return true;
-    }
-  } else if (model.is_array() && sent.is_array() && model.size() == sent.size()) {
-    for (std::size_t i = 0; i < sent.size(); ++i) {
-      if (has_unsafe_number(sent[i], model[i])) return true;
-    }
-  } else if (model.is_number_integer() && sent.is_number_float()) {
-    const auto number = sent.template get<double>();
-    return !(number > -9.2e18 && number < 9.2e18);
-  }
-  return false;
+/// Converts by from_json, and compares the result with the document.
+template <class T, class Json>
+std::optional<T> convert_and_compare(const Json& value, const std::string& pointer, json_faults& faults) {
+  const auto before = faults.size();
+  const std::function<Json(const Json&)> convert = [](const Json& sent) { return Json(sent.template get<T>()); };
+  std::optional<Json> safe;
+  if (has_unsafe_number(value)) safe.emplace(with_safe_numbers(value, convert));
+  const Json& sent = safe ? *safe : value;
+  std::optional<T> result(sent.template get<T>());
+  const Json kept(*result);
+  converted_document<Json> document{sent, convert};
+  if (std::is_enum_v<T> && (value.is_string() || kept.is_string()) && value != kept)
+    add_json_fault(value, pointer, "a name of the enumeration", faults);
+  else
+    find_changed_values(document, value, kept, typename Json::json_pointer(), pointer, faults);
+  if (faults.size() != before) result.reset();
+  return result;
 }
 
 /// A value of a type with its own from_json.
 template <class T, class Json>
 std::optional<T> convert_by_type(const Json& value, const std::string& pointer, json_faults& faults) {
   constexpr bool has_to_json = std::is_constructible_v<Json, const T&>;
-  json_faults other_kinds;  // compared with a default value; they matter only if the conversion fails
-  if constexpr (has_to_json && std::is_default_constructible_v<T> && std::is_class_v<T>) {
-    try {
-      const Json model(T{});
-      find_other_kinds(value, model, pointer, other_kinds);
-      if (has_unsafe_number(value, model)) {
-        faults.add(other_kinds);
-        return std::nullopt;
+  static_assert(has_to_json,
+                "winsvc: the type in body<T> has from_json, but not to_json. nlohmann's conversion truncates numbers, "
+                "which can be found only if the result is converted back. Describe the type with WINSVC_TYPE, add "
+                "to_json, or take winsvc::body<winsvc::json> and convert it in the handler");
+  if constexpr (has_to_json) {
+    json_faults other_kinds;  // compared with a default value; they matter only if the conversion fails
+    if constexpr (std::is_default_constructible_v<T> && std::is_class_v<T>) {
+      try {
+        find_other_kinds(value, Json(T{}), pointer, other_kinds);
+      } catch (...) {  // a default value without JSON: the conversion below decides
       }
-    } catch (...) {  // a default value without JSON: the conversion below decides
     }
-  }
-  const auto before = faults.size();
-  try {
-    T result = value.template get<T>();
-    if constexpr (has_to_json) find_changed_numbers(value, Json(result), pointer, faults);
-    if (faults.size() == before) return result;
-  } catch (const typename Json::exception& e) {
-    const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
-    faults.add(other_kinds);
-    if (other_kinds.empty() || message.find("not found") != message.npos) {
-      const auto bracket = message.find("] ");
-      const std::string place = locate_json_error(
-          value, message, [](const Json& changed) { static_cast<void>(changed.template get<T>()); });
-      faults.add(pointer + place, std::string_view(message).substr(bracket == message.npos ? 0 : bracket + 2));
+    try {
+      return convert_and_compare<T>(value, pointer, faults);
+    } catch (const typename Json::exception& e) {
+      const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
+      faults.add(other_kinds);
+      if (other_kinds.empty() || message.find("not found") != message.npos) {
+        const auto bracket = message.find("] ");
+        const std::string place = locate_json_error(
+            value, message, [](const Json& changed) { static_cast<void>(changed.template get<T>()); });
+        faults.add(pointer + place, std::string_view(message).substr(bracket == message.npos ? 0 : bracket + 2));
+      }
+    } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
+      faults.add(pointer, e.what());
     }
-  } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
-    faults.add(pointer, e.what());
   }
   return std::nullopt;
 }
@@ -4162,7 +4300,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 /// Handler parameter: the body of the request, converted from JSON to T. Use it like a pointer, with `*` and `->`. The
-/// types of api/json_type.hpp are read strictly and checked; another type is converted by nlohmann's `from_json`.
+/// types of api/json_type.hpp are read strictly and checked. Another type is converted by nlohmann's `from_json`; it
+/// must have `to_json` too, because only a comparison finds the numbers that `from_json` truncates
+/// (api/json_convert.hpp).
 /// Requires <nlohmann/json.hpp>, or another parser for the types of api/json_type.hpp (api/json_library.hpp).
 template <class T>
 struct body {
@@ -4462,9 +4602,10 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
 [[nodiscard]] std::string_view name_of_source(source_kind source) noexcept;
 /// Throws setup_error if the name is missing, or if a file comes from another source than `file`.
 void check_source(source_kind source, const std::string& name, bool is_file);
-/// All values with this name, in the order of the request.
+/// All values with this name, in the order of the request. `as_list`: a header has one value for each element of its
+/// list (RFC 9110 section 5.6.1); otherwise it has one value.
 [[nodiscard]] std::vector<std::string> source_texts(const invocation& call, source_kind source,
-                                                    const std::string& name);
+                                                    const std::string& name, bool as_list);
 /// Moves the uploaded files of this name out of the request.
 [[nodiscard]] std::vector<uploaded_file> take_files(argument_context& context, const std::string& name);
 void add_missing_value(fault_list& faults, source_kind source, const std::string& name);
@@ -4727,9 +4868,9 @@ erased_handler make_handler(F f) {
 //
 // The sources follow the pattern. The handler has one argument for each, in the same order, after the path parameters.
 // An argument is a type of api/text_value.hpp, a std::optional of it, if the value may be missing, or a std::vector of
-// it for repeated values (?tag=a&tag=b). The argument of `file` is a winsvc::uploaded_file, or an optional or vector of
-// it. Options of a source, in any order: the rules of settings/rule.hpp, `default_value`, `enum_names`, and a text that
-// describes the value in the OpenAPI document.
+// it for repeated values (?tag=a&tag=b, or the elements of a header `X-Tag: a, b`). The argument of `file` is a
+// winsvc::uploaded_file, or an optional or vector of it. Options of a source, in any order: the rules of
+// settings/rule.hpp, `default_value`, `enum_names`, and a text that describes the value in the OpenAPI document.
 //
 // If values are missing or invalid, the handler does not run, and the client receives 422 with all faults, those of the
 // body included. An empty value is a value: `at_least(1)` rejects an empty text.
@@ -4860,7 +5001,7 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
       else if (!single::is_optional) add_missing_value(context.faults, source.source, source.name);
     }
   } else {
-    const auto texts = source_texts(context.call, source.source, source.name);
+    const auto texts = source_texts(context.call, source.source, source.name, single::is_list);
     if constexpr (single::is_list) {
       output.emplace();
       for (const std::string& text : texts) {
@@ -5275,6 +5416,10 @@ class middleware : public std::function<void(const request&, response&, const ne
   /// Name of the authentication scheme in the OpenAPI document: "basic" or "bearer"; empty if the middleware does not
   /// authenticate clients.
   std::string security;
+  /// True if the function only adds headers to the response, and calls `next` once. Then it also runs for error
+  /// responses without a handler: a full queue, a limit, or the 503 of a timeout while the handler still runs. It must
+  /// be quick, and it may run on any thread.
+  bool adds_headers_only = false;
 };
 
 namespace detail::api {
@@ -8711,8 +8856,9 @@ struct authenticated_user {
 //
 // The client can read the values, but it cannot change them. They are limited to about 3,000 bytes. The cookie is
 // renewed while the browser sends requests, so a session ends after `lifetime` without requests. It is HttpOnly,
-// SameSite=Lax, and Secure with TLS. There is no list of sessions on the server: a value that was removed is still
-// valid in a copy of an old cookie until its lifetime ends. Source: RFC 6265; OWASP, "CSRF Prevention Cheat Sheet".
+// SameSite=Lax, and Secure if the client uses HTTPS. There is no list of sessions on the server: a value that was
+// removed is still valid in a copy of an old cookie until its lifetime ends.
+// Source: RFC 6265; OWASP, "CSRF Prevention Cheat Sheet".
 
 #include <chrono>
 #include <cstdint>
@@ -8918,6 +9064,9 @@ namespace detail::wire {
 [[nodiscard]] std::string_view host_of(std::string_view field) noexcept;
 /// True if the address or name belongs to the loopback interface: localhost, 127.0.0.0/8, ::1. Without brackets.
 [[nodiscard]] bool is_loopback_host(std::string_view host);
+/// Detail text of the response to a request for another host.
+inline constexpr std::string_view rejected_host_reason =
+    "the service does not accept the host name of the request (header Host); allowed_hosts adds names";
 /// True if the field names the loopback interface or one of `names`: a name, an address, `*.example.com` for all
 /// subdomains, or `*`. Case and port are ignored.
 [[nodiscard]] bool is_allowed_host(std::string_view field, const std::vector<std::string>& names);
@@ -9179,7 +9328,7 @@ struct forwarding_fields {
 /// The properties of the client's request that trusted proxies report.
 struct forwarding_report {
   std::string client;  ///< address; that of the peer if no proxy is trusted
-  std::string scheme;  ///< "http" or "https"; empty: unknown
+  std::string scheme;  ///< "http" or "https", also for ws and wss; empty: unknown
   std::string host;    ///< authority; empty: unknown
   std::string prefix;  ///< path that the proxy removes, without a final slash; empty: none
 };
@@ -9833,16 +9982,24 @@ WINSVC_INLINE void parse_json(const std::string& text, json& output) {
 }
 
 /// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position,
-/// and a type with from_json alone does not show its members. So the locator makes copies of the document, each with
-/// one value of that type replaced by a value of another type. If the exception then names the other type, the replaced
-/// value is the rejected one.
+/// and a type with from_json does not show its members. So the locator makes copies of the document, each with one
+/// value of that type replaced by a value of another type. If the exception then names the other type, the replaced
+/// value is the rejected one. For a missing key, it adds the key to one object of the copy: if the exception changes,
+/// the key was missing there.
 class json_error_locator {
  public:
   json_error_locator(const json& document, const std::function<void(const json&)>& convert)
       : document_(document), convert_(convert) {}
 
   std::string locate(const std::string& message) {
-    constexpr std::string_view separator = "but is ";
+    constexpr std::string_view before_key = "key '", after_key = "' not found", separator = "but is ";
+    const auto begin = message.find(before_key), end = message.rfind(after_key);
+    if (begin != message.npos && end != message.npos && begin + before_key.size() <= end) {
+      const auto key = begin + before_key.size();
+      missing_key_ = message.substr(key, end - key);
+      expected_error_ = message;
+      return find_missing(document_, json::json_pointer()) ? pointer_.to_string() : std::string();
+    }
     const auto position = message.rfind(separator);
     if (position == message.npos) return {};
     type_name_ = message.substr(position + separator.size());
@@ -9868,6 +10025,27 @@ class json_error_locator {
     }
     return false;
   }
+  bool find_missing(const json& value, const json::json_pointer& pointer) {
+    if (value.is_object() && !value.contains(missing_key_) && attempts_left_-- > 0) {
+      json changed = document_;
+      changed[pointer][missing_key_] = nullptr;
+      bool was_missing = true;
+      try {
+        convert_(changed);
+      } catch (const json::exception& e) {
+        was_missing = e.what() != expected_error_;
+      } catch (...) {  // another error: the conversion has passed this place
+      }
+      pointer_ = pointer / missing_key_;
+      if (was_missing) return true;
+    }
+    if (!value.is_structured()) return false;
+    std::size_t index = 0;
+    for (auto it = value.begin(); it != value.end(); ++it, ++index) {
+      if (find_missing(*it, value.is_object() ? pointer / it.key() : pointer / index)) return true;
+    }
+    return false;
+  }
   bool is_failing_value(const json::json_pointer& pointer) {
     if (attempts_left_ == 0) return false;  // each attempt copies and converts, which is expensive for a large document
     --attempts_left_;
@@ -9885,7 +10063,7 @@ class json_error_locator {
   const json& document_;
   const std::function<void(const json&)>& convert_;
   json replacement_ = nullptr;
-  std::string type_name_, expected_error_;
+  std::string type_name_, expected_error_, missing_key_;
   json::json_pointer pointer_;
   int attempts_left_ = 64;
 };
@@ -11265,8 +11443,11 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
-  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary") ||
-         base::equal_nocase(name, "Link");
+  for (const char* known : {"Set-Cookie", "Vary", "Link", "WWW-Authenticate", "Proxy-Authenticate", "Server-Timing",
+                            "Content-Security-Policy", "Content-Security-Policy-Report-Only", "Warning"}) {
+    if (base::equal_nocase(name, known)) return true;
+  }
+  return false;
 }
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
@@ -11328,7 +11509,7 @@ WINSVC_INLINE reply& reply::cookie(const winsvc::cookie& c) & {
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
-// api/json_convert.hpp:bodies
+// api/json_compare.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_API
@@ -12661,7 +12842,7 @@ class session_cookie {
   }
 
   /// Sets the cookie if the session has changed or a tenth of its lifetime has passed.
-  void write(const request& req, response& res, const session& current) const {
+  void write(response& res, const session& current) const {
     const bool is_empty = current.values_.empty() && current.flashes_.empty() && current.token_.empty();
     const auto since_1970 = options_.time->system_now().time_since_epoch();
     const auto now =
@@ -12684,7 +12865,7 @@ class session_cookie {
       throw std::length_error("session: its values need " + std::to_string(value.size()) +
                               " bytes, but a cookie has at most " + std::to_string(max_cookie_bytes));
     cookie c(options_.cookie_name, value);
-    set_cookie(res, c.max_age(options_.lifetime).secure(context(req).is_encrypted()));
+    set_cookie(res, c.max_age(options_.lifetime));
   }
 
  private:
@@ -12704,7 +12885,7 @@ WINSVC_INLINE middleware sessions(std::string key, session_options options) {
     const context values(req);
     values.set(stored.read(req));
     next();
-    stored.write(req, res, *values.get<session>());
+    stored.write(res, *values.get<session>());
   };
 }
 
@@ -12773,16 +12954,17 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
     if (detail::addons::has_default_port(origin))
       throw setup_error("cors: browsers send '" + origin + "' without the default port; remove the port");
   }
-  return [policy = std::move(policy), any_origin](const request& req, response& res, const next_handler& next) {
+  middleware result = [policy = std::move(policy), any_origin](const request& req, response& res,
+                                                               const next_handler& next) {
     const std::string origin = header_text(req, "Origin");
     bool allowed = any_origin;
     for (const auto& o : policy.origins) allowed = allowed || detail::base::equal_nocase(o, origin);
     if (!any_origin) detail::api::add_header(res, "Vary", "Origin");  // a cache must keep one response per origin
-    if (origin.empty() || !allowed) return next();
+    if (!any_origin && (origin.empty() || !allowed)) return next();
 
     detail::api::replace_header(res, "Access-Control-Allow-Origin", any_origin ? "*" : origin);
     if (policy.credentials) detail::api::replace_header(res, "Access-Control-Allow-Credentials", "true");
-    if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
+    if (origin.empty() || request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
       if (!policy.exposed.empty())
         detail::api::replace_header(res, "Access-Control-Expose-Headers", detail::base::join(policy.exposed, ", "));
       return next();
@@ -12794,6 +12976,8 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
     if (!headers.empty()) detail::api::replace_header(res, "Access-Control-Allow-Headers", headers);
     detail::api::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
   };
+  result.adds_headers_only = true;  // a page can read the errors of the server too
+  return result;
 }
 
 }  // inline namespace WINSVC_ABI
@@ -12981,7 +13165,7 @@ WINSVC_INLINE std::string_view host_of(std::string_view field) noexcept {
 }
 
 WINSVC_INLINE bool is_loopback_host(std::string_view host) {
-  if (base::equal_nocase(host, "localhost")) return true;
+  if (host == "127.0.0.1" || host == "::1" || base::equal_nocase(host, "localhost")) return true;  // the usual names
   static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
   const auto bytes = parse_ip(host);
   return bytes && (v4->contains(*bytes) || v6->contains(*bytes));
@@ -13022,7 +13206,7 @@ namespace detail::addons {
 WINSVC_INLINE void host_check::operator()(const request& req, response&, const next_handler& next) const {
   const std::string host = header_text(req, "Host");
   if (!host.empty() && !wire::is_allowed_host(host, names))
-    abort(421, "the service does not accept this host name; allowed_hosts adds names");
+    abort(421, std::string(wire::rejected_host_reason));
   next();
 }
 WINSVC_INLINE bool is_host_check(const middleware& function) noexcept {
@@ -13324,6 +13508,7 @@ WINSVC_INLINE std::string_view element_of_hop(std::string_view list, std::size_t
 
 WINSVC_INLINE std::string valid_scheme(std::string_view text) {
   std::string scheme = base::to_lower(text);
+  if (scheme == "ws" || scheme == "wss") scheme.replace(0, 2, "http");  // a WebSocket begins with an HTTP request
   return scheme == "http" || scheme == "https" ? scheme : std::string();
 }
 
@@ -13448,13 +13633,16 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
-  return [header = std::move(header)](const request& req, response& res, const next_handler& next) {
+  middleware result = [header = std::move(header)](const request& req, response& res, const next_handler& next) {
     next();  // a trusted proxy may replace the ID
     detail::api::replace_header(res, header, context(req).id());
   };
+  result.adds_headers_only = true;
+  return result;
 }
 WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
-  return [csp = std::move(content_security_policy)](const request&, response& res, const next_handler& next) {
+  middleware result = [csp = std::move(content_security_policy)](const request&, response& res,
+                                                                 const next_handler& next) {
     next();
     const auto unless_set = [&res](const char* name, const std::string& value) {
       if (!detail::api::find_header(res, name)) detail::api::replace_header(res, name, value);
@@ -13464,6 +13652,8 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
     unless_set("Referrer-Policy", "no-referrer");
     if (!csp.empty()) unless_set("Content-Security-Policy", csp);
   };
+  result.adds_headers_only = true;
+  return result;
 }
 WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
   return [bytes](const request& req, response&, const next_handler& next) {
@@ -14161,7 +14351,9 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
 //
 // As a pattern of winsvc it would be literal text, and all its requests would get 404. So it is an error at start.
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14200,11 +14392,8 @@ WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
 /// A segment of another framework: the parameter that it means.
 struct foreign_segment {
   bool found = false, optional = false, tail = false;
-  std::string name;  ///< empty: the framework gives no name
-
-  [[nodiscard]] std::string text() const {
-    return '{' + (name.empty() ? std::string(tail ? "path" : "value") : name) + (tail ? "...}" : "}");
-  }
+  bool is_part = false;  ///< the segment has other text besides the parameter
+  std::string name;      ///< empty: the framework gives no name
 };
 
 /// The identifier at the start of `text`.
@@ -14233,6 +14422,39 @@ WINSVC_INLINE foreign_segment parse_foreign_parameter(std::string_view text, boo
   result.tail = result.tail || suffix(name, '*') || suffix(name, '+') || base::starts_with(converter, "path") ||
                 converter == ".*" || converter == ".+";
   result.name = leading_identifier(name);
+  const bool has_number = !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+  if (has_number) result.name = leading_identifier(converter);  // drogon: `1:name`
+  constexpr std::string_view types_of_crow[] = {"int", "uint", "float", "double", "string"};
+  if (converter_first && colon == text.npos &&
+      std::find(std::begin(types_of_crow), std::end(types_of_crow), result.name) != std::end(types_of_crow))
+    result.name.clear();
+  return result;
+}
+
+/// Finds a parameter that is only a part of a segment: `<name>.png`, `user-<int:id>`, `@:name`, `v:version`. A colon
+/// after a word is not one, because `items:batch` is a usual literal.
+WINSVC_INLINE foreign_segment find_partial_parameter(std::string_view raw) {
+  foreign_segment result;
+  if (raw.find('{') != raw.npos) return result;  // the parser of patterns reports it
+  const auto open = raw.find('<');
+  const auto close = open == raw.npos ? raw.npos : raw.find('>', open);
+  if (close != raw.npos) {
+    const auto text = raw.substr(open + 1, close - open - 1);
+    const auto parsed = parse_foreign_parameter(text, true);
+    if (!leading_identifier(text).empty()) result = parsed;
+  }
+  for (auto colon = raw.find(':', 1); !result.found && colon != raw.npos; colon = raw.find(':', colon + 1)) {
+    const char before = raw[colon - 1];
+    const bool after_word =
+        base::is_digit(before) || before == ':' || !leading_identifier(raw.substr(colon - 1)).empty();
+    const bool is_version = base::equal_nocase(raw.substr(0, colon), "v");
+    const auto name = leading_identifier(raw.substr(colon + 1));
+    if ((after_word && !is_version) || name.empty()) continue;
+    result.found = true;
+    result.name = name;
+  }
+  result.is_part = result.found;
+  result.tail = false;
   return result;
 }
 
@@ -14245,15 +14467,21 @@ WINSVC_INLINE foreign_segment parse_foreign_segment(std::string_view raw) {
   if (raw.size() > 1 && raw[0] == ':' && !leading_identifier(raw.substr(1)).empty()) {  // Express, gin, Rails
     auto result = parse_foreign_parameter(raw.substr(1), false);
     result.tail = result.tail || raw.find("(.*)") != raw.npos;
+    const auto rest = raw.substr(1 + leading_identifier(raw.substr(1)).size());
+    result.is_part = !rest.empty() && std::string_view("?*+(").find(rest[0]) == std::string_view::npos;
     return result;
   }
-  if (starts_and_ends('<', '>')) return parse_foreign_parameter(inner(), true);      // Flask, Django
+  if (starts_and_ends('<', '>') && raw.find('<', 1) == raw.npos)
+    return parse_foreign_parameter(inner(), true);                                   // Flask, Django, Crow
+  if (raw == "{}") return parse_foreign_parameter({}, false);                        // drogon
   if (starts_and_ends('[', ']') && is_identifier(parse_foreign_parameter(inner(), false).name))
     return parse_foreign_parameter(inner(), false);                                  // Next.js
   if (starts_and_ends('{', '}') && !is_identifier(inner())) {                        // FastAPI, ASP.NET, Spring, axum
     const auto text = inner();
     const bool is_own_tail = text.size() > 3 && text.substr(text.size() - 3) == "...";
-    if (!is_own_tail && text.find_first_of(":?=*+") != text.npos) return parse_foreign_parameter(text, false);
+    const bool is_number = text.find_first_not_of("0123456789") == text.npos;          // drogon
+    if (!is_own_tail && (is_number || text.find_first_of(":?=*+") != text.npos))
+      return parse_foreign_parameter(text, false);
   }
   for (const char* regex : {"(\\", "(.", "([", ".*", ".+", "\\d", "\\w", "(?"}) {         // a regular expression
     if (raw.find(regex) == raw.npos || raw.find('{') != raw.npos) continue;
@@ -14262,7 +14490,7 @@ WINSVC_INLINE foreign_segment parse_foreign_segment(std::string_view raw) {
     result.tail = raw.find(".*") != raw.npos || raw.find(".+") != raw.npos;
     return result;
   }
-  return {};
+  return find_partial_parameter(raw);
 }
 
 /// Splits a pattern at each '/' that is not inside brackets, because a regular expression may contain one.
@@ -14287,16 +14515,30 @@ WINSVC_INLINE std::string foreign_spelling(std::string_view pattern) {
   if (pattern.find_first_of("*:<[({\\") == pattern.npos) return {};
   std::string right, without_optional, foreign;
   const auto segments = split_pattern(!pattern.empty() && pattern[0] == '/' ? pattern.substr(1) : pattern);
+  std::vector<std::string> names;
+  bool has_part = false;
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    auto segment = parse_foreign_segment(segments[i]);
-    segment.tail = segment.tail && i + 1 == segments.size();
-    if (segment.found && foreign.empty()) foreign = segments[i];
-    if (segment.found && segment.optional && without_optional.empty()) without_optional = right.empty() ? "/" : right;
-    right += '/' + (segment.found ? segment.text() : std::string(segments[i]));
+    const auto segment = parse_foreign_segment(segments[i]);
+    if (!segment.found) {
+      if (base::starts_with(segments[i], "{")) names.emplace_back(leading_identifier(segments[i].substr(1)));
+      right += '/' + std::string(segments[i]);
+      continue;
+    }
+    const bool is_tail = segment.tail && i + 1 == segments.size();
+    if (foreign.empty() && segments[i] != "{}") foreign = segments[i];  // the parser of patterns reports `{}` alone
+    if (segment.optional && without_optional.empty()) without_optional = right.empty() ? "/" : right;
+    has_part = has_part || segment.is_part;
+    const std::string wanted = !segment.name.empty() ? segment.name : is_tail ? "path" : "value";
+    std::string name = wanted;
+    for (int number = 2; std::find(names.begin(), names.end(), name) != names.end(); ++number)
+      name = wanted + std::to_string(number);
+    right += "/{" + name + (is_tail ? "...}" : "}");
+    names.push_back(std::move(name));
   }
   if (foreign.empty()) return {};
   std::string message = "'" + foreign + "' is the spelling of another framework; write '" + right + "'";
   if (!without_optional.empty()) message += ", and register '" + without_optional + "' as a second route";
+  if (has_part) message += ", and check the other text of the segment in the handler: a parameter is a whole segment";
   return message + " (the type of a parameter is that of the handler's argument)";
 }
 
@@ -14320,6 +14562,9 @@ WINSVC_INLINE std::string foreign_spelling(std::string_view pattern) {
 //   segment   = literal / "{" name "}" / "{" name "...}"          "..." only in the last segment
 //   name      = ( letter / "_" ) *( letter / digit / "_" )        unique within the pattern
 //   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
+//
+// The value of a parameter is decoded: `%2F` becomes a slash in it, so it can be "../../etc/passwd". It is not safe as
+// a part of a file path. A tail has neither an encoded slash nor dot segments.
 //
 // A pattern in the spelling of another framework ("/*", ":id", "<int:id>", "{id:int}") is an error that shows the right
 // spelling (route/foreign_pattern.hpp). There are no wildcards within a segment, no optional parts and no regular
@@ -14357,6 +14602,13 @@ struct pattern {
 enum class relation { same, more_specific, more_general, overlap, disjoint };
 
 [[nodiscard]] relation compare(const pattern& a, const pattern& b) noexcept;
+
+/// True if the first segments of a received path match all segments of a pattern without a tail. The rest can be
+/// anything, also a path that no route accepts: with an encoded slash, a dot segment or an invalid escape.
+[[nodiscard]] bool has_prefix(std::string_view raw_path, const pattern& prefix);
+/// True if prefix a decides about a path that has both prefixes: at the first difference it has a literal and not a
+/// parameter, or it is longer.
+[[nodiscard]] bool prefix_precedes(const pattern& a, const pattern& b) noexcept;
 
 /// A path that both patterns match, percent-encoded as a client sends it. Empty if the patterns are disjoint.
 [[nodiscard]] std::string common_path(const pattern& a, const pattern& b);
@@ -14419,7 +14671,9 @@ WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position,
   std::string_view name = raw.substr(1, raw.size() - 2);
   const bool tail = name.size() >= 3 && name.substr(name.size() - 3) == "...";
   if (tail) name.remove_suffix(3);
-  if (name.empty()) throw_bad_pattern(text, position, "parameter without a name");
+  if (name.empty()) {
+    throw_bad_pattern(text, position, "write a name, for example '{value}', in place of a parameter without a name");
+  }
   if (!is_identifier(name)) {
     throw_bad_pattern(text, position + 1,
                       "a parameter name begins with a letter or '_' and has only letters, digits and '_'");
@@ -14480,6 +14734,29 @@ WINSVC_INLINE relation compare(const pattern& a, const pattern& b) noexcept {
     if (a.segments[i].kind == tail || b.segments[i].kind == tail) return combined;  // a tail matches any rest
   }
   return a.segments.size() == b.segments.size() ? combined : relation::disjoint;
+}
+
+WINSVC_INLINE bool has_prefix(std::string_view raw_path, const pattern& prefix) {
+  using kind = segment::segment_kind;
+  for (const segment& expected : prefix.segments) {
+    if (raw_path.empty() || raw_path[0] != '/' || expected.kind == kind::tail) return false;
+    const auto end = (std::min)(raw_path.find('/', 1), raw_path.size());
+    const std::string_view raw = raw_path.substr(1, end - 1);
+    std::string decoded;
+    const bool matches = expected.kind == kind::parameter
+                             ? !raw.empty()
+                             : raw == expected.text || (decode_segment(raw, decoded) && decoded == expected.text);
+    if (!matches) return false;
+    raw_path.remove_prefix(end);
+  }
+  return true;
+}
+
+WINSVC_INLINE bool prefix_precedes(const pattern& a, const pattern& b) noexcept {
+  for (std::size_t i = 0; i < a.segments.size() && i < b.segments.size(); ++i) {
+    if (a.segments[i].kind != b.segments[i].kind) return a.segments[i].kind < b.segments[i].kind;
+  }
+  return a.segments.size() > b.segments.size();
 }
 
 WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
@@ -15313,6 +15590,7 @@ namespace detail::wire {
 struct head_error {
   int status = 0;
   std::string_view reason;
+  std::string_view field = {};  ///< name of the header; empty: `reason` names it, or none
   explicit operator bool() const noexcept { return status != 0; }
 };
 
@@ -15358,11 +15636,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
+/// The name of a field line, which may be incomplete or malformed.
+WINSVC_INLINE std::string_view name_in(std::string_view line) noexcept { return line.substr(0, line.find(':')); }
+
 WINSVC_INLINE head_error head_line_parser::check_partial_line(std::string_view line, bool is_first) const noexcept {
   constexpr auto npos = std::string_view::npos;
   if (!is_first) {
     if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
-    if (line.size() > limits_.field_bytes) return {431, "field line too long"};
+    if (line.size() > limits_.field_bytes) return {431, "line too long", name_in(line)};
     return {};
   }
   const auto method_end = line.find(' ');
@@ -15443,11 +15724,12 @@ WINSVC_INLINE head_error head_line_parser::target(std::string_view text) {
 WINSVC_INLINE head_error head_line_parser::field_line(std::string_view line) {
   if (head_.fields.size() == limits_.fields) return {431, "too many fields"};
   const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {400, "field line without a colon"};
+  if (colon == std::string_view::npos) return {400, "no colon", line};
   const field f{line.substr(0, colon), base::trim(line.substr(colon + 1))};
   // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
-  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
-  if (!is_token(f.name)) return {400, "invalid field name"};
+  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t'))
+    return {400, "blank before the colon", f.name};
+  if (!is_token(f.name)) return {400, "invalid character in the name", f.name};
   record_field_name(f.name);
   head_.fields.push_back(f);
   return parse_known_field(f);
@@ -15472,7 +15754,7 @@ WINSVC_INLINE head_error head_line_parser::parse_known_field(const field& f) {
       return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
     case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
       if (!is("Expect") || head_.minor_version == 0) break;
-      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
+      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation in Expect"};
       has_expect_ = true;
       break;
     case 7:
@@ -15557,14 +15839,14 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
   // The limits also apply to the normalized head: the number of its lines, and the bytes of a line of joined values.
   constexpr std::size_t max_added_lines = 3;
   if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return {};
-  bool line_too_long = false;
+  std::string_view long_name;
   for_each_name(head_, [&](std::string_view name, const std::vector<std::string_view>& values) {
     if (values.size() == 1) return;  // was checked in check_partial_line
     std::size_t bytes = name.size();
     for (const auto value : values) bytes += value.size() + 2;
-    if (bytes > limits_.field_bytes) line_too_long = true;
+    if (bytes > limits_.field_bytes) long_name = name;
   });
-  if (line_too_long) return {431, "fields of one name too long"};
+  if (!long_name.empty()) return {431, "lines of one name too long", long_name};
   const auto forwarded = std::count_if(head_.fields.begin(), head_.fields.end(), [&](const field& f) {
     return is_forwarded_field(head_, f);
   });
@@ -15589,7 +15871,7 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
 //
 //   std::size_t scanned = 0;
 //   auto result = parse_head(buffer, limits, &scanned);    // call again with more bytes while result.kind is more
-//   if (result.kind == head_parse_result::reject) respond_and_close(result.status, result.reason);
+//   if (result.kind == head_parse_result::reject) respond_and_close(result.status, result.rejection_text());
 //   if (result.kind == head_parse_result::complete) process(result.value);
 //
 // Malformed and ambiguous heads are rejected at the first byte that proves the error, with the status of the response;
@@ -15602,6 +15884,7 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -15617,7 +15900,12 @@ struct head_parse_result {
   std::size_t consumed = 0;  ///< complete: bytes of the head, including empty lines before it
   int status = 0;            ///< reject: status code of the response
   std::string_view reason;   ///< reject: message for the log and the response
+  std::string_view field;    ///< reject: name of the header, part of the buffer; empty: `reason` names it, or none
   head value;                ///< complete
+
+  /// The reason with the name of the header: "blank before the colon in the header 'X-A'". Characters that a name
+  /// cannot have are replaced by '?'.
+  [[nodiscard]] std::string rejection_text() const;
 };
 
 /// Parses the buffer from its first byte. `scanned` is the number of bytes that were already checked, so that they are
@@ -15637,6 +15925,15 @@ struct head_parse_result {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
+
+WINSVC_INLINE std::string head_parse_result::rejection_text() const {
+  std::string text(reason);
+  if (field.empty()) return text;
+  constexpr std::size_t max_name_bytes = 60;
+  text += " in the header '";
+  for (const char c : base::trim(field.substr(0, max_name_bytes))) text += is_token(std::string_view(&c, 1)) ? c : '?';
+  return text + '\'';
+}
 
 /// Result of scan_head: the ends of the lines and of the head, and the first invalid byte.
 struct head_scan {
@@ -15693,6 +15990,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
     result.kind = head_parse_result::reject;
     result.status = error.status;
     result.reason = error.reason;
+    result.field = error.field;
     result.value = {};
     return std::move(result);
   };
@@ -15729,7 +16027,8 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
 
   const auto partial = bytes.substr(scan.line, scan.limit - scan.line);
   if (const head_error error = parser.check_partial_line(partial, scan.line == begin)) return rejected(error);
-  if (scan.error) return rejected(scan.error);
+  if (scan.error)
+    return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
   result.value.fields.swap(fields);
   clear();
@@ -16245,7 +16544,8 @@ WINSVC_INLINE condition_result evaluate(const conditions& conditions, const vali
 WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& validators) {
   if_range = base::trim(if_range);
   if (if_range.empty()) return true;
-  if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
+  // One strong tag, not a list: tags that are equal as text have the same form, and a weak one begins with W.
+  if (if_range.find('"') != if_range.npos) return if_range[0] == '"' && if_range == validators.etag;
   const auto date = parse_http_date(if_range);
   return date && *date == validators.modified;
 }
@@ -16570,6 +16870,25 @@ WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view con
   return std::nullopt;
 }
 
+/// Decodes the value of a parameter `name*` (RFC 8187): "UTF-8''%C3%BC". ISO-8859-1 becomes UTF-8. In another charset,
+/// '_' replaces each byte that is not ASCII. nullopt for an invalid escape; empty if there is no charset.
+WINSVC_INLINE std::optional<std::string> decode_extended_value(std::string_view text) {
+  const auto first = text.find('\''), second = first == text.npos ? text.npos : text.find('\'', first + 1);
+  if (second == text.npos) return std::string();
+  const std::string_view charset = text.substr(0, first);
+  std::string decoded, out;
+  if (!route::decode_segment(text.substr(second + 1), decoded)) return std::nullopt;
+  if (base::equal_nocase(charset, "UTF-8")) return decoded;
+  for (const char c : decoded) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) out += c;
+    else if (base::equal_nocase(charset, "ISO-8859-1"))
+      out.append(1, static_cast<char>(0xC0 | (byte >> 6))).append(1, static_cast<char>(0x80 | (byte & 0x3F)));
+    else out += '_';
+  }
+  return out;
+}
+
 WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
   part_head head;
   bool has_name = false;
@@ -16602,10 +16921,10 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     }
     const auto unparsed = base::trim(parameters);
     if (!unparsed.empty() && unparsed != ";") return std::nullopt;
-    if (base::starts_with_nocase(encoded, "utf-8''")) {
-      std::string decoded;
-      if (!route::decode_segment(std::string_view(encoded).substr(7), decoded)) return std::nullopt;
-      head.file_name = decoded;
+    if (!encoded.empty()) {
+      auto decoded = decode_extended_value(encoded);
+      if (!decoded) return std::nullopt;
+      if (!decoded->empty() || !head.is_file) head.file_name = *std::move(decoded);
       head.is_file = true;
     }
   }
@@ -32158,7 +32477,6 @@ request_data();
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32184,9 +32502,11 @@ class router {
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
-  /// Puts `added` in front of each chain without a middleware for which `is_same_kind` is true. Call it after the app
-  /// has registered its routes, before freeze().
-  void add_default_middleware(middleware added, bool (*is_same_kind)(const middleware&) noexcept);
+  /// Makes accepts_host() reject all hosts but those of the loopback interface. Chains with a middleware for which
+  /// `is_host_check` is true decide themselves. Call it before freeze().
+  void check_hosts(bool (*is_host_check)(const middleware&) noexcept) noexcept { is_host_check_ = is_host_check; }
+  /// True if a request with this authority (wire::head::host) may reach a chain. Costs little: it reads the head only.
+  [[nodiscard]] bool accepts_host(std::string_view host, const api::middleware_chain& chain) const;
   /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
@@ -32231,12 +32551,17 @@ class router {
   void freeze() noexcept { frozen_ = true; }
   [[nodiscard]] bool is_frozen() const noexcept { return frozen_; }
   /// Marks the last added route as one of winsvc: it is served while the service is paused, and it is hidden.
-  void serve_while_paused() noexcept {
+  /// `runs_app_code`: its handler calls functions of the app, which may block.
+  void serve_while_paused(bool runs_app_code = false) noexcept {
     handlers_.back().while_paused = true;
+    handlers_.back().runs_app_code = runs_app_code;
     table_.metadata(handlers_.size() - 1).hidden = true;
   }
   [[nodiscard]] bool serves_paused(const route::match_result& match) const noexcept {
     return match.outcome == route::match_outcome::matched && handlers_[match.route_id].while_paused;
+  }
+  [[nodiscard]] bool runs_no_app_code(const route::match_result& match) const noexcept {
+    return serves_paused(match) && !handlers_[match.route_id].runs_app_code;
   }
 
   /// Maximum size of a body in bytes: the limit of the route, or `default_limit`.
@@ -32281,14 +32606,17 @@ class router {
     const api::required_object* objects = nullptr;
     std::size_t object_count = 0;
     bool needs_request = true;
-    bool while_paused = false;
+    bool while_paused = false, runs_app_code = false;
   };
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
   std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
-  std::map<std::string, std::size_t, std::less<>> group_ids_;  // by prefix: an index into group_middleware_
-  std::vector<std::shared_ptr<const api::middleware_chain>> group_middleware_;
-  route::table groups_;  // the paths below each group
+  struct route_group {
+    route::pattern prefix;
+    std::shared_ptr<const api::middleware_chain> middleware;
+  };
+  std::vector<route_group> groups_;
+  bool (*is_host_check_)(const middleware&) noexcept = nullptr;  // null: each host is accepted
   bool frozen_ = false;
 };
 
@@ -32433,7 +32761,6 @@ WINSVC_INLINE void router::call_without_request(const route::match_result& match
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32447,25 +32774,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE void router::add_default_middleware(middleware added,
-                                                  bool (*is_same_kind)(const middleware&) noexcept) {
-  using chain_pointer = std::shared_ptr<const api::middleware_chain>;
-  const auto shared = std::make_shared<const middleware>(std::move(added));
-  std::map<chain_pointer, chain_pointer> results;  // many routes share a chain
-  const auto add = [&](chain_pointer& chain) {
-    auto& result = results[chain];
-    if (!result) {
-      api::middleware_chain extended;
-      const bool has_own = std::any_of(chain->begin(), chain->end(), [&](const auto& m) { return is_same_kind(*m); });
-      if (!has_own) extended.push_back(shared);
-      extended.insert(extended.end(), chain->begin(), chain->end());
-      result = std::make_shared<const api::middleware_chain>(std::move(extended));
-    }
-    chain = result;
-  };
-  for (auto& bound : handlers_) add(bound.middleware);
-  for (auto& chain : group_middleware_) add(chain);
-  add(global_middleware_);
+WINSVC_INLINE bool router::accepts_host(std::string_view host, const api::middleware_chain& chain) const {
+  if (!is_host_check_ || host.empty() || wire::is_loopback_host(wire::host_of(host))) return true;
+  return std::any_of(chain.begin(), chain.end(), [this](const auto& link) { return is_host_check_(*link); });
 }
 
 WINSVC_INLINE void router::check_may_use(source_location location) const {
@@ -32485,18 +32796,15 @@ WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
                                                 source_location location) {
   check_may_use(location);
   if (prefix.empty()) return;  // a group without a prefix has no paths
-  const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
-  if (!added) {
-    group_middleware_[known->second] = std::move(chain);
+  for (route_group& group : groups_) {
+    if (group.prefix.text != prefix) continue;
+    group.middleware = std::move(chain);
     return;
   }
   try {
-    const std::string path(prefix);
-    groups_.add(route::method::any, path + "/{rest_of_path_...}", known->second, location);
-    groups_.add(route::method::any, path, known->second, location);
-  } catch (const setup_error&) {  // a second group with the same paths, but other parameter names: the first one counts
+    groups_.push_back({route::parse_pattern(prefix), std::move(chain)});
+  } catch (const setup_error&) {  // the group's routes report the malformed prefix
   }
-  group_middleware_.push_back(std::move(chain));
 }
 
 WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::match_result& match,
@@ -32505,11 +32813,12 @@ WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::m
   if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
   if (match.outcome == route::match_outcome::method_not_allowed && method == route::method::options && match.sibling_id)
     return *handlers_[*match.sibling_id].middleware;
-  if (!group_middleware_.empty()) {
-    const auto group = groups_.match(route::method::get, raw_path);
-    if (group.outcome == route::match_outcome::matched) return *group_middleware_[group.route_id];
+  const route_group* found = nullptr;
+  for (const route_group& group : groups_) {
+    if (route::has_prefix(raw_path, group.prefix) && (!found || route::prefix_precedes(group.prefix, found->prefix)))
+      found = &group;
   }
-  return *global_middleware_;
+  return found ? *found->middleware : *global_middleware_;
 }
 
 WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,
@@ -32875,6 +33184,11 @@ class route_latency {
   void mark_stream() noexcept {
     if (!streams()) streams_.store(true, std::memory_order_relaxed);
   }
+  /// True if the route has sent server-sent events.
+  [[nodiscard]] bool streams_events() const noexcept { return streams_events_.load(std::memory_order_relaxed); }
+  void mark_events() noexcept {
+    if (!streams_events()) streams_events_.store(true, std::memory_order_relaxed);
+  }
   /// True at the first call: framing headers of a handler are reported once per route.
   [[nodiscard]] bool is_first_framing_report() noexcept {
     return !framing_reported_.exchange(true, std::memory_order_relaxed);
@@ -32896,7 +33210,7 @@ class route_latency {
   // Relaxed: all are heuristics. A set bit is a request that took longer than the threshold; two concurrent writers may
   // lose one record.
   std::atomic<std::uint8_t> history_{0};
-  std::atomic<bool> streams_{false}, framing_reported_{false}, holds_thread_{false};
+  std::atomic<bool> streams_{false}, streams_events_{false}, framing_reported_{false}, holds_thread_{false};
 };
 
 }  // namespace detail::http
@@ -33237,6 +33551,7 @@ class event_subscription {
 
   const std::shared_ptr<channel> source_;
   std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_with_published()
+  std::string first_text_;                   // precedes the events
   // Protected by the mutex of the channel:
   std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
   std::size_t position_ = 0;    // in channel::subscriptions_
@@ -33250,18 +33565,22 @@ class channel : public std::enable_shared_from_this<channel> {
   explicit channel(std::size_t history) : history_limit_(history), end_(std::make_shared<event_node>()) {}
   [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
   void publish(std::string_view data, std::string_view name, std::string_view id);
+  /// Publishes a `retry` field, and sends it first to later subscribers.
+  void publish_retry(std::string text);
   void close();
   [[nodiscard]] bool has_closed() const;
   [[nodiscard]] std::size_t size() const;
 
  private:
   friend class event_subscription;
+  void publish_text(std::string_view text, std::string_view id, bool is_retry);
 
   const std::size_t history_limit_;
   mutable std::mutex mutex_;  // protects the members below
   std::vector<event_subscription*> subscriptions_;
   std::shared_ptr<event_node> end_;                   // the place of the next event
   std::deque<std::shared_ptr<event_node>> history_;  // the last events with an id
+  std::string retry_;                                 // the first text of each subscription; may be empty
   bool closed_ = false;
 };
 
@@ -33287,6 +33606,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// The bytes as one chunk of a chunked body.
+WINSVC_INLINE std::string as_chunk(std::string_view bytes) {
+  char size[24];
+  std::snprintf(size, sizeof size, "%zx\r\n", bytes.size());
+  return std::string(size).append(bytes).append("\r\n");
+}
+
 WINSVC_INLINE bool event_subscription::lags() const noexcept {
   return source_->end_->offset - taken_offset_ > max_lag_bytes;
 }
@@ -33304,9 +33630,11 @@ WINSVC_INLINE subscription_state event_subscription::take(transport& target, std
     if (lags()) return subscription_state::lagging;
     end = last_ ? last_ : source_->end_;
     transport_ = &target;
-    waits_ = next_ == end;
+    waits_ = next_ == end && first_text_.empty();
     if (waits_) return last_ || source_->closed_ ? subscription_state::ended : subscription_state::none;
   }
+  if (!first_text_.empty()) output.append(chunked ? as_chunk(first_text_) : first_text_);
+  first_text_.clear();
   for (const std::size_t begin = output.size(); next_ != end && output.size() - begin < max_bytes; next_ = next_->next)
     output.append(next_->bytes(chunked));
   const std::lock_guard lock(source_->mutex_);
@@ -33342,21 +33670,28 @@ WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string
   if (subscriptions_.size() == subscriptions_.capacity()) subscriptions_.reserve(2 * subscriptions_.size() + 16);
   auto subscription = std::make_shared<event_subscription>(shared_from_this(), std::move(first), end_->offset);
   subscription->position_ = subscriptions_.size();
+  subscription->first_text_ = retry_;
   subscriptions_.push_back(subscription.get());
   return subscription;
 }
 
 WINSVC_INLINE void channel::publish(std::string_view data, std::string_view name, std::string_view id) {
+  publish_text(api::format_event(data, name, id), id, false);
+}
+
+WINSVC_INLINE void channel::publish_retry(std::string text) { publish_text(text, {}, true); }
+
+WINSVC_INLINE void channel::publish_text(std::string_view text, std::string_view id, bool is_retry) {
   constexpr std::size_t node_bytes = 256;  // of an event without its text
-  const std::string text = api::format_event(data, name, id);
-  char size[24];
-  const auto prefix = static_cast<std::size_t>(std::snprintf(size, sizeof size, "%zx\r\n", text.size()));
-  std::string chunk = std::string(size).append(text).append("\r\n");
+  std::string chunk = as_chunk(text);
+  const std::size_t prefix = chunk.size() - text.size() - 2;
+  std::string retry(is_retry ? text : std::string_view());
   std::string event_id(id);
   const auto new_end = std::make_shared<event_node>();
 
   const std::lock_guard lock(mutex_);
   if (closed_) return;
+  if (is_retry) retry_ = std::move(retry);
   if (!id.empty() && history_limit_ > 0) history_.push_back(end_);
   if (history_.size() > history_limit_) history_.pop_front();
   event_node& event = *end_;
@@ -33403,6 +33738,9 @@ WINSVC_INLINE event_channel::event_channel(std::size_t history)
 WINSVC_INLINE event_channel::~event_channel() { close(); }
 WINSVC_INLINE void event_channel::send(std::string_view data, std::string_view name, std::string_view id) {
   channel_->publish(data, name, id);
+}
+WINSVC_INLINE void event_channel::retry_after(std::chrono::milliseconds pause) {
+  channel_->publish_retry("retry: " + std::to_string((std::max)(pause.count(), decltype(pause.count()){0})) + "\n\n");
 }
 WINSVC_INLINE void event_channel::close() { channel_->close(); }
 WINSVC_INLINE std::size_t event_channel::subscribers() const { return channel_->size(); }
@@ -33536,11 +33874,13 @@ class exchange_stream {
   }
 
   /// Sends `bytes` as the response from another thread while the handler runs; the response of the handler is then
-  /// dropped. Returns false if the handler's response came first. See response_owner.
+  /// dropped. Without bytes, ends the connection. Returns false if the handler's response came first. See
+  /// response_owner.
   bool send_instead(const std::string& bytes) noexcept {
     auto owner = response_owner::none;
     if (!response_owner_.compare_exchange_strong(owner, response_owner::timeout)) return false;
-    static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
+    if (bytes.empty()) transport_.abort_connection();
+    else static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
     sent_ = bytes.size();
     return true;
   }
@@ -33755,6 +34095,7 @@ struct content_criteria {
 struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
   bool close_after_response = false;
+  bool ends_without_response = false;          ///< the client awaits events and connects again then
   std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
   std::string end_of_parts;                    ///< bytes after the last part
   std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
@@ -34090,11 +34431,6 @@ inline namespace WINSVC_ABI {
 
 namespace detail::http {
 
-/// A proxy that buffers the response, as nginx does by default, would delay the events.
-WINSVC_INLINE reply add_event_headers(reply result) {
-  return std::move(result).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
-}
-
 /// Sets a streamed body. The response has a Content-Type; the function of cpp-httplib adds it again.
 WINSVC_INLINE void set_stream(response& res, httplib::ContentProviderWithoutLength provider) {
   const std::string type = *api::find_header(res, "Content-Type");
@@ -34120,7 +34456,7 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
     event_stream events(output, output.last_event_id());
     write(events);
   });
-  return detail::http::add_event_headers(std::move(result));
+  return std::move(result).header("Cache-Control", "no-store");
 }
 
 WINSVC_INLINE reply reply::events(event_channel& channel) {
@@ -34128,7 +34464,7 @@ WINSVC_INLINE reply reply::events(event_channel& channel) {
   result.content_type_ = "text/event-stream";
   result.channel_ = channel.channel_;
   result.subscribe_ = detail::http::subscribe;
-  return detail::http::add_event_headers(std::move(result));
+  return std::move(result).header("Cache-Control", "no-store");
 }
 
 WINSVC_INLINE void reply::apply(response& res) && {
@@ -35159,8 +35495,8 @@ WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std:
   return http::is_urlencoded(req) ? wire::find_fields(req.body, name) : std::vector<std::string>();
 }
 
-WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, source_kind source,
-                                                    const std::string& name) {
+WINSVC_INLINE std::vector<std::string> values_of_source(const invocation& call, source_kind source,
+                                                        const std::string& name) {
   const http::exchange& exchange = call.exchange;
   if (!exchange.current_request) {  // the request is not filled: the values are in the head
     const auto list = [](std::optional<std::string> value) {
@@ -35190,6 +35526,19 @@ WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, sour
     case source_kind::file: break;
   }
   return {};
+}
+
+WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, source_kind source,
+                                                    const std::string& name, bool as_list) {
+  auto values = values_of_source(call, source, name);
+  if (!as_list || source != source_kind::header) return values;
+  std::vector<std::string> elements;
+  for (std::string_view list : values) {
+    while (!list.empty()) {  // a comma in quotes is a part of its element
+      if (const auto element = wire::take_element(list, ','); !element.empty()) elements.emplace_back(element);
+    }
+  }
+  return elements;
 }
 
 }  // namespace detail::api
@@ -36229,7 +36578,11 @@ WINSVC_INLINE std::string_view date_line() {
 /// True for fields that a response has once: the last value replaces the others.
 WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
   for (const char* known : {"Content-Type", "Date", "ETag", "Last-Modified", "Location", "Server", "Content-Encoding",
-                            "Content-Range", "Content-Location", "Expires", "Retry-After", "Age"}) {
+                            "Content-Range", "Content-Location", "Content-Disposition", "Expires", "Retry-After", "Age",
+                            "Accept-Ranges", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
+                            "Access-Control-Max-Age", "X-Content-Type-Options", "X-Frame-Options",
+                            "Strict-Transport-Security", "Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy",
+                            "Cross-Origin-Resource-Policy", "X-Accel-Buffering"}) {
     if (base::equal_nocase(name, known)) return true;
   }
   return false;
@@ -36379,6 +36732,7 @@ WINSVC_INLINE std::string complete_response(const response& res, bool send_body)
 // It applies to all kinds of bodies of known length: text, files, and content providers of cpp-httplib.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -36441,9 +36795,15 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
   std::string removed;
   for (const auto& [name, value] : found) {
     res.headers.erase(name);
-    if (base::equal_nocase(name, "Connection") && base::equal_nocase(base::trim(value), "close")) {
-      exchange.delivery.close_after_response = true;
-      continue;
+    if (base::equal_nocase(name, "Connection")) {
+      bool closes = false, has_others = false;
+      for (const auto part : base::split(value, ',')) {
+        const auto option = base::trim(part);
+        if (base::equal_nocase(option, "close")) closes = true;
+        else if (!option.empty()) has_others = true;
+      }
+      if (closes) exchange.delivery.close_after_response = true;
+      if (!has_others) continue;
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
@@ -36557,7 +36917,10 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
     coding = select_coding(exchange.head.find("Accept-Encoding").value_or(std::string_view()));
   }
   const auto length = body_length(res);
-  if (reads && res.status == 200 && res.content_provider_ && length && !api::find_header(res, "Accept-Ranges"))
+  constexpr std::size_t min_ranged_bytes = 8 * 1024;  // clients request parts of longer texts only
+  const bool offers_ranges = res.content_provider_ ? length.has_value()
+                                                   : res.body.size() >= min_ranged_bytes && coding.empty();
+  if (reads && res.status == 200 && offers_ranges && !api::find_header(res, "Accept-Ranges"))
     api::insert_header(res, "Accept-Ranges", "bytes");
 
   const content_criteria& criteria = exchange.criteria;
@@ -36657,7 +37020,9 @@ class request_processor {
 
   /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
-    return router_.serves_paused(match) && router_.middleware_for(match, head.method_id, head.path).empty();
+    if (!router_.runs_no_app_code(match)) return false;
+    const auto& chain = router_.middleware_for(match, head.method_id, head.path);
+    return chain.empty() && router_.accepts_host(head.host, chain);  // else an error handler of the app may run
   }
   /// Timeout of the route; nullopt if it has none.
   [[nodiscard]] std::optional<std::chrono::milliseconds> timeout_of(const route::match_result& match) const noexcept {
@@ -36666,6 +37031,15 @@ class request_processor {
   }
   /// Logs that the timeout passed before the handler was started.
   void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
+
+  /// The complete bytes of an error response without a handler, in the format that the client prefers and with the
+  /// headers of the middleware that only adds headers. It runs no other code of the app. The connection ends after it.
+  /// `own`: an exchange for this response alone. `shows_id`: the body has its id too.
+  [[nodiscard]] std::string substitute_response(exchange& own, int status, std::string_view detail,
+                                                bool shows_id) const;
+  /// True if the client awaits server-sent events. An EventSource does not connect again after a status other than 200
+  /// (WHATWG HTML standard, section "Server-sent events"), but it does after a connection without a response.
+  [[nodiscard]] bool awaits_events(const route::match_result& match, const wire::head& head);
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
@@ -36683,6 +37057,7 @@ class request_processor {
   void call_handler(exchange& exchange, response& res);
   bool receive_body(exchange& exchange, request& req, const body_source& read) const;
   void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
+  static void add_headers(exchange& own, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
     return (std::min)(router_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
@@ -36707,6 +37082,9 @@ inline constexpr std::string_view out_of_memory_response =
 static_assert(out_of_memory_response.find(std::string_view("Retry-After: 10\r")) != std::string_view::npos &&
               retry_after_seconds == "10");
 
+/// Media type of server-sent events.
+inline constexpr std::string_view event_stream_type = "text/event-stream";
+
 /// Detail text for a body error, by its status.
 [[nodiscard]] constexpr std::string_view body_error_text(int status) noexcept {
   return status == 408   ? "the body did not arrive in time"
@@ -36715,7 +37093,7 @@ static_assert(out_of_memory_response.find(std::string_view("Retry-After: 10\r"))
                          : "the framing of the body is invalid";
 }
 
-/// The complete bytes of an error response that ends the connection, for requests without a handler.
+/// The complete bytes of an error response that ends the connection, for a request without a valid head.
 [[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
 
 }  // namespace detail::http
@@ -36817,6 +37195,8 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   }
   if (is_stream(res)) {
     latency_of(exchange.match).mark_stream();
+    const std::string* const type = api::find_header(res, "Content-Type");
+    if (type && base::starts_with_nocase(*type, event_stream_type)) latency_of(exchange.match).mark_events();
     if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
@@ -36864,6 +37244,7 @@ WINSVC_INLINE std::string error_response(int status, std::string_view reason, bo
 // Implementation of http/request_processor.hpp: runs the middleware, reads the body, calls the handler with its time
 // limit, and prepares the response for the writer.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -36941,7 +37322,9 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
     else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
       criteria.has_conditions = true;
   }
-  run_middleware(exchange, router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  const auto& chain = router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path);
+  if (router_.accepts_host(exchange.head.host, chain)) run_middleware(exchange, chain, 0, res);
+  else error_responder_.send_error(exchange, res, 421, wire::rejected_host_reason);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
   // An invalid header is replaced by an error response, which is then prepared like any other.
@@ -36967,6 +37350,9 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
               "; the server sets these headers itself and has removed them (logged once per route)");
   }
+  // A proxy that buffers the response, as nginx does by default, would delay a stream.
+  if (is_stream(res) && !exchange.delivery.stream_length && !api::find_header(res, "X-Accel-Buffering"))
+    api::insert_header(res, "X-Accel-Buffering", "no");
   const std::string& prefix = exchange.forwarded.path_prefix;
   const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
   if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
@@ -37098,6 +37484,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);
+        exchange.delivery.ends_without_response = awaits_events(exchange.match, exchange.head);
         add_retry_after(res);
         winsvc::abort(503, timeout_message(*limit));
       }
@@ -37112,20 +37499,51 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
   });
 }
 
-/// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the head.
+WINSVC_INLINE void request_processor::add_headers(exchange& own, const api::middleware_chain& chain,
+                                                  std::size_t position, response& res) {
+  while (position < chain.size() && !chain[position]->adds_headers_only) ++position;
+  if (position == chain.size()) return;
+  const std::function<void()> continue_chain = [&] { add_headers(own, chain, position + 1, res); };
+  (*chain[position])(request_of(own), res, next_handler(continue_chain));
+}
+
+WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, int status, std::string_view detail,
+                                                                 bool shows_id) const {
+  const exchange_scope handled(own);
+  response res;
+  res.link.attach(own);
+  add_headers(own, router_.middleware_for(own.match, own.head.method_id, own.head.path), 0, res);
+  write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
+              preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
+  add_vary(res, "Accept");
+  if (status == 503) add_retry_after(res);
+  static_cast<void>(remove_framing_fields(own, res));
+  return complete_response(res, own.head.method_id != route::method::head);
+}
+
+WINSVC_INLINE bool request_processor::awaits_events(const route::match_result& match, const wire::head& head) {
+  if (match.outcome == route::match_outcome::matched && latency_of(match).streams_events()) return true;
+  const auto accept = wire::normalized_value(head, "Accept");
+  if (!accept) return false;
+  const auto ranges = wire::accept_list(*accept);
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [](const auto& range) { return base::equal_nocase(range.value, event_stream_type); });
+}
+
+/// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the exchange.
 WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
-    response res;
     const std::string detail = timeout_message(limit);
-    write_error(res, {503, detail, exchange.id},
-                preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
-    add_retry_after(res);
-    if (!exchange.stream.send_instead(complete_response(res, exchange.head.method_id != route::method::head))) return;
+    http::exchange own(exchange.head, exchange.stream, exchange.peer, exchange.local, exchange.id, exchange.services);
+    own.match = exchange.match;
+    std::string bytes;  // none: the connection ends without a response
+    if (!awaits_events(own.match, own.head)) bytes = substitute_response(own, 503, detail, true);
+    if (!exchange.stream.send_instead(bytes)) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
               router_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
-              "; sent 503 to the client, the handler still runs");
+              (bytes.empty() ? "; closed the connection" : "; sent 503 to the client") + ", the handler still runs");
   } catch (...) {  // out of memory: the handler may still respond
   }
 }
@@ -38305,7 +38723,7 @@ struct scratch_buffers {
 //   body             the body arrived, failed or is late                      handler
 //   handler          blocking handler on an I/O thread                        handler, on a blocking thread
 //   handler          the handler holds its thread for a long time             handler, on a stream thread
-//   handler          a queue or a limit is full, or the time limit passed     response (503), then close
+//   handler          a queue or a limit is full, or the time limit passed     response (503), then close; events: close
 //   handler          the client left while the request waited for a thread    close
 //   handler          the handler returned                                     response
 //   handler          the protocol after a 101 response has ended              close
@@ -38436,6 +38854,7 @@ class connection {
     return buffer_.remaining().size() < max_bytes;
   }
   void extend_send_deadline(std::size_t sent_now) noexcept;
+  [[nodiscard]] std::string error_bytes(int status, std::string_view reason);
   void reject(int status, std::string_view reason);
   void reject_at_limit(http::shared_limit limit, std::string_view reason);
   void release_shared() noexcept;
@@ -38692,7 +39111,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
       head_.fields = std::move(parsed.value.fields);
     } else {
       scanned_ = 0;
-      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.reason);
+      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.rejection_text());
       else accept_head(std::move(parsed));
       return std::nullopt;
     }
@@ -38860,6 +39279,10 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     reject(503, "the service is too busy");
     return std::nullopt;
   }
+  if (match_.outcome == route::match_outcome::paused && processor_.awaits_events(match_, head_)) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
   if (was_queued && now_ >= handler_deadline()) {
     const auto limit = *processor_.timeout_of(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
@@ -38925,6 +39348,11 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     exchange.id = id_;
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(http::close_reason::after_response);
+  }
+  if (exchange.delivery.ends_without_response) {
+    clear_output();
+    keep_alive_ = false;
+    return close(http::close_reason::idle);
   }
   body_unread_ = !stream.is_body_complete();
   text_to_send_ = std::move(exchange.delivery.text_to_send);
@@ -39143,15 +39571,35 @@ WINSVC_INLINE void connection::release_shared() noexcept {
   if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
 }
 
+/// The bytes of an error response to a valid request, without its handler.
+WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason) {
+  try {
+    http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+    api::header_pool headers;
+    const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
+                                           engine_state_.draining};
+    http::exchange own(head_, stream, peer_, local_, processor_.next_id(), services);
+    own.match = match_;
+    return processor_.substitute_response(own, status, reason, false);
+  } catch (...) {  // a middleware failed: the plain response remains
+    return http::error_response(status, reason, head_.method_id != route::method::head);
+  }
+}
+
 /// Responds without a handler to a request that the head parser rejects, that is late, or for which no thread is
-/// available. The connection ends.
+/// available. The connection ends. A client that awaits events gets no response: it connects again then.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
+  if (in_flight_ && status == 503 && processor_.awaits_events(match_, head_)) {
+    clear_output();
+    keep_alive_ = false;
+    return close(http::close_reason::idle);
+  }
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto received = buffer_.remaining();
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
-  const bool is_head = in_flight_ ? head_.method_id == route::method::head : base::starts_with(received, "HEAD ");
   clear_output();
-  output_ = http::error_response(status, reason, !is_head);
+  output_ = in_flight_ ? error_bytes(status, reason)
+                       : http::error_response(status, reason, !base::starts_with(received, "HEAD "));
   keep_alive_ = false;
   body_unread_ = true;
   http::access_record record{"rejected:", reason, {}, peer_, status, output_.size(), {}};
@@ -43039,7 +43487,7 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
         const auto failure = definition.log_failure ? definition.log_failure() : std::nullopt;
         return reply::text(failure ? "ready\n" + failure->text() + '\n' : std::string("ready\n"));
   }, location);
-  definition.router.serve_while_paused();
+  definition.router.serve_while_paused(!definition.ready_checks.empty());
 }
 
 }  // namespace detail::host
@@ -44848,7 +45296,7 @@ namespace detail::host {
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
   if (wire::is_loopback_host(definition_.host))
-    definition_.router.add_default_middleware(allowed_hosts(), addons::is_host_check);
+    definition_.router.check_hosts(addons::is_host_check);
   prepare_upload_folder(definition_);
   definition_.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());

@@ -19,7 +19,7 @@ std::map<int, std::string> tasks;  // by id
 struct item {
   std::string task;
 };
-void from_json(const json& value, item& result) { value.at("task").get_to(result.task); }
+WINSVC_TYPE(item, task)
 
 json task_json(int id) { return {{"id", id}, {"task", tasks.at(id)}}; }
 

@@ -145,6 +145,24 @@ TEST_CASE("cors responds to preflights and adds its headers for allowed origins"
   CHECK(other.header("Vary") == "Origin");
 }
 
+TEST_CASE("cors for all origins adds its header to each response, because a cache may keep it for other clients") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::cors({"*"}));
+    svc.get("/", [] { return "hello"; });
+  };
+  client c(app);
+  for (const auto& fields : {winsvc::testing::headers{}, winsvc::testing::headers{{"Origin", "https://a.example"}},
+                             winsvc::testing::headers{{"Origin", "null"}}}) {
+    const auto response = c.get("/", fields);
+    CHECK(response.header("Access-Control-Allow-Origin") == "*");
+    CHECK(response.header("Vary") == "");
+  }
+  CHECK(c.get("/missing").header("Access-Control-Allow-Origin") == "*");
+  const auto no_preflight = c.options("/", {{"Access-Control-Request-Method", "GET"}});
+  CHECK(no_preflight.header("Access-Control-Allow-Methods") == "");
+  CHECK(no_preflight.header("Allow") == "GET, HEAD, OPTIONS");
+}
+
 TEST_CASE("a cors policy that browsers reject is rejected at start") {
   winsvc::cors_policy both;
   both.origins = {"*"};
@@ -228,6 +246,23 @@ TEST_CASE("a client that exceeds the rate gets 429 with Retry-After") {
   CHECK(std::stoi(r.header("Retry-After")) <= 10);
   CHECK_THROWS_AS(static_cast<void>(winsvc::rate_limit(0, 1)), setup_error);
   CHECK_THROWS_AS(static_cast<void>(winsvc::rate_limit(1, 0)), setup_error);
+}
+
+TEST_CASE("Retry-After is never 0, also at a rate of 1,000 requests per second") {
+  const auto limit = winsvc::rate_limit(1000, 1);
+  auto app = [&limit](service& svc) {
+    svc.use(limit).use(limit);  // the second one finds an empty bucket, unless a millisecond has passed
+    svc.get("/", [] { return "hello"; });
+  };
+  client c(app);
+  int rejected = 0;
+  for (int i = 0; i < 1000 && rejected < 5; ++i) {
+    const auto response = c.get("/");
+    if (response.status != 429) continue;
+    ++rejected;
+    CHECK(response.header("Retry-After") == "1");
+  }
+  CHECK(rejected > 0);
 }
 
 TEST_CASE("behind trusted proxies the client's address is taken from X-Forwarded-For, and a client cannot forge it") {

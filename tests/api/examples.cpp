@@ -355,10 +355,7 @@ struct item {
   std::string name;
   double price = 0;
 };
-void from_json(const winsvc::json& j, item& i) {
-  j.at("name").get_to(i.name);
-  j.at("price").get_to(i.price);
-}
+WINSVC_TYPE(item, name, price)
 
 void with_json(winsvc::service& svc) {
   // [json]

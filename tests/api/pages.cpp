@@ -129,6 +129,30 @@ TEST_CASE("a session is renewed while requests arrive, and ends after its lifeti
   CHECK(c.get("/get", {{"Cookie", renewed}}).body == "anna");
 }
 
+TEST_CASE("the cookie of a session is Secure if the client uses HTTPS up to a trusted proxy") {
+  for (const bool proxies_first : {true, false}) {
+    auto app = [proxies_first](service& svc) {
+      if (proxies_first) svc.use(winsvc::trusted_proxies({"127.0.0.1", "::1"}));
+      svc.use(winsvc::sessions(key));
+      if (!proxies_first) svc.use(winsvc::trusted_proxies({"127.0.0.1", "::1"}));
+      svc.get("/set", [](const request& req) { session::of(req).set("user", "anna"); });
+      svc.get("/clear", [](const request& req) { session::of(req).set("user", "anna").clear(); });
+    };
+    client c(app);
+    const auto is_secure = [&c](const char* path, const winsvc::testing::headers& fields) {
+      const auto cookie = c.get(path, fields).header("Set-Cookie");
+      CHECK(cookie.find("session=") == 0);
+      return cookie.find("; Secure") != std::string::npos;
+    };
+    for (const char* path : {"/set", "/clear"}) {
+      CHECK(is_secure(path, {{"X-Forwarded-Proto", "https"}}));
+      CHECK(is_secure(path, {{"X-Forwarded-Proto", "wss"}}));
+      CHECK_FALSE(is_secure(path, {{"X-Forwarded-Proto", "http"}}));
+      CHECK_FALSE(is_secure(path, {}));
+    }
+  }
+}
+
 TEST_CASE("a mistake in the options of sessions is an error at registration, a missing middleware is 500") {
   CHECK_THROWS_AS(static_cast<void>(winsvc::sessions("short")), winsvc::setup_error);
   winsvc::session_options options;

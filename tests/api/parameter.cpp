@@ -118,6 +118,40 @@ TEST_CASE("values of all text types are converted") {
   CHECK(c.get("/path/true/sideways/90s").status == 404);
 }
 
+TEST_CASE("a list receives each element of a header, from one line or several") {
+  auto app = [](service& svc) {
+    svc.get("/numbers", winsvc::header("X-Id"), [](const std::vector<int>& ids) {
+      std::string text;
+      for (const int id : ids) text += std::to_string(id) + ';';
+      return text;
+    });
+    svc.get("/texts", winsvc::header("X-Tag"), [](const std::vector<std::string>& tags) {
+      std::string text;
+      for (const auto& tag : tags) text += tag + ';';
+      return text;
+    });
+    svc.get("/text", winsvc::header("X-Tag"), [](std::string tag) { return tag; });
+    svc.get("/taken", winsvc::header("X-Id"), [](const winsvc::request&, const std::vector<int>& ids) {
+      return std::to_string(ids.size());
+    });
+  };
+  client c(app);
+  const auto body = [&c](const char* path, const std::string& lines) {
+    std::string output = c.raw("GET " + std::string(path) + " HTTP/1.1\r\nHost: t\r\n" + lines + "\r\n");
+    return winsvc::testing::parse_response(output).body;
+  };
+  CHECK(body("/numbers", "X-Id: 1\r\nX-Id: 2\r\n") == "1;2;");
+  CHECK(body("/numbers", "X-Id: 1, 2,3\r\n") == "1;2;3;");
+  CHECK(body("/numbers", "X-Id: 1\r\nX-Id: 2, 3\r\n") == "1;2;3;");
+  CHECK(body("/numbers", "X-Id: , 1,\t,2 ,\r\n") == "1;2;");  // empty elements do not count
+  CHECK(body("/numbers", "X-Id:\r\n") == "");
+  CHECK(body("/numbers", "") == "");
+  CHECK(body("/numbers", "X-Id: 1, x\r\n").find("must be a whole number, but is 'x'") != std::string::npos);
+  CHECK(body("/texts", "X-Tag: \"a, b\", c\r\n") == "\"a, b\";c;");
+  CHECK(body("/text", "X-Tag: a, b\r\n") == "a, b");  // a single value is the whole field
+  CHECK(body("/taken", "X-Id: 1\r\nX-Id: 2\r\n") == "2");
+}
+
 TEST_CASE("a value that is missing or invalid is 422, and the message has the reason") {
   auto app = [](service& svc) {
     svc.get("/int", query("v"), [](int) { return ""; });

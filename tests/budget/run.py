@@ -64,9 +64,11 @@ SCENARIOS = {
     "access log": head("/"),
     "JSON access log": head("/"),
     "metrics": head("/"),
+    "loopback address": head("/"),
 }
 # Arguments of the server for a scenario.
-ARGUMENTS = {"access log": ["access-log"], "JSON access log": ["json-access-log"], "metrics": ["metrics"]}
+ARGUMENTS = {"access log": ["access-log"], "JSON access log": ["json-access-log"], "metrics": ["metrics"],
+             "loopback address": ["host-check"]}
 
 
 # --- the client -------------------------------------------------------------------------------------------------------

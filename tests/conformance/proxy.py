@@ -32,7 +32,7 @@ http {
     location /app/ {
       proxy_pass http://127.0.0.1:BACKEND/;
       proxy_http_version 1.1;
-      proxy_set_header Host $host;
+      proxy_set_header Host $proxy_host;
       proxy_set_header Forwarded "";
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto https;

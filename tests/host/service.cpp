@@ -393,6 +393,81 @@ TEST_CASE("a service on a loopback address accepts only loopback names in Host, 
   CHECK(status_of(with_names, "rebound.example") == 421);
 }
 
+TEST_CASE("the check of the host precedes all middleware and applies to each path, WebSockets included") {
+  auto app = [](service& svc) {
+    svc.use([](const winsvc::request&, winsvc::response&, const winsvc::next_handler&) { winsvc::abort(418, "own"); });
+    svc.get("/", [] { return "hi"; });
+    svc.websocket("/socket", [](winsvc::websocket&) {});
+    svc.group("/named", [](winsvc::route_group& g) {
+      g.use(winsvc::allowed_hosts({"hello.example"}));
+      g.get("/", [] { return "hi"; });
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  REQUIRE(scm.wait_for(state::running));
+  const auto status_of = [&scm](const std::string& target, const std::string& more = {}) {
+    auto socket = connected(scm);
+    const std::string bytes = "GET " + target + " HTTP/1.1\r\nHost: rebound.example\r\n" + more + "\r\n";
+    CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
+    return hear(socket).status;
+  };
+  for (const char* target : {"/", "/missing", "/livez", "/readyz", "/%zz", "http://rebound.example/"}) {
+    CAPTURE(target);
+    CHECK(status_of(target) == 421);
+  }
+  CHECK(status_of("http://localhost/") == 418);  // the host of the target applies
+  CHECK(status_of("/named/") == 418);            // its own check decides, after the middleware before it
+  CHECK(status_of("/socket", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n") == 421);
+}
+
+TEST_CASE("a request for a handler that does not take it is not filled on a loopback address either") {
+  auto app = [](service& svc) {
+    svc.get("/", [](winsvc::response& res) { return res.link.exchange()->filled_request ? "filled" : "not filled"; });
+    svc.get("/taken", [](const winsvc::request&, winsvc::response& res) {
+      return res.link.exchange()->filled_request ? "filled" : "not filled";
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  REQUIRE(scm.wait_for(state::running));
+  CHECK(get(scm, "/").body == "not filled");
+  CHECK(get(scm, "/taken").body == "filled");
+}
+
+TEST_CASE("the health routes of a service on a loopback address respond while all threads are in handlers") {
+  winsvc::stop_source release;
+  std::atomic<int> blocked{0};
+  auto app = [&](service& svc) {
+    svc.limits().threads = 1;  // the engine uses its minimum
+    svc.get("/block", [&] {
+      ++blocked;
+      wait_for_stop(release, "the test to release the handlers");
+      return "released";
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  REQUIRE(scm.wait_for(state::running));
+  std::vector<winsvc::detail::os::tcp_socket> clients;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(connected(scm));
+    ask(clients.back(), "/block");
+  }
+  wait_until([&] { return blocked >= 2; }, "the handlers to occupy the threads");
+  for (int before = 0; before != blocked;) {  // until no thread takes another request
+    before = blocked;
+    std::this_thread::sleep_for(waiting::scaled(300ms));
+  }
+  CHECK(blocked < 30);
+  CHECK(get(scm, "/livez").body == "live\n");
+  CHECK(get(scm, "/readyz").body == "ready\n");
+  CHECK(blocked < 30);
+  release.request_stop();
+  for (auto& client : clients) CHECK(hear(client).body == "released");
+}
+
 TEST_CASE("during the drain, /readyz responds with 503 and /livez with 200") {
   auto app = [](service&) {};
   simulated_scm scm;

@@ -86,6 +86,35 @@ TEST_CASE("errors below a group with cors have CORS headers, so that a page can 
   CHECK(allowed("DELETE", "/other", 405) == "");
 }
 
+TEST_CASE("the middleware of a group runs for each path below its prefix, also for one that no route can have") {
+  auto app = [](service& svc) {
+    svc.group("/api", [](winsvc::route_group& g) {
+      g.use(winsvc::cors({"https://app.example"}));
+      g.get("/items", [] { return "items"; });
+      g.get("/files/{path...}", [](std::string path) { return path; });
+      g.group("/private", [](winsvc::route_group& inner) {
+        inner.use(winsvc::bearer_auth("here", [](std::string_view) { return std::optional<std::string>(); }));
+        inner.get("/x", [] { return "x"; });
+      });
+    });
+  };
+  client c(app);
+  struct { const char* method; const char* path; int status; bool in_group; } const rows[] = {
+      {"GET", "/api/a%2Fb", 404, true},          {"GET", "/api/../x", 404, true},
+      {"GET", "/api/%zz", 400, true},            {"GET", "/api/files/a%2Fb", 400, true},
+      {"GET", "/api/files/../x", 400, true},     {"DELETE", "/api/items", 405, true},
+      {"GET", "/api/private/%2F", 401, true},    {"GET", "/api/private/..", 401, true},
+      {"GET", "/api/private/%00", 401, true},    {"GET", "/%zz/api", 400, false},
+      {"GET", "/apix/%2F", 404, false},          {"GET", "/x/../api", 404, false},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.path);
+    const auto response = c.request(row.method, row.path, {{"Origin", "https://app.example"}});
+    CHECK(response.status == row.status);
+    CHECK((response.header("Access-Control-Allow-Origin") == "https://app.example") == row.in_group);
+  }
+}
+
 TEST_CASE("a plain OPTIONS is not a preflight: it gets the methods of the path") {
   auto app = [](service& svc) {
     svc.use(winsvc::cors({"https://app.example"}));

@@ -95,6 +95,133 @@ TEST_CASE("framing headers of a handler never reach the client, for all kinds of
   }
 }
 
+TEST_CASE("framing headers of a handler never reach the client of a stream or of events") {
+  const auto write = [](winsvc::stream& out) { out.write("hello"); };
+  auto app = [&](service& svc) {
+    svc.get("/stream", [&](response& res) { set_framing(res); res.headers.erase("Content-Length");
+                                            return reply::stream("text/plain", write); });
+    svc.get("/reply", [&] {
+      return reply::stream("text/plain", write).header("Transfer-Encoding", "gzip").header("Trailer", "X")
+          .header("Connection", "upgrade").header("Keep-Alive", "timeout=1");
+    });
+    svc.get("/events", [](response& res) {
+      set_framing(res);
+      res.headers.erase("Content-Length");
+      return reply::events([](winsvc::event_stream& out) { out.send("hello"); });
+    });
+    svc.get("/provider", [](response& res) {
+      set_framing(res);
+      res.headers.erase("Content-Length");
+      res.set_chunked_content_provider("text/plain", [](std::size_t, httplib::DataSink& sink) {
+        const bool ok = sink.write("hello", 5);
+        sink.done();
+        return ok;
+      });
+    });
+  };
+  client c(app);
+  for (const char* path : {"/stream", "/reply", "/events", "/provider"}) {
+    for (const char* method : {"GET", "HEAD"}) {
+      for (const char* version : {"HTTP/1.1", "HTTP/1.0"}) {
+        for (const char* coding : {"", "Accept-Encoding: gzip\r\n", "Range: bytes=0-1\r\n"}) {
+          const std::string request_line = std::string(method) + ' ' + path + ' ' + version;
+          CAPTURE(request_line);
+          CAPTURE(coding);
+          const std::string out = c.raw(request_line + "\r\nHost: t\r\n" + coding + "\r\n");
+          const auto end = out.find("\r\n\r\n");
+          REQUIRE(end != out.npos);
+          const std::string head = out.substr(0, end), body = out.substr(end + 4);
+          const bool is_new = std::string(version) == "HTTP/1.1";
+          CHECK(head.find(" 200 ") != head.npos);
+          CHECK(count(head, "Transfer-Encoding") == (is_new ? 1 : 0));
+          CHECK((head.find("\r\nTransfer-Encoding: chunked") != head.npos) == is_new);
+          for (const char* name :
+               {"Trailer", "TE", "Keep-Alive", "Content-Length", "Content-Encoding", "Content-Range"})
+            CHECK(count(head, name) == 0);
+          CHECK(head.find("upgrade") == head.npos);
+          CHECK(count(head, "Content-Type") == 1);
+          if (std::string(method) == "HEAD") CHECK(body.empty());
+          else if (is_new) CHECK(body.substr(body.size() - 5) == "0\r\n\r\n");
+          else CHECK(body.find("hello") != body.npos);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the option close in any list of Connection ends the connection") {
+  auto app = [](service& svc) {
+    svc.get("/{value}", [](response& res, std::string value) {
+      res.set_header("Connection", value);
+      return "x";
+    });
+    svc.get("/two-lines", [](response& res) {
+      res.set_header("Connection", "keep-alive");
+      res.set_header("Connection", "CLOSE");
+      return "x";
+    });
+  };
+  client c(app);
+  for (const char* path : {"/close", "/Close,%20x", "/keep-alive,%20close", "/x,close,y", "/two-lines"}) {
+    CAPTURE(path);
+    const std::string rest = " HTTP/1.1\r\nHost: t\r\n\r\n";
+    const auto out = c.raw("GET " + std::string(path) + rest + "GET /x" + rest);
+    CHECK(count(out, "Connection") == 1);
+    CHECK(out.find("\r\nConnection: close\r\n") != out.npos);
+    CHECK(out.find("HTTP/1.1", 9) == out.npos);  // the second request is not served
+  }
+  for (const char* path : {"/keep-alive", "/closed", "/x"}) {
+    CAPTURE(path);
+    CHECK(c.get(path).header("Connection") == "");
+  }
+}
+
+TEST_CASE("a header that a response has once is sent once, with its last value") {
+  auto app = [](service& svc) {
+    svc.get("/", [](response& res) {
+      for (const char* name : {"Content-Disposition", "Access-Control-Allow-Origin", "X-Frame-Options", "Location"}) {
+        res.set_header(name, "first");
+        res.set_header(name, "last");
+      }
+      return "x";
+    });
+  };
+  client c(app);
+  const auto response = c.get("/");
+  for (const char* name : {"Content-Disposition", "Access-Control-Allow-Origin", "X-Frame-Options", "Location"}) {
+    CAPTURE(name);
+    CHECK(response.header(name) == "last");
+    std::size_t lines = 0;
+    for (const auto& [known, value] : response.headers) lines += known == name ? 1 : 0;
+    CHECK(lines == 1);
+  }
+}
+
+TEST_CASE("a reply keeps several headers of a name of which a response may have several") {
+  auto app = [](service& svc) {
+    svc.get("/", [] {
+      return reply(401).header("WWW-Authenticate", "Basic realm=\"a\"").header("WWW-Authenticate", "Bearer")
+          .header("Server-Timing", "db;dur=1").header("Server-Timing", "app;dur=2")
+          .header("Content-Security-Policy", "default-src 'self'").header("content-security-policy", "img-src *")
+          .header("X-One", "1").header("X-One", "2");
+    });
+  };
+  client c(app);
+  std::string all;
+  for (const auto& [name, value] : c.get("/").headers) {
+    const auto lower = winsvc::detail::base::to_lower(name);
+    for (const char* known : {"www-authenticate", "server-timing", "content-security-policy", "x-one"}) {
+      if (lower == known) all += value + '|';
+    }
+  }
+  for (const char* value :
+       {"Basic realm=\"a\"|Bearer|", "db;dur=1|app;dur=2|", "default-src 'self'|img-src *|", "2|"}) {
+    CAPTURE(value);
+    CHECK_MESSAGE(all.find(value) != std::string::npos, all);
+  }
+  CHECK(all.find("1|2|") == std::string::npos);
+}
+
 TEST_CASE("removed headers are logged once per route") {
   auto app = [](service& svc) {
     svc.get("/a", [](response& res) { set_framing(res); return "a"; });

@@ -161,3 +161,46 @@ TEST_CASE("the access log has a line for every request, also without a route or 
   CHECK(line(2).find("127.0.0.1 rejected: ") == 0);
   CHECK(line(2).find("  400  ") != std::string::npos);
 }
+
+TEST_CASE("a timeout response has the headers of CORS, of security_headers and of request_id") {
+  int calls_of_app = 0;
+  auto app = [&calls_of_app](service& svc) {
+    svc.use(winsvc::trusted_proxies({"127.0.0.1", "::1"}));
+    svc.use(winsvc::cors({"https://app.example"})).use(winsvc::security_headers()).use(winsvc::request_id());
+    svc.use([&calls_of_app](const request&, winsvc::response&, const winsvc::next_handler& next) {
+      ++calls_of_app;
+      next();
+    });
+    svc.get("/slow", [](const request& req) {
+      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
+      return "too late";
+    }).timeout(20ms);
+  };
+  client c(app);
+  std::string output = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\nOrigin: https://app.example\r\n"
+                             "X-Request-Id: from-proxy\r\nAccept: text/html\r\n\r\n");
+  CHECK(output.find("\r\nVary: Origin\r\n") != std::string::npos);
+  CHECK(output.find("\r\nVary: Accept\r\n") != std::string::npos);
+  const auto response = winsvc::testing::parse_response(output);
+  CHECK(response.status == 503);
+  CHECK(response.header("Access-Control-Allow-Origin") == "https://app.example");
+  CHECK(response.header("X-Content-Type-Options") == "nosniff");
+  CHECK(response.header("X-Request-Id") == "from-proxy");
+  CHECK(response.header("Content-Type") == "text/html; charset=utf-8");
+  CHECK(response.header("Retry-After") == "10");
+  CHECK(response.body.find("from-proxy") != std::string::npos);
+  CHECK(calls_of_app == 1);
+}
+
+TEST_CASE("a client that awaits events gets no response after a timeout, because it would not connect again") {
+  auto app = [](service& svc) {
+    svc.get("/slow", [](const request& req) {
+      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
+      return "too late";
+    }).timeout(20ms);
+  };
+  client c(app);
+  CHECK(c.raw("GET /slow HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n") == "");
+  REQUIRE(c.log().size() == 1);
+  CHECK(c.log()[0].text.find("no response within 20 ms; closed the connection") != std::string::npos);
+}

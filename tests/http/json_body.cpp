@@ -62,6 +62,7 @@ void from_json(const winsvc::json& j, line& value) {
   j.at("count").get_to(value.count);
   if (value.count < 0) throw std::invalid_argument("count is negative");
 }
+void to_json(winsvc::json& j, const line& value) { j = {{"count", value.count}, {"item", value.item}}; }
 struct order {
   std::string customer;
   std::vector<line> lines;
@@ -70,6 +71,7 @@ void from_json(const winsvc::json& j, order& value) {
   j.at("customer").get_to(value.customer);
   j.at("lines").get_to(value.lines);
 }
+void to_json(winsvc::json& j, const order& value) { j = {{"customer", value.customer}, {"lines", value.lines}}; }
 }  // namespace
 
 TEST_CASE("a body with an unexpected shape is rejected with the location of the error") {
@@ -88,10 +90,13 @@ TEST_CASE("a body with an unexpected shape is rejected with the location of the 
   CHECK(detail(R"({"customer":"anna","lines":[{"item":"tea","count":1},{"item":"milk","count":"two"}],"note":"x"})") ==
         prefix + "/lines/1/count: type must be number, but is string");
   CHECK(detail(R"({"customer":7,"lines":[{"item":"tea","count":"one"}]})") ==
-        prefix + "/customer: type must be string, but is number");
-  CHECK(detail(R"({"customer":null,"lines":[]})") == prefix + "/customer: type must be string, but is null");
-  CHECK(detail(R"({"customer":"anna","lines":[{"count":1}]})") == prefix + "key 'item' not found");
-  CHECK(detail(R"({"customer":"anna","lines":{}})").find(prefix + "/lines: type must be array") == 0);
+        prefix + "/customer: must be text, but is 7");
+  CHECK(detail(R"({"customer":null,"lines":[]})") == prefix + "/customer: must be text, but is null");
+  CHECK(detail(R"({"customer":"anna","lines":[{"count":1}]})") == prefix + "/lines/0/item: key 'item' not found");
+  CHECK(detail(R"({"customer":"anna","lines":[{"item":"a","count":1},{"item":"a"},{}]})") ==
+        prefix + "/lines/1/count: key 'count' not found");
+  CHECK(detail(R"({"lines":[]})") == prefix + "/customer: key 'customer' not found");
+  CHECK(detail(R"({"customer":"anna","lines":{}})") == prefix + "/lines: must be a list, but is an object");
   CHECK(detail("[]").find(prefix) == 0);
   CHECK(detail(R"({"customer":"anna","lines":[{"item":"tea","count":-1}]})") == prefix + "count is negative");
 }
@@ -205,7 +210,70 @@ TEST_CASE("a number that the conversion of a type changes is rejected at each de
   CHECK(nested.find("/counts/a: ") != std::string::npos);
   const auto list = faults_of<std::vector<part>>("[" + good + "," + with("\"name\":\"x\"", "\"name\":1") + ",{}]");
   CHECK(list.find("/1/name: must be text, but is 1") == 0);
-  CHECK(list.find("/2: ") != std::string::npos);
+  CHECK(list.find("/2/size: key 'size' not found") != std::string::npos);
+}
+
+namespace {
+enum class color { red, blue };
+NLOHMANN_JSON_SERIALIZE_ENUM(color, {{color::red, "red"}, {color::blue, "blue"}})
+enum class mode { invalid, on };
+NLOHMANN_JSON_SERIALIZE_ENUM(mode, {{mode::invalid, nullptr}, {mode::on, "on"}})
+struct shirt {
+  color shade = color::red;
+  mode use = mode::on;
+  std::vector<int> sizes;
+  float weight = 0;
+  std::map<std::string, std::vector<std::uint8_t>> codes;
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(shirt, shade, use, sizes, weight, codes)
+};
+/// Keeps a text in another form, and checks a number.
+struct label {
+  std::string text;
+  int percent = 100;
+};
+void to_json(winsvc::json& j, const label& value) { j = {{"text", value.text}, {"percent", value.percent}}; }
+void from_json(const winsvc::json& j, label& value) {
+  value.text = winsvc::detail::base::to_lower(winsvc::detail::base::trim(j.at("text").get_ref<const std::string&>()));
+  j.at("percent").get_to(value.percent);
+  if (value.percent < 100) throw std::invalid_argument("the percentage is less than 100");
+}
+}  // namespace
+
+TEST_CASE("a text that an enumeration of nlohmann's library does not know is rejected at each depth") {
+  CHECK(faults_of<color>("\"blue\"") == "200");
+  CHECK(faults_of<color>("\"green\"").find("must be a name of the enumeration") == 0);
+  CHECK(faults_of<color>("5").find("must be a name of the enumeration") == 0);
+  CHECK(faults_of<std::vector<color>>(R"(["red","green"])").find("/1: ") == 0);
+  CHECK(faults_of<std::map<std::string, color>>(R"({"a":"green"})").find("/a: ") == 0);
+  CHECK(faults_of<mode>("\"off\"").find("must be ") == 0);
+  CHECK(faults_of<shirt>(R"({"shade":"blue","use":"on"})") == "200");
+  CHECK(faults_of<shirt>(R"({"shade":"red"})") == "200");
+  CHECK(faults_of<shirt>(R"({"shade":"green"})") == "/shade: must be a value that its type knows, but is \"green\"");
+  CHECK(faults_of<shirt>(R"({"shade":7})").find("/shade: ") == 0);
+  CHECK(faults_of<shirt>(R"({"use":"off"})").find("/use: ") == 0);
+  CHECK(faults_of<std::vector<shirt>>(R"([{"shade":"red"},{"shade":"green"}])").find("/1/shade: ") == 0);
+}
+
+TEST_CASE("a number that a list or a float of a type cannot have is rejected") {
+  CHECK(faults_of<shirt>(R"({"sizes":[1,2.0,1e3],"weight":1.5,"codes":{"a":[255,1.0]}})") == "200");
+  CHECK(faults_of<shirt>(R"({"sizes":[1,1e30]})").find("/sizes/1: must be a whole number") == 0);
+  CHECK(faults_of<shirt>(R"({"sizes":[1,-1e30]})").find("/sizes/1: ") == 0);
+  CHECK(faults_of<shirt>(R"({"sizes":[5000000000.0]})").find("/sizes/0: ") == 0);
+  CHECK(faults_of<shirt>(R"({"sizes":[true,99999999999]})").find("/sizes/0: ") == 0);
+  CHECK(faults_of<shirt>(R"({"codes":{"a":[1],"b":[1,1e3]}})").find("/codes/b/1: ") == 0);
+  CHECK(faults_of<shirt>(R"({"codes":{"a":[-1.0]}})").find("/codes/a/0: ") == 0);
+  CHECK(faults_of<shirt>(R"({"weight":1e300})").find("/weight: must be a number in the range of its type") == 0);
+  CHECK(faults_of<shirt>(R"({"weight":-1e300})").find("/weight: ") == 0);
+  CHECK(faults_of<shirt>(R"({"weight":3e38})") == "200");
+  CHECK(faults_of<shirt>(R"({"weight":1e999})") == "400");  // a double cannot have it, so there is no place
+  CHECK(faults_of<double>("1e999") == "400");
+}
+
+TEST_CASE("a type may keep a text in another form, and check a number itself") {
+  CHECK(faults_of<label>(R"({"text":" Large ","percent":150.0})") == "200");
+  CHECK(faults_of<label>(R"({"text":"x","percent":1.0})").find("the percentage is less than 100") == 0);
+  CHECK(faults_of<label>(R"({"text":"x","percent":1e30})").find("/percent: ") == 0);
+  CHECK(faults_of<label>(R"({"text":"x","percent":200.5})").find("/percent: ") == 0);
 }
 
 namespace {

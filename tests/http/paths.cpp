@@ -25,7 +25,10 @@ TEST_CASE("routes can be registered for other methods, and a route of any method
   CHECK(c.request("PROPFIND", "/dav/a/b", {}, "<x/>").body == "PROPFIND a/b <x/>");
   CHECK(c.request("QUERY", "/search", {}, "q").body == "q");
   CHECK(c.put("/search", "").body == "put");
-  CHECK(c.request("REPORT", "/any").body == "REPORT");
+  for (const char* method : {"REPORT", "PROPFIND", "QUERY", "PURGE"}) {
+    CAPTURE(method);
+    CHECK(c.request(method, "/any").body == method);
+  }
   const auto known = c.request("QUERY", "/get");
   CHECK(known.status == 405);
   CHECK(known.header("Allow") == "GET, HEAD, OPTIONS");

@@ -108,3 +108,23 @@ TEST_CASE("ETag and Last-Modified of a handler are compared with the conditions 
   CHECK(range("/weak", "W/\"v1\"") == 200);
   CHECK(range("/none", "\"v1\"") == 200);
 }
+
+TEST_CASE("a long text has Accept-Ranges, unless it is compressed") {
+  auto app = [](service& svc) {
+    svc.get("/long", [] { return std::string(20'000, 'x'); });
+    svc.get("/short", [] { return "x"; });
+    svc.get("/own", [] { return reply::text(std::string(20'000, 'x')).header("Accept-Ranges", "none"); });
+    svc.post("/long", [] { return std::string(20'000, 'x'); });
+  };
+  client c(app);
+  CHECK(c.get("/long").header("Accept-Ranges") == "bytes");
+  CHECK(c.head("/long").header("Accept-Ranges") == "bytes");
+  CHECK(c.get("/short").header("Accept-Ranges") == "");
+  CHECK(c.get("/own").header("Accept-Ranges") == "none");
+  CHECK(c.post("/long", "").header("Accept-Ranges") == "");
+  const auto part = c.get("/long", {{"Range", "bytes=0-1"}});
+  CHECK(part.status == 206);
+  CHECK(part.header("Accept-Ranges") == "bytes");
+  const auto packed = c.get("/long", {{"Accept-Encoding", "gzip"}});
+  CHECK(packed.header("Accept-Ranges") == (packed.header("Content-Encoding").empty() ? "bytes" : ""));
+}

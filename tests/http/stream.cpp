@@ -95,6 +95,53 @@ TEST_CASE("server-sent events have the format that an EventSource reads") {
         "data: after 6\n\n");
 }
 
+TEST_CASE("a proxy must not buffer a stream without a length, unless the app allows it") {
+  const auto write = [](stream& out) { out.write("x"); };
+  winsvc::event_channel channel;
+  auto app = [&](service& svc) {
+    svc.get("/stream", [&] { return reply::stream("text/plain", write); });
+    svc.get("/events", [] { return reply::events([](event_stream& out) { out.send("x"); }); });
+    svc.get("/channel", [&] { return reply::events(channel); });
+    svc.get("/own", [&] { return reply::stream("text/plain", write).header("X-Accel-Buffering", "yes"); });
+    svc.get("/length", [&] { return reply::stream("text/plain", write).header("Content-Length", "1"); });
+    svc.get("/text", [] { return "x"; });
+  };
+  client c(app);
+  for (const char* path : {"/stream", "/events"}) CHECK(c.get(path).header("X-Accel-Buffering") == "no");
+  for (const char* path : {"/stream", "/events", "/channel"})
+    CHECK(c.head(path).header("X-Accel-Buffering") == "no");
+  CHECK(c.get("/own").header("X-Accel-Buffering") == "yes");
+  CHECK(c.get("/length").header("X-Accel-Buffering") == "");
+  CHECK(c.get("/text").header("X-Accel-Buffering") == "");
+}
+
+TEST_CASE("each write of a stream arrives at once, also for a client that accepts gzip") {
+  winsvc::stop_source first_read, second_read;
+  auto app = [&](service& svc) {
+    svc.get("/lines", [&] {
+      return reply::stream("text/plain", [&](stream& out) {
+        out.write("first\n");
+        waiting::wait_for_stop(first_read, "the client to read the first line");
+        out.write("second\n");
+        waiting::wait_for_stop(second_read, "the client to read the second line");
+        out.write("third\n");
+      });
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  REQUIRE(scm.wait_for(winsvc::detail::scm::state::running));
+  auto socket = send_get(scm, "/lines HTTP/1.1\r\nAccept-Encoding: gzip, br\r\nHost: localhost\r\n\r\nGET /");
+  const std::string first = read_until(socket, "first\n");
+  CHECK(first.find("first\n") != std::string::npos);
+  CHECK(first.find("second") == std::string::npos);
+  CHECK(first.find("Content-Encoding") == std::string::npos);
+  first_read.request_stop();
+  CHECK(read_until(socket, "second\n").find("third") == std::string::npos);
+  second_read.request_stop();
+  CHECK(read_until(socket, "third\n").find("third\n") != std::string::npos);
+}
+
 TEST_CASE("wait_for returns false when the client has closed") {
   auto app = [](service& svc) {
     svc.get("/ticks", [] {

@@ -40,6 +40,13 @@ TEST_CASE("a pattern in the spelling of another framework is rejected with the r
       {"/docs/[...path]", "write '/docs/{path...}'"},
       {"/(.*)", "write '/{path...}'"},
       {"/numbers/(\\d+)", "write '/numbers/{value}'"},
+      {"/add/<int>/<int>", "write '/add/{value}/{value2}'"},
+      {"/a/*/b/*/c", "write '/a/{value}/b/{value2}/c'"},
+      {"/{value}/*/c", "write '/{value}/{value2}/c'"},
+      {"/a/:id/b/:id", "write '/a/{id}/b/{id2}'"},
+      {"/{1}/{2}", "write '/{value}/{value2}'"},
+      {"/{1}/{}", "write '/{value}/{value2}'"},
+      {"/items/{1:id}", "write '/items/{id}'"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.pattern);
@@ -49,9 +56,27 @@ TEST_CASE("a pattern in the spelling of another framework is rejected with the r
   }
 }
 
+TEST_CASE("a parameter in a part of a segment, as another framework has it, is rejected with a whole segment") {
+  struct { const char* pattern; const char* right; } const cases[] = {
+      {"/<name>.png", "write '/{name}'"},       {"/user-<int:id>", "write '/{id}'"},
+      {"/<a>-<b>", "write '/{a}'"},             {"/@:username", "write '/{username}'"},
+      {"/v:version/x", "write '/{version}/x'"}, {"/user-:id", "write '/{id}'"},
+      {"/:from-:to", "write '/{from}'"},        {"/:name.png", "write '/{name}'"},
+      {"/~:user", "write '/{user}'"},           {"/a.<path:rest>", "write '/{rest}'"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.pattern);
+    const std::string message = foreign_spelling(c.pattern);
+    CHECK_MESSAGE(message.find(c.right) != std::string::npos, message);
+    CHECK_MESSAGE(message.find("a parameter is a whole segment") != std::string::npos, message);
+    CHECK_THROWS_AS(static_cast<void>(parse_pattern(c.pattern)), winsvc::setup_error);
+  }
+}
+
 TEST_CASE("text that only resembles another spelling is accepted") {
   for (const char* pattern : {"/", "/users/{id}", "/files/{path...}", "/items:batch", "/a*b", "/Products(1)", "/a.b",
-                              "/:", "/1:2", "/a@b", "/[1]", "/<", "/a-(b)"}) {
+                              "/:", "/1:2", "/a@b", "/[1]", "/<", "/a-(b)", "/12:30", "/std::vector", "/urn:isbn:x",
+                              "/a<b", "/<>"}) {
     CAPTURE(pattern);
     CHECK(foreign_spelling(pattern) == "");
     CHECK_NOTHROW(static_cast<void>(parse_pattern(pattern)));

@@ -131,3 +131,28 @@ TEST_CASE("the relation of two patterns is that of their sets of paths; common_p
     CHECK(common_path(b, a).empty() == (c.expected == relation::disjoint));
   }
 }
+
+TEST_CASE("a prefix matches the first segments of a path, whatever follows them") {
+  const auto api = parse_pattern("/api"), tenant = parse_pattern("/api/{tenant}"),
+             inner = parse_pattern("/api/a/inner");
+  for (const char* path :
+       {"/api", "/api/", "/api/x", "/api/a%2Fb", "/api/../x", "/api/%zz", "/api/a/b/c", "/%61pi/x"}) {
+    CAPTURE(path);
+    CHECK(has_prefix(path, api));
+  }
+  for (const char* path : {"/", "", "*", "/apix", "/apix/a", "/x/api", "/%zz/x", "api"}) {
+    CAPTURE(path);
+    CHECK_FALSE(has_prefix(path, api));
+  }
+  CHECK(has_prefix("/api/a%2Fb/../x", tenant));
+  CHECK(has_prefix("/api/%zz", tenant));
+  CHECK_FALSE(has_prefix("/api/", tenant));  // a parameter is never empty
+  CHECK_FALSE(has_prefix("/api", tenant));
+  CHECK(has_prefix("/api/a/inner/%", inner));
+
+  CHECK(prefix_precedes(tenant, api));
+  CHECK(prefix_precedes(inner, tenant));
+  CHECK_FALSE(prefix_precedes(tenant, inner));
+  CHECK_FALSE(prefix_precedes(tenant, tenant));
+  CHECK(prefix_precedes(parse_pattern("/a"), parse_pattern("/{t}/x")));
+}

@@ -278,3 +278,20 @@ TEST_CASE("no event is lost or repeated while clients come and go and several th
   }
   s.wait_for_subscribers(1);
 }
+
+TEST_CASE("the time before a client connects again is sent to all subscribers, and first to later ones") {
+  channel_engine s;
+  auto early = s.subscribe(), old = s.subscribe("1.0");
+  s.wait_for_subscribers(2);
+  s.channel.retry_after(std::chrono::seconds(30));
+  CHECK(reads(*early, chunk("retry: 30000\n\n")));
+  CHECK(reads(*old, "retry: 30000\n\n"));
+  auto late = s.subscribe(), late_old = s.subscribe("1.0");
+  CHECK(reads(*late, "\r\n\r\n" + chunk("retry: 30000\n\n")));
+  CHECK(reads(*late_old, "\r\n\r\nretry: 30000\n\n"));
+  s.wait_for_subscribers(4);
+  s.channel.send("one");
+  for (auto* client : {early.get(), late.get()}) CHECK(reads(*client, chunk("data: one\n\n")));
+  s.channel.retry_after(std::chrono::milliseconds(-5));
+  CHECK(reads(*early, chunk("retry: 0\n\n")));
+}

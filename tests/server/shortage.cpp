@@ -89,6 +89,17 @@ struct busy_engine : test_engine {
         --streams;
       });
     }, here);
+    using winsvc::middleware;
+    const auto chain = std::make_shared<winsvc::detail::api::middleware_chain>();
+    for (middleware m : {winsvc::cors({"https://app.example"}), winsvc::security_headers(), winsvc::request_id(),
+                         middleware([](const winsvc::request&, winsvc::response&, const winsvc::next_handler& next) {
+                           next();
+                         })})
+      chain->push_back(std::make_shared<const middleware>(std::move(m)));
+    routes.add(method::get, "/shared", [this] {
+      wait_for_stop(release, "the test to release the handlers");
+      return "released";
+    }, here, chain);
     routes.add(method::get, "/endless", [this] {
       return winsvc::reply::stream("text/plain", [this](winsvc::stream& out) {
         ++streams;
@@ -209,24 +220,91 @@ TEST_CASE("event streams are not limited by the queue for threads") {
   }
 }
 
-TEST_CASE("streams over their limit receive 503, and the log names the limit") {
+TEST_CASE("event streams over their limit end without a response, so that the client connects again") {
+  for (const char* accept : {"", "Accept: text/event-stream\r\n", "Accept: text/html, Text/Event-Stream;q=0.5\r\n"}) {
+    CAPTURE(accept);
+    server_limits few;
+    few.streams = 3;
+    busy_engine s(few);
+    s.open();
+    std::vector<std::unique_ptr<test_client>> open;
+    int served = 0, rejected = 0;
+    for (int i = 0; i < 10; ++i) {  // one after the other: the first one makes the route known
+      open.push_back(std::make_unique<test_client>(s));
+      open.back()->send("GET /ticks HTTP/1.1\r\nHost: t\r\n" + std::string(accept) + "\r\n");
+      while (open.back()->input.find("\r\n\r\n") == std::string::npos && open.back()->receive_more(waiting::limit())) {}
+      if (open.back()->input.empty()) ++rejected;
+      else if (open.back()->input.find("HTTP/1.1 200 ") == 0) ++served;
+    }
+    CHECK(served >= 3);
+    CHECK(served <= 4);  // the first stream of a route is not counted
+    CHECK(rejected == 10 - served);
+    CHECK(s.sink->contains("the limit 'streams' is reached"));
+  }
+}
+
+TEST_CASE("other streams over their limit receive 503, and the log names the limit") {
   server_limits few;
-  few.streams = 3;
+  few.streams = 2;
   busy_engine s(few);
   s.open();
-  std::vector<std::unique_ptr<test_client>> open;
-  int served = 0, rejected = 0;
-  for (int i = 0; i < 10; ++i) {  // one after the other: the first one makes the route known
-    open.push_back(std::make_unique<test_client>(s));
-    open.back()->get("/ticks");
-    while (open.back()->input.find("\r\n\r\n") == std::string::npos)
-      REQUIRE(open.back()->receive_more(waiting::limit()));
-    ++(open.back()->input.find("HTTP/1.1 200 ") == 0 ? served : rejected);
-  }
-  CHECK(served >= 3);
-  CHECK(served <= 4);  // the first stream of a route is not counted
-  CHECK(rejected == 10 - served);
+  auto open = s.send(1, "/endless");
+  CHECK(eventually([&] { return s.streams == 1; }));
+  for (int i = 0; i < 2; ++i) open.push_back(std::move(s.send(1, "/endless").front()));
+  CHECK(eventually([&] { return s.streams == 3; }));  // the first stream of a route is not counted
+  test_client late(s);
+  late.get("/endless");
+  const auto response = late.read_response();
+  CHECK(response.status == 503);
+  CHECK(response.body.find("too many streams are open") != std::string::npos);
   CHECK(s.sink->contains("the limit 'streams' is reached"));
+}
+
+TEST_CASE("while the service is paused, a client that awaits events gets no response") {
+  busy_engine s;
+  s.open();
+  s.engine->pause(true);
+  test_client events(s), other(s);
+  events.send("GET /ticks HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n");
+  CHECK(events.is_disconnected());
+  CHECK(events.input.empty());
+  other.get("/ticks");
+  CHECK(other.read_response().status == 503);
+  s.engine->pause(false);
+  test_client again(s);
+  again.send("GET /ticks HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n");
+  while (again.input.find("data: tick") == std::string::npos) REQUIRE(again.receive_more(waiting::limit()));
+}
+
+TEST_CASE("a response to a full queue has the format that the client prefers, and the headers of CORS") {
+  auto small_queue = few_threads();
+  small_queue.queue = 1;
+  busy_engine s(small_queue);
+  s.open();
+  const auto occupied = s.send(60, "/shared");
+  int rejected = 0;
+  CHECK(eventually([&] {  // until the queue is full
+    test_client c(s);
+    c.send("GET /shared HTTP/1.1\r\nHost: t\r\nOrigin: https://app.example\r\nAccept: text/html\r\n\r\n");
+    if (!c.receive_more(1s)) return false;
+    const auto response = c.read_response();
+    CHECK(response.status == 503);
+    CHECK(response.header("Content-Type") == "text/html; charset=utf-8");
+    CHECK(response.header("Access-Control-Allow-Origin") == "https://app.example");
+    const std::pair<std::string, std::string> vary("Vary", "Accept");
+    CHECK(std::count(response.headers.begin(), response.headers.end(), vary) == 1);
+    CHECK(response.header("X-Content-Type-Options") == "nosniff");
+    CHECK(!response.header("X-Request-Id").empty());
+    CHECK(response.header("Retry-After") == "10");
+    CHECK(response.header("Connection") == "close");
+    return ++rejected > 0;
+  }));
+  test_client unknown_method(s);
+  unknown_method.send("BREW / HTTP/1.1\r\nHost: t\r\nAccept: text/plain\r\n\r\n");
+  const auto response = unknown_method.read_response();
+  CHECK(response.status == 501);
+  CHECK(response.body == "501 Not Implemented: method not implemented\n");
+  s.release.request_stop();
 }
 
 TEST_CASE("if the system has no thread for further streams, they wait and all other requests are served") {

@@ -78,3 +78,13 @@ TEST_CASE("a range is served only if If-Range matches the current file") {
   CHECK_FALSE(range_applies("Thu, 01 Jan 1970 00:16:41 GMT", validators));
   CHECK_FALSE(range_applies("nonsense", validators));
 }
+
+TEST_CASE("If-Range has one strong tag, not a list") {
+  const validators validators{"\"v2\"", 1000};
+  for (const char* list : {"\"v1\", \"v2\"", "\"v2\", \"v2\"", "\"v2\",", ",\"v2\"", "\"v2", "*", "\"*\"", "x\"v2\""}) {
+    CAPTURE(list);
+    CHECK_FALSE(range_applies(list, validators));
+  }
+  CHECK(range_applies(" \"v2\" ", validators));
+  CHECK_FALSE(range_applies("W/\"v2\"", {"W/\"v2\"", 1000}));
+}

@@ -550,3 +550,26 @@ TEST_CASE("a head of 32 KiB may arrive byte by byte") {
   CHECK(result.kind == head_parse_result::complete);
   CHECK(needed == bytes.size());
 }
+
+TEST_CASE("the text of a rejection names the header") {
+  struct { std::string bytes; int status; const char* text; } const rows[] = {
+      {get("X-A : b\r\n"), 400, "blank before the colon in the header 'X-A'"},
+      {get("X(A): b\r\n"), 400, "invalid character in the name in the header 'X?A?'"},
+      {get("nonsense\r\n"), 400, "no colon in the header 'nonsense'"},
+      {get("X-A: b\x01\r\n"), 400, "control character in the header 'X-A'"},
+      {get("X-A: b\nc\r\n"), 400, "bare LF in the header 'X-A'"},
+      {get("X-A: " + times(8000, "b") + "\r\n"), 431, "line too long in the header 'X-A'"},
+      {get("X-A: " + times(5000, "b") + "\r\nX-A: " + times(5000, "b") + "\r\n"), 431,
+       "lines of one name too long in the header 'X-A'"},
+      {get("Host: b\r\n"), 400, "Host twice"},
+      {get("Content-Length: x\r\n"), 400, "invalid Content-Length"},
+      {get("Expect: more\r\n"), 417, "unknown expectation in Expect"},
+      {"GET / HTTP/1.1\x01\r\n", 400, "control character"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.bytes.substr(0, 80));
+    const auto result = parse(row.bytes);
+    CHECK(result.status == row.status);
+    CHECK(result.rejection_text() == row.text);
+  }
+}

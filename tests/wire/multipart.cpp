@@ -113,6 +113,10 @@ TEST_CASE("file names are decoded in the forms that clients use") {
   CHECK(file_name_of("filename=\"100%25.txt\"") == "100%25.txt");
   CHECK(file_name_of("filename=x; filename*=UTF-8''gr%C3%BC%C3%9Fe.txt") == "gr\xC3\xBC\xC3\x9F" "e.txt");
   CHECK(file_name_of("filename*=UTF-8''bad%zz") == "malformed");
+  CHECK(file_name_of("filename*=iso-8859-1''gr%FC%DFe.txt") == "gr\xC3\xBC\xC3\x9F" "e.txt");
+  CHECK(file_name_of("filename*=ISO-8859-1'de'a%20b.txt") == "a b.txt");
+  CHECK(file_name_of("filename*=windows-1252''%80uro.txt") == "_uro.txt");
+  CHECK(file_name_of("filename=x; filename*=nonsense") == "x");
   CHECK(file_name_of("filename=\"open") == "malformed");
 }
 

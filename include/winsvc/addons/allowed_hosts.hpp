@@ -54,7 +54,7 @@ namespace detail::addons {
 WINSVC_INLINE void host_check::operator()(const request& req, response&, const next_handler& next) const {
   const std::string host = header_text(req, "Host");
   if (!host.empty() && !wire::is_allowed_host(host, names))
-    abort(421, "the service does not accept this host name; allowed_hosts adds names");
+    abort(421, std::string(wire::rejected_host_reason));
   next();
 }
 WINSVC_INLINE bool is_host_check(const middleware& function) noexcept {

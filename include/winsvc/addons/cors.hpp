@@ -84,16 +84,17 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
     if (detail::addons::has_default_port(origin))
       throw setup_error("cors: browsers send '" + origin + "' without the default port; remove the port");
   }
-  return [policy = std::move(policy), any_origin](const request& req, response& res, const next_handler& next) {
+  middleware result = [policy = std::move(policy), any_origin](const request& req, response& res,
+                                                               const next_handler& next) {
     const std::string origin = header_text(req, "Origin");
     bool allowed = any_origin;
     for (const auto& o : policy.origins) allowed = allowed || detail::base::equal_nocase(o, origin);
     if (!any_origin) detail::api::add_header(res, "Vary", "Origin");  // a cache must keep one response per origin
-    if (origin.empty() || !allowed) return next();
+    if (!any_origin && (origin.empty() || !allowed)) return next();
 
     detail::api::replace_header(res, "Access-Control-Allow-Origin", any_origin ? "*" : origin);
     if (policy.credentials) detail::api::replace_header(res, "Access-Control-Allow-Credentials", "true");
-    if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
+    if (origin.empty() || request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
       if (!policy.exposed.empty())
         detail::api::replace_header(res, "Access-Control-Expose-Headers", detail::base::join(policy.exposed, ", "));
       return next();
@@ -105,6 +106,8 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
     if (!headers.empty()) detail::api::replace_header(res, "Access-Control-Allow-Headers", headers);
     detail::api::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
   };
+  result.adds_headers_only = true;  // a page can read the errors of the server too
+  return result;
 }
 
 }  // inline namespace WINSVC_ABI

@@ -40,13 +40,16 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
-  return [header = std::move(header)](const request& req, response& res, const next_handler& next) {
+  middleware result = [header = std::move(header)](const request& req, response& res, const next_handler& next) {
     next();  // a trusted proxy may replace the ID
     detail::api::replace_header(res, header, context(req).id());
   };
+  result.adds_headers_only = true;
+  return result;
 }
 WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
-  return [csp = std::move(content_security_policy)](const request&, response& res, const next_handler& next) {
+  middleware result = [csp = std::move(content_security_policy)](const request&, response& res,
+                                                                 const next_handler& next) {
     next();
     const auto unless_set = [&res](const char* name, const std::string& value) {
       if (!detail::api::find_header(res, name)) detail::api::replace_header(res, name, value);
@@ -56,6 +59,8 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
     unless_set("Referrer-Policy", "no-referrer");
     if (!csp.empty()) unless_set("Content-Security-Policy", csp);
   };
+  result.adds_headers_only = true;
+  return result;
 }
 WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
   return [bytes](const request& req, response&, const next_handler& next) {

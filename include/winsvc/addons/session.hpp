@@ -9,8 +9,9 @@
 //
 // The client can read the values, but it cannot change them. They are limited to about 3,000 bytes. The cookie is
 // renewed while the browser sends requests, so a session ends after `lifetime` without requests. It is HttpOnly,
-// SameSite=Lax, and Secure with TLS. There is no list of sessions on the server: a value that was removed is still
-// valid in a copy of an old cookie until its lifetime ends. Source: RFC 6265; OWASP, "CSRF Prevention Cheat Sheet".
+// SameSite=Lax, and Secure if the client uses HTTPS. There is no list of sessions on the server: a value that was
+// removed is still valid in a copy of an old cookie until its lifetime ends.
+// Source: RFC 6265; OWASP, "CSRF Prevention Cheat Sheet".
 #pragma once
 
 #include <chrono>
@@ -171,7 +172,7 @@ class session_cookie {
   }
 
   /// Sets the cookie if the session has changed or a tenth of its lifetime has passed.
-  void write(const request& req, response& res, const session& current) const {
+  void write(response& res, const session& current) const {
     const bool is_empty = current.values_.empty() && current.flashes_.empty() && current.token_.empty();
     const auto since_1970 = options_.time->system_now().time_since_epoch();
     const auto now =
@@ -194,7 +195,7 @@ class session_cookie {
       throw std::length_error("session: its values need " + std::to_string(value.size()) +
                               " bytes, but a cookie has at most " + std::to_string(max_cookie_bytes));
     cookie c(options_.cookie_name, value);
-    set_cookie(res, c.max_age(options_.lifetime).secure(context(req).is_encrypted()));
+    set_cookie(res, c.max_age(options_.lifetime));
   }
 
  private:
@@ -214,7 +215,7 @@ WINSVC_INLINE middleware sessions(std::string key, session_options options) {
     const context values(req);
     values.set(stored.read(req));
     next();
-    stored.write(req, res, *values.get<session>());
+    stored.write(res, *values.get<session>());
   };
 }
 

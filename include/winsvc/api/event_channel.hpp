@@ -13,6 +13,7 @@
 // Source: WHATWG HTML standard, section "Server-sent events".
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -42,6 +43,9 @@ class event_channel {
   /// sends `id` as Last-Event-ID when it reconnects. A subscriber for which more than 8 MiB waits is disconnected;
   /// a browser then reconnects. Throws std::bad_alloc; then no subscriber receives the event.
   void send(std::string_view data, std::string_view name = {}, std::string_view id = {});
+  /// Sets the time that a client waits before it connects again, for all subscribers and for later ones. A browser
+  /// waits some seconds by default. A longer time spreads the requests after a restart.
+  void retry_after(std::chrono::milliseconds pause);
   /// Ends the responses of all subscribers, after the events that were sent before. Later requests receive 204, after
   /// which a browser does not reconnect.
   void close();

@@ -82,9 +82,10 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
 [[nodiscard]] std::string_view name_of_source(source_kind source) noexcept;
 /// Throws setup_error if the name is missing, or if a file comes from another source than `file`.
 void check_source(source_kind source, const std::string& name, bool is_file);
-/// All values with this name, in the order of the request.
+/// All values with this name, in the order of the request. `as_list`: a header has one value for each element of its
+/// list (RFC 9110 section 5.6.1); otherwise it has one value.
 [[nodiscard]] std::vector<std::string> source_texts(const invocation& call, source_kind source,
-                                                    const std::string& name);
+                                                    const std::string& name, bool as_list);
 /// Moves the uploaded files of this name out of the request.
 [[nodiscard]] std::vector<uploaded_file> take_files(argument_context& context, const std::string& name);
 void add_missing_value(fault_list& faults, source_kind source, const std::string& name);

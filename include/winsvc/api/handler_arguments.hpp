@@ -21,7 +21,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 /// Handler parameter: the body of the request, converted from JSON to T. Use it like a pointer, with `*` and `->`. The
-/// types of api/json_type.hpp are read strictly and checked; another type is converted by nlohmann's `from_json`.
+/// types of api/json_type.hpp are read strictly and checked. Another type is converted by nlohmann's `from_json`; it
+/// must have `to_json` too, because only a comparison finds the numbers that `from_json` truncates
+/// (api/json_convert.hpp).
 /// Requires <nlohmann/json.hpp>, or another parser for the types of api/json_type.hpp (api/json_library.hpp).
 template <class T>
 struct body {

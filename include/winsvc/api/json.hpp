@@ -47,9 +47,9 @@ namespace detail::api {
 [[nodiscard]] std::string text_of_json(const json& value);
 /// Parses JSON text. Aborts with 400 if the text is not JSON, or if a number is out of range.
 void parse_json(const std::string& text, json& output);
-/// Locates the value that the conversion of a type without to_json rejects: a JSON pointer (RFC 6901), or "" if it was
-/// not found or is the document itself. `message` is the message of nlohmann's exception, `convert` repeats the
-/// conversion for a changed copy.
+/// Locates the value that the conversion of a type rejects, or the key that it misses: a JSON pointer (RFC 6901), or ""
+/// if it was not found or is the document itself. `message` is the message of nlohmann's exception, `convert` repeats
+/// the conversion for a changed copy.
 [[nodiscard]] std::string locate_json_error(const json& document, const std::string& message,
                                             const std::function<void(const json&)>& convert);
 
@@ -84,16 +84,24 @@ WINSVC_INLINE void parse_json(const std::string& text, json& output) {
 }
 
 /// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position,
-/// and a type with from_json alone does not show its members. So the locator makes copies of the document, each with
-/// one value of that type replaced by a value of another type. If the exception then names the other type, the replaced
-/// value is the rejected one.
+/// and a type with from_json does not show its members. So the locator makes copies of the document, each with one
+/// value of that type replaced by a value of another type. If the exception then names the other type, the replaced
+/// value is the rejected one. For a missing key, it adds the key to one object of the copy: if the exception changes,
+/// the key was missing there.
 class json_error_locator {
  public:
   json_error_locator(const json& document, const std::function<void(const json&)>& convert)
       : document_(document), convert_(convert) {}
 
   std::string locate(const std::string& message) {
-    constexpr std::string_view separator = "but is ";
+    constexpr std::string_view before_key = "key '", after_key = "' not found", separator = "but is ";
+    const auto begin = message.find(before_key), end = message.rfind(after_key);
+    if (begin != message.npos && end != message.npos && begin + before_key.size() <= end) {
+      const auto key = begin + before_key.size();
+      missing_key_ = message.substr(key, end - key);
+      expected_error_ = message;
+      return find_missing(document_, json::json_pointer()) ? pointer_.to_string() : std::string();
+    }
     const auto position = message.rfind(separator);
     if (position == message.npos) return {};
     type_name_ = message.substr(position + separator.size());
@@ -119,6 +127,27 @@ class json_error_locator {
     }
     return false;
   }
+  bool find_missing(const json& value, const json::json_pointer& pointer) {
+    if (value.is_object() && !value.contains(missing_key_) && attempts_left_-- > 0) {
+      json changed = document_;
+      changed[pointer][missing_key_] = nullptr;
+      bool was_missing = true;
+      try {
+        convert_(changed);
+      } catch (const json::exception& e) {
+        was_missing = e.what() != expected_error_;
+      } catch (...) {  // another error: the conversion has passed this place
+      }
+      pointer_ = pointer / missing_key_;
+      if (was_missing) return true;
+    }
+    if (!value.is_structured()) return false;
+    std::size_t index = 0;
+    for (auto it = value.begin(); it != value.end(); ++it, ++index) {
+      if (find_missing(*it, value.is_object() ? pointer / it.key() : pointer / index)) return true;
+    }
+    return false;
+  }
   bool is_failing_value(const json::json_pointer& pointer) {
     if (attempts_left_ == 0) return false;  // each attempt copies and converts, which is expensive for a large document
     --attempts_left_;
@@ -136,7 +165,7 @@ class json_error_locator {
   const json& document_;
   const std::function<void(const json&)>& convert_;
   json replacement_ = nullptr;
-  std::string type_name_, expected_error_;
+  std::string type_name_, expected_error_, missing_key_;
   json::json_pointer pointer_;
   int attempts_left_ = 64;
 };

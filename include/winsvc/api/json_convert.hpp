@@ -5,12 +5,13 @@
 //
 // nlohmann's own conversion truncates: 99999999999 becomes 1215752191 in an int, 1.5 becomes 1, and true becomes 1. So
 // numbers, text, lists, maps and optionals are converted here, value by value. Another type is converted by its own
-// from_json. If it has to_json too, the result is converted back and compared, so that a number that was changed is
-// found at each depth.
+// from_json. It must have to_json too: the result is converted back and compared, so that a number or an unknown name
+// of an enumeration that was changed is found at each depth.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -22,42 +23,13 @@
 #include <vector>
 
 #include "winsvc/api/json.hpp"
+#include "winsvc/api/json_compare.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
-
-/// The faults of a document.
-class json_faults {
- public:
-  /// `pointer`: JSON pointer of the value (RFC 6901); empty: the document itself.
-  void add(const std::string& pointer, std::string_view reason) {
-    if (++count_ <= max_faults) texts_.push_back(pointer + (pointer.empty() ? "" : ": ") + std::string(reason));
-  }
-  void add(const json_faults& other) {
-    count_ += other.count_;
-    for (const auto& text : other.texts_) {
-      if (texts_.size() < max_faults) texts_.push_back(text);
-    }
-  }
-  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-  [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  /// All faults in one line.
-  [[nodiscard]] std::string text() const {
-    const std::string all = base::join(texts_, "; ");
-    return count_ <= max_faults ? all : all + "; and " + std::to_string(count_ - max_faults) + " more";
-  }
-
- private:
-  static constexpr std::size_t max_faults = 50;  // a response is not much larger than the request that causes it
-  std::size_t count_ = 0;
-  std::vector<std::string> texts_;
-};
-
-/// Appends a step to a JSON pointer.
-[[nodiscard]] std::string pointer_step(const std::string& pointer, std::string_view key);
 
 /// Converts a value. Returns nullopt and adds at least one fault if it does not fit.
 template <class T, class Json>
@@ -90,48 +62,6 @@ template <class T>
 inline constexpr bool is_json_optional = false;
 template <class T>
 inline constexpr bool is_json_optional<std::optional<T>> = true;
-
-/// The value in a message, for example `a number`, `99999999999`, `true`.
-template <class Json>
-std::string describe_json(const Json& value) {
-  if (value.is_object()) return "an object";
-  if (value.is_array()) return "a list";
-  if (value.is_string()) return "text";
-  return std::string(base::truncate(text_of_json(value), 40));  // a number, true, false or null
-}
-template <class Json>
-void add_json_fault(const Json& value, const std::string& pointer, const std::string& requirement,
-                    json_faults& faults) {
-  faults.add(pointer, "must be " + requirement + ", but is " + describe_json(value));
-}
-
-/// The value of a JSON number as an Integer; nullopt if it is not a whole number, or does not fit. A number with a
-/// decimal point is whole if it has no fraction, as in JSON Schema.
-template <class Integer, class Json>
-std::optional<Integer> whole_number(const Json& value) {
-  constexpr auto min = (std::numeric_limits<Integer>::min)();
-  constexpr auto max = (std::numeric_limits<Integer>::max)();
-  if (value.is_number_unsigned()) {
-    const auto number = value.template get<std::uint64_t>();
-    return number <= static_cast<std::uint64_t>(max) ? std::optional(static_cast<Integer>(number)) : std::nullopt;
-  }
-  if (value.is_number_integer()) {
-    const auto number = value.template get<std::int64_t>();
-    if (number < 0) {
-      const bool fits = std::is_signed_v<Integer> && number >= static_cast<std::int64_t>(min);
-      return fits ? std::optional(static_cast<Integer>(number)) : std::nullopt;
-    }
-    const bool fits = static_cast<std::uint64_t>(number) <= static_cast<std::uint64_t>(max);
-    return fits ? std::optional(static_cast<Integer>(number)) : std::nullopt;
-  }
-  if (!value.is_number_float()) return std::nullopt;
-  const double number = value.template get<double>();
-  constexpr double limit = 9007199254740992.0;  // 2^53: up to here each whole number is exact
-  if (!(number >= -limit && number <= limit)) return std::nullopt;
-  const auto whole = static_cast<std::int64_t>(number);
-  if (static_cast<double>(whole) != number) return std::nullopt;
-  return whole_number<Integer>(Json(whole));
-}
 
 template <class T, class Json>
 std::optional<T> convert_integer(const Json& value, const std::string& pointer, json_faults& faults) {
@@ -187,116 +117,55 @@ std::optional<T> convert_tuple(const Json& value, const std::string& pointer, js
   return T{std::move(*std::get<Index>(parts))...};
 }
 
-/// True if `kept` is what remains of the whole number `sent` in an integer of 8, 16, 32 or 64 bits.
-[[nodiscard]] bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept;
-
-/// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed.
-template <class Json>
-void find_changed_numbers(const Json& sent, const Json& kept, const std::string& pointer, json_faults& faults) {
-  if (sent.is_object() && kept.is_object()) {
-    for (auto member = sent.begin(); member != sent.end(); ++member) {
-      const auto other = kept.find(member.key());
-      if (other != kept.end())
-        find_changed_numbers(member.value(), other.value(), pointer_step(pointer, member.key()), faults);
-    }
-  } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
-    for (std::size_t i = 0; i < sent.size(); ++i)
-      find_changed_numbers(sent[i], kept[i], pointer_step(pointer, std::to_string(i)), faults);
-  } else if (kept.is_number_integer()) {
-    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a whole number", faults);
-    if (sent.is_number_float()) {
-      const auto whole = whole_number<std::int64_t>(sent);
-      const bool same = whole && *whole == kept.template get<std::int64_t>();
-      if (!same) add_json_fault(sent, pointer, "a whole number", faults);
-    } else if (sent.is_number_integer() && sent != kept &&
-               is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>())) {
-      add_json_fault(sent, pointer, "a whole number in the range of its type", faults);
-    }
-  } else if (kept.is_number_float() && sent.is_boolean()) {
-    add_json_fault(sent, pointer, "a number", faults);
-  }
-}
-
-/// Compares a document with a default value of its type. Adds a fault for each value of another kind. An empty list or
-/// null in the model can be anything.
-template <class Json>
-void find_other_kinds(const Json& sent, const Json& model, const std::string& pointer, json_faults& faults) {
-  if (model.is_object()) {
-    if (!sent.is_object()) return add_json_fault(sent, pointer, "an object", faults);
-    for (auto member = model.begin(); member != model.end(); ++member) {
-      const auto found = sent.find(member.key());
-      if (found != sent.end())
-        find_other_kinds(found.value(), member.value(), pointer_step(pointer, member.key()), faults);
-    }
-  } else if (model.is_array()) {
-    if (!sent.is_array()) return add_json_fault(sent, pointer, "a list", faults);
-    if (model.size() != sent.size()) return;
-    for (std::size_t i = 0; i < sent.size(); ++i)
-      find_other_kinds(sent[i], model[i], pointer_step(pointer, std::to_string(i)), faults);
-  } else if (model.is_number_integer()) {
-    if (!sent.is_number() || (sent.is_number_float() && !whole_number<std::int64_t>(sent)))
-      add_json_fault(sent, pointer, "a whole number", faults);
-  } else if (model.is_number_float()) {
-    if (!sent.is_number()) add_json_fault(sent, pointer, "a number", faults);
-  } else if (model.is_string()) {
-    if (!sent.is_string()) add_json_fault(sent, pointer, "text", faults);
-  } else if (model.is_boolean()) {
-    if (!sent.is_boolean()) add_json_fault(sent, pointer, "true or false", faults);
-  }
-}
-
-/// True if an integer of the model would receive a number beyond 64 bits. nlohmann's conversion of such a number is
-/// undefined behavior.
-template <class Json>
-bool has_unsafe_number(const Json& sent, const Json& model) {
-  if (model.is_object() && sent.is_object()) {
-    for (auto member = model.begin(); member != model.end(); ++member) {
-      const auto found = sent.find(member.key());
-      if (found != sent.end() && has_unsafe_number(found.value(), member.value())) return true;
-    }
-  } else if (model.is_array() && sent.is_array() && model.size() == sent.size()) {
-    for (std::size_t i = 0; i < sent.size(); ++i) {
-      if (has_unsafe_number(sent[i], model[i])) return true;
-    }
-  } else if (model.is_number_integer() && sent.is_number_float()) {
-    const auto number = sent.template get<double>();
-    return !(number > -9.2e18 && number < 9.2e18);
-  }
-  return false;
+/// Converts by from_json, and compares the result with the document.
+template <class T, class Json>
+std::optional<T> convert_and_compare(const Json& value, const std::string& pointer, json_faults& faults) {
+  const auto before = faults.size();
+  const std::function<Json(const Json&)> convert = [](const Json& sent) { return Json(sent.template get<T>()); };
+  std::optional<Json> safe;
+  if (has_unsafe_number(value)) safe.emplace(with_safe_numbers(value, convert));
+  const Json& sent = safe ? *safe : value;
+  std::optional<T> result(sent.template get<T>());
+  const Json kept(*result);
+  converted_document<Json> document{sent, convert};
+  if (std::is_enum_v<T> && (value.is_string() || kept.is_string()) && value != kept)
+    add_json_fault(value, pointer, "a name of the enumeration", faults);
+  else
+    find_changed_values(document, value, kept, typename Json::json_pointer(), pointer, faults);
+  if (faults.size() != before) result.reset();
+  return result;
 }
 
 /// A value of a type with its own from_json.
 template <class T, class Json>
 std::optional<T> convert_by_type(const Json& value, const std::string& pointer, json_faults& faults) {
   constexpr bool has_to_json = std::is_constructible_v<Json, const T&>;
-  json_faults other_kinds;  // compared with a default value; they matter only if the conversion fails
-  if constexpr (has_to_json && std::is_default_constructible_v<T> && std::is_class_v<T>) {
-    try {
-      const Json model(T{});
-      find_other_kinds(value, model, pointer, other_kinds);
-      if (has_unsafe_number(value, model)) {
-        faults.add(other_kinds);
-        return std::nullopt;
+  static_assert(has_to_json,
+                "winsvc: the type in body<T> has from_json, but not to_json. nlohmann's conversion truncates numbers, "
+                "which can be found only if the result is converted back. Describe the type with WINSVC_TYPE, add "
+                "to_json, or take winsvc::body<winsvc::json> and convert it in the handler");
+  if constexpr (has_to_json) {
+    json_faults other_kinds;  // compared with a default value; they matter only if the conversion fails
+    if constexpr (std::is_default_constructible_v<T> && std::is_class_v<T>) {
+      try {
+        find_other_kinds(value, Json(T{}), pointer, other_kinds);
+      } catch (...) {  // a default value without JSON: the conversion below decides
       }
-    } catch (...) {  // a default value without JSON: the conversion below decides
     }
-  }
-  const auto before = faults.size();
-  try {
-    T result = value.template get<T>();
-    if constexpr (has_to_json) find_changed_numbers(value, Json(result), pointer, faults);
-    if (faults.size() == before) return result;
-  } catch (const typename Json::exception& e) {
-    const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
-    faults.add(other_kinds);
-    if (other_kinds.empty() || message.find("not found") != message.npos) {
-      const auto bracket = message.find("] ");
-      const std::string place = locate_json_error(
-          value, message, [](const Json& changed) { static_cast<void>(changed.template get<T>()); });
-      faults.add(pointer + place, std::string_view(message).substr(bracket == message.npos ? 0 : bracket + 2));
+    try {
+      return convert_and_compare<T>(value, pointer, faults);
+    } catch (const typename Json::exception& e) {
+      const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
+      faults.add(other_kinds);
+      if (other_kinds.empty() || message.find("not found") != message.npos) {
+        const auto bracket = message.find("] ");
+        const std::string place = locate_json_error(
+            value, message, [](const Json& changed) { static_cast<void>(changed.template get<T>()); });
+        faults.add(pointer + place, std::string_view(message).substr(bracket == message.npos ? 0 : bracket + 2));
+      }
+    } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
+      faults.add(pointer, e.what());
     }
-  } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
-    faults.add(pointer, e.what());
   }
   return std::nullopt;
 }
@@ -341,39 +210,3 @@ std::optional<T> convert_json(const Json& value, const std::string& pointer, jso
 }  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_API
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::api {
-
-WINSVC_INLINE std::string pointer_step(const std::string& pointer, std::string_view key) {
-  std::string out = pointer + '/';
-  for (const char c : key) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out += c;
-  }
-  return out;
-}
-
-WINSVC_INLINE bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept {
-  if (sent == kept) return true;  // the same bits, but another sign
-  for (const unsigned bits : {8u, 16u, 32u}) {
-    const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
-    const std::uint64_t high = kept & ~mask;
-    const bool fits_unsigned = high == 0;
-    const bool fits_signed = high == ~mask && (kept >> (bits - 1) & 1) != 0;
-    if ((sent & mask) == (kept & mask) && (fits_unsigned || fits_signed)) return true;
-  }
-  return false;
-}
-
-}  // namespace detail::api
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_API

@@ -50,6 +50,10 @@ class middleware : public std::function<void(const request&, response&, const ne
   /// Name of the authentication scheme in the OpenAPI document: "basic" or "bearer"; empty if the middleware does not
   /// authenticate clients.
   std::string security;
+  /// True if the function only adds headers to the response, and calls `next` once. Then it also runs for error
+  /// responses without a handler: a full queue, a limit, or the 503 of a timeout while the handler still runs. It must
+  /// be quick, and it may run on any thread.
+  bool adds_headers_only = false;
 };
 
 namespace detail::api {

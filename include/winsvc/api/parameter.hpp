@@ -5,9 +5,9 @@
 //
 // The sources follow the pattern. The handler has one argument for each, in the same order, after the path parameters.
 // An argument is a type of api/text_value.hpp, a std::optional of it, if the value may be missing, or a std::vector of
-// it for repeated values (?tag=a&tag=b). The argument of `file` is a winsvc::uploaded_file, or an optional or vector of
-// it. Options of a source, in any order: the rules of settings/rule.hpp, `default_value`, `enum_names`, and a text that
-// describes the value in the OpenAPI document.
+// it for repeated values (?tag=a&tag=b, or the elements of a header `X-Tag: a, b`). The argument of `file` is a
+// winsvc::uploaded_file, or an optional or vector of it. Options of a source, in any order: the rules of
+// settings/rule.hpp, `default_value`, `enum_names`, and a text that describes the value in the OpenAPI document.
 //
 // If values are missing or invalid, the handler does not run, and the client receives 422 with all faults, those of the
 // body included. An empty value is a value: `at_least(1)` rejects an empty text.
@@ -148,7 +148,7 @@ void read_source(const typed_source<T>& source, argument_context& context, std::
       else if (!single::is_optional) add_missing_value(context.faults, source.source, source.name);
     }
   } else {
-    const auto texts = source_texts(context.call, source.source, source.name);
+    const auto texts = source_texts(context.call, source.source, source.name, single::is_list);
     if constexpr (single::is_list) {
       output.emplace();
       for (const std::string& text : texts) {

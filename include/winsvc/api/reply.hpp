@@ -37,7 +37,8 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 /// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), Link
-/// (RFC 8288 section 3), and Vary, which each layer of middleware extends.
+/// (RFC 8288 section 3), Vary, which each layer of middleware extends, a challenge for each authentication scheme (RFC
+/// 9110 section 11.6.1), and others that are lists.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
 /// The path of a named route. Throws setup_error as url_for does.
@@ -88,7 +89,8 @@ class reply {
       return json(Json(std::forward<T>(value)), status);
   }
 #endif
-  /// A streamed body (api/stream.hpp). `write` runs on the thread of the request, after the head was sent.
+  /// A streamed body (api/stream.hpp). `write` runs on the thread of the request, after the head was sent. A stream
+  /// without a Content-Length has `X-Accel-Buffering: no`, so that nginx does not delay it, unless the app sets it.
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
   /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
@@ -112,10 +114,12 @@ class reply {
   /// A body with this Content-Type.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
 
-  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie, Vary and Link
-  /// are added to existing ones. A header with an invalid name, or with a line break in its value, makes the response a
-  /// logged 500. The server sets Content-Length, Transfer-Encoding and Connection itself: a Content-Length of a stream
-  /// becomes its length, `Connection: close` ends the connection, other values are removed and logged once per route.
+  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Headers of which a response
+  /// may have several are added to existing ones: Set-Cookie, Vary, Link, WWW-Authenticate, Proxy-Authenticate,
+  /// Server-Timing, Warning, Content-Security-Policy and Content-Security-Policy-Report-Only. A header with an invalid
+  /// name, or with a line break in its value, makes the response a logged 500. The server sets Content-Length,
+  /// Transfer-Encoding and Connection itself: a Content-Length of a stream becomes its length, `Connection: close` ends
+  /// the connection, other values are removed and logged once per route.
   reply& header(std::string name, std::string value) &;
   [[nodiscard]] reply header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
@@ -165,8 +169,11 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
-  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary") ||
-         base::equal_nocase(name, "Link");
+  for (const char* known : {"Set-Cookie", "Vary", "Link", "WWW-Authenticate", "Proxy-Authenticate", "Server-Timing",
+                            "Content-Security-Policy", "Content-Security-Policy-Report-Only", "Warning"}) {
+    if (base::equal_nocase(name, known)) return true;
+  }
+  return false;
 }
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);

@@ -94,7 +94,7 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
         const auto failure = definition.log_failure ? definition.log_failure() : std::nullopt;
         return reply::text(failure ? "ready\n" + failure->text() + '\n' : std::string("ready\n"));
   }, location);
-  definition.router.serve_while_paused();
+  definition.router.serve_while_paused(!definition.ready_checks.empty());
 }
 
 }  // namespace detail::host

@@ -34,7 +34,7 @@ namespace detail::host {
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
   if (wire::is_loopback_host(definition_.host))
-    definition_.router.add_default_middleware(allowed_hosts(), addons::is_host_check);
+    definition_.router.check_hosts(addons::is_host_check);
   prepare_upload_folder(definition_);
   definition_.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());

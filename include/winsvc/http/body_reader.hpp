@@ -24,6 +24,7 @@
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/upload.hpp"
 #include "winsvc/api/values.hpp"
+#include "winsvc/wire/accept.hpp"
 #include "winsvc/wire/cookie.hpp"
 #include "winsvc/wire/fields.hpp"
 #include "winsvc/wire/file_name.hpp"
@@ -184,8 +185,8 @@ WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std:
   return http::is_urlencoded(req) ? wire::find_fields(req.body, name) : std::vector<std::string>();
 }
 
-WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, source_kind source,
-                                                    const std::string& name) {
+WINSVC_INLINE std::vector<std::string> values_of_source(const invocation& call, source_kind source,
+                                                        const std::string& name) {
   const http::exchange& exchange = call.exchange;
   if (!exchange.current_request) {  // the request is not filled: the values are in the head
     const auto list = [](std::optional<std::string> value) {
@@ -215,6 +216,19 @@ WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, sour
     case source_kind::file: break;
   }
   return {};
+}
+
+WINSVC_INLINE std::vector<std::string> source_texts(const invocation& call, source_kind source,
+                                                    const std::string& name, bool as_list) {
+  auto values = values_of_source(call, source, name);
+  if (!as_list || source != source_kind::header) return values;
+  std::vector<std::string> elements;
+  for (std::string_view list : values) {
+    while (!list.empty()) {  // a comma in quotes is a part of its element
+      if (const auto element = wire::take_element(list, ','); !element.empty()) elements.emplace_back(element);
+    }
+  }
+  return elements;
 }
 
 }  // namespace detail::api

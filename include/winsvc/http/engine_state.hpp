@@ -136,6 +136,11 @@ class route_latency {
   void mark_stream() noexcept {
     if (!streams()) streams_.store(true, std::memory_order_relaxed);
   }
+  /// True if the route has sent server-sent events.
+  [[nodiscard]] bool streams_events() const noexcept { return streams_events_.load(std::memory_order_relaxed); }
+  void mark_events() noexcept {
+    if (!streams_events()) streams_events_.store(true, std::memory_order_relaxed);
+  }
   /// True at the first call: framing headers of a handler are reported once per route.
   [[nodiscard]] bool is_first_framing_report() noexcept {
     return !framing_reported_.exchange(true, std::memory_order_relaxed);
@@ -157,7 +162,7 @@ class route_latency {
   // Relaxed: all are heuristics. A set bit is a request that took longer than the threshold; two concurrent writers may
   // lose one record.
   std::atomic<std::uint8_t> history_{0};
-  std::atomic<bool> streams_{false}, framing_reported_{false}, holds_thread_{false};
+  std::atomic<bool> streams_{false}, streams_events_{false}, framing_reported_{false}, holds_thread_{false};
 };
 
 }  // namespace detail::http

@@ -82,6 +82,7 @@ class event_subscription {
 
   const std::shared_ptr<channel> source_;
   std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_with_published()
+  std::string first_text_;                   // precedes the events
   // Protected by the mutex of the channel:
   std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
   std::size_t position_ = 0;    // in channel::subscriptions_
@@ -95,18 +96,22 @@ class channel : public std::enable_shared_from_this<channel> {
   explicit channel(std::size_t history) : history_limit_(history), end_(std::make_shared<event_node>()) {}
   [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
   void publish(std::string_view data, std::string_view name, std::string_view id);
+  /// Publishes a `retry` field, and sends it first to later subscribers.
+  void publish_retry(std::string text);
   void close();
   [[nodiscard]] bool has_closed() const;
   [[nodiscard]] std::size_t size() const;
 
  private:
   friend class event_subscription;
+  void publish_text(std::string_view text, std::string_view id, bool is_retry);
 
   const std::size_t history_limit_;
   mutable std::mutex mutex_;  // protects the members below
   std::vector<event_subscription*> subscriptions_;
   std::shared_ptr<event_node> end_;                   // the place of the next event
   std::deque<std::shared_ptr<event_node>> history_;  // the last events with an id
+  std::string retry_;                                 // the first text of each subscription; may be empty
   bool closed_ = false;
 };
 
@@ -132,6 +137,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// The bytes as one chunk of a chunked body.
+WINSVC_INLINE std::string as_chunk(std::string_view bytes) {
+  char size[24];
+  std::snprintf(size, sizeof size, "%zx\r\n", bytes.size());
+  return std::string(size).append(bytes).append("\r\n");
+}
+
 WINSVC_INLINE bool event_subscription::lags() const noexcept {
   return source_->end_->offset - taken_offset_ > max_lag_bytes;
 }
@@ -149,9 +161,11 @@ WINSVC_INLINE subscription_state event_subscription::take(transport& target, std
     if (lags()) return subscription_state::lagging;
     end = last_ ? last_ : source_->end_;
     transport_ = &target;
-    waits_ = next_ == end;
+    waits_ = next_ == end && first_text_.empty();
     if (waits_) return last_ || source_->closed_ ? subscription_state::ended : subscription_state::none;
   }
+  if (!first_text_.empty()) output.append(chunked ? as_chunk(first_text_) : first_text_);
+  first_text_.clear();
   for (const std::size_t begin = output.size(); next_ != end && output.size() - begin < max_bytes; next_ = next_->next)
     output.append(next_->bytes(chunked));
   const std::lock_guard lock(source_->mutex_);
@@ -187,21 +201,28 @@ WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string
   if (subscriptions_.size() == subscriptions_.capacity()) subscriptions_.reserve(2 * subscriptions_.size() + 16);
   auto subscription = std::make_shared<event_subscription>(shared_from_this(), std::move(first), end_->offset);
   subscription->position_ = subscriptions_.size();
+  subscription->first_text_ = retry_;
   subscriptions_.push_back(subscription.get());
   return subscription;
 }
 
 WINSVC_INLINE void channel::publish(std::string_view data, std::string_view name, std::string_view id) {
+  publish_text(api::format_event(data, name, id), id, false);
+}
+
+WINSVC_INLINE void channel::publish_retry(std::string text) { publish_text(text, {}, true); }
+
+WINSVC_INLINE void channel::publish_text(std::string_view text, std::string_view id, bool is_retry) {
   constexpr std::size_t node_bytes = 256;  // of an event without its text
-  const std::string text = api::format_event(data, name, id);
-  char size[24];
-  const auto prefix = static_cast<std::size_t>(std::snprintf(size, sizeof size, "%zx\r\n", text.size()));
-  std::string chunk = std::string(size).append(text).append("\r\n");
+  std::string chunk = as_chunk(text);
+  const std::size_t prefix = chunk.size() - text.size() - 2;
+  std::string retry(is_retry ? text : std::string_view());
   std::string event_id(id);
   const auto new_end = std::make_shared<event_node>();
 
   const std::lock_guard lock(mutex_);
   if (closed_) return;
+  if (is_retry) retry_ = std::move(retry);
   if (!id.empty() && history_limit_ > 0) history_.push_back(end_);
   if (history_.size() > history_limit_) history_.pop_front();
   event_node& event = *end_;
@@ -248,6 +269,9 @@ WINSVC_INLINE event_channel::event_channel(std::size_t history)
 WINSVC_INLINE event_channel::~event_channel() { close(); }
 WINSVC_INLINE void event_channel::send(std::string_view data, std::string_view name, std::string_view id) {
   channel_->publish(data, name, id);
+}
+WINSVC_INLINE void event_channel::retry_after(std::chrono::milliseconds pause) {
+  channel_->publish_retry("retry: " + std::to_string((std::max)(pause.count(), decltype(pause.count()){0})) + "\n\n");
 }
 WINSVC_INLINE void event_channel::close() { channel_->close(); }
 WINSVC_INLINE std::size_t event_channel::subscribers() const { return channel_->size(); }

@@ -2,6 +2,7 @@
 // limit, and prepares the response for the writer.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +34,9 @@
 #include "winsvc/http/upload_receiver.hpp"
 #include "winsvc/http/url_for_impl.hpp"
 #include "winsvc/route/table.hpp"
+#include "winsvc/wire/accept.hpp"
 #include "winsvc/wire/head.hpp"
+#include "winsvc/wire/host_name.hpp"
 #include "winsvc/wire/representation.hpp"
 #include "winsvc/wire/status.hpp"
 
@@ -104,7 +107,9 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
     else if (first == 'i' && field.name.size() > 7 && base::starts_with_nocase(field.name, "If-"))
       criteria.has_conditions = true;
   }
-  run_middleware(exchange, router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path), 0, res);
+  const auto& chain = router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path);
+  if (router_.accepts_host(exchange.head.host, chain)) run_middleware(exchange, chain, 0, res);
+  else error_responder_.send_error(exchange, res, 421, wire::rejected_host_reason);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
   // An invalid header is replaced by an error response, which is then prepared like any other.
@@ -130,6 +135,9 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
               "; the server sets these headers itself and has removed them (logged once per route)");
   }
+  // A proxy that buffers the response, as nginx does by default, would delay a stream.
+  if (is_stream(res) && !exchange.delivery.stream_length && !api::find_header(res, "X-Accel-Buffering"))
+    api::insert_header(res, "X-Accel-Buffering", "no");
   const std::string& prefix = exchange.forwarded.path_prefix;
   const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
   if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
@@ -261,6 +269,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);
+        exchange.delivery.ends_without_response = awaits_events(exchange.match, exchange.head);
         add_retry_after(res);
         winsvc::abort(503, timeout_message(*limit));
       }
@@ -275,20 +284,51 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
   });
 }
 
-/// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the head.
+WINSVC_INLINE void request_processor::add_headers(exchange& own, const api::middleware_chain& chain,
+                                                  std::size_t position, response& res) {
+  while (position < chain.size() && !chain[position]->adds_headers_only) ++position;
+  if (position == chain.size()) return;
+  const std::function<void()> continue_chain = [&] { add_headers(own, chain, position + 1, res); };
+  (*chain[position])(request_of(own), res, next_handler(continue_chain));
+}
+
+WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, int status, std::string_view detail,
+                                                                 bool shows_id) const {
+  const exchange_scope handled(own);
+  response res;
+  res.link.attach(own);
+  add_headers(own, router_.middleware_for(own.match, own.head.method_id, own.head.path), 0, res);
+  write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
+              preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
+  add_vary(res, "Accept");
+  if (status == 503) add_retry_after(res);
+  static_cast<void>(remove_framing_fields(own, res));
+  return complete_response(res, own.head.method_id != route::method::head);
+}
+
+WINSVC_INLINE bool request_processor::awaits_events(const route::match_result& match, const wire::head& head) {
+  if (match.outcome == route::match_outcome::matched && latency_of(match).streams_events()) return true;
+  const auto accept = wire::normalized_value(head, "Accept");
+  if (!accept) return false;
+  const auto ranges = wire::accept_list(*accept);
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [](const auto& range) { return base::equal_nocase(range.value, event_stream_type); });
+}
+
+/// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the exchange.
 WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
-    response res;
     const std::string detail = timeout_message(limit);
-    write_error(res, {503, detail, exchange.id},
-                preferred_error_format(wire::normalized_value(exchange.head, "Accept").value_or(std::string())));
-    add_retry_after(res);
-    if (!exchange.stream.send_instead(complete_response(res, exchange.head.method_id != route::method::head))) return;
+    http::exchange own(exchange.head, exchange.stream, exchange.peer, exchange.local, exchange.id, exchange.services);
+    own.match = exchange.match;
+    std::string bytes;  // none: the connection ends without a response
+    if (!awaits_events(own.match, own.head)) bytes = substitute_response(own, 503, detail, true);
+    if (!exchange.stream.send_instead(bytes)) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
               router_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
-              "; sent 503 to the client, the handler still runs");
+              (bytes.empty() ? "; closed the connection" : "; sent 503 to the client") + ", the handler still runs");
   } catch (...) {  // out of memory: the handler may still respond
   }
 }

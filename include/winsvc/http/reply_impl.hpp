@@ -25,11 +25,6 @@ inline namespace WINSVC_ABI {
 
 namespace detail::http {
 
-/// A proxy that buffers the response, as nginx does by default, would delay the events.
-WINSVC_INLINE reply add_event_headers(reply result) {
-  return std::move(result).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
-}
-
 /// Sets a streamed body. The response has a Content-Type; the function of cpp-httplib adds it again.
 WINSVC_INLINE void set_stream(response& res, httplib::ContentProviderWithoutLength provider) {
   const std::string type = *api::find_header(res, "Content-Type");
@@ -55,7 +50,7 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
     event_stream events(output, output.last_event_id());
     write(events);
   });
-  return detail::http::add_event_headers(std::move(result));
+  return std::move(result).header("Cache-Control", "no-store");
 }
 
 WINSVC_INLINE reply reply::events(event_channel& channel) {
@@ -63,7 +58,7 @@ WINSVC_INLINE reply reply::events(event_channel& channel) {
   result.content_type_ = "text/event-stream";
   result.channel_ = channel.channel_;
   result.subscribe_ = detail::http::subscribe;
-  return detail::http::add_event_headers(std::move(result));
+  return std::move(result).header("Cache-Control", "no-store");
 }
 
 WINSVC_INLINE void reply::apply(response& res) && {

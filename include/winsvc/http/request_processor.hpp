@@ -67,7 +67,9 @@ class request_processor {
 
   /// True if only winsvc's own code runs for the request, which does not block: a health route without middleware.
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
-    return router_.serves_paused(match) && router_.middleware_for(match, head.method_id, head.path).empty();
+    if (!router_.runs_no_app_code(match)) return false;
+    const auto& chain = router_.middleware_for(match, head.method_id, head.path);
+    return chain.empty() && router_.accepts_host(head.host, chain);  // else an error handler of the app may run
   }
   /// Timeout of the route; nullopt if it has none.
   [[nodiscard]] std::optional<std::chrono::milliseconds> timeout_of(const route::match_result& match) const noexcept {
@@ -76,6 +78,15 @@ class request_processor {
   }
   /// Logs that the timeout passed before the handler was started.
   void log_unstarted(std::string_view method, std::string_view path, std::chrono::milliseconds limit) const noexcept;
+
+  /// The complete bytes of an error response without a handler, in the format that the client prefers and with the
+  /// headers of the middleware that only adds headers. It runs no other code of the app. The connection ends after it.
+  /// `own`: an exchange for this response alone. `shows_id`: the body has its id too.
+  [[nodiscard]] std::string substitute_response(exchange& own, int status, std::string_view detail,
+                                                bool shows_id) const;
+  /// True if the client awaits server-sent events. An EventSource does not connect again after a status other than 200
+  /// (WHATWG HTML standard, section "Server-sent events"), but it does after a connection without a response.
+  [[nodiscard]] bool awaits_events(const route::match_result& match, const wire::head& head);
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
@@ -93,6 +104,7 @@ class request_processor {
   void call_handler(exchange& exchange, response& res);
   bool receive_body(exchange& exchange, request& req, const body_source& read) const;
   void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
+  static void add_headers(exchange& own, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
     return (std::min)(router_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
@@ -117,6 +129,9 @@ inline constexpr std::string_view out_of_memory_response =
 static_assert(out_of_memory_response.find(std::string_view("Retry-After: 10\r")) != std::string_view::npos &&
               retry_after_seconds == "10");
 
+/// Media type of server-sent events.
+inline constexpr std::string_view event_stream_type = "text/event-stream";
+
 /// Detail text for a body error, by its status.
 [[nodiscard]] constexpr std::string_view body_error_text(int status) noexcept {
   return status == 408   ? "the body did not arrive in time"
@@ -125,7 +140,7 @@ static_assert(out_of_memory_response.find(std::string_view("Retry-After: 10\r"))
                          : "the framing of the body is invalid";
 }
 
-/// The complete bytes of an error response that ends the connection, for requests without a handler.
+/// The complete bytes of an error response that ends the connection, for a request without a valid head.
 [[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
 
 }  // namespace detail::http
@@ -227,6 +242,8 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   }
   if (is_stream(res)) {
     latency_of(exchange.match).mark_stream();
+    const std::string* const type = api::find_header(res, "Content-Type");
+    if (type && base::starts_with_nocase(*type, event_stream_type)) latency_of(exchange.match).mark_events();
     if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));

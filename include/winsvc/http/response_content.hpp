@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -82,9 +83,15 @@ WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& re
   std::string removed;
   for (const auto& [name, value] : found) {
     res.headers.erase(name);
-    if (base::equal_nocase(name, "Connection") && base::equal_nocase(base::trim(value), "close")) {
-      exchange.delivery.close_after_response = true;
-      continue;
+    if (base::equal_nocase(name, "Connection")) {
+      bool closes = false, has_others = false;
+      for (const auto part : base::split(value, ',')) {
+        const auto option = base::trim(part);
+        if (base::equal_nocase(option, "close")) closes = true;
+        else if (!option.empty()) has_others = true;
+      }
+      if (closes) exchange.delivery.close_after_response = true;
+      if (!has_others) continue;
     }
     std::uint64_t length = 0;
     if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
@@ -198,7 +205,10 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
     coding = select_coding(exchange.head.find("Accept-Encoding").value_or(std::string_view()));
   }
   const auto length = body_length(res);
-  if (reads && res.status == 200 && res.content_provider_ && length && !api::find_header(res, "Accept-Ranges"))
+  constexpr std::size_t min_ranged_bytes = 8 * 1024;  // clients request parts of longer texts only
+  const bool offers_ranges = res.content_provider_ ? length.has_value()
+                                                   : res.body.size() >= min_ranged_bytes && coding.empty();
+  if (reads && res.status == 200 && offers_ranges && !api::find_header(res, "Accept-Ranges"))
     api::insert_header(res, "Accept-Ranges", "bytes");
 
   const content_criteria& criteria = exchange.criteria;

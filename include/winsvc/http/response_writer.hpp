@@ -103,7 +103,11 @@ WINSVC_INLINE std::string_view date_line() {
 /// True for fields that a response has once: the last value replaces the others.
 WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
   for (const char* known : {"Content-Type", "Date", "ETag", "Last-Modified", "Location", "Server", "Content-Encoding",
-                            "Content-Range", "Content-Location", "Expires", "Retry-After", "Age"}) {
+                            "Content-Range", "Content-Location", "Content-Disposition", "Expires", "Retry-After", "Age",
+                            "Accept-Ranges", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
+                            "Access-Control-Max-Age", "X-Content-Type-Options", "X-Frame-Options",
+                            "Strict-Transport-Security", "Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy",
+                            "Cross-Origin-Resource-Policy", "X-Accel-Buffering"}) {
     if (base::equal_nocase(name, known)) return true;
   }
   return false;

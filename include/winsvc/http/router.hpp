@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +27,7 @@
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/trailing_slash.hpp"
+#include "winsvc/route/pattern.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/route/url.hpp"
 
@@ -50,9 +50,11 @@ class router {
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
-  /// Puts `added` in front of each chain without a middleware for which `is_same_kind` is true. Call it after the app
-  /// has registered its routes, before freeze().
-  void add_default_middleware(middleware added, bool (*is_same_kind)(const middleware&) noexcept);
+  /// Makes accepts_host() reject all hosts but those of the loopback interface. Chains with a middleware for which
+  /// `is_host_check` is true decide themselves. Call it before freeze().
+  void check_hosts(bool (*is_host_check)(const middleware&) noexcept) noexcept { is_host_check_ = is_host_check; }
+  /// True if a request with this authority (wire::head::host) may reach a chain. Costs little: it reads the head only.
+  [[nodiscard]] bool accepts_host(std::string_view host, const api::middleware_chain& chain) const;
   /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
@@ -97,12 +99,17 @@ class router {
   void freeze() noexcept { frozen_ = true; }
   [[nodiscard]] bool is_frozen() const noexcept { return frozen_; }
   /// Marks the last added route as one of winsvc: it is served while the service is paused, and it is hidden.
-  void serve_while_paused() noexcept {
+  /// `runs_app_code`: its handler calls functions of the app, which may block.
+  void serve_while_paused(bool runs_app_code = false) noexcept {
     handlers_.back().while_paused = true;
+    handlers_.back().runs_app_code = runs_app_code;
     table_.metadata(handlers_.size() - 1).hidden = true;
   }
   [[nodiscard]] bool serves_paused(const route::match_result& match) const noexcept {
     return match.outcome == route::match_outcome::matched && handlers_[match.route_id].while_paused;
+  }
+  [[nodiscard]] bool runs_no_app_code(const route::match_result& match) const noexcept {
+    return serves_paused(match) && !handlers_[match.route_id].runs_app_code;
   }
 
   /// Maximum size of a body in bytes: the limit of the route, or `default_limit`.
@@ -147,14 +154,17 @@ class router {
     const api::required_object* objects = nullptr;
     std::size_t object_count = 0;
     bool needs_request = true;
-    bool while_paused = false;
+    bool while_paused = false, runs_app_code = false;
   };
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
   std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
-  std::map<std::string, std::size_t, std::less<>> group_ids_;  // by prefix: an index into group_middleware_
-  std::vector<std::shared_ptr<const api::middleware_chain>> group_middleware_;
-  route::table groups_;  // the paths below each group
+  struct route_group {
+    route::pattern prefix;
+    std::shared_ptr<const api::middleware_chain> middleware;
+  };
+  std::vector<route_group> groups_;
+  bool (*is_host_check_)(const middleware&) noexcept = nullptr;  // null: each host is accepted
   bool frozen_ = false;
 };
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,7 +14,9 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/route/method.hpp"
+#include "winsvc/route/pattern.hpp"
 #include "winsvc/route/table.hpp"
+#include "winsvc/wire/host_name.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -25,25 +26,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE void router::add_default_middleware(middleware added,
-                                                  bool (*is_same_kind)(const middleware&) noexcept) {
-  using chain_pointer = std::shared_ptr<const api::middleware_chain>;
-  const auto shared = std::make_shared<const middleware>(std::move(added));
-  std::map<chain_pointer, chain_pointer> results;  // many routes share a chain
-  const auto add = [&](chain_pointer& chain) {
-    auto& result = results[chain];
-    if (!result) {
-      api::middleware_chain extended;
-      const bool has_own = std::any_of(chain->begin(), chain->end(), [&](const auto& m) { return is_same_kind(*m); });
-      if (!has_own) extended.push_back(shared);
-      extended.insert(extended.end(), chain->begin(), chain->end());
-      result = std::make_shared<const api::middleware_chain>(std::move(extended));
-    }
-    chain = result;
-  };
-  for (auto& bound : handlers_) add(bound.middleware);
-  for (auto& chain : group_middleware_) add(chain);
-  add(global_middleware_);
+WINSVC_INLINE bool router::accepts_host(std::string_view host, const api::middleware_chain& chain) const {
+  if (!is_host_check_ || host.empty() || wire::is_loopback_host(wire::host_of(host))) return true;
+  return std::any_of(chain.begin(), chain.end(), [this](const auto& link) { return is_host_check_(*link); });
 }
 
 WINSVC_INLINE void router::check_may_use(source_location location) const {
@@ -63,18 +48,15 @@ WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
                                                 source_location location) {
   check_may_use(location);
   if (prefix.empty()) return;  // a group without a prefix has no paths
-  const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
-  if (!added) {
-    group_middleware_[known->second] = std::move(chain);
+  for (route_group& group : groups_) {
+    if (group.prefix.text != prefix) continue;
+    group.middleware = std::move(chain);
     return;
   }
   try {
-    const std::string path(prefix);
-    groups_.add(route::method::any, path + "/{rest_of_path_...}", known->second, location);
-    groups_.add(route::method::any, path, known->second, location);
-  } catch (const setup_error&) {  // a second group with the same paths, but other parameter names: the first one counts
+    groups_.push_back({route::parse_pattern(prefix), std::move(chain)});
+  } catch (const setup_error&) {  // the group's routes report the malformed prefix
   }
-  group_middleware_.push_back(std::move(chain));
 }
 
 WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::match_result& match,
@@ -83,11 +65,12 @@ WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::m
   if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
   if (match.outcome == route::match_outcome::method_not_allowed && method == route::method::options && match.sibling_id)
     return *handlers_[*match.sibling_id].middleware;
-  if (!group_middleware_.empty()) {
-    const auto group = groups_.match(route::method::get, raw_path);
-    if (group.outcome == route::match_outcome::matched) return *group_middleware_[group.route_id];
+  const route_group* found = nullptr;
+  for (const route_group& group : groups_) {
+    if (route::has_prefix(raw_path, group.prefix) && (!found || route::prefix_precedes(group.prefix, found->prefix)))
+      found = &group;
   }
-  return *global_middleware_;
+  return found ? *found->middleware : *global_middleware_;
 }
 
 WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,

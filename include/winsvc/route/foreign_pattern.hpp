@@ -7,7 +7,9 @@
 // As a pattern of winsvc it would be literal text, and all its requests would get 404. So it is an error at start.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,11 +51,8 @@ WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
 /// A segment of another framework: the parameter that it means.
 struct foreign_segment {
   bool found = false, optional = false, tail = false;
-  std::string name;  ///< empty: the framework gives no name
-
-  [[nodiscard]] std::string text() const {
-    return '{' + (name.empty() ? std::string(tail ? "path" : "value") : name) + (tail ? "...}" : "}");
-  }
+  bool is_part = false;  ///< the segment has other text besides the parameter
+  std::string name;      ///< empty: the framework gives no name
 };
 
 /// The identifier at the start of `text`.
@@ -82,6 +81,39 @@ WINSVC_INLINE foreign_segment parse_foreign_parameter(std::string_view text, boo
   result.tail = result.tail || suffix(name, '*') || suffix(name, '+') || base::starts_with(converter, "path") ||
                 converter == ".*" || converter == ".+";
   result.name = leading_identifier(name);
+  const bool has_number = !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+  if (has_number) result.name = leading_identifier(converter);  // drogon: `1:name`
+  constexpr std::string_view types_of_crow[] = {"int", "uint", "float", "double", "string"};
+  if (converter_first && colon == text.npos &&
+      std::find(std::begin(types_of_crow), std::end(types_of_crow), result.name) != std::end(types_of_crow))
+    result.name.clear();
+  return result;
+}
+
+/// Finds a parameter that is only a part of a segment: `<name>.png`, `user-<int:id>`, `@:name`, `v:version`. A colon
+/// after a word is not one, because `items:batch` is a usual literal.
+WINSVC_INLINE foreign_segment find_partial_parameter(std::string_view raw) {
+  foreign_segment result;
+  if (raw.find('{') != raw.npos) return result;  // the parser of patterns reports it
+  const auto open = raw.find('<');
+  const auto close = open == raw.npos ? raw.npos : raw.find('>', open);
+  if (close != raw.npos) {
+    const auto text = raw.substr(open + 1, close - open - 1);
+    const auto parsed = parse_foreign_parameter(text, true);
+    if (!leading_identifier(text).empty()) result = parsed;
+  }
+  for (auto colon = raw.find(':', 1); !result.found && colon != raw.npos; colon = raw.find(':', colon + 1)) {
+    const char before = raw[colon - 1];
+    const bool after_word =
+        base::is_digit(before) || before == ':' || !leading_identifier(raw.substr(colon - 1)).empty();
+    const bool is_version = base::equal_nocase(raw.substr(0, colon), "v");
+    const auto name = leading_identifier(raw.substr(colon + 1));
+    if ((after_word && !is_version) || name.empty()) continue;
+    result.found = true;
+    result.name = name;
+  }
+  result.is_part = result.found;
+  result.tail = false;
   return result;
 }
 
@@ -94,15 +126,21 @@ WINSVC_INLINE foreign_segment parse_foreign_segment(std::string_view raw) {
   if (raw.size() > 1 && raw[0] == ':' && !leading_identifier(raw.substr(1)).empty()) {  // Express, gin, Rails
     auto result = parse_foreign_parameter(raw.substr(1), false);
     result.tail = result.tail || raw.find("(.*)") != raw.npos;
+    const auto rest = raw.substr(1 + leading_identifier(raw.substr(1)).size());
+    result.is_part = !rest.empty() && std::string_view("?*+(").find(rest[0]) == std::string_view::npos;
     return result;
   }
-  if (starts_and_ends('<', '>')) return parse_foreign_parameter(inner(), true);      // Flask, Django
+  if (starts_and_ends('<', '>') && raw.find('<', 1) == raw.npos)
+    return parse_foreign_parameter(inner(), true);                                   // Flask, Django, Crow
+  if (raw == "{}") return parse_foreign_parameter({}, false);                        // drogon
   if (starts_and_ends('[', ']') && is_identifier(parse_foreign_parameter(inner(), false).name))
     return parse_foreign_parameter(inner(), false);                                  // Next.js
   if (starts_and_ends('{', '}') && !is_identifier(inner())) {                        // FastAPI, ASP.NET, Spring, axum
     const auto text = inner();
     const bool is_own_tail = text.size() > 3 && text.substr(text.size() - 3) == "...";
-    if (!is_own_tail && text.find_first_of(":?=*+") != text.npos) return parse_foreign_parameter(text, false);
+    const bool is_number = text.find_first_not_of("0123456789") == text.npos;          // drogon
+    if (!is_own_tail && (is_number || text.find_first_of(":?=*+") != text.npos))
+      return parse_foreign_parameter(text, false);
   }
   for (const char* regex : {"(\\", "(.", "([", ".*", ".+", "\\d", "\\w", "(?"}) {         // a regular expression
     if (raw.find(regex) == raw.npos || raw.find('{') != raw.npos) continue;
@@ -111,7 +149,7 @@ WINSVC_INLINE foreign_segment parse_foreign_segment(std::string_view raw) {
     result.tail = raw.find(".*") != raw.npos || raw.find(".+") != raw.npos;
     return result;
   }
-  return {};
+  return find_partial_parameter(raw);
 }
 
 /// Splits a pattern at each '/' that is not inside brackets, because a regular expression may contain one.
@@ -136,16 +174,30 @@ WINSVC_INLINE std::string foreign_spelling(std::string_view pattern) {
   if (pattern.find_first_of("*:<[({\\") == pattern.npos) return {};
   std::string right, without_optional, foreign;
   const auto segments = split_pattern(!pattern.empty() && pattern[0] == '/' ? pattern.substr(1) : pattern);
+  std::vector<std::string> names;
+  bool has_part = false;
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    auto segment = parse_foreign_segment(segments[i]);
-    segment.tail = segment.tail && i + 1 == segments.size();
-    if (segment.found && foreign.empty()) foreign = segments[i];
-    if (segment.found && segment.optional && without_optional.empty()) without_optional = right.empty() ? "/" : right;
-    right += '/' + (segment.found ? segment.text() : std::string(segments[i]));
+    const auto segment = parse_foreign_segment(segments[i]);
+    if (!segment.found) {
+      if (base::starts_with(segments[i], "{")) names.emplace_back(leading_identifier(segments[i].substr(1)));
+      right += '/' + std::string(segments[i]);
+      continue;
+    }
+    const bool is_tail = segment.tail && i + 1 == segments.size();
+    if (foreign.empty() && segments[i] != "{}") foreign = segments[i];  // the parser of patterns reports `{}` alone
+    if (segment.optional && without_optional.empty()) without_optional = right.empty() ? "/" : right;
+    has_part = has_part || segment.is_part;
+    const std::string wanted = !segment.name.empty() ? segment.name : is_tail ? "path" : "value";
+    std::string name = wanted;
+    for (int number = 2; std::find(names.begin(), names.end(), name) != names.end(); ++number)
+      name = wanted + std::to_string(number);
+    right += "/{" + name + (is_tail ? "...}" : "}");
+    names.push_back(std::move(name));
   }
   if (foreign.empty()) return {};
   std::string message = "'" + foreign + "' is the spelling of another framework; write '" + right + "'";
   if (!without_optional.empty()) message += ", and register '" + without_optional + "' as a second route";
+  if (has_part) message += ", and check the other text of the segment in the handler: a parameter is a whole segment";
   return message + " (the type of a parameter is that of the handler's argument)";
 }
 

@@ -9,6 +9,9 @@
 //   name      = ( letter / "_" ) *( letter / digit / "_" )        unique within the pattern
 //   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
+// The value of a parameter is decoded: `%2F` becomes a slash in it, so it can be "../../etc/passwd". It is not safe as
+// a part of a file path. A tail has neither an encoded slash nor dot segments.
+//
 // A pattern in the spelling of another framework ("/*", ":id", "<int:id>", "{id:int}") is an error that shows the right
 // spelling (route/foreign_pattern.hpp). There are no wildcards within a segment, no optional parts and no regular
 // expressions. With these three kinds of segments, registration can decide which of two patterns a path belongs to.
@@ -52,6 +55,13 @@ struct pattern {
 enum class relation { same, more_specific, more_general, overlap, disjoint };
 
 [[nodiscard]] relation compare(const pattern& a, const pattern& b) noexcept;
+
+/// True if the first segments of a received path match all segments of a pattern without a tail. The rest can be
+/// anything, also a path that no route accepts: with an encoded slash, a dot segment or an invalid escape.
+[[nodiscard]] bool has_prefix(std::string_view raw_path, const pattern& prefix);
+/// True if prefix a decides about a path that has both prefixes: at the first difference it has a literal and not a
+/// parameter, or it is longer.
+[[nodiscard]] bool prefix_precedes(const pattern& a, const pattern& b) noexcept;
 
 /// A path that both patterns match, percent-encoded as a client sends it. Empty if the patterns are disjoint.
 [[nodiscard]] std::string common_path(const pattern& a, const pattern& b);
@@ -114,7 +124,9 @@ WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position,
   std::string_view name = raw.substr(1, raw.size() - 2);
   const bool tail = name.size() >= 3 && name.substr(name.size() - 3) == "...";
   if (tail) name.remove_suffix(3);
-  if (name.empty()) throw_bad_pattern(text, position, "parameter without a name");
+  if (name.empty()) {
+    throw_bad_pattern(text, position, "write a name, for example '{value}', in place of a parameter without a name");
+  }
   if (!is_identifier(name)) {
     throw_bad_pattern(text, position + 1,
                       "a parameter name begins with a letter or '_' and has only letters, digits and '_'");
@@ -175,6 +187,29 @@ WINSVC_INLINE relation compare(const pattern& a, const pattern& b) noexcept {
     if (a.segments[i].kind == tail || b.segments[i].kind == tail) return combined;  // a tail matches any rest
   }
   return a.segments.size() == b.segments.size() ? combined : relation::disjoint;
+}
+
+WINSVC_INLINE bool has_prefix(std::string_view raw_path, const pattern& prefix) {
+  using kind = segment::segment_kind;
+  for (const segment& expected : prefix.segments) {
+    if (raw_path.empty() || raw_path[0] != '/' || expected.kind == kind::tail) return false;
+    const auto end = (std::min)(raw_path.find('/', 1), raw_path.size());
+    const std::string_view raw = raw_path.substr(1, end - 1);
+    std::string decoded;
+    const bool matches = expected.kind == kind::parameter
+                             ? !raw.empty()
+                             : raw == expected.text || (decode_segment(raw, decoded) && decoded == expected.text);
+    if (!matches) return false;
+    raw_path.remove_prefix(end);
+  }
+  return true;
+}
+
+WINSVC_INLINE bool prefix_precedes(const pattern& a, const pattern& b) noexcept {
+  for (std::size_t i = 0; i < a.segments.size() && i < b.segments.size(); ++i) {
+    if (a.segments[i].kind != b.segments[i].kind) return a.segments[i].kind < b.segments[i].kind;
+  }
+  return a.segments.size() > b.segments.size();
 }
 
 WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {

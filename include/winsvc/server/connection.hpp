@@ -22,7 +22,7 @@
 //   body             the body arrived, failed or is late                      handler
 //   handler          blocking handler on an I/O thread                        handler, on a blocking thread
 //   handler          the handler holds its thread for a long time             handler, on a stream thread
-//   handler          a queue or a limit is full, or the time limit passed     response (503), then close
+//   handler          a queue or a limit is full, or the time limit passed     response (503), then close; events: close
 //   handler          the client left while the request waited for a thread    close
 //   handler          the handler returned                                     response
 //   handler          the protocol after a 101 response has ended              close
@@ -166,6 +166,7 @@ class connection {
     return buffer_.remaining().size() < max_bytes;
   }
   void extend_send_deadline(std::size_t sent_now) noexcept;
+  [[nodiscard]] std::string error_bytes(int status, std::string_view reason);
   void reject(int status, std::string_view reason);
   void reject_at_limit(http::shared_limit limit, std::string_view reason);
   void release_shared() noexcept;

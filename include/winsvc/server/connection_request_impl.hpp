@@ -39,7 +39,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
       head_.fields = std::move(parsed.value.fields);
     } else {
       scanned_ = 0;
-      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.reason);
+      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.rejection_text());
       else accept_head(std::move(parsed));
       return std::nullopt;
     }
@@ -207,6 +207,10 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     reject(503, "the service is too busy");
     return std::nullopt;
   }
+  if (match_.outcome == route::match_outcome::paused && processor_.awaits_events(match_, head_)) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
   if (was_queued && now_ >= handler_deadline()) {
     const auto limit = *processor_.timeout_of(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
@@ -272,6 +276,11 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     exchange.id = id_;
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(http::close_reason::after_response);
+  }
+  if (exchange.delivery.ends_without_response) {
+    clear_output();
+    keep_alive_ = false;
+    return close(http::close_reason::idle);
   }
   body_unread_ = !stream.is_body_complete();
   text_to_send_ = std::move(exchange.delivery.text_to_send);

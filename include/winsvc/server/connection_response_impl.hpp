@@ -205,15 +205,35 @@ WINSVC_INLINE void connection::release_shared() noexcept {
   if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
 }
 
+/// The bytes of an error response to a valid request, without its handler.
+WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason) {
+  try {
+    http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+    api::header_pool headers;
+    const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
+                                           engine_state_.draining};
+    http::exchange own(head_, stream, peer_, local_, processor_.next_id(), services);
+    own.match = match_;
+    return processor_.substitute_response(own, status, reason, false);
+  } catch (...) {  // a middleware failed: the plain response remains
+    return http::error_response(status, reason, head_.method_id != route::method::head);
+  }
+}
+
 /// Responds without a handler to a request that the head parser rejects, that is late, or for which no thread is
-/// available. The connection ends.
+/// available. The connection ends. A client that awaits events gets no response: it connects again then.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
+  if (in_flight_ && status == 503 && processor_.awaits_events(match_, head_)) {
+    clear_output();
+    keep_alive_ = false;
+    return close(http::close_reason::idle);
+  }
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto received = buffer_.remaining();
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
-  const bool is_head = in_flight_ ? head_.method_id == route::method::head : base::starts_with(received, "HEAD ");
   clear_output();
-  output_ = http::error_response(status, reason, !is_head);
+  output_ = in_flight_ ? error_bytes(status, reason)
+                       : http::error_response(status, reason, !base::starts_with(received, "HEAD "));
   keep_alive_ = false;
   body_unread_ = true;
   http::access_record record{"rejected:", reason, {}, peer_, status, output_.size(), {}};

@@ -137,7 +137,8 @@ WINSVC_INLINE condition_result evaluate(const conditions& conditions, const vali
 WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& validators) {
   if_range = base::trim(if_range);
   if (if_range.empty()) return true;
-  if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
+  // One strong tag, not a list: tags that are equal as text have the same form, and a weak one begins with W.
+  if (if_range.find('"') != if_range.npos) return if_range[0] == '"' && if_range == validators.etag;
   const auto date = parse_http_date(if_range);
   return date && *date == validators.modified;
 }

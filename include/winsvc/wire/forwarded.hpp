@@ -42,7 +42,7 @@ struct forwarding_fields {
 /// The properties of the client's request that trusted proxies report.
 struct forwarding_report {
   std::string client;  ///< address; that of the peer if no proxy is trusted
-  std::string scheme;  ///< "http" or "https"; empty: unknown
+  std::string scheme;  ///< "http" or "https", also for ws and wss; empty: unknown
   std::string host;    ///< authority; empty: unknown
   std::string prefix;  ///< path that the proxy removes, without a final slash; empty: none
 };
@@ -118,6 +118,7 @@ WINSVC_INLINE std::string_view element_of_hop(std::string_view list, std::size_t
 
 WINSVC_INLINE std::string valid_scheme(std::string_view text) {
   std::string scheme = base::to_lower(text);
+  if (scheme == "ws" || scheme == "wss") scheme.replace(0, 2, "http");  // a WebSocket begins with an HTTP request
   return scheme == "http" || scheme == "https" ? scheme : std::string();
 }
 

@@ -30,6 +30,7 @@ namespace detail::wire {
 struct head_error {
   int status = 0;
   std::string_view reason;
+  std::string_view field = {};  ///< name of the header; empty: `reason` names it, or none
   explicit operator bool() const noexcept { return status != 0; }
 };
 
@@ -75,11 +76,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
+/// The name of a field line, which may be incomplete or malformed.
+WINSVC_INLINE std::string_view name_in(std::string_view line) noexcept { return line.substr(0, line.find(':')); }
+
 WINSVC_INLINE head_error head_line_parser::check_partial_line(std::string_view line, bool is_first) const noexcept {
   constexpr auto npos = std::string_view::npos;
   if (!is_first) {
     if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
-    if (line.size() > limits_.field_bytes) return {431, "field line too long"};
+    if (line.size() > limits_.field_bytes) return {431, "line too long", name_in(line)};
     return {};
   }
   const auto method_end = line.find(' ');
@@ -160,11 +164,12 @@ WINSVC_INLINE head_error head_line_parser::target(std::string_view text) {
 WINSVC_INLINE head_error head_line_parser::field_line(std::string_view line) {
   if (head_.fields.size() == limits_.fields) return {431, "too many fields"};
   const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {400, "field line without a colon"};
+  if (colon == std::string_view::npos) return {400, "no colon", line};
   const field f{line.substr(0, colon), base::trim(line.substr(colon + 1))};
   // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
-  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
-  if (!is_token(f.name)) return {400, "invalid field name"};
+  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t'))
+    return {400, "blank before the colon", f.name};
+  if (!is_token(f.name)) return {400, "invalid character in the name", f.name};
   record_field_name(f.name);
   head_.fields.push_back(f);
   return parse_known_field(f);
@@ -189,7 +194,7 @@ WINSVC_INLINE head_error head_line_parser::parse_known_field(const field& f) {
       return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
     case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
       if (!is("Expect") || head_.minor_version == 0) break;
-      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
+      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation in Expect"};
       has_expect_ = true;
       break;
     case 7:
@@ -274,14 +279,14 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
   // The limits also apply to the normalized head: the number of its lines, and the bytes of a line of joined values.
   constexpr std::size_t max_added_lines = 3;
   if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return {};
-  bool line_too_long = false;
+  std::string_view long_name;
   for_each_name(head_, [&](std::string_view name, const std::vector<std::string_view>& values) {
     if (values.size() == 1) return;  // was checked in check_partial_line
     std::size_t bytes = name.size();
     for (const auto value : values) bytes += value.size() + 2;
-    if (bytes > limits_.field_bytes) line_too_long = true;
+    if (bytes > limits_.field_bytes) long_name = name;
   });
-  if (line_too_long) return {431, "fields of one name too long"};
+  if (!long_name.empty()) return {431, "lines of one name too long", long_name};
   const auto forwarded = std::count_if(head_.fields.begin(), head_.fields.end(), [&](const field& f) {
     return is_forwarded_field(head_, f);
   });

@@ -2,7 +2,7 @@
 //
 //   std::size_t scanned = 0;
 //   auto result = parse_head(buffer, limits, &scanned);    // call again with more bytes while result.kind is more
-//   if (result.kind == head_parse_result::reject) respond_and_close(result.status, result.reason);
+//   if (result.kind == head_parse_result::reject) respond_and_close(result.status, result.rejection_text());
 //   if (result.kind == head_parse_result::complete) process(result.value);
 //
 // Malformed and ambiguous heads are rejected at the first byte that proves the error, with the status of the response;
@@ -16,10 +16,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/wire/grammar.hpp"
 #include "winsvc/wire/head.hpp"
@@ -37,7 +39,12 @@ struct head_parse_result {
   std::size_t consumed = 0;  ///< complete: bytes of the head, including empty lines before it
   int status = 0;            ///< reject: status code of the response
   std::string_view reason;   ///< reject: message for the log and the response
+  std::string_view field;    ///< reject: name of the header, part of the buffer; empty: `reason` names it, or none
   head value;                ///< complete
+
+  /// The reason with the name of the header: "blank before the colon in the header 'X-A'". Characters that a name
+  /// cannot have are replaced by '?'.
+  [[nodiscard]] std::string rejection_text() const;
 };
 
 /// Parses the buffer from its first byte. `scanned` is the number of bytes that were already checked, so that they are
@@ -57,6 +64,15 @@ struct head_parse_result {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
+
+WINSVC_INLINE std::string head_parse_result::rejection_text() const {
+  std::string text(reason);
+  if (field.empty()) return text;
+  constexpr std::size_t max_name_bytes = 60;
+  text += " in the header '";
+  for (const char c : base::trim(field.substr(0, max_name_bytes))) text += is_token(std::string_view(&c, 1)) ? c : '?';
+  return text + '\'';
+}
 
 /// Result of scan_head: the ends of the lines and of the head, and the first invalid byte.
 struct head_scan {
@@ -113,6 +129,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
     result.kind = head_parse_result::reject;
     result.status = error.status;
     result.reason = error.reason;
+    result.field = error.field;
     result.value = {};
     return std::move(result);
   };
@@ -149,7 +166,8 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
 
   const auto partial = bytes.substr(scan.line, scan.limit - scan.line);
   if (const head_error error = parser.check_partial_line(partial, scan.line == begin)) return rejected(error);
-  if (scan.error) return rejected(scan.error);
+  if (scan.error)
+    return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
   result.value.fields.swap(fields);
   clear();

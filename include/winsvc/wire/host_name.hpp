@@ -25,6 +25,9 @@ namespace detail::wire {
 [[nodiscard]] std::string_view host_of(std::string_view field) noexcept;
 /// True if the address or name belongs to the loopback interface: localhost, 127.0.0.0/8, ::1. Without brackets.
 [[nodiscard]] bool is_loopback_host(std::string_view host);
+/// Detail text of the response to a request for another host.
+inline constexpr std::string_view rejected_host_reason =
+    "the service does not accept the host name of the request (header Host); allowed_hosts adds names";
 /// True if the field names the loopback interface or one of `names`: a name, an address, `*.example.com` for all
 /// subdomains, or `*`. Case and port are ignored.
 [[nodiscard]] bool is_allowed_host(std::string_view field, const std::vector<std::string>& names);
@@ -54,7 +57,7 @@ WINSVC_INLINE std::string_view host_of(std::string_view field) noexcept {
 }
 
 WINSVC_INLINE bool is_loopback_host(std::string_view host) {
-  if (base::equal_nocase(host, "localhost")) return true;
+  if (host == "127.0.0.1" || host == "::1" || base::equal_nocase(host, "localhost")) return true;  // the usual names
   static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
   const auto bytes = parse_ip(host);
   return bytes && (v4->contains(*bytes) || v6->contains(*bytes));

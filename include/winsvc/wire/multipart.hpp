@@ -162,6 +162,25 @@ WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view con
   return std::nullopt;
 }
 
+/// Decodes the value of a parameter `name*` (RFC 8187): "UTF-8''%C3%BC". ISO-8859-1 becomes UTF-8. In another charset,
+/// '_' replaces each byte that is not ASCII. nullopt for an invalid escape; empty if there is no charset.
+WINSVC_INLINE std::optional<std::string> decode_extended_value(std::string_view text) {
+  const auto first = text.find('\''), second = first == text.npos ? text.npos : text.find('\'', first + 1);
+  if (second == text.npos) return std::string();
+  const std::string_view charset = text.substr(0, first);
+  std::string decoded, out;
+  if (!route::decode_segment(text.substr(second + 1), decoded)) return std::nullopt;
+  if (base::equal_nocase(charset, "UTF-8")) return decoded;
+  for (const char c : decoded) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) out += c;
+    else if (base::equal_nocase(charset, "ISO-8859-1"))
+      out.append(1, static_cast<char>(0xC0 | (byte >> 6))).append(1, static_cast<char>(0x80 | (byte & 0x3F)));
+    else out += '_';
+  }
+  return out;
+}
+
 WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
   part_head head;
   bool has_name = false;
@@ -194,10 +213,10 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     }
     const auto unparsed = base::trim(parameters);
     if (!unparsed.empty() && unparsed != ";") return std::nullopt;
-    if (base::starts_with_nocase(encoded, "utf-8''")) {
-      std::string decoded;
-      if (!route::decode_segment(std::string_view(encoded).substr(7), decoded)) return std::nullopt;
-      head.file_name = decoded;
+    if (!encoded.empty()) {
+      auto decoded = decode_extended_value(encoded);
+      if (!decoded) return std::nullopt;
+      if (!decoded->empty() || !head.is_file) head.file_name = *std::move(decoded);
       head.is_file = true;
     }
   }

@@ -1,6 +1,6 @@
 // The engine, for tests/bench/engine.py, tests/bench/crowds.py and tests/budget/run.py:
 //
-//   ours PORT [access-log | json-access-log | metrics]
+//   ours PORT [access-log | json-access-log | metrics | host-check]
 //
 // It serves until its standard input closes. /allocations returns the number of allocations so far, except for those of
 // the thread that writes the access log to its file.
@@ -103,14 +103,15 @@ int main(int count, char** arguments) {
   for (int i = 0; i < 1000; ++i) {
     routes.add(method::get, "/r" + std::to_string(i) + "/{id}", [](int id) { return std::to_string(id); }, here);
   }
+  const std::string_view option = count > 2 ? arguments[2] : "";
+  if (option == "host-check") routes.check_hosts(winsvc::detail::addons::is_host_check);  // as on a loopback address
   routes.freeze();
 
   winsvc::logger log;
   winsvc::detail::server::engine engine(routes, bounds, log);
-  const std::string_view observer = count > 2 ? arguments[2] : "";
-  if (observer == "access-log") add_access_log(engine, log, winsvc::log_format::text);
-  if (observer == "json-access-log") add_access_log(engine, log, winsvc::log_format::json);
-  if (observer == "metrics") add_metrics(engine, routes.table());
+  if (option == "access-log") add_access_log(engine, log, winsvc::log_format::text);
+  if (option == "json-access-log") add_access_log(engine, log, winsvc::log_format::json);
+  if (option == "metrics") add_metrics(engine, routes.table());
   const auto port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
   if (const auto bound = engine.bind("127.0.0.1", port); !bound) {
     std::fprintf(stderr, "%s\n", bound.error().to_string().c_str());

@@ -1,0 +1,295 @@
+// JSON comparison: finds what the conversion of a JSON document to a C++ type has changed, and collects the faults.
+//
+//   json_faults faults;
+//   converted_document<json> document{sent, convert};
+//   find_changed_values(document, sent, convert(sent), json::json_pointer(), {}, faults);   // "/a: must be a ..."
+//
+// The conversion returns the result as JSON again. A number that was truncated differs there, and so does a name
+// that an enumeration does not know. The rules for single values are here too (whole_number).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "winsvc/api/json.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+/// The faults of a document.
+class json_faults {
+ public:
+  /// `pointer`: JSON pointer of the value (RFC 6901); empty: the document itself.
+  void add(const std::string& pointer, std::string_view reason) {
+    if (++count_ <= max_faults) texts_.push_back(pointer + (pointer.empty() ? "" : ": ") + std::string(reason));
+  }
+  void add(const json_faults& other) {
+    count_ += other.count_;
+    for (const auto& text : other.texts_) {
+      if (texts_.size() < max_faults) texts_.push_back(text);
+    }
+  }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  /// All faults in one line.
+  [[nodiscard]] std::string text() const {
+    const std::string all = base::join(texts_, "; ");
+    return count_ <= max_faults ? all : all + "; and " + std::to_string(count_ - max_faults) + " more";
+  }
+
+ private:
+  static constexpr std::size_t max_faults = 50;  // a response is not much larger than the request that causes it
+  std::size_t count_ = 0;
+  std::vector<std::string> texts_;
+};
+
+/// Appends a step to a JSON pointer.
+[[nodiscard]] std::string pointer_step(const std::string& pointer, std::string_view key);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// The value in a message, for example `a number`, `99999999999`, `true`.
+template <class Json>
+std::string describe_json(const Json& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "a list";
+  if (value.is_string()) return "text";
+  return std::string(base::truncate(text_of_json(value), 40));  // a number, true, false or null
+}
+template <class Json>
+void add_json_fault(const Json& value, const std::string& pointer, const std::string& requirement,
+                    json_faults& faults) {
+  faults.add(pointer, "must be " + requirement + ", but is " + describe_json(value));
+}
+
+/// The value of a JSON number as an Integer; nullopt if it is not a whole number, or does not fit. A number with a
+/// decimal point is whole if it has no fraction, as in JSON Schema.
+template <class Integer, class Json>
+std::optional<Integer> whole_number(const Json& value) {
+  constexpr auto min = (std::numeric_limits<Integer>::min)();
+  constexpr auto max = (std::numeric_limits<Integer>::max)();
+  if (value.is_number_unsigned()) {
+    const auto number = value.template get<std::uint64_t>();
+    return number <= static_cast<std::uint64_t>(max) ? std::optional(static_cast<Integer>(number)) : std::nullopt;
+  }
+  if (value.is_number_integer()) {
+    const auto number = value.template get<std::int64_t>();
+    if (number < 0) {
+      const bool fits = std::is_signed_v<Integer> && number >= static_cast<std::int64_t>(min);
+      return fits ? std::optional(static_cast<Integer>(number)) : std::nullopt;
+    }
+    const bool fits = static_cast<std::uint64_t>(number) <= static_cast<std::uint64_t>(max);
+    return fits ? std::optional(static_cast<Integer>(number)) : std::nullopt;
+  }
+  if (!value.is_number_float()) return std::nullopt;
+  const double number = value.template get<double>();
+  constexpr double limit = 9007199254740992.0;  // 2^53: up to here each whole number is exact
+  if (!(number >= -limit && number <= limit)) return std::nullopt;
+  const auto whole = static_cast<std::int64_t>(number);
+  if (static_cast<double>(whole) != number) return std::nullopt;
+  return whole_number<Integer>(Json(whole));
+}
+
+/// True if `kept` is what remains of the whole number `sent` in an integer of 8, 16, 32 or 64 bits.
+[[nodiscard]] bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept;
+
+/// True if a number has a decimal point and does not fit into the smallest integer. nlohmann's conversion of a number
+/// to an integer that cannot have it is undefined behavior.
+template <class Json>
+bool is_unsafe_number(const Json& value) {
+  if (!value.is_number_float()) return false;
+  const auto number = value.template get<double>();
+  return !(number >= 0 && number < 128);
+}
+template <class Json>
+bool has_unsafe_number(const Json& value) {
+  if (!value.is_structured()) return is_unsafe_number(value);
+  for (const auto& member : value) {
+    if (has_unsafe_number(member)) return true;
+  }
+  return false;
+}
+/// Replaces each unsafe number.
+template <class Json>
+void replace_unsafe_numbers(Json& value, double replacement) {
+  if (is_unsafe_number(value)) value = replacement;
+  if (!value.is_structured()) return;
+  for (auto& member : value) replace_unsafe_numbers(member, replacement);
+}
+/// Calls `f` for each place that both documents have, with two values that are neither objects nor lists.
+template <class Json, class Kept, class F>
+void for_each_common_place(Json& sent, Kept& kept, const F& f) {
+  if (sent.is_object() && kept.is_object()) {
+    for (auto member = sent.begin(); member != sent.end(); ++member) {
+      const auto other = kept.find(member.key());
+      if (other != kept.end()) for_each_common_place(member.value(), other.value(), f);
+    }
+  } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
+    for (std::size_t i = 0; i < sent.size(); ++i) for_each_common_place(sent[i], kept[i], f);
+  } else if (!sent.is_structured() && !kept.is_structured()) {
+    f(sent, kept);
+  }
+}
+/// Replaces each unsafe number that the type keeps in an integer: 1e3 by 1000, and 1e30, which is rejected later, by
+/// `replacement`.
+template <class Json>
+void replace_whole_numbers(Json& document, const Json& kept, double replacement) {
+  for_each_common_place(document, kept, [replacement](Json& sent, const Json& other) {
+    if (!is_unsafe_number(sent) || !other.is_number_integer()) return;
+    const auto whole = whole_number<std::int64_t>(sent);
+    sent = whole ? Json(*whole) : Json(replacement);
+  });
+}
+
+/// The document without the numbers whose conversion to an integer is undefined. A conversion with other numbers shows
+/// which of them the type keeps in integers.
+template <class Json>
+Json with_safe_numbers(const Json& value, const std::function<Json(const Json&)>& convert) {
+  for (const double replacement : {1.5, 100.5, 0.5}) {
+    Json document = value;
+    replace_unsafe_numbers(document, replacement);
+    try {
+      const Json kept = convert(document);
+      document = value;
+      replace_whole_numbers(document, kept, replacement);
+      return document;
+    } catch (...) {  // the type rejects the replacement, or another value: then the conversion reports it
+    }
+  }
+  return value;
+}
+
+/// A document, and its conversion to a type and back, which can be repeated for changed documents.
+template <class Json>
+struct converted_document {
+  const Json& sent;
+  const std::function<Json(const Json&)>& convert;
+  int attempts_left = 64;  ///< each attempt copies and converts the document
+};
+
+/// True if the value at `place` has no effect on the result: another text gives the same one. So the type does not know
+/// the value, as an enumeration of NLOHMANN_JSON_SERIALIZE_ENUM, which takes its first name then.
+template <class Json>
+bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  if (document.attempts_left-- <= 0) return false;
+  try {
+    Json changed = document.sent;
+    changed[place] = "?" + text_of_json(changed[place]) + "?";
+    return document.convert(changed).at(place) == kept;
+  } catch (...) {  // the type checks the value itself
+    return false;
+  }
+}
+
+/// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed,
+/// and for each text that the type does not know.
+template <class Json>
+void find_changed_values(converted_document<Json>& document, const Json& sent, const Json& kept,
+                         const typename Json::json_pointer& place, const std::string& pointer, json_faults& faults) {
+  if (sent.is_object() && kept.is_object()) {
+    for (auto member = sent.begin(); member != sent.end(); ++member) {
+      const auto other = kept.find(member.key());
+      if (other != kept.end())
+        find_changed_values(document, member.value(), other.value(), place / member.key(),
+                            pointer_step(pointer, member.key()), faults);
+    }
+  } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      find_changed_values(document, sent[i], kept[i], place / i, pointer_step(pointer, std::to_string(i)), faults);
+  } else if (kept.is_number_integer()) {
+    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a whole number", faults);
+    if (sent.is_number_float()) {
+      const auto whole = whole_number<std::int64_t>(sent);
+      const bool same = whole && *whole == kept.template get<std::int64_t>();
+      if (!same) add_json_fault(sent, pointer, "a whole number", faults);
+    } else if (sent.is_number_integer() && sent != kept &&
+               is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>())) {
+      add_json_fault(sent, pointer, "a whole number in the range of its type", faults);
+    }
+  } else if (kept.is_number_float()) {
+    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a number", faults);
+    const auto number = kept.template get<double>();
+    if (sent.is_number() && number - number != 0)  // infinite: 1e300 in a float
+      add_json_fault(sent, pointer, "a number in the range of its type", faults);
+  } else if (!sent.is_structured() && !kept.is_structured() && (sent.is_string() || kept.is_string()) &&
+             sent != kept && is_unknown_value(document, place, kept)) {
+    faults.add(pointer, "must be a value that its type knows, but is " +
+                            std::string(base::truncate(text_of_json(sent), 80)));
+  }
+}
+
+/// Compares a document with a default value of its type. Adds a fault for each value of another kind. An empty list or
+/// null in the model can be anything.
+template <class Json>
+void find_other_kinds(const Json& sent, const Json& model, const std::string& pointer, json_faults& faults) {
+  if (model.is_object()) {
+    if (!sent.is_object()) return add_json_fault(sent, pointer, "an object", faults);
+    for (auto member = model.begin(); member != model.end(); ++member) {
+      const auto found = sent.find(member.key());
+      if (found != sent.end())
+        find_other_kinds(found.value(), member.value(), pointer_step(pointer, member.key()), faults);
+    }
+  } else if (model.is_array()) {
+    if (!sent.is_array()) return add_json_fault(sent, pointer, "a list", faults);
+    if (model.size() != sent.size()) return;
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      find_other_kinds(sent[i], model[i], pointer_step(pointer, std::to_string(i)), faults);
+  } else if (model.is_number_integer()) {
+    if (!sent.is_number() || (sent.is_number_float() && !whole_number<std::int64_t>(sent)))
+      add_json_fault(sent, pointer, "a whole number", faults);
+  } else if (model.is_number_float()) {
+    if (!sent.is_number()) add_json_fault(sent, pointer, "a number", faults);
+  } else if (model.is_string()) {
+    if (!sent.is_string()) add_json_fault(sent, pointer, "text", faults);
+  } else if (model.is_boolean()) {
+    if (!sent.is_boolean()) add_json_fault(sent, pointer, "true or false", faults);
+  }
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+WINSVC_INLINE std::string pointer_step(const std::string& pointer, std::string_view key) {
+  std::string out = pointer + '/';
+  for (const char c : key) {
+    if (c == '~') out += "~0";
+    else if (c == '/') out += "~1";
+    else out += c;
+  }
+  return out;
+}
+
+WINSVC_INLINE bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept {
+  if (sent == kept) return true;  // the same bits, but another sign
+  for (const unsigned bits : {8u, 16u, 32u}) {
+    const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+    const std::uint64_t high = kept & ~mask;
+    const bool fits_unsigned = high == 0;
+    const bool fits_signed = high == ~mask && (kept >> (bits - 1) & 1) != 0;
+    if ((sent & mask) == (kept & mask) && (fits_unsigned || fits_signed)) return true;
+  }
+  return false;
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
