@@ -8,8 +8,9 @@
 
 Some stages are opt-in: they run only if --stage names them. The stages units and http belong to --quick alone: the same
 files run with sanitizers, and under Wine.
-Stages that compute run two at a time, each with half of the jobs: many steps use one processor only, such as to compile
-a precompiled header or to link. A stage that mostly waits runs at the same time. The output has the order of the list.
+Stages that compute run three at a time, each with half of the jobs: many steps use one processor only, such as to compile
+a precompiled header or to link, and tests wait a third of their time. A stage that mostly waits runs at the same time. The
+output has the order of the list.
 
 The last line is `N passed, N failed` (and `, N skipped`); the exit code is 0 only if there is no failure. A stage without
 tests is a failure. With CI=true, a skipped test is a failure unless MAY_SKIP names it.
@@ -35,6 +36,7 @@ MAY_SKIP = {
 }
 
 PYTHON = sys.executable
+LANES = 3               # stages that compute at the same time
 
 
 def program(name, *arguments):
@@ -131,13 +133,13 @@ def verdict(code, output):
 
 
 def results_in_order(stages):
-    """(stage, result) in the order of the stages. With several jobs, two stages that compute run at a time, and one that
+    """(stage, result) in the order of the stages. With several jobs, LANES stages that compute run at a time, and one that
     waits."""
     jobs = int(JOBS)
-    lanes = 2 if jobs > 1 and sum(not stage.waits for stage in stages) > 1 else 1
+    lanes = LANES if jobs > 1 and sum(not stage.waits for stage in stages) > 1 else 1
     with concurrent.futures.ThreadPoolExecutor(lanes) as computing, concurrent.futures.ThreadPoolExecutor(1) as waiting:
-        running = [(waiting if stage.waits and jobs > 1 else computing).submit(run_stage, stage, max(1, jobs // lanes))
-                   for stage in stages]
+        share = max(1, jobs // 2) if lanes > 1 else jobs
+        running = [(waiting if stage.waits and jobs > 1 else computing).submit(run_stage, stage, share) for stage in stages]
         for stage, result in zip(stages, running):
             yield stage, result.result()
 
