@@ -43,7 +43,7 @@ def program(name, *arguments):
     return [PYTHON, ROOT / "tests" / name, *arguments]
 
 
-# In the order of what fails soonest for the least time.
+# First what fails soonest for the least time, then the longest stages, so that no processor waits at the end.
 STAGES = (
     Stage("freshness", BOTH, "generated files, floors, version", program("freshness.py")),
     Stage("units", QUICK, "the folders that need no httplib, clang++ with all warnings", program("units.py", "units", "clang")),
@@ -54,23 +54,23 @@ STAGES = (
     Stage("units-asan", FULL, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),
     Stage("http-asan", FULL, "http with HTTPS and compression, under address and undefined sanitizers",
           program("units.py", "http", "asan")),
+    Stage("mingw-http", FULL, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
+    Stage("hygiene", FULL, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
     Stage("tsan", FULL, "all files that create threads, under the thread sanitizer", program("units.py", "threads", "tsan")),
+    Stage("package", FULL, "copied, CMake, pkg-config, Meson", program("package/run.py")),
+    Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
     Stage("separate", FULL, "some files of http against the object of g++; 20,000 random sequences of controls",
           program("units.py", "separate", "clang")),
-    Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
-    Stage("misuse", FULL, "code that must not compile, and the first error", program("misuse/run.py")),
     Stage("forms", FULL, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
-    Stage("budget", FULL, "instructions, system calls and allocations of a request", program("budget/run.py")),
-    Stage("hygiene", FULL, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
-    Stage("msvc", FULL, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
-          program("msvc/run.py")),
-    Stage("readme", FULL, "every block of README.md", program("documents.py", "readme")),
-    Stage("package", FULL, "copied, CMake, pkg-config, Meson", program("package/run.py")),
     Stage("msi", FULL, "the installer of examples/starter: install, upgrade, roll back, remove, under Wine",
           program("package/msi.py")),
     Stage("mingw", FULL, "the units as a Windows program, os/crash by mingw g++, under Wine",
           program("units.py", "units", "windows")),
-    Stage("mingw-http", FULL, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
+    Stage("budget", FULL, "instructions, system calls and allocations of a request", program("budget/run.py")),
+    Stage("misuse", FULL, "code that must not compile, and the first error", program("misuse/run.py")),
+    Stage("readme", FULL, "every block of README.md", program("documents.py", "readme")),
+    Stage("msvc", FULL, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
+          program("msvc/run.py")),
     Stage("scm", FULL, "end to end with a real service manager, under Wine",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True),
     Stage("scm-wine10", OPT_IN, "the same under Wine 10; runs if chosen, or in CI, after tools/deps --wine10",
