@@ -174,9 +174,10 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
   leave_channel();
   if (!std::exchange(in_flight_, false)) return;
+  // The response is counted first: a drain that finds no request in flight does not count this one as completed by it.
+  if (access_record_.bytes > 0) ++engine_state_.response_count;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response
-  ++engine_state_.response_count;
   if (access_record_.counts_in_statistics)
     engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status);
   if (engine_state_.on_response.empty()) return;
