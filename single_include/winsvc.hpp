@@ -17751,8 +17751,8 @@ namespace detail::scm {
 
 WINSVC_INLINE control_decision decide_control(state current, const handled_controls& hooks,
                                               std::uint32_t number) noexcept {
-  constexpr control_decision unknown{120, {}, control_action::nothing};   // ERROR_CALL_NOT_IMPLEMENTED
-  constexpr control_decision not_now{1061, {}, control_action::nothing};  // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
+  constexpr control_decision unknown{base::win32_error::call_not_implemented, {}, control_action::nothing};
+  constexpr control_decision not_now{base::win32_error::service_cannot_accept_control, {}, control_action::nothing};
   constexpr control_decision no_change{0, {}, control_action::nothing};
   const bool is_settled = current == state::running || current == state::paused;
   const auto if_hooked = [&](bool is_hooked, control_action action) {

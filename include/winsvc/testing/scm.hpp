@@ -113,18 +113,20 @@ class simulated_scm {
   // -- the handler does not return
 
   std::uint32_t control(const detail::scm::control_event& event) {
+    namespace code = detail::base::win32_error;
     detail::os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(record_->mutex);
-      if (record_->history.empty() || record_->finished) return 1062;
+      if (record_->history.empty() || record_->finished) return code::service_not_active;
       const auto& now = record_->history.back().status;
-      const auto code = static_cast<detail::scm::control>(event.control);
-      if (now.current == detail::scm::state::stopped) return 1062;
-      if (code != detail::scm::control::interrogate && detail::scm::is_pending(now.current)) return 1061;
-      if (!detail::scm::is_accepted(now.accepted, code)) return 1052;
+      const auto number = static_cast<detail::scm::control>(event.control);
+      if (now.current == detail::scm::state::stopped) return code::service_not_active;
+      if (number != detail::scm::control::interrogate && detail::scm::is_pending(now.current))
+        return code::service_cannot_accept_control;
+      if (!detail::scm::is_accepted(now.accepted, number)) return code::invalid_service_control;
       handler = record_->handler;
     }
-    return handler ? record_->send(handler, event, true) : 1061;
+    return handler ? record_->send(handler, event, true) : code::service_cannot_accept_control;
   }
   std::uint32_t control(detail::scm::control c) { return control(make_event(c)); }
   std::uint32_t custom(std::uint32_t code) { return control(static_cast<detail::scm::control>(code)); }
@@ -140,17 +142,19 @@ class simulated_scm {
   }
   /// Sends PRESHUTDOWN, or SHUTDOWN if the service does not accept PRESHUTDOWN, as Windows does at shutdown.
   std::uint32_t shut_down() {
+    namespace code = detail::base::win32_error;
     const auto result = control(detail::scm::control::preshutdown);
-    return result == 1052 ? control(detail::scm::control::shutdown) : result;
+    return result == code::invalid_service_control ? control(detail::scm::control::shutdown) : result;
   }
   /// Sends a control in any state, also if the service does not accept it.
   std::uint32_t deliver_always(const detail::scm::control_event& event) {
+    namespace code = detail::base::win32_error;
     detail::os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(record_->mutex);
       handler = record_->handler;
     }
-    return handler ? record_->send(handler, event, false) : 1061;
+    return handler ? record_->send(handler, event, false) : code::service_cannot_accept_control;
   }
   std::uint32_t deliver_always(detail::scm::control c) { return deliver_always(make_event(c)); }
 
