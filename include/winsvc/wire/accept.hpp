@@ -37,6 +37,10 @@ struct weighted_value {
 /// is not listed.
 [[nodiscard]] int coding_weight(std::string_view accept_encoding, std::string_view coding);
 
+/// Removes the text before the next `separator` from `text`, and the separator. A separator in a quoted string does not
+/// count.
+std::string_view take_element(std::string_view& text, char separator) noexcept;
+
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -49,8 +53,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-/// Removes the text before the next `separator` from `text`, and the separator. A separator in a quoted string does not
-/// count.
 WINSVC_INLINE std::string_view take_element(std::string_view& text, char separator) noexcept {
   std::size_t end = (std::min)(text.find(separator), text.size());
   if (text.substr(0, end).find('"') != std::string_view::npos) {
