@@ -154,6 +154,8 @@ class client_group {
         return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n0123456789";
       case request_kind::expect:
         return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+      case request_kind::events:
+        return "GET " + target + " HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n";
       default: return "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
     }
   }
@@ -169,10 +171,14 @@ class client_group {
     });
   }
 
+  /// True if the server may reject a request for lack of threads or because a limit is reached.
+  [[nodiscard]] bool may_reject() const noexcept {
+    return plan_.has_small_limits() || plan_.system.max_threads != 0;
+  }
   /// The longest time from the complete request to its response; never: the request has no limit.
   [[nodiscard]] nanoseconds limit_of(const request& r) const noexcept {
     const auto own = std::chrono::milliseconds(r.ms);
-    const bool no_shortage = plan_.system.max_threads == 0 && !plan_.has_small_limits();
+    const bool no_shortage = !may_reject();
     switch (r.kind) {
       case request_kind::livez: return lateness;
       case request_kind::limited:
@@ -229,6 +235,9 @@ class client_group {
     if (c.link->was_reset) return fail("client " + std::to_string(c.number) + " connected and was reset by a stop");
     if (stopping_ || c.in_stream || c.plan->never_reads || c.expects_close) return;
     if (!c.outstanding.empty()) {
+      // After a 503, an EventSource does not connect again. So the server closes the connection of a request for events
+      // that it rejects.
+      if (c.outstanding.front().kind == request_kind::events && may_reject()) return c.outstanding.clear();
       // The keep-alive timeout may end while the next request arrives, and the server may close the oldest idle
       // connections: RFC 9112 section 9.3.1.
       if (world_.now() < c.idle_since + keep_alive_timeout && plan_.connections == 10'000)
@@ -293,7 +302,7 @@ class client_group {
              ") of client " + std::to_string(c.number) + " received " + std::to_string(status);
     };
     const auto elapsed = world_.now() - (r.is_complete ? r.complete_time : r.begin_time);
-    const bool is_refused = status == 503 && (plan_.has_small_limits() || plan_.system.max_threads != 0);
+    const bool is_rejected = status == 503 && r.kind != request_kind::events && may_reject();
     bool is_expected = status == 200;
     switch (r.kind) {
       case request_kind::slow_head: is_expected = status == 408 && elapsed >= head_timeout; break;
@@ -305,7 +314,7 @@ class client_group {
         break;
       default: break;
     }
-    if (!is_expected && !is_refused && !(stopping_ && status == 408))
+    if (!is_expected && !is_rejected && !(stopping_ && status == 408))
       return fail(text() + " after " + scheduler::seconds_text(elapsed));
     const bool has_id = status == 200 && r.kind != request_kind::large && r.kind != request_kind::events;
     if (has_id && body != std::to_string(r.id))
