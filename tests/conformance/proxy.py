@@ -3,7 +3,8 @@
 
   tests/conformance/proxy.py
 
-nginx serves /app/ and removes the prefix, as docs/engine.md describes. Without nginx the tests are skipped.
+nginx serves /app/ and removes the prefix, as docs/engine.md describes, and it serves / with the block of docs/recipes.md.
+Without nginx the tests are skipped.
 """
 
 import contextlib
@@ -40,9 +41,19 @@ http {
       proxy_set_header X-Forwarded-Prefix /app;
       proxy_set_header X-Request-Id $request_id;
     }
+    RECIPE
   }
 }
 """
+PAGE = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "recipes.md"
+
+
+def block_of_the_recipe():
+    """The configuration that users copy; only the port of the service differs."""
+    block = re.search(r"^nginx [^\n]*:\n\n```\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL).group(1)
+    if ":8090;" not in block:
+        raise ValueError(f"the block has another port:\n{block}")
+    return block.replace(":8090;", ":BACKEND;")
 
 
 def free_port():
@@ -56,7 +67,8 @@ def running_nginx(program, backend):
     """Runs nginx in the foreground. Yields its port, or None if it does not listen within 5 s."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        text = CONFIGURATION.replace("FOLDER", folder).replace("PORT", str(port)).replace("BACKEND", str(backend))
+        text = CONFIGURATION.replace("RECIPE", block_of_the_recipe())
+        text = text.replace("FOLDER", folder).replace("PORT", str(port)).replace("BACKEND", str(backend))
         configuration = pathlib.Path(folder, "nginx.conf")
         configuration.write_text(text)
         process = subprocess.Popen([program, "-p", folder, "-c", configuration, "-e", f"{folder}/error.log"],
@@ -113,6 +125,10 @@ def check_all(tally, program):
                     str(response.headers))
         response, body = request(port, "/app/stream")
         tally.check("behind nginx: a stream is complete", body == "one two three", body)
+        response, body = request(port, "/report/7", {"Host": "shop.example", "X-Forwarded-For": "203.0.113.9"})
+        client, _, url, *_ = (body.split("\n") + [""] * 3)
+        tally.check("behind nginx as in docs/recipes.md: the address of the client and the absolute URL",
+                    (client, url) == ("203.0.113.9", "http://shop.example/report/7"), body)
         response, body = request(port, "/app/users/a%2Fb")
         tally.check("behind nginx: a path keeps its meaning", response.status in (200, 404), body)
 
