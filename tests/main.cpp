@@ -29,6 +29,13 @@
   #endif
 #endif
 
+#if defined(__has_feature)
+  #if __has_feature(thread_sanitizer)
+/// The children of some tests create threads after a fork, which this sanitizer does not allow by default.
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+  #endif
+#endif
+
 namespace {
 
 /// Prints a line when a test case starts. If the program hangs or crashes, tests/shards.py reports the last line. Used

@@ -3,7 +3,7 @@
 #include "winsvc/log/rotating_file_sink.hpp"
 #include "winsvc/log/log_reader.hpp"
 
-#include "../os/part.hpp"
+#include "../support/part.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,6 +2,7 @@
 #include "winsvc/log/async_sink.hpp"
 #include "winsvc/log/rotating_file_sink.hpp"
 
+#include "../support/part.hpp"
 #include "../support/wait.hpp"
 
 #include <doctest/doctest.h>
@@ -16,13 +17,6 @@
   #include <sys/wait.h>
   #include <thread>
   #include <unistd.h>
-
-#if defined(__has_feature)
-  #if __has_feature(thread_sanitizer)
-/// The child of the fork below creates threads, which this sanitizer does not allow by default.
-extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
-  #endif
-#endif
 
 using namespace winsvc;
 using namespace winsvc::detail::log;
@@ -41,14 +35,16 @@ log_file_options small_files() {
 }
 
 /// The child process: writes numbered lines until it is killed. The queue is flushed after each 50 lines.
-[[noreturn]] void write_lines(const std::string& path) {
+const part numbered_lines("numbered-lines", [] {
+  const std::string path = program_arguments().at(2);
   const auto queue = std::make_shared<async_sink>();
   queue->add_sink(std::make_shared<rotating_file_sink>(path, small_files()));
   for (int i = 0;; ++i) {
     queue->write({clock::system().system_now(), log_level::info, "number " + std::to_string(i), {}});
     if (i % 50 == 49) queue->flush();
   }
-}
+  return 0;
+});
 
 /// All lines of the log, oldest first.
 std::string read_log(const std::string& path) {
@@ -65,9 +61,8 @@ TEST_CASE("after a kill each line is complete, no line between two others is mis
     fs::remove_all(folder);
     fs::create_directories(folder);
     const std::string path = (folder / "hello").string();
-    const pid_t child = ::fork();
+    const pid_t child = start_part("numbered-lines", {path});
     REQUIRE(child >= 0);
-    if (child == 0) write_lines(path);
     waiting::wait_until([&] { return fs::exists(log_file_name(path, 2)); }, "the second rotation");
     std::this_thread::sleep_for(std::chrono::milliseconds(3 * run));
     ::kill(child, SIGKILL);

@@ -1,6 +1,6 @@
 // Crash handler: each test runs this program in a child process that crashes, and checks the report, the dump and the
 // exit code.
-#include "part.hpp"
+#include "../support/part.hpp"
 
 #include "winsvc/base/scope.hpp"
 

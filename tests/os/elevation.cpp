@@ -1,5 +1,5 @@
 // Elevation: arguments and input reach the child; its output and its exit code return.
-#include "part.hpp"
+#include "../support/part.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/os/native.hpp"
 
-#include "part.hpp"
+#include "../support/part.hpp"
 
 #include <doctest/doctest.h>
 

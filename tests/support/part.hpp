@@ -7,7 +7,7 @@
 #include "winsvc/base/quote.hpp"
 #include "winsvc/os/native.hpp"
 
-#include "../support/wait.hpp"
+#include "wait.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -47,13 +47,34 @@ struct part {
   }
 };
 
-/// Runs a part in a child process, waits for its end and returns its exit code. On POSIX, if a signal ended the
-/// process, returns 128 + the signal. `more`: further arguments.
-inline std::uint32_t run_part(const std::string& name, const std::vector<std::string>& more = {}) {
+#if !defined(_WIN32)
+/// Starts a part in a child process and returns the process id; -1: no process could be created. The child executes this
+/// program again, because after a fork alone it may not use what another thread of this process had locked.
+inline pid_t start_part(const std::string& name, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments = {"--part", name};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const std::string program = winsvc::detail::os::executable_path();
+  std::vector<char*> pointers = {const_cast<char*>(program.c_str())};
+  for (auto& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    ::execv(program.c_str(), pointers.data());
+    std::_Exit(127);
+  }
+  return child;
+}
+#endif
+
+/// Runs a part in a child process, waits for its end and returns its exit code. On POSIX, if a signal ended the
+/// process, returns 128 + the signal. `more`: further arguments.
+inline std::uint32_t run_part(const std::string& name, const std::vector<std::string>& more = {}) {
 #if defined(_WIN32)
+  std::vector<std::string> arguments = {"--part", name};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const std::string program = winsvc::detail::os::executable_path();
   std::wstring command_line = winsvc::detail::os::to_wide(winsvc::detail::base::command_line(program, arguments));
   STARTUPINFOW startup{};
   startup.cb = sizeof startup;
@@ -66,16 +87,7 @@ inline std::uint32_t run_part(const std::string& name, const std::vector<std::st
   if (::WaitForSingleObject(process.get(), limit) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
   return code;
 #else
-  std::vector<char*> pointers = {const_cast<char*>(program.c_str())};
-  for (auto& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const rlimit no_core{0, 0};
-    ::setrlimit(RLIMIT_CORE, &no_core);
-    ::execv(program.c_str(), pointers.data());
-    std::_Exit(127);
-  }
+  const pid_t child = start_part(name, more);
   int status = 0;
   if (child < 0) return 0xBAD;
   pid_t ended = 0;
