@@ -22,8 +22,9 @@ PAGES += [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name !=
 PATTERNS = ("api/x.hpp", "http/x_impl.hpp")
 
 PATH = re.compile(r"`([\w./-]+/[\w.-]+\.(?:hpp|cpp|py|txt|cmake|ini))`")
-IDENTIFIER = re.compile(r"`([a-z_]+(?:::[a-z_]+)*)(?:\(\))?`")
-# Identifiers in architecture.md that are not in a header.
+# A function, a type or a member; a constant of a script in capital letters.
+IDENTIFIER = re.compile(r"`([a-z_]+(?:::[a-z_]+)*|[A-Z]+(?:_[A-Z]+)+)(?:\(\))?`")
+# Identifiers in architecture.md that are not in a header or script.
 OTHER_NAMES = ("main", "run-service", "readme")
 
 
@@ -41,6 +42,11 @@ def exists(path):
 def items(page):
     """The list items with their inner lists, the table rows and the paragraphs of a page."""
     return re.split(r"\n(?=(?:[-*|]|\d+\.)\s)|\n\n", page)
+
+
+def texts(paths, folder):
+    """The text of each file by its path in the folder."""
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
 def last_part(identifier):
@@ -61,13 +67,15 @@ class pages(unittest.TestCase):
 class architecture(unittest.TestCase):
     maxDiff = None
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    headers = {path.relative_to(HEADERS).as_posix(): path.read_text(encoding="utf-8") for path in HEADERS.rglob("*.hpp")}
+    headers = texts(HEADERS.rglob("*.hpp"), HEADERS)
+    scripts = texts((ROOT / "tools").glob("*.py"), ROOT)
 
     def test_each_function_is_in_a_file_of_its_item(self):
         count, missing = 0, []
-        whole = "\n".join(self.headers.values())
+        files = {**self.headers, **self.scripts}
+        whole = "\n".join(files.values())
         for item in items(self.page):
-            named = [self.headers[path] for path in PATH.findall(item) if path in self.headers]
+            named = [files[path] for path in PATH.findall(item) if path in files]
             text = "\n".join(named) if named else whole
             for identifier in IDENTIFIER.findall(item):
                 count += 1
