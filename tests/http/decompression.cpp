@@ -69,7 +69,7 @@ void check_coding(std::string_view coding, const Pack& pack) {
 
 }  // namespace
 
-TEST_CASE("a coding that this program does not know has no decompressor") {
+TEST_CASE("a coding that is not supported has no decompressor") {
   for (const char* coding : {"", "identity", "compress", "gzip, gzip", "gzip, br", "brotli", "x-own"}) {
     CAPTURE(coding);
     CHECK(make_decompressor(coding) == nullptr);
@@ -108,7 +108,7 @@ std::string gzipped(const std::string& plain) { return deflated(plain, 15 + 16);
 
 }  // namespace
 
-TEST_CASE("gzip and deflate are decompressed, however the bytes are cut") {
+TEST_CASE("gzip and deflate are decompressed for each division into packets") {
   check_coding("gzip", gzipped);
   check_coding("X-GZIP", gzipped);
   check_coding("deflate", [](const std::string& text) { return deflated(text, 15); });
@@ -168,7 +168,7 @@ TEST_CASE("a connection continues after a compressed body, and pipelined request
 #ifdef CPPHTTPLIB_BROTLI_SUPPORT
 #include <brotli/encode.h>
 
-TEST_CASE("br is decompressed, however the bytes are cut") {
+TEST_CASE("br is decompressed for each division into packets") {
   check_coding("br", [](const std::string& text) {
     std::size_t size = BrotliEncoderMaxCompressedSize(text.size()) + 64;
     std::string output(size, '\0');

@@ -73,7 +73,7 @@ TEST_CASE("frames are encoded as in the examples of RFC 6455 section 5.7") {
   CHECK(decode(bytes({0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58}), 100) == "text Hello");
 }
 
-TEST_CASE("frames of a client are decoded to messages and control frames, however they are split") {
+TEST_CASE("frames of a client are decoded to messages and control frames for each division into packets") {
   const std::string zero(3, '\0');
   const frame_case cases[] = {
       {"text", masked(0x81, "Hello"), "text Hello"},

@@ -1,6 +1,6 @@
 // Decompression of request bodies with the libraries that cpp-httplib is built with: gzip, deflate, br, zstd.
 //
-//   const auto decompressor = make_decompressor("gzip");       // null: this program does not know the coding
+//   const auto decompressor = make_decompressor("gzip");       // null: the coding is not supported
 //   decompressor->feed(bytes, [](const char* part, std::size_t count) { ...; return true; });
 //   decompressor->is_complete()                                // false: the body ends too early
 //

@@ -77,8 +77,6 @@ class exchange_stream {
   }
   /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
-  /// Bytes of the body that were read, before decoding.
-  [[nodiscard]] std::uint64_t body_bytes_read() const noexcept { return body_bytes_read_; }
   /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
   /// Moves the body to `target`. Requires a buffered body of known length.

@@ -3,8 +3,7 @@
 //   request_processor processor(router, limits, log);
 //   const bool keep_alive = processor.process(exchange);   // the response is in exchange.stream.output()
 //
-// It does not read heads or accept connections. Nothing of cpp-httplib's server runs: only the types of requests and
-// responses are its own.
+// It does not read heads or accept connections. It uses the types of cpp-httplib, but no code of its server.
 #pragma once
 
 #include <algorithm>

@@ -28,8 +28,8 @@ struct file_notices {
   std::uint32_t lost_error = 0;  ///< of the first one; 0: out of memory
   bool alternate_reported = false, blocked_rotation_reported = false;
 
-  /// Calls `add(level, text, json_fields)` for each notice. `alternate`: the notice for an alternate file; empty: it is
-  /// not one. `format` formats a time.
+  /// Calls `add(level, text, json_fields)` for each notice. `alternate`: the notice for an alternate file; empty if
+  /// the file is not an alternate file. `format` formats a time.
   template <class Format, class Add>
   void for_each(const std::string& alternate, const Format& format, const Add& add) const {
     if (!alternate.empty() && !alternate_reported)

@@ -174,7 +174,8 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
   leave_channel();
   if (!std::exchange(in_flight_, false)) return;
-  // The response is counted first: a drain that finds no request in flight does not count this one as completed by it.
+  // The response is counted first. A caller that sees no request in flight, and then drains, does not count this one as
+  // completed by the drain.
   if (access_record_.bytes > 0) ++engine_state_.response_count;
   --engine_state_.in_flight;
   if (access_record_.bytes == 0) return;  // no response

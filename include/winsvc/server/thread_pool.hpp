@@ -15,7 +15,7 @@
 // idle pool causes no wakeups. A thread that must wait for one client (a stream, a WebSocket, an upload) encloses the
 // wait in begin_blocking() and end_blocking(); meanwhile it is not counted, and another thread can take its place.
 //
-// A shortage of threads must not make the server deaf. Two rules ensure this:
+// The server accepts connections and sends responses also during a shortage of threads. Two rules ensure this:
 // - The reserve thread exists from start() on. While no thread has the role io, it waits in the poller and serves the
 //   ready items, but runs no handler of the app. The monitor tries again to create threads until it succeeds.
 // - A thread takes an item with the class `stream` only if another thread is idle or can be created. So items that hold
@@ -143,8 +143,6 @@ class thread_pool {
   /// Called on a pool thread before and after it waits for one client. Each begin_blocking() has one end_blocking().
   void begin_blocking();
   void end_blocking();
-  /// True if the calling thread belongs to this pool.
-  [[nodiscard]] bool is_pool_thread() const noexcept { return current_thread() && current_thread()->pool == this; }
 
   /// Number of threads, without the monitor thread, the reserve thread and those in a blocking section.
   [[nodiscard]] std::size_t size() const;
