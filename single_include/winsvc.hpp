@@ -91,336 +91,336 @@
 //   7517  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
 //   7587  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
 //   7755  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7838  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7967  base/quote.hpp                       Windows command lines.
-//   8010  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8085  scm/spec.hpp                         Service specification.
-//   8192  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8273  api/service.hpp                      service: the object with which an app describes its service.
-//   8627  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8673  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8712  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8781  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8794  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8845  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8933  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8974  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9042  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9079  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9120  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9151  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9178  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9249  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9295  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9347  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9379  addons/headers.hpp                   Middleware for response headers and body size.
+//   7842  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   7971  base/quote.hpp                       Windows command lines.
+//   8014  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8089  scm/spec.hpp                         Service specification.
+//   8196  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8277  api/service.hpp                      service: the object with which an app describes its service.
+//   8631  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8677  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8716  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8785  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8798  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8849  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8937  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   8978  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9046  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9083  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9124  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9155  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9182  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9253  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9299  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9351  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9383  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9412  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9642  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9731  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9798  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9947  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9963  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10089  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10135  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10177  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10259  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10333  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10451  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10484  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10539  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10781  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10817  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10863  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10956  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10986  route/url_value.hpp:bodies           url_value, with_query.
-//  11028  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11188  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11313  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11440  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11516  api/json_compare.hpp:bodies          JSON comparison: finds what the conversion of a JSON document to a ...
-//  11554  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11603  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11641  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11675  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11697  api/parameter.hpp:bodies             Parameters of a route.
-//  11755  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11783  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11855  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11921  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11949  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11973  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12140  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12297  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12395  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12419  base/quote.hpp:bodies                Windows command lines.
-//  12509  scm/spec.hpp:bodies                  Service specification.
-//  12651  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12771  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12921  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  12993  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13150  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13201  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13239  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13273  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13301  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13353  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13447  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13569  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13629  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13675  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13703  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13748  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13900  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14033  settings/registry.hpp                Registry of the settings of an app.
-//  14345  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14554  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14786  route/table.hpp                      Route table (route::table).
-//  15169  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15275  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15383  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15568  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  15869  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16047  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16262  wire/file_name.hpp                   Safe file names for uploads.
-//  16341  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16411  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16562  wire/representation.hpp              Representation of content in a response.
-//  16714  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  16998  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17293  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17400  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17576  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17709  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17794  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  17862  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17929  scm/account.hpp                      Account of a service.
-//  18072  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18313  scm/security.hpp                     Security descriptors in SDDL.
-//  18536  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18743  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18802  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18913  scm/event_record.hpp                 Records of the Windows event log.
-//  19055  scm/saved_state.hpp                  Saved state of a service.
-//  19187  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19460  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19500  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19582  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19781  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20044  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20228  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20356  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20536  os/socket.hpp                        TCP sockets with timeouts.
-//  20704  os/listen.hpp                        Opens the listening sockets of a host.
-//  20830  os/posix/headers.hpp                 POSIX system headers.
-//  20870  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21065  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21109  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21217  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21324  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21500  os/tcp.hpp                           TCP sockets on all platforms.
-//  21841  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22018  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22146  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22422  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22477  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22548  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22594  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  22800  os/connection_threads.hpp            Connection threads of the control channel.
-//  22891  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23114  os/console.hpp                       Console input and output.
-//  23215  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23371  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23510  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23707  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23782  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23831  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24003  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24086  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24140  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24191  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24294  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24335  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24522  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24544  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24579  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24663  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24766  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24806  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24856  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24901  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  24965  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25260  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25313  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25386  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25484  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25653  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25900  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26101  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26281  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26513  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26737  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26799  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27088  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27190  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27436  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27525  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27597  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27684  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27737  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27834  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  27972  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28066  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28304  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28346  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28461  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28588  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28762  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  28931  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29232  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29239  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29275  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29588  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29666  log/log_query.hpp                    Log query of the verb `logs`.
-//  29751  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29846  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  29945  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30018  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30400  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30511  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30557  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30791  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31161  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31455  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31697  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31820  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  31984  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32464  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32759  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32843  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33056  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33226  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33302  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33479  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33759  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34030  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34212  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34251  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34418  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34507  http/problem.hpp                     Error responses of winsvc.
-//  34678  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34773  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35039  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35091  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35253  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35327  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35576  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35720  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35751  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35850  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36042  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36181  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36373  http/file_body.hpp                   Sets a file as the body of a response.
-//  36488  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36726  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  36973  http/request_processor.hpp           Request processor: handles one request.
-//  37243  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37560  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37663  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37819  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37910  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38128  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38383  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38519  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38565  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38668  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38701  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39084  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39374  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39636  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39713  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39794  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40168  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40440  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40608  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40808  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  40928  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41199  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41496  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41608  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41814  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  41956  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42031  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42050  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42238  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42468  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42736  host/access_log.hpp                  Access log: one log entry for each response.
-//  42795  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42915  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43077  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43330  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43400  host/health.hpp                      Liveness and readiness routes.
-//  43502  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43670  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43796  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  43935  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44204  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44328  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44447  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44514  host/run_options.hpp                 Options and result of one run of a service.
-//  44582  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44715  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44837  host/control_channel_server.hpp      Control channel server.
-//  45017  host/runtime.hpp                     Runtime of a service.
-//  45278  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45387  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45529  host/status.hpp                      Text and JSON of `status`.
-//  45696  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45818  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  45934  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46026  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46141  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46266  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46377  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46713  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46908  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47111  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47373  manage/wait.hpp                      Waits until a service reaches a state.
-//  47476  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47695  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47772  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48038  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48230  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48422  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48661  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  48734  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48841  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  48907  manage/install.hpp                   `install` and `update` verbs.
-//  49255  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49409  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49512  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49713  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49810  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  49902  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  49999  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50034  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50354  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50564  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50729  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50866  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  50986  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51078  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51192  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51547  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51830  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  51998  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52092  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9416  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9646  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9735  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9802  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9951  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//   9967  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10093  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10139  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10181  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10263  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10337  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10455  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10488  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10543  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10785  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10821  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10867  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  10960  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  10990  route/url_value.hpp:bodies           url_value, with_query.
+//  11032  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11192  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11317  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11444  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11520  api/json_compare.hpp:bodies          JSON comparison: finds what the conversion of a JSON document to a ...
+//  11558  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11607  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11645  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11679  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11701  api/parameter.hpp:bodies             Parameters of a route.
+//  11759  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11787  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11859  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11925  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11953  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  11977  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12144  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12301  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12408  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12432  base/quote.hpp:bodies                Windows command lines.
+//  12522  scm/spec.hpp:bodies                  Service specification.
+//  12664  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12784  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12934  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13006  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13163  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13214  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13252  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13286  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13314  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13366  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13460  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13582  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13642  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13688  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13716  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13761  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13913  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14046  settings/registry.hpp                Registry of the settings of an app.
+//  14358  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14567  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  14799  route/table.hpp                      Route table (route::table).
+//  15182  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15288  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15396  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15581  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  15882  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16060  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16275  wire/file_name.hpp                   Safe file names for uploads.
+//  16354  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16424  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16575  wire/representation.hpp              Representation of content in a response.
+//  16727  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17011  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17306  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17413  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17589  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17722  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  17807  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  17875  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17942  scm/account.hpp                      Account of a service.
+//  18102  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18343  scm/security.hpp                     Security descriptors in SDDL.
+//  18566  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18773  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18832  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18943  scm/event_record.hpp                 Records of the Windows event log.
+//  19085  scm/saved_state.hpp                  Saved state of a service.
+//  19243  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19516  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19556  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19638  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19837  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20100  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20284  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20412  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20592  os/socket.hpp                        TCP sockets with timeouts.
+//  20760  os/listen.hpp                        Opens the listening sockets of a host.
+//  20886  os/posix/headers.hpp                 POSIX system headers.
+//  20926  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21121  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21165  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21273  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21380  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21556  os/tcp.hpp                           TCP sockets on all platforms.
+//  21897  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22074  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22202  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22478  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22533  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22604  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22650  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22856  os/connection_threads.hpp            Connection threads of the control channel.
+//  22947  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23170  os/console.hpp                       Console input and output.
+//  23271  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23427  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23573  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23770  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23845  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23894  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24066  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24149  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24203  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24254  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24357  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24398  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24585  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24607  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24642  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24726  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24829  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24869  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24919  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  24964  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25028  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25323  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25376  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25449  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25547  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25722  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  25969  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26170  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26350  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26582  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26806  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26868  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27157  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27259  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27505  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27594  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27666  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27753  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27806  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27903  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28041  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28135  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28373  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28415  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28530  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28657  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28831  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29000  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29301  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29308  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29344  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29657  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29735  log/log_query.hpp                    Log query of the verb `logs`.
+//  29820  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29915  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30014  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30087  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30469  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30580  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30626  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30860  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31230  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31524  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31766  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31889  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32053  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32533  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32828  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32912  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33125  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33295  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33371  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33548  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33828  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34099  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34281  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34320  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34487  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34576  http/problem.hpp                     Error responses of winsvc.
+//  34747  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34842  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35108  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35160  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35322  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35396  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35645  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35789  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35820  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35919  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36111  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36250  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36442  http/file_body.hpp                   Sets a file as the body of a response.
+//  36557  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36795  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37042  http/request_processor.hpp           Request processor: handles one request.
+//  37312  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37629  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37732  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37888  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  37979  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38197  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38452  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38588  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38634  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38737  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38770  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39153  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39443  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39705  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39782  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39863  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40237  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40509  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40677  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40877  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  40997  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41268  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41565  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41677  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41883  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42025  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42100  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42119  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42307  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42537  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42805  host/access_log.hpp                  Access log: one log entry for each response.
+//  42864  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42984  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43146  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43399  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43469  host/health.hpp                      Liveness and readiness routes.
+//  43571  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43739  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43865  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44004  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44273  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44397  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44516  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44583  host/run_options.hpp                 Options and result of one run of a service.
+//  44651  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44784  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44906  host/control_channel_server.hpp      Control channel server.
+//  45086  host/runtime.hpp                     Runtime of a service.
+//  45347  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45456  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45598  host/status.hpp                      Text and JSON of `status`.
+//  45765  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45887  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46003  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46095  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46210  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46335  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46448  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46784  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46979  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47182  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47444  manage/wait.hpp                      Waits until a service reaches a state.
+//  47547  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47772  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47849  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48122  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48331  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48523  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48762  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48835  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48942  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49008  manage/install.hpp                   `install` and `update` verbs.
+//  49356  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49510  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49613  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49814  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49911  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50003  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50100  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50135  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50455  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50665  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50830  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50967  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51087  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51179  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51293  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51648  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51935  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52103  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52197  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52424  config/undef.hpp                     Undefines the internal macros.
+//  52529  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -7820,9 +7820,13 @@ struct recovery_options {
 [[nodiscard]] std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit);
 
 /// Returns the longest time until the SCM executes a restart that it has queued, at the time `elapsed` after a failure;
-/// nullopt if it has executed every possible one. The SCM does not report which of the actions it has selected.
+/// nullopt if it has executed every possible one. `elapsed` is negative if the failure is still to come. The SCM does
+/// not report which of the actions it has selected.
 [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed);
+/// True if a process that started at the time `elapsed` after a failure was probably started by a restart of the SCM:
+/// it started within 5 s after the delay of one.
+[[nodiscard]] bool is_start_by_restart(const recovery_options& options, std::chrono::milliseconds elapsed) noexcept;
 
 /// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text mean no actions. Returns
 /// nullopt for any other text, and for a delay above `max_recovery_delay`.
@@ -12366,11 +12370,20 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const rec
                                                                        std::chrono::milliseconds elapsed) {
   std::optional<std::chrono::milliseconds> longest;
   for (const auto& action : options.actions) {
-    const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: the clock was reset
+    const auto left = action.delay - elapsed;
     if (action.kind_of_action != recovery_action::kind::restart || left.count() < 0) continue;
     longest = longest ? (std::max)(*longest, left) : left;
   }
   return longest;
+}
+
+WINSVC_INLINE bool is_start_by_restart(const recovery_options& options, std::chrono::milliseconds elapsed) noexcept {
+  // From the message of the failure to STOPPED, and from the call of the SCM to the first line of the program.
+  constexpr std::chrono::seconds max_latency(5);
+  return std::any_of(options.actions.begin(), options.actions.end(), [=](const recovery_action& action) {
+    return action.kind_of_action == recovery_action::kind::restart && elapsed >= action.delay &&
+           elapsed <= action.delay + max_latency;
+  });
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {
@@ -17938,6 +17951,7 @@ inline constexpr event_row event_table[] = {
 // It does not check that the account exists; Windows does that at install.
 // Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17978,6 +17992,8 @@ inline constexpr const char* account_hint = "write virtual, system, local-servic
 /// virtual account of another service.
 [[nodiscard]] result<account> parse_account(std::string_view text, std::string_view service_name);
 
+/// True if the text is a SID, such as S-1-5-21-7-1001, and not a name.
+[[nodiscard]] bool is_sid(std::string_view text) noexcept;
 /// Returns the name in the form that LookupAccountNameW accepts: without `.\`, which only the SCM understands. It looks
 /// up a name without a domain on this machine first.
 [[nodiscard]] std::string lookup_name(std::string_view name);
@@ -17993,6 +18009,20 @@ inline constexpr const char* account_hint = "write virtual, system, local-servic
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
+
+WINSVC_INLINE bool is_sid(std::string_view text) noexcept {
+  if (!base::starts_with_nocase(text, "S-1-")) return false;
+  text.remove_prefix(4);
+  // The authority (48 bits), then 1 to 15 numbers of 32 bits. Source: [MS-DTYP] 2.4.2.1.
+  std::uint64_t number = 0, limit = 0xFFFFFFFFFFFFu;
+  int numbers = 0;
+  for (;; ++numbers, limit = 0xFFFFFFFFu) {
+    const auto dash = text.find('-');
+    if (!base::parse_number(text.substr(0, dash), limit, number)) return false;
+    if (dash == text.npos) return numbers >= 1 && numbers <= 15;
+    text.remove_prefix(dash + 1);
+  }
+}
 
 WINSVC_INLINE std::string lookup_name(std::string_view name) {
   return std::string(base::starts_with(name, ".\\") ? name.substr(2) : name);
@@ -19063,6 +19093,8 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
 // The file may be out of date: only the SCM knows whether the service is running, and the other members are valid only
 // if the pid is the one that the SCM reports.
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19102,6 +19134,14 @@ struct saved_state {
 /// Returns the time of the last failure, of this run or of an earlier one. If it is unknown, returns a later time, at
 /// which the current run began to listen; nullopt if that is unknown too, or if no failure is known.
 [[nodiscard]] std::optional<clock::system_time> last_failure_time(const saved_state& saved) noexcept;
+/// Returns the time at which the process of the current run started; nullopt before it listens.
+[[nodiscard]] std::optional<clock::system_time> start_time(const saved_state& saved) noexcept;
+
+/// The parts of the message of a crash. The crash handler reports the result of the minidump after the minidump.
+inline constexpr std::string_view crash_prefix = "crashed: ", dump_result = "; dump: ", no_dump_result = "; no dump: ";
+/// True if the last failure is a crash without the result of the minidump. Its process was still running at the time of
+/// the failure, and may then have ended after `os::crash_handler::crash_handler_options::max_duration` only.
+[[nodiscard]] bool lacks_dump_result(const saved_state& saved) noexcept;
 /// Returns the first line of a failure, at most 160 characters.
 [[nodiscard]] std::string short_failure(const std::string& failure);
 
@@ -19149,6 +19189,22 @@ WINSVC_INLINE std::optional<clock::system_time> last_failure_time(const saved_st
   const std::string_view failure = saved.previous_failure;
   const auto time = parse_time(failure.substr(0, failure.find(' ')));
   return time ? time : parse_time(saved.since);
+}
+
+WINSVC_INLINE std::optional<clock::system_time> start_time(const saved_state& saved) noexcept {
+  const auto since = parse_time(saved.since);
+  if (!since || saved.start_ms == 0) return std::nullopt;
+  return *since - std::chrono::milliseconds(saved.start_ms);
+}
+
+WINSVC_INLINE bool lacks_dump_result(const saved_state& saved) noexcept {
+  std::string_view failure = saved.failure;
+  if (failure.empty()) {  // after its time
+    failure = saved.previous_failure;
+    failure.remove_prefix((std::min)(failure.find(' '), failure.size() - 1) + 1);
+  }
+  return base::starts_with(failure, crash_prefix) && failure.rfind(dump_result) == failure.npos &&
+         failure.rfind(no_dump_result) == failure.npos;
 }
 
 WINSVC_INLINE std::string short_failure(const std::string& failure) {
@@ -20154,7 +20210,7 @@ class service_manager {
   virtual sys_result<void> change_environment(const std::string& service_name,
                                               const std::vector<std::string>& items) = 0;
   /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text. Fails with 1332 if
-  /// the account does not exist.
+  /// the account does not exist. For the text of a SID, returns this SID, also if no account has it.
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LookupAccountSidW: the name of an account or a group, `DOMAIN\name`. Fails with 1332 if the SID has no name.
   virtual sys_result<std::string> account_name(const std::string& sid) = 0;
@@ -23432,6 +23488,13 @@ class crash_handler {
     std::chrono::milliseconds report_timeout{5'000};
     /// Maximum time for the dump. Then the process that writes it ends the crashed process.
     std::chrono::milliseconds dump_timeout{60'000};
+    /// Maximum time for the start of that process.
+    std::chrono::milliseconds dump_start_timeout{5'000};
+
+    /// Returns the longest time from the crash to the end of the process.
+    [[nodiscard]] std::chrono::milliseconds max_duration() const noexcept {
+      return report_timeout + dump_start_timeout + dump_timeout + report_timeout;
+    }
   };
   explicit crash_handler(crash_handler_options options);
   ~crash_handler();
@@ -25534,7 +25597,7 @@ class local_memory {
 [[nodiscard]] sys_result<std::string> sid_text(void* sid);
 
 /// The SID of an account as text. LookupAccountNameW; the SID of a service (`NT SERVICE\name`) is computed from its
-/// name, because a lookup fails until the service exists.
+/// name, because a lookup fails until the service exists. The text of a SID is returned in the spelling of Windows.
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
 
 /// The name of a SID as `DOMAIN\name`, or `name` if it has no domain. LookupAccountSidW.
@@ -25598,6 +25661,12 @@ WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
 }
 
 WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account) {
+  if (scm::is_sid(account)) {
+    PSID binary = nullptr;
+    if (!::ConvertStringSidToSidW(to_wide(account).c_str(), &binary)) return sys_failure(::GetLastError());
+    const local_memory owner(binary);
+    return sid_text(binary);
+  }
   constexpr std::string_view virtual_domain = "NT SERVICE\\";
   if (base::starts_with_nocase(account, virtual_domain) && !system_library::runs_under_wine()) {
     if (auto sid = scm::service_sid(std::string_view(account).substr(virtual_domain.size()))) return *std::move(sid);
@@ -26870,8 +26939,8 @@ struct crash_handler::state {
     ::SetEvent(crash_event.get());
     const bool is_reported = ::WaitForSingleObject(reported.get(), report_limit()) == WAIT_OBJECT_0;
     if (dump) {
-      constexpr DWORD start_of_process = 5'000;  // ms
-      ::WaitForSingleObject(dumped.get(), static_cast<DWORD>(options.dump_timeout.count()) + start_of_process);
+      const auto limit = options.dump_start_timeout + options.dump_timeout;
+      ::WaitForSingleObject(dumped.get(), static_cast<DWORD>(limit.count()));
       if (is_reported) ::WaitForSingleObject(finished_reports.get(), report_limit());
     }
     for (;;) ::TerminateProcess(::GetCurrentProcess(), cause.code);
@@ -44607,7 +44676,7 @@ void prepare_upload_folder(service_definition& definition);
 /// Creates the engine and loads its certificates. Logs a warning for each static folder that does not exist.
 [[nodiscard]] result<std::unique_ptr<server::engine>> make_engine(service_definition& definition);
 
-/// An error of a bind that may succeed later.
+/// A failed bind: its error, and whether a later attempt may succeed.
 struct bind_failure {
   error described;           ///< with the real reason, if the code of the system does not show it
   std::string retry_reason;  ///< why a later attempt may succeed; empty: it will not
@@ -46338,7 +46407,8 @@ WINSVC_INLINE os::crash_handler::crash_handler_options crash_reporter::handler_o
 /// each step may block.
 WINSVC_INLINE void crash_reporter::on_crash(const os::crash_report& report) {
   const std::string running = os::running_activities();
-  sentence_ = "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
+  sentence_ = std::string(scm::crash_prefix) + report.description;
+  if (!running.empty()) sentence_ += " while running " + running;
   report_(name_ + ' ' + sentence_);
   state_.write_failure(sentence_);
   log_.error(sentence_);
@@ -46349,7 +46419,8 @@ WINSVC_INLINE void crash_reporter::on_crash(const os::crash_report& report) {
 WINSVC_INLINE void crash_reporter::on_dump(const os::crash_report& report) {
   const bool is_written = !report.dump.empty();
   const std::string reason = os::system_error_text(report.dump_error);
-  state_.write_failure(sentence_ + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
+  state_.write_failure(sentence_ + std::string(is_written ? scm::dump_result : scm::no_dump_result) +
+                       (is_written ? report.dump : reason));
   if (is_written) log_.info("wrote the minidump " + report.dump);
   else log_.error("the minidump cannot be written to '" + folder_ + "': " + reason);
   log_.flush();
@@ -47521,6 +47592,8 @@ class verb_context {
     /// Reads and replaces a file of the data folder; an empty text removes it.
     std::function<std::optional<std::string>(const std::string& file)> read_data = {};
     std::function<void(const std::string& file, const std::string& text)> write_data = {};
+    /// True if a file of the data folder certainly does not exist; false if that is unknown.
+    std::function<bool(const std::string& file)> lacks_data = {};
     bool is_wine = false;
   };
   verb_context(scm::service_spec spec, verb_dependencies dependencies)
@@ -47575,6 +47648,10 @@ class verb_context {
   }
   void write_data(const std::string& file, const std::string& text) const {
     if (dependencies_.write_data) dependencies_.write_data(file, text);
+  }
+  /// True if a file of the data folder certainly does not exist.
+  [[nodiscard]] bool lacks_data(const std::string& file) const {
+    return dependencies_.lacks_data && dependencies_.lacks_data(file);
   }
   /// Activities of the last process when it ended, joined by commas.
   [[nodiscard]] std::string last_activities() const {
@@ -47828,7 +47905,14 @@ class service_controller {
                                   const commandline::control_options& options);
   result<void> hold();
   result<void> release_hold();
-  void warn_of_queued_restart(std::optional<clock::system_time> failure_time);
+  /// A failure after which the SCM may have queued a restart.
+  struct restart_cause {
+    std::optional<clock::system_time> failed_at;   ///< nullopt: unknown
+    std::optional<clock::system_time> next_start;  ///< start of the process after it; nullopt: unknown, or none
+    std::chrono::milliseconds max_end_delay{0};    ///< the failed process ended at most this time after `failed_at`
+  };
+  [[nodiscard]] static restart_cause last_failure_of(const scm::saved_state& saved);
+  void warn_of_queued_restart(const restart_cause& cause);
   void note_first_log_on();
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
@@ -47858,7 +47942,7 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
-  if (!previous) note_first_log_on();
+  if (context_.lacks_data("state.json")) note_first_log_on();
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), options.arguments);
     if (started) break;
@@ -48069,7 +48153,7 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   if (current && current->status.current == scm::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
     if (current->status.exit.failed() && !options.hold)
-      warn_of_queued_restart(before && !before->failure.empty() ? scm::last_failure_time(*before) : std::nullopt);
+      warn_of_queued_restart(before && !before->failure.empty() ? last_failure_of(*before) : restart_cause());
     return {};
   }
   const auto stopped = stop_and_wait(service->get(), options, "stop");
@@ -48078,8 +48162,10 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   if (!is_incomplete)
     context_.print((options.no_wait ? "sent 'stop' to " : "stopped ") + context_.quoted_name());
   const bool has_failed_before = before && !(before->failure.empty() && before->previous_failure.empty());
-  if (!options.hold && (has_ended || stopped->is_failure)) warn_of_queued_restart(context_.time().system_now());
-  else if (!options.hold && has_failed_before) warn_of_queued_restart(scm::last_failure_time(*before));
+  restart_cause new_failure;
+  new_failure.failed_at = context_.time().system_now();
+  if (!options.hold && (has_ended || stopped->is_failure)) warn_of_queued_restart(new_failure);
+  else if (!options.hold && has_failed_before) warn_of_queued_restart(last_failure_of(*before));
   if (!is_incomplete) return {};
   return failure{error{stopped->code, {}, {}, "stopped " + context_.quoted_name() + ", but: " + stopped->sentence, {}}};
 }
@@ -48101,23 +48187,38 @@ WINSVC_INLINE result<void> service_controller::hold() {
   return {};
 }
 
+WINSVC_INLINE service_controller::restart_cause service_controller::last_failure_of(const scm::saved_state& saved) {
+  restart_cause cause;
+  cause.failed_at = scm::last_failure_time(saved);
+  if (saved.failure.empty()) cause.next_start = scm::start_time(saved);
+  if (scm::lacks_dump_result(saved)) cause.max_end_delay = os::crash_handler::crash_handler_options().max_duration();
+  return cause;
+}
+
 /// The SCM may have queued a restart after a failure, also if the service was started and stopped since then. No call
 /// cancels it. Source: ChangeServiceConfig2W. Without a time of the failure, it is unknown whether the SCM has already
 /// executed the restart.
-WINSVC_INLINE void service_controller::warn_of_queued_restart(std::optional<clock::system_time> failure_time) {
+WINSVC_INLINE void service_controller::warn_of_queued_restart(const restart_cause& cause) {
   const auto service = context_.open("query", os::access_rights::query_config);
   const auto level =
       service ? context_.scm().query_level(service->get(), scm::config_level_id::failure_actions)
               : os::sys_result<scm::config_level>(os::sys_failure(base::win32_error::access_denied));
   if (!level) return;
   using namespace std::chrono;
-  const auto elapsed = failure_time ? context_.time().system_now() - *failure_time : clock::system_time::duration(0);
-  const auto left =
-      scm::time_to_restart(std::get<scm::recovery_options>(*level), duration_cast<milliseconds>(elapsed));
+  const auto& recovery = std::get<scm::recovery_options>(*level);
+  const bool has_restarted =
+      cause.failed_at && cause.next_start &&
+      scm::is_start_by_restart(recovery, duration_cast<milliseconds>(*cause.next_start - *cause.failed_at));
+  if (has_restarted) return;
+  const auto now = context_.time().system_now();
+  // A time in the future is invalid: the clock was set back.
+  const bool is_time_known = cause.failed_at && *cause.failed_at <= now;
+  const auto elapsed = is_time_known ? duration_cast<milliseconds>(now - *cause.failed_at) : milliseconds(0);
+  const auto left = scm::time_to_restart(recovery, elapsed - cause.max_end_delay);
   if (!left) return;
   const std::string limit = base::exact_duration((std::max)(ceil<seconds>(*left), seconds(1)));
   context_.warn(context_.quoted_name() + " has failed, and the service manager may start it again within " + limit +
-                (failure_time ? "" : " of the failure") +
+                (is_time_known ? "" : " of the failure") +
                 "; no command cancels that start; use 'stop --hold' to prevent every start until 'start'");
 }
 
@@ -51671,6 +51772,10 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
 /// Lets the verbs read and write the files of the data folder. An empty text deletes the file.
 WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
   dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
+  dependencies.lacks_data = [folder](const std::string& file) {
+    const auto opened = os::input_file::open(os::path_join(folder, file));
+    return !opened && os::is_missing(opened.error());
+  };
   dependencies.write_data = [folder](const std::string& file, const std::string& text) {
     const std::string path = os::path_join(folder, file);
     if (text.empty()) os::remove_file(path);

@@ -33,6 +33,7 @@ struct bench {
   std::uint32_t running_pid = 0;
   std::set<std::string> missing_services;
   std::function<std::optional<std::string>(const std::string&)> ask;  // the control channel
+  bool is_state_readable = true;
   bool is_wine = false;
   bool denied = false;
 
@@ -67,6 +68,9 @@ struct bench {
     parts.read_data = [this](const std::string& file) -> std::optional<std::string> {
       const auto found = data.find(file);
       return found == data.end() ? std::nullopt : std::optional(found->second);
+    };
+    parts.lacks_data = [this](const std::string& file) {
+      return file == "state.json" ? !state() && is_state_readable : data.count(file) == 0;
     };
     parts.write_data = [this](const std::string& file, const std::string& text) {
       if (text.empty()) data.erase(file);

@@ -427,6 +427,14 @@ TEST_CASE("a plan is printed as JSON") {
 
 namespace {
 
+std::string shown_command(bench& b) {
+  commandline::report_options options;
+  options.as_command = true;
+  const auto command = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
+  REQUIRE(command);
+  return command->substr(0, command->size() - 1);
+}
+
 /// A service with recovery after 5 s, 30 s and 2 min.
 struct recovering : bench {
   explicit recovering(scm::state state = scm::state::running) {
@@ -474,6 +482,54 @@ TEST_CASE("stop within the delay of a restart warns of it, also if the service w
   without.saved = after_failure(without, 20s);
   CHECK(sentence(without.stop()) == "done");
   CHECK(without.warnings.empty());
+}
+
+TEST_CASE("stop does not warn if the service manager has executed the restart that it had queued") {
+  struct row { std::chrono::milliseconds start; bool is_restart; };
+  for (const auto& r : {row{4'900ms, false}, row{5'300ms, true}, row{9'900ms, true}, row{10'100ms, false},
+                        row{31s, true}, row{40s, false}}) {
+    CAPTURE(r.start.count());
+    recovering b;
+    b.saved = after_failure(b, 60s);
+    b.saved->start_ms = 2'000;
+    b.saved->since = winsvc::iso_time(b.time.system_now() - 60s + r.start + 2s);
+    CHECK(sentence(b.stop()) == "done");
+    if (r.is_restart) CHECK(b.warnings.empty());
+    else CHECK(has(b.warnings, " within 1m;"));
+  }
+}
+
+TEST_CASE("stop warns without a time left if the failure is in the future, because the clock was set back") {
+  recovering b;
+  b.saved = after_failure(b, -3600s);
+  CHECK(sentence(b.stop()) == "done");
+  CHECK(has(b.warnings, " may start it again within 2m of the failure;"));
+
+  recovering restarted;
+  restarted.saved = after_failure(restarted, -3600s);
+  restarted.saved->start_ms = 1'000;
+  restarted.saved->since = winsvc::iso_time(restarted.time.system_now() + 3600s + 7s);
+  CHECK(sentence(restarted.stop()) == "done");
+  CHECK(restarted.warnings.empty());
+}
+
+TEST_CASE("the time of the warning includes the limits of a minidump that has no result yet") {
+  for (const bool is_stopped : {false, true}) {
+    for (const std::string result : {"", "; dump: C:\\x.dmp", "; no dump: disk full (112)"}) {
+      CAPTURE(result);
+      recovering b(is_stopped ? scm::state::stopped : scm::state::running);
+      b.saved = after_failure(b, 20s);
+      const std::string time = winsvc::iso_time(b.time.system_now() - 20s), failure = "crashed: a signal" + result;
+      b.saved->previous_failure = time + ' ' + failure;
+      if (is_stopped) {
+        b.scm.services["hello"].process = service_database::at(scm::state::stopped, 0, 0, {1067, 0});
+        b.saved->failure = failure;
+        b.saved->written_at = time;
+      }
+      CHECK(sentence(b.stop()) == "done");
+      CHECK(has(b.warnings, result.empty() ? " within 175s;" : " within 100s;"));
+    }
+  }
 }
 
 TEST_CASE("stop of a service that was killed before warns until the run is older than each delay") {
@@ -535,11 +591,12 @@ TEST_CASE("the first start of a virtual account prints a line before it, and no 
   CHECK(b.output == "starting 'hello': at the first start, Windows creates a profile for 'NT SERVICE\\hello', which may "
                     "take several seconds\nstarted 'hello'\n");
 
-  for (const int variant : {0, 1, 2}) {
+  for (const int variant : {0, 1, 2, 3}) {
     CAPTURE(variant);
     bench other;
     if (variant == 0) other.saved = scm::saved_state{};  // it has run before
     if (variant == 1) other.is_wine = true;
+    if (variant == 3) other.is_state_readable = false;
     CHECK(sentence(other.install()) == "done");
     if (variant == 2) other.scm.services["hello"].config.account = "LocalSystem";
     other.scm.after_start = {service_database::at(scm::state::running)};
@@ -585,17 +642,33 @@ TEST_CASE("the command of show has the users who may control the service") {
   const auto text = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
   REQUIRE(text);
   CHECK(has(*text, "controlled by CORP\\ops, Users"));
-  options.as_command = true;
-  const auto command = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
-  REQUIRE(command);
-  CHECK(has(*command, " --allow-control CORP\\ops --allow-control Users"));
+  const std::string command = shown_command(b);
+  CHECK(has(command, " --allow-control CORP\\ops --allow-control Users"));
 
-  auto arguments = base::split_command_line(command->substr(0, command->size() - 1));
+  auto arguments = base::split_command_line(command);
   arguments.erase(arguments.begin());
   bench copy;
   copy.scm.accounts = b.scm.accounts;
   CHECK(sentence(copy.install(options_of({arguments.begin() + 1, arguments.end()}))) == "done");
-  CHECK(copy.scm.services["hello"].security.size() == b.scm.services["hello"].security.size());
+  CHECK(has(copy.scm.services["hello"].security, ";S-1-5-21-8)"));
+  CHECK(copy.scm.services["hello"].security == b.scm.services["hello"].security);
+}
+
+TEST_CASE("the command of show has the SID of a user without a name, and install accepts it") {
+  bench b;
+  b.scm.accounts = {{"CORP\\gone", "S-1-5-21-9-1001"}};
+  CHECK(sentence(b.install(options_of({"--allow-control", "CORP\\gone"}))) == "done");
+  b.scm.accounts.clear();  // the account was deleted
+  const std::string command = shown_command(b);
+  CHECK(has(command, " --allow-control S-1-5-21-9-1001"));
+
+  auto arguments = base::split_command_line(command);
+  bench copy;
+  CHECK(sentence(copy.install(options_of({arguments.begin() + 2, arguments.end()}))) == "done");
+  CHECK(copy.scm.services["hello"].security == b.scm.services["hello"].security);
+
+  const auto refused = copy.update(options_of({"--allow-control", "S-1-5-x"}));
+  CHECK(has(sentence(refused), "find the account 'S-1-5-x': "));
 }
 
 TEST_CASE("a control to a service whose process has ended is explained") {

@@ -99,7 +99,15 @@ TEST_CASE("a queued restart is possible until the longest delay of a restart has
   CHECK(time_to_restart(options, 10s) == 20s);
   CHECK(time_to_restart(options, 30s) == 0s);
   CHECK_FALSE(time_to_restart(options, 31s));
-  CHECK(time_to_restart(options, -1h) == 30s);  // the clock was set back
+  CHECK(time_to_restart(options, -1min) == 90s);  // the process ends later
   CHECK_FALSE(time_to_restart({{no_action(), run_command_after(5s)}, 24h}, 0s));
   CHECK_FALSE(time_to_restart({{}, 24h}, 0s));
+}
+
+TEST_CASE("a start within 5 s after the delay of a restart is one of the recovery") {
+  const recovery_options options{{restart_after(5s), reboot_after(1h), restart_after(30s), no_action()}, 24h};
+  for (const auto time : {5'000ms, 10'000ms, 30'000ms, 35'000ms}) CHECK(is_start_by_restart(options, time));
+  for (const auto time : {-1ms, 0ms, 4'999ms, 10'001ms, 29'999ms, 35'001ms, 3'600'000ms})
+    CHECK_FALSE(is_start_by_restart(options, time));
+  CHECK_FALSE(is_start_by_restart({{}, 24h}, 0s));
 }

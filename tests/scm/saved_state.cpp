@@ -166,3 +166,32 @@ TEST_CASE("the last failure has the time of its message, or one that is later") 
   saved.written_at = "2026-02-02T08:05:09.250Z";
   CHECK(last_failure_time(saved) == time("2026-02-02T08:05:09.250Z"));
 }
+
+TEST_CASE("the process started before it listened, by its time to RUNNING") {
+  saved_state saved;
+  CHECK_FALSE(start_time(saved));
+  saved.since = "2026-02-01T08:05:09.250Z";
+  CHECK_FALSE(start_time(saved));
+  saved.start_ms = 1'250;
+  CHECK(start_time(saved) == winsvc::parse_time("2026-02-01T08:05:08.000Z"));
+  saved.since = "yesterday";
+  CHECK_FALSE(start_time(saved));
+}
+
+TEST_CASE("a crash lacks the result of its minidump until the message has it") {
+  struct row { const char* failure; bool lacks_result; };
+  for (const auto& r : {row{"crashed: a signal", true}, row{"crashed: a signal; dump: C:\\x.dmp", false},
+                        row{"crashed: a signal; no dump: disk full (112)", false}, row{"it crashed: no", false}}) {
+    CAPTURE(r.failure);
+    saved_state saved;
+    saved.failure = r.failure;
+    CHECK(lacks_dump_result(saved) == r.lacks_result);
+    saved_state next;
+    next.previous_failure = std::string("2026-01-31T08:05:09.250Z ") + r.failure;
+    CHECK(lacks_dump_result(next) == r.lacks_result);
+  }
+  CHECK_FALSE(lacks_dump_result({}));
+  saved_state odd;
+  odd.previous_failure = "crashed:";
+  CHECK_FALSE(lacks_dump_result(odd));
+}

@@ -143,6 +143,10 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
 /// Lets the verbs read and write the files of the data folder. An empty text deletes the file.
 WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
   dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
+  dependencies.lacks_data = [folder](const std::string& file) {
+    const auto opened = os::input_file::open(os::path_join(folder, file));
+    return !opened && os::is_missing(opened.error());
+  };
   dependencies.write_data = [folder](const std::string& file, const std::string& text) {
     const std::string path = os::path_join(folder, file);
     if (text.empty()) os::remove_file(path);

@@ -17,6 +17,7 @@
 #include "winsvc/os/crash.hpp"
 #include "winsvc/os/exit_watch.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/scm/saved_state.hpp"
 #include "winsvc/scm/spec.hpp"
 
 namespace winsvc {
@@ -80,7 +81,8 @@ WINSVC_INLINE os::crash_handler::crash_handler_options crash_reporter::handler_o
 /// each step may block.
 WINSVC_INLINE void crash_reporter::on_crash(const os::crash_report& report) {
   const std::string running = os::running_activities();
-  sentence_ = "crashed: " + report.description + (running.empty() ? "" : " while running " + running);
+  sentence_ = std::string(scm::crash_prefix) + report.description;
+  if (!running.empty()) sentence_ += " while running " + running;
   report_(name_ + ' ' + sentence_);
   state_.write_failure(sentence_);
   log_.error(sentence_);
@@ -91,7 +93,8 @@ WINSVC_INLINE void crash_reporter::on_crash(const os::crash_report& report) {
 WINSVC_INLINE void crash_reporter::on_dump(const os::crash_report& report) {
   const bool is_written = !report.dump.empty();
   const std::string reason = os::system_error_text(report.dump_error);
-  state_.write_failure(sentence_ + (is_written ? "; dump: " + report.dump : "; no dump: " + reason));
+  state_.write_failure(sentence_ + std::string(is_written ? scm::dump_result : scm::no_dump_result) +
+                       (is_written ? report.dump : reason));
   if (is_written) log_.info("wrote the minidump " + report.dump);
   else log_.error("the minidump cannot be written to '" + folder_ + "': " + reason);
   log_.flush();

@@ -36,7 +36,7 @@ void prepare_upload_folder(service_definition& definition);
 /// Creates the engine and loads its certificates. Logs a warning for each static folder that does not exist.
 [[nodiscard]] result<std::unique_ptr<server::engine>> make_engine(service_definition& definition);
 
-/// An error of a bind that may succeed later.
+/// A failed bind: its error, and whether a later attempt may succeed.
 struct bind_failure {
   error described;           ///< with the real reason, if the code of the system does not show it
   std::string retry_reason;  ///< why a later attempt may succeed; empty: it will not

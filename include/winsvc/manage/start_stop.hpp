@@ -69,7 +69,14 @@ class service_controller {
                                   const commandline::control_options& options);
   result<void> hold();
   result<void> release_hold();
-  void warn_of_queued_restart(std::optional<clock::system_time> failure_time);
+  /// A failure after which the SCM may have queued a restart.
+  struct restart_cause {
+    std::optional<clock::system_time> failed_at;   ///< nullopt: unknown
+    std::optional<clock::system_time> next_start;  ///< start of the process after it; nullopt: unknown, or none
+    std::chrono::milliseconds max_end_delay{0};    ///< the failed process ended at most this time after `failed_at`
+  };
+  [[nodiscard]] static restart_cause last_failure_of(const scm::saved_state& saved);
+  void warn_of_queued_restart(const restart_cause& cause);
   void note_first_log_on();
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
@@ -99,7 +106,7 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
-  if (!previous) note_first_log_on();
+  if (context_.lacks_data("state.json")) note_first_log_on();
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), options.arguments);
     if (started) break;

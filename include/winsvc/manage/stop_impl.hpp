@@ -21,6 +21,7 @@
 #include "winsvc/manage/start_stop.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/manage/wait.hpp"
+#include "winsvc/os/crash.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/scm/recovery.hpp"
@@ -46,7 +47,7 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   if (current && current->status.current == scm::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
     if (current->status.exit.failed() && !options.hold)
-      warn_of_queued_restart(before && !before->failure.empty() ? scm::last_failure_time(*before) : std::nullopt);
+      warn_of_queued_restart(before && !before->failure.empty() ? last_failure_of(*before) : restart_cause());
     return {};
   }
   const auto stopped = stop_and_wait(service->get(), options, "stop");
@@ -55,8 +56,10 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   if (!is_incomplete)
     context_.print((options.no_wait ? "sent 'stop' to " : "stopped ") + context_.quoted_name());
   const bool has_failed_before = before && !(before->failure.empty() && before->previous_failure.empty());
-  if (!options.hold && (has_ended || stopped->is_failure)) warn_of_queued_restart(context_.time().system_now());
-  else if (!options.hold && has_failed_before) warn_of_queued_restart(scm::last_failure_time(*before));
+  restart_cause new_failure;
+  new_failure.failed_at = context_.time().system_now();
+  if (!options.hold && (has_ended || stopped->is_failure)) warn_of_queued_restart(new_failure);
+  else if (!options.hold && has_failed_before) warn_of_queued_restart(last_failure_of(*before));
   if (!is_incomplete) return {};
   return failure{error{stopped->code, {}, {}, "stopped " + context_.quoted_name() + ", but: " + stopped->sentence, {}}};
 }
@@ -78,23 +81,38 @@ WINSVC_INLINE result<void> service_controller::hold() {
   return {};
 }
 
+WINSVC_INLINE service_controller::restart_cause service_controller::last_failure_of(const scm::saved_state& saved) {
+  restart_cause cause;
+  cause.failed_at = scm::last_failure_time(saved);
+  if (saved.failure.empty()) cause.next_start = scm::start_time(saved);
+  if (scm::lacks_dump_result(saved)) cause.max_end_delay = os::crash_handler::crash_handler_options().max_duration();
+  return cause;
+}
+
 /// The SCM may have queued a restart after a failure, also if the service was started and stopped since then. No call
 /// cancels it. Source: ChangeServiceConfig2W. Without a time of the failure, it is unknown whether the SCM has already
 /// executed the restart.
-WINSVC_INLINE void service_controller::warn_of_queued_restart(std::optional<clock::system_time> failure_time) {
+WINSVC_INLINE void service_controller::warn_of_queued_restart(const restart_cause& cause) {
   const auto service = context_.open("query", os::access_rights::query_config);
   const auto level =
       service ? context_.scm().query_level(service->get(), scm::config_level_id::failure_actions)
               : os::sys_result<scm::config_level>(os::sys_failure(base::win32_error::access_denied));
   if (!level) return;
   using namespace std::chrono;
-  const auto elapsed = failure_time ? context_.time().system_now() - *failure_time : clock::system_time::duration(0);
-  const auto left =
-      scm::time_to_restart(std::get<scm::recovery_options>(*level), duration_cast<milliseconds>(elapsed));
+  const auto& recovery = std::get<scm::recovery_options>(*level);
+  const bool has_restarted =
+      cause.failed_at && cause.next_start &&
+      scm::is_start_by_restart(recovery, duration_cast<milliseconds>(*cause.next_start - *cause.failed_at));
+  if (has_restarted) return;
+  const auto now = context_.time().system_now();
+  // A time in the future is invalid: the clock was set back.
+  const bool is_time_known = cause.failed_at && *cause.failed_at <= now;
+  const auto elapsed = is_time_known ? duration_cast<milliseconds>(now - *cause.failed_at) : milliseconds(0);
+  const auto left = scm::time_to_restart(recovery, elapsed - cause.max_end_delay);
   if (!left) return;
   const std::string limit = base::exact_duration((std::max)(ceil<seconds>(*left), seconds(1)));
   context_.warn(context_.quoted_name() + " has failed, and the service manager may start it again within " + limit +
-                (failure_time ? "" : " of the failure") +
+                (is_time_known ? "" : " of the failure") +
                 "; no command cancels that start; use 'stop --hold' to prevent every start until 'start'");
 }
 

@@ -56,6 +56,8 @@ class verb_context {
     /// Reads and replaces a file of the data folder; an empty text removes it.
     std::function<std::optional<std::string>(const std::string& file)> read_data = {};
     std::function<void(const std::string& file, const std::string& text)> write_data = {};
+    /// True if a file of the data folder certainly does not exist; false if that is unknown.
+    std::function<bool(const std::string& file)> lacks_data = {};
     bool is_wine = false;
   };
   verb_context(scm::service_spec spec, verb_dependencies dependencies)
@@ -110,6 +112,10 @@ class verb_context {
   }
   void write_data(const std::string& file, const std::string& text) const {
     if (dependencies_.write_data) dependencies_.write_data(file, text);
+  }
+  /// True if a file of the data folder certainly does not exist.
+  [[nodiscard]] bool lacks_data(const std::string& file) const {
+    return dependencies_.lacks_data && dependencies_.lacks_data(file);
   }
   /// Activities of the last process when it ended, joined by commas.
   [[nodiscard]] std::string last_activities() const {

@@ -64,6 +64,13 @@ class crash_handler {
     std::chrono::milliseconds report_timeout{5'000};
     /// Maximum time for the dump. Then the process that writes it ends the crashed process.
     std::chrono::milliseconds dump_timeout{60'000};
+    /// Maximum time for the start of that process.
+    std::chrono::milliseconds dump_start_timeout{5'000};
+
+    /// Returns the longest time from the crash to the end of the process.
+    [[nodiscard]] std::chrono::milliseconds max_duration() const noexcept {
+      return report_timeout + dump_start_timeout + dump_timeout + report_timeout;
+    }
   };
   explicit crash_handler(crash_handler_options options);
   ~crash_handler();

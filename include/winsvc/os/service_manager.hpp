@@ -115,7 +115,7 @@ class service_manager {
   virtual sys_result<void> change_environment(const std::string& service_name,
                                               const std::vector<std::string>& items) = 0;
   /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text. Fails with 1332 if
-  /// the account does not exist.
+  /// the account does not exist. For the text of a SID, returns this SID, also if no account has it.
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LookupAccountSidW: the name of an account or a group, `DOMAIN\name`. Fails with 1332 if the SID has no name.
   virtual sys_result<std::string> account_name(const std::string& sid) = 0;

@@ -8,6 +8,7 @@
 // Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,6 +55,8 @@ inline constexpr const char* account_hint = "write virtual, system, local-servic
 /// virtual account of another service.
 [[nodiscard]] result<account> parse_account(std::string_view text, std::string_view service_name);
 
+/// True if the text is a SID, such as S-1-5-21-7-1001, and not a name.
+[[nodiscard]] bool is_sid(std::string_view text) noexcept;
 /// Returns the name in the form that LookupAccountNameW accepts: without `.\`, which only the SCM understands. It looks
 /// up a name without a domain on this machine first.
 [[nodiscard]] std::string lookup_name(std::string_view name);
@@ -69,6 +72,20 @@ inline constexpr const char* account_hint = "write virtual, system, local-servic
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::scm {
+
+WINSVC_INLINE bool is_sid(std::string_view text) noexcept {
+  if (!base::starts_with_nocase(text, "S-1-")) return false;
+  text.remove_prefix(4);
+  // The authority (48 bits), then 1 to 15 numbers of 32 bits. Source: [MS-DTYP] 2.4.2.1.
+  std::uint64_t number = 0, limit = 0xFFFFFFFFFFFFu;
+  int numbers = 0;
+  for (;; ++numbers, limit = 0xFFFFFFFFu) {
+    const auto dash = text.find('-');
+    if (!base::parse_number(text.substr(0, dash), limit, number)) return false;
+    if (dash == text.npos) return numbers >= 1 && numbers <= 15;
+    text.remove_prefix(dash + 1);
+  }
+}
 
 WINSVC_INLINE std::string lookup_name(std::string_view name) {
   return std::string(base::starts_with(name, ".\\") ? name.substr(2) : name);

@@ -68,9 +68,13 @@ struct recovery_options {
 [[nodiscard]] std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit);
 
 /// Returns the longest time until the SCM executes a restart that it has queued, at the time `elapsed` after a failure;
-/// nullopt if it has executed every possible one. The SCM does not report which of the actions it has selected.
+/// nullopt if it has executed every possible one. `elapsed` is negative if the failure is still to come. The SCM does
+/// not report which of the actions it has selected.
 [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed);
+/// True if a process that started at the time `elapsed` after a failure was probably started by a restart of the SCM:
+/// it started within 5 s after the delay of one.
+[[nodiscard]] bool is_start_by_restart(const recovery_options& options, std::chrono::milliseconds elapsed) noexcept;
 
 /// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text mean no actions. Returns
 /// nullopt for any other text, and for a delay above `max_recovery_delay`.
@@ -153,11 +157,20 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> time_to_restart(const rec
                                                                        std::chrono::milliseconds elapsed) {
   std::optional<std::chrono::milliseconds> longest;
   for (const auto& action : options.actions) {
-    const auto left = action.delay - (std::max)(elapsed, std::chrono::milliseconds(0));  // below 0: the clock was reset
+    const auto left = action.delay - elapsed;
     if (action.kind_of_action != recovery_action::kind::restart || left.count() < 0) continue;
     longest = longest ? (std::max)(*longest, left) : left;
   }
   return longest;
+}
+
+WINSVC_INLINE bool is_start_by_restart(const recovery_options& options, std::chrono::milliseconds elapsed) noexcept {
+  // From the message of the failure to STOPPED, and from the call of the SCM to the first line of the program.
+  constexpr std::chrono::seconds max_latency(5);
+  return std::any_of(options.actions.begin(), options.actions.end(), [=](const recovery_action& action) {
+    return action.kind_of_action == recovery_action::kind::restart && elapsed >= action.delay &&
+           elapsed <= action.delay + max_latency;
+  });
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {

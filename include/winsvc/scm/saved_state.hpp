@@ -7,6 +7,8 @@
 // if the pid is the one that the SCM reports.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,6 +54,14 @@ struct saved_state {
 /// Returns the time of the last failure, of this run or of an earlier one. If it is unknown, returns a later time, at
 /// which the current run began to listen; nullopt if that is unknown too, or if no failure is known.
 [[nodiscard]] std::optional<clock::system_time> last_failure_time(const saved_state& saved) noexcept;
+/// Returns the time at which the process of the current run started; nullopt before it listens.
+[[nodiscard]] std::optional<clock::system_time> start_time(const saved_state& saved) noexcept;
+
+/// The parts of the message of a crash. The crash handler reports the result of the minidump after the minidump.
+inline constexpr std::string_view crash_prefix = "crashed: ", dump_result = "; dump: ", no_dump_result = "; no dump: ";
+/// True if the last failure is a crash without the result of the minidump. Its process was still running at the time of
+/// the failure, and may then have ended after `os::crash_handler::crash_handler_options::max_duration` only.
+[[nodiscard]] bool lacks_dump_result(const saved_state& saved) noexcept;
 /// Returns the first line of a failure, at most 160 characters.
 [[nodiscard]] std::string short_failure(const std::string& failure);
 
@@ -99,6 +109,22 @@ WINSVC_INLINE std::optional<clock::system_time> last_failure_time(const saved_st
   const std::string_view failure = saved.previous_failure;
   const auto time = parse_time(failure.substr(0, failure.find(' ')));
   return time ? time : parse_time(saved.since);
+}
+
+WINSVC_INLINE std::optional<clock::system_time> start_time(const saved_state& saved) noexcept {
+  const auto since = parse_time(saved.since);
+  if (!since || saved.start_ms == 0) return std::nullopt;
+  return *since - std::chrono::milliseconds(saved.start_ms);
+}
+
+WINSVC_INLINE bool lacks_dump_result(const saved_state& saved) noexcept {
+  std::string_view failure = saved.failure;
+  if (failure.empty()) {  // after its time
+    failure = saved.previous_failure;
+    failure.remove_prefix((std::min)(failure.find(' '), failure.size() - 1) + 1);
+  }
+  return base::starts_with(failure, crash_prefix) && failure.rfind(dump_result) == failure.npos &&
+         failure.rfind(no_dump_result) == failure.npos;
 }
 
 WINSVC_INLINE std::string short_failure(const std::string& failure) {

@@ -26,6 +26,7 @@ class related_objects : public detail::os::service_manager {
   std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
   std::map<std::string, std::string> accounts;  ///< SIDs by name; installed services have one too
   std::map<std::string, std::string> folders;   ///< DACLs in SDDL, by path
+  std::set<std::string> links;                  ///< paths that are links: their security cannot be read (4395)
 
   std::vector<std::string> calls;                       ///< the calls: `function(arguments)`, without passwords
   std::map<std::string, std::uint32_t> fail_with;       ///< error code by function
@@ -79,6 +80,7 @@ inline detail::os::sys_result<void> related_objects::remove_event_source(const s
 inline detail::os::sys_result<std::string> related_objects::account_sid(const std::string& account) {
   if (const auto code = record_call("account_sid", account)) return detail::os::sys_failure(code);
   if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
+  if (detail::scm::is_sid(account)) return account;
   const auto slash = account.find('\\');
   // The SID of a service depends on its name alone; it is also known before the service exists.
   if (detail::base::starts_with_nocase(account, "NT SERVICE\\")) return "S-1-5-80-" + account.substr(slash + 1);
@@ -105,6 +107,7 @@ inline detail::os::sys_result<bool> related_objects::query_logon_right(const std
 
 inline detail::os::sys_result<std::string> related_objects::query_folder_security(const std::string& path) {
   if (const auto code = record_call("query_folder_security", path)) return detail::os::sys_failure(code);
+  if (links.count(path) != 0) return detail::os::sys_failure(detail::base::win32_error::reparse_point_encountered);
   const auto found = folders.find(path);
   if (found == folders.end()) return detail::os::sys_failure(database::code::file_not_found);
   return found->second;

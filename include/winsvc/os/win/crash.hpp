@@ -81,8 +81,8 @@ struct crash_handler::state {
     ::SetEvent(crash_event.get());
     const bool is_reported = ::WaitForSingleObject(reported.get(), report_limit()) == WAIT_OBJECT_0;
     if (dump) {
-      constexpr DWORD start_of_process = 5'000;  // ms
-      ::WaitForSingleObject(dumped.get(), static_cast<DWORD>(options.dump_timeout.count()) + start_of_process);
+      const auto limit = options.dump_start_timeout + options.dump_timeout;
+      ::WaitForSingleObject(dumped.get(), static_cast<DWORD>(limit.count()));
       if (is_reported) ::WaitForSingleObject(finished_reports.get(), report_limit());
     }
     for (;;) ::TerminateProcess(::GetCurrentProcess(), cause.code);

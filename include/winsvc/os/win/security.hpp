@@ -15,6 +15,7 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/scm/account.hpp"
 #include "winsvc/scm/ace.hpp"
 #include "winsvc/scm/service_sid.hpp"
 #include "winsvc/os/service_manager.hpp"
@@ -58,7 +59,7 @@ class local_memory {
 [[nodiscard]] sys_result<std::string> sid_text(void* sid);
 
 /// The SID of an account as text. LookupAccountNameW; the SID of a service (`NT SERVICE\name`) is computed from its
-/// name, because a lookup fails until the service exists.
+/// name, because a lookup fails until the service exists. The text of a SID is returned in the spelling of Windows.
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
 
 /// The name of a SID as `DOMAIN\name`, or `name` if it has no domain. LookupAccountSidW.
@@ -122,6 +123,12 @@ WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
 }
 
 WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account) {
+  if (scm::is_sid(account)) {
+    PSID binary = nullptr;
+    if (!::ConvertStringSidToSidW(to_wide(account).c_str(), &binary)) return sys_failure(::GetLastError());
+    const local_memory owner(binary);
+    return sid_text(binary);
+  }
   constexpr std::string_view virtual_domain = "NT SERVICE\\";
   if (base::starts_with_nocase(account, virtual_domain) && !system_library::runs_under_wine()) {
     if (auto sid = scm::service_sid(std::string_view(account).substr(virtual_domain.size()))) return *std::move(sid);
