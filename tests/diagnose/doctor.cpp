@@ -210,6 +210,25 @@ TEST_CASE("a data folder that other users can change, or that another user owns,
   CHECK(has(p.about("data folder"), "note: users can change files in " + folder + " -> install renames it"));
 }
 
+TEST_CASE("a program, a folder of the program or a settings file that is a link is a warning") {
+  doctor_test p;
+  winsvc::detail::settings::setting_sources sources;
+  sources.path = "D:\\settings\\hello.ini";
+  p.definition.settings.set_sources(sources);
+  p.check();
+  CHECK_FALSE(has(p.about("folder") + p.about("program file") + p.about("settings file"), "is a link"));
+
+  const std::string end = " is a link, so it is unknown whether other users can change its target -> ";
+  p.b.scm.links = {"C:\\apps", "C:\\apps\\hello.exe", sources.path};
+  p.check();
+  CHECK(p.about("folder") == "warning: 'C:\\apps'" + end + "install the program from its real folder\n");
+  CHECK(has(p.about("settings file"), "warning: '" + sources.path + "'" + end + "use --config with the real path"));
+  p.b.scm.links = {"C:\\apps\\hello.exe"};
+  p.check();
+  CHECK(p.about("program file") ==
+        "warning: 'C:\\apps\\hello.exe'" + end + "install the program from its real folder\n");
+}
+
 TEST_CASE("a disabled service and a missing dependency are problems") {
   doctor_test p;
   p.b.scm.services["hello"].config.startup = winsvc::startup::disabled;

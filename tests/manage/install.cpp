@@ -909,6 +909,21 @@ TEST_CASE("install refuses a program that ordinary users can change, also in a c
   CHECK(b.install(options_of({"--allow-writable-folder"})));
 }
 
+TEST_CASE("install warns of a program or a program folder that is a link, whose target is not checked") {
+  for (const std::string path : {"C:\\apps", "C:\\apps\\hello.exe"}) {
+    CAPTURE(path);
+    bench b;
+    b.scm.links.insert(path);
+    CHECK(b.install(options_of({})));
+    CHECK(has(b.warnings, "'" + path + "' is a link, so it is unknown whether other users can change its target; "
+                          "install the program from its real folder\n"));
+  }
+  bench b;
+  b.scm.links.insert("C:\\apps\\hello.exe");
+  CHECK(b.install(options_of({"--allow-writable-folder"})));
+  CHECK_FALSE(has(b.warnings, "is a link"));
+}
+
 TEST_CASE("if Windows reports the service SID only after the install, a folder of another user is moved away before it") {
   const temporary_folder parent;
   const std::string folder = parent.path("hello");

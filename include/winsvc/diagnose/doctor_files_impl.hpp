@@ -63,6 +63,8 @@ WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   }
 }
 
+inline constexpr std::uint32_t is_link = base::win32_error::reparse_point_encountered;
+
 /// The SIDs of the service: its own and that of its account, if not shared (LocalService and NetworkService are).
 WINSVC_INLINE scm::sid_list diagnostics::trusted_sids() {
   scm::sid_list sids;
@@ -97,7 +99,9 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
-    if (security.error() != base::win32_error::not_supported && !context_.is_wine())
+    if (security.error() == is_link)
+      add(diagnose::severity::warning, "folder", scm::unchecked_link_text(folder), scm::program_link_hint());
+    else if (security.error() != base::win32_error::not_supported && !context_.is_wine())
       add(diagnose::severity::note, "folder",
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
@@ -115,7 +119,11 @@ WINSVC_INLINE void diagnostics::program_folder() {
   // A file that was moved here keeps its own rights.
   const std::string& program = context_.defaults().executable;
   const auto file_security = context_.scm().query_folder_security(program);
-  if (!file_security) return;
+  if (!file_security) {
+    if (file_security.error() == is_link)
+      add(diagnose::severity::warning, "program file", scm::unchecked_link_text(program), scm::program_link_hint());
+    return;
+  }
   if (const auto users = program_writers(*file_security); !users.empty())
     add(severity_of(users), "program file", names_of(users) + " can change " + program + ", the program of the service",
         scm::group_names(users).empty() ? scm::remove_access_hint(program, users) : scm::inherit_rights_hint(program));
@@ -149,7 +157,7 @@ WINSVC_INLINE void diagnostics::data_folder() {
 WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& folder) {
   if (context_.is_wine()) return;  // its folders have no rights
   const auto security = context_.scm().query_folder_security(folder);
-  if (!security && security.error() == base::win32_error::reparse_point_encountered)
+  if (!security && security.error() == is_link)
     return add(diagnose::severity::problem, "data folder", folder + " is a link", "remove the link");
   if (!security && security.error() == base::win32_error::access_denied)
     return add(diagnose::severity::note, "data folder", "the rights of " + folder + " cannot be read",
@@ -177,6 +185,9 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   const auto& sources = definition_.settings.sources();
   if (sources.path.empty() || context_.is_wine()) return;
   const auto file = context_.scm().query_folder_security(sources.path);
+  if (!file && file.error() == is_link)
+    add(diagnose::severity::warning, "settings file", scm::unchecked_link_text(sources.path),
+        "use --config with the real path of the file");
   const auto trusted = trusted_sids();
   auto writers = file ? scm::untrusted_writers(*file, trusted) : std::vector<scm::untrusted_trustee>();
   std::string path = sources.path;

@@ -41,7 +41,8 @@ void grant_folder_access(verb_context& context, manage::install_plan& plan,
 /// Returns the folder of the executable in an ImagePath.
 [[nodiscard]] std::string folder_of_binary(const std::string& binary);
 /// Fails if ordinary users can write to the folder of the program, or to the program itself: they could replace the
-/// program of the service. The error names the right to remove. Succeeds if the permissions cannot be read.
+/// program of the service. The error names the right to remove. Succeeds if the permissions cannot be read, with a
+/// warning for a link.
 [[nodiscard]] result<void> check_program_folder(verb_context& context);
 /// The data folder before its service exists.
 struct prepared_data_folder {
@@ -185,6 +186,8 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
 /// Groups only: a single account is usually the developer or the administrator who installs; doctor names it.
 WINSVC_INLINE std::string writing_groups(verb_context& context, const std::string& path) {
   const auto security = context.scm().query_folder_security(path);
+  if (!security && security.error() == base::win32_error::reparse_point_encountered)
+    context.warn(scm::unchecked_link_text(path) + "; " + scm::program_link_hint());
   return security ? base::join(scm::group_names(scm::untrusted_writers(*security)), " and ") : std::string();
 }
 

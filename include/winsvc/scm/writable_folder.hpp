@@ -49,6 +49,10 @@ using sid_list = std::vector<std::string>;
 /// Returns the remedy for an executable with untrusted writers. A file that was moved keeps the rights of its old
 /// folder.
 [[nodiscard]] std::string inherit_rights_hint(const std::string& path);
+/// Returns the note on a path that is a link. A check does not follow it, because users may change a link later.
+[[nodiscard]] std::string unchecked_link_text(const std::string& path);
+/// Returns the remedy for a program that a link leads to.
+[[nodiscard]] std::string program_link_hint();
 /// Returns the remedy for an object to which single accounts, or groups that have members, have access.
 [[nodiscard]] std::string remove_access_hint(const std::string& path, const std::vector<untrusted_trustee>& trustees);
 /// Returns the remedy for a settings file that other users can read or change.
@@ -195,6 +199,12 @@ WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
 WINSVC_INLINE std::string inherit_rights_hint(const std::string& path) {
   return "give it the rights of its folder: icacls \"" + path + "\" /reset";
 }
+
+WINSVC_INLINE std::string unchecked_link_text(const std::string& path) {
+  return '\'' + path + "' is a link, so it is unknown whether other users can change its target";
+}
+
+WINSVC_INLINE std::string program_link_hint() { return "install the program from its real folder"; }
 
 WINSVC_INLINE std::string restrict_file_hint(const std::string& path, const std::string& service_name) {
   return "restrict it: icacls \"" + path +
