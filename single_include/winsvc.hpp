@@ -354,73 +354,73 @@
 //  42035  server/engine_impl.hpp               Implementation of server/engine.hpp.
 //  42110  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
 //  42129  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42317  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42547  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42815  host/access_log.hpp                  Access log: one log entry for each response.
-//  42874  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42994  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43156  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43409  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43479  host/health.hpp                      Liveness and readiness routes.
-//  43581  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43749  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43875  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44014  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44283  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44407  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44526  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44593  host/run_options.hpp                 Options and result of one run of a service.
-//  44661  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44794  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44916  host/control_channel_server.hpp      Control channel server.
-//  45096  host/runtime.hpp                     Runtime of a service.
-//  45357  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45466  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45608  host/status.hpp                      Text and JSON of `status`.
-//  45775  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45897  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46013  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46105  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46220  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46345  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46458  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46794  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46989  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47192  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47454  manage/wait.hpp                      Waits until a service reaches a state.
-//  47557  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47782  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47859  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48132  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48341  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48533  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48775  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  48848  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48955  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49021  manage/install.hpp                   `install` and `update` verbs.
-//  49369  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49523  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49626  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49827  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49924  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50016  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50113  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50148  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50468  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50689  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50854  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50991  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51111  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51203  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51317  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51672  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51959  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52127  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52221  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  42319  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42549  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42817  host/access_log.hpp                  Access log: one log entry for each response.
+//  42876  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  42996  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43158  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43411  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43481  host/health.hpp                      Liveness and readiness routes.
+//  43583  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43751  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43877  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44016  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44285  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44409  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44528  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44595  host/run_options.hpp                 Options and result of one run of a service.
+//  44663  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44796  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44918  host/control_channel_server.hpp      Control channel server.
+//  45098  host/runtime.hpp                     Runtime of a service.
+//  45359  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45468  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45610  host/status.hpp                      Text and JSON of `status`.
+//  45777  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45899  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46015  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46107  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46222  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46347  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46460  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46797  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  46992  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47195  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47457  manage/wait.hpp                      Waits until a service reaches a state.
+//  47560  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47785  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47862  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48135  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48344  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48536  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48778  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48851  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  48958  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49024  manage/install.hpp                   `install` and `update` verbs.
+//  49372  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49526  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49629  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49830  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49927  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50019  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50116  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50151  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50471  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50692  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50857  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  50994  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51114  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51206  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51320  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51675  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  51962  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52130  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52224  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52553  config/undef.hpp                     Undefines the internal macros.
+//  52556  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -29141,7 +29141,7 @@ class native_service_manager final : public service_manager {
       return sys_failure(::GetLastError());
     }
     // After a control that a dead process did not receive, Wine 8 reports the service as running without a process. It
-    // refuses each later control with 1061. A driver has no process, but it is not of this type.
+    // rejects each later control with 1061. A driver has no process, but it is not of this type.
     const bool runs = status.dwCurrentState == SERVICE_RUNNING || status.dwCurrentState == SERVICE_PAUSED;
     if (runs && status.dwProcessId == 0 && (status.dwServiceType & SERVICE_WIN32) != 0) {
       status.dwCurrentState = SERVICE_STOPPED;
@@ -33229,7 +33229,7 @@ struct engine_state {
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
-  std::atomic<std::uint64_t> response_count{0};  ///< completed requests since the start, without rejected ones
+  std::atomic<std::uint64_t> response_count{0};  ///< since the start; without those of connection::reject()
   std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
   std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
   std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};  ///< of all connections
@@ -39809,7 +39809,7 @@ namespace detail::server {
 
 class work_queue;
 
-/// An object that a thread pool queues and serves. It uses nothing else of it. In the engine, each item is a
+/// An object that a thread pool queues and serves. The pool uses nothing else of it. In the engine, each item is a
 /// slot (server/engine_slot.hpp).
 struct work_item {
   work_item() = default;
@@ -42174,28 +42174,30 @@ struct log_file_failure {
   }
 };
 
+/// Result of a custom control.
+struct control_result {
+  std::uint64_t count = 0;  ///< completed calls of the hook
+  std::uint32_t code = 0;   ///< result of the last one
+};
+
 /// Last result of each custom control, for the control channel. Thread-safe.
 class control_results {
  public:
-  struct entry {
-    std::uint64_t count = 0;  ///< completed calls of the hook
-    std::uint32_t code = 0;   ///< result of the last one
-  };
   void add(std::uint32_t control, std::uint32_t code) {
     const std::lock_guard lock(mutex_);
     auto& last = entries_[control];
     ++last.count;
     last.code = code;
   }
-  [[nodiscard]] entry last(std::uint32_t control) const {
+  [[nodiscard]] control_result last(std::uint32_t control) const {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(control);
-    return found == entries_.end() ? entry() : found->second;
+    return found == entries_.end() ? control_result() : found->second;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::uint32_t, entry> entries_;
+  std::map<std::uint32_t, control_result> entries_;
 };
 
 /// Receives svc.stop() and svc.fail(): the runtime while it runs, nothing before and after. Thread-safe.
@@ -44974,7 +44976,7 @@ class control_channel_server {
   [[nodiscard]] std::string status() const;
 
  private:
-  [[nodiscard]] std::string control_result(const std::string& number) const;
+  [[nodiscard]] std::string control_result_text(const std::string& number) const;
   void send_log(log_level min_level, const os::control_channel::response_writer& write);
 
   /// The other connections remain free for other requests.
@@ -45051,7 +45053,7 @@ WINSVC_INLINE void control_channel_server::send_log(log_level min_level,
   }
 }
 
-WINSVC_INLINE std::string control_channel_server::control_result(const std::string& number) const {
+WINSVC_INLINE std::string control_channel_server::control_result_text(const std::string& number) const {
   for (const auto& hook : definition_.control_hooks) {
     if (std::to_string(hook.code) != number) continue;
     const auto last = definition_.last_control_results.last(hook.code);
@@ -45075,7 +45077,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
   } else if (word == "log" && level) {
     send_log(*level, write);
   } else if (word == "control") {
-    write(control_result(argument) + '\n');
+    write(control_result_text(argument) + '\n');
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     stop_reason_ = argument;
@@ -45957,11 +45959,11 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   os::write_stderr(format_routes(definition.router.table()));
 
   run_options options;
-  std::unique_ptr<runtime> service;
+  std::unique_ptr<runtime> service_runtime;
   std::unique_ptr<console_keys> keys;
   options.on_running = [&](const os::endpoint& address) {
     definition.log.flush();
-    keys = std::make_unique<console_keys>(definition, *service, terminal);
+    keys = std::make_unique<console_keys>(definition, *service_runtime, terminal);
     terminal->write_lines(definition.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
                           (definition.dashboard_path.empty()
                                ? std::string()
@@ -45978,20 +45980,20 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     };
   status_reporter reporter({});
   reporter.apply(scm::lifecycle_event::start, definition.start_limit + control_task_runner::wait_hint_margin);
-  service = std::make_unique<runtime>(definition, reporter, std::move(options));
+  service_runtime = std::make_unique<runtime>(definition, reporter, std::move(options));
   int code = 0;
   {
     // A console that closes waits until this scope ends, so all cleanup is done in the scope.
-    const os::interrupts interrupts([&service](os::interruption reason) {
+    const os::interrupts interrupts([&service_runtime](os::interruption reason) {
       if (reason != os::interruption::stop_requested)
         return static_cast<void>(
-            service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
-      if (service->request_stop("Ctrl-C")) return;
+            service_runtime->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
+      if (service_runtime->request_stop("Ctrl-C")) return;
       os::write_stderr("stopping now: requests, workers and hooks have at most " +
                        base::duration_text(scm::second_request_total) + " more\n");
-      service->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
+      service_runtime->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
     });
-    const run_result result = service->run();
+    const run_result result = service_runtime->run();
     keys.reset();
     reporter.apply(scm::lifecycle_event::finished, {}, result.exit());
     code = os::exit_code(result.exit().code());
@@ -46038,8 +46040,8 @@ class control_forwarder {
  public:
   /// Handles a control. Returns the code for the SCM. Safe to call from any thread.
   std::uint32_t control(const scm::control_event& event);
-  /// From now on, `target` receives the controls, first a stop that arrived before.
-  void attach(runtime& target);
+  /// From now on, `service_runtime` receives the controls, first a stop that arrived before.
+  void attach(runtime& service_runtime);
   /// Waits until no control uses the runtime. No control uses it afterwards.
   void detach();
 
@@ -46064,29 +46066,29 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event& event) {
-  runtime* running = nullptr;
+  runtime* service_runtime = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    running = runtime_;
-    if (!running) {  // the app has not run yet, or the service has ended
+    service_runtime = runtime_;
+    if (!service_runtime) {  // the app has not run yet, or the service has ended
       const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
       if (decision.action == scm::control_action::stop)
-        pending_stop_ = [event](runtime& target) { static_cast<void>(target.control(event)); };
+        pending_stop_ = [event](runtime& attached) { static_cast<void>(attached.control(event)); };
       return decision.return_code;
     }
     ++active_controls_;
   }
-  const std::uint32_t code = running->control(event);
+  const std::uint32_t code = service_runtime->control(event);
   const std::lock_guard lock(mutex_);
   --active_controls_;
   control_finished_.notify_all();
   return code;
 }
 
-WINSVC_INLINE void control_forwarder::attach(runtime& target) {
+WINSVC_INLINE void control_forwarder::attach(runtime& service_runtime) {
   const std::lock_guard lock(mutex_);
-  runtime_ = &target;
-  if (pending_stop_) pending_stop_(target);
+  runtime_ = &service_runtime;
+  if (pending_stop_) pending_stop_(service_runtime);
 }
 
 WINSVC_INLINE void control_forwarder::detach() {
@@ -46528,7 +46530,7 @@ class service_host {
     std::unique_ptr<crash_reporter> crashes;  // null in tests
     std::shared_ptr<void> app;
     std::unique_ptr<service> svc;  // handlers and hooks may have captured it by reference
-    std::unique_ptr<runtime> running;
+    std::unique_ptr<runtime> service_runtime;
   };
 
   void service_main(const std::vector<std::string>& arguments);
@@ -46558,7 +46560,7 @@ class service_host {
   state_file state_{*dependencies_.time};
   service_log log_{[this](const std::string& sentence) { report_event(scm::service_event::degraded, sentence); },
                    *dependencies_.time};
-  status_reporter report_{
+  status_reporter status_reporter_{
       [this](const scm::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
   control_forwarder controls_;
   run_result result_;
@@ -46615,7 +46617,7 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
     dependencies_.end_process(os::exit_code(result_.exit().code()));
     return;
   }
-  report_.apply(scm::lifecycle_event::start, start_hint);
+  status_reporter_.apply(scm::lifecycle_event::start, start_hint);
   try {
     result_ = serve(arguments);
   } catch (...) {
@@ -46625,9 +46627,9 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   base::attempt([this] { report_end(); });  // STOPPED must follow
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
-  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
-    report_.apply(scm::lifecycle_event::stop, start_hint);
-    report_.apply(scm::lifecycle_event::finished, {}, result_.exit());
+  if (!status_reporter_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
+    status_reporter_.apply(scm::lifecycle_event::stop, start_hint);
+    status_reporter_.apply(scm::lifecycle_event::finished, {}, result_.exit());
   }
 }
 
@@ -46672,10 +46674,11 @@ WINSVC_INLINE run_result service_host::serve(run_objects& objects, const std::ve
   if (!errors.empty()) return report_start_failure(definition, std::move(errors));
   apply_launch_options(definition);
 
-  objects.running = std::make_unique<runtime>(definition, report_, make_run_options(definition, arguments));
+  objects.service_runtime =
+      std::make_unique<runtime>(definition, status_reporter_, make_run_options(definition, arguments));
   const scope_exit detach([this] { controls_.detach(); });
-  controls_.attach(*objects.running);
-  return objects.running->run();
+  controls_.attach(*objects.service_runtime);
+  return objects.service_runtime->run();
 }
 
 /// Sets the variables of `install --env`. Windows sets them before the start; Wine does not.
@@ -46833,15 +46836,15 @@ class embedded_run {
 
  private:
   /// The objects of the run, which a thread that does not return may use until the process ends.
-  struct parts {
+  struct run_objects {
     service_definition definition;
-    std::unique_ptr<winsvc::service> service;
+    std::unique_ptr<winsvc::service> svc;
     std::shared_ptr<void> app;
     std::unique_ptr<status_reporter> reporter;
     std::unique_ptr<runtime> service_runtime;
   };
 
-  std::optional<error> run(const std::shared_ptr<parts>& run_parts);
+  std::optional<error> run(const std::shared_ptr<run_objects>& objects);
 
   api::app_factory app_;
   std::mutex mutex_;
@@ -46871,15 +46874,15 @@ WINSVC_INLINE void embedded_run::start() {
   const std::lock_guard lock(mutex_);
   if (started_) return;
   thread_ = os::start_thread([this] {
-    std::shared_ptr<parts> run_parts;
+    std::shared_ptr<run_objects> objects;
     std::optional<error> failure;
     try {
-      run_parts = std::make_shared<parts>();
-      failure = run(run_parts);
+      objects = std::make_shared<run_objects>();
+      failure = run(objects);
     } catch (...) {
       failure = error{scm::win32_error::exception_in_service, "set up", {}, base::exception_message(), {}};
       base::attempt([&] {
-        if (run_parts) failure->subject = run_parts->definition.spec.name;
+        if (objects) failure->subject = objects->definition.spec.name;
       });
     }
     const std::lock_guard end_lock(mutex_);
@@ -46892,13 +46895,13 @@ WINSVC_INLINE void embedded_run::start() {
   started_ = true;  // not before: wait() waits for the end of the thread
 }
 
-WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts>& run_parts) {
-  auto& definition = run_parts->definition;
+WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<run_objects>& objects) {
+  auto& definition = objects->definition;
   const std::string executable = os::executable_path();
   definition.spec.name = os::program_name(executable);
   load_setting_sources(definition, {}, executable);
-  run_parts->service = std::make_unique<winsvc::service>(definition);
-  run_parts->app = app_(*run_parts->service);
+  objects->svc = std::make_unique<winsvc::service>(definition);
+  objects->app = app_(*objects->svc);
   declare_builtin_settings(definition);
   if (const auto errors = definition.settings.errors(); !errors.empty()) return errors.front();
   definition.log.add_sink(definition.recent_entries);
@@ -46911,23 +46914,23 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
     serving_ = true;
     changed_.notify_all();
   };
-  run_parts->reporter = std::make_unique<status_reporter>(std::function<void(const scm::service_status&)>());
-  run_parts->reporter->apply(scm::lifecycle_event::start,
-                             definition.start_limit + control_task_runner::wait_hint_margin);
-  run_parts->service_runtime = std::make_unique<runtime>(definition, *run_parts->reporter, std::move(options));
+  objects->reporter = std::make_unique<status_reporter>(std::function<void(const scm::service_status&)>());
+  objects->reporter->apply(scm::lifecycle_event::start,
+                           definition.start_limit + control_task_runner::wait_hint_margin);
+  objects->service_runtime = std::make_unique<runtime>(definition, *objects->reporter, std::move(options));
   {
     const std::lock_guard lock(mutex_);
-    runtime_ = run_parts->service_runtime.get();
+    runtime_ = objects->service_runtime.get();
     if (stop_reason_) runtime_->request_stop(*stop_reason_);
   }
   auto kept = std::make_unique<kept_object>();
-  const run_result done = run_parts->service_runtime->run();
-  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
+  const run_result done = objects->service_runtime->run();
+  objects->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
   {
     const std::lock_guard lock(mutex_);
     runtime_ = nullptr;
   }
-  if (done.has_stuck_thread) keep_alive_until_exit(std::move(kept), run_parts);
+  if (done.has_stuck_thread) keep_alive_until_exit(std::move(kept), objects);
   return done.failure ? done.failure : done.incomplete_stop;
 }
 
@@ -47596,7 +47599,7 @@ class verb_context {
     std::function<result<std::string>()> read_password = no_password_source;  ///< the password of the account
     std::function<void(const std::string&)> warn = {};  ///< prints a warning; default: a line that `print` prints
     /// Sends a request to the running service (host/control_channel_server.hpp); nullopt if it does not respond.
-    std::function<std::optional<std::string>(const std::string& request)> ask = {};
+    std::function<std::optional<std::string>(const std::string& request)> query_channel = {};
     std::function<std::uint32_t()> running_pid = {};  ///< process ID of the service; 0 if it does not run
     std::function<bool(const std::string& service)> is_installed = {};  ///< true also if this is unknown
     /// Reads and replaces a file of the data folder; an empty text removes it.
@@ -47642,8 +47645,8 @@ class verb_context {
       "Wine has no service SIDs, failure flag, privileges or folder rights; Windows sets them";
   [[nodiscard]] bool is_wine() const noexcept { return dependencies_.is_wine; }
 
-  [[nodiscard]] std::optional<std::string> ask(const std::string& request) const {
-    return dependencies_.ask ? dependencies_.ask(request) : std::nullopt;
+  [[nodiscard]] std::optional<std::string> query_channel(const std::string& request) const {
+    return dependencies_.query_channel ? dependencies_.query_channel(request) : std::nullopt;
   }
   /// Process ID of the service; 0 if it does not run. The service manager may still report a process that has ended.
   [[nodiscard]] std::uint32_t running_pid() const {
@@ -48443,20 +48446,20 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   return {};
 }
 
-/// Record of a control in the service.
-struct control_record {
+/// Result of a custom control in the service.
+struct control_result {
   bool has_hook = false;
   std::uint64_t count = 0;  ///< completed calls of the hook
   std::uint32_t code = 0;   ///< result of the last call
 };
 
 /// Returns nullopt if the service does not respond.
-WINSVC_INLINE std::optional<control_record> query_control(const verb_context& context, const std::string& number) {
-  const auto response = context.ask("control " + number);
+WINSVC_INLINE std::optional<control_result> query_control(const verb_context& context, const std::string& number) {
+  const auto response = context.query_channel("control " + number);
   if (!response) return std::nullopt;
-  if (*response == "none") return control_record{};
+  if (*response == "none") return control_result{};
   const auto blank = response->find(' ');
-  control_record out{true, 0, 0};
+  control_result out{true, 0, 0};
   std::uint64_t code = 0;
   if (blank == response->npos ||
       !base::parse_number(std::string_view(*response).substr(0, blank), (std::numeric_limits<std::uint64_t>::max)(),
@@ -51491,7 +51494,7 @@ WINSVC_INLINE void prover::prove_service() {
   });
   prove("port", "no second program can bind the port", [this] {
     const bool bound = probe_.can_listen(port_);
-    return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was refused");
+    return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was rejected");
   });
   prove("events", "the start is an event that can be read back", [this] { return event_is_readable(); });
   prove("controls", "a custom control reaches its hook", [this] {
@@ -51506,7 +51509,7 @@ WINSVC_INLINE void prover::prove_service() {
     }
     return yes_if(received == "1", "received " + received + " time(s)");
   });
-  prove("controls", "a control without a hook is refused", [this] {
+  prove("controls", "a control without a hook is rejected", [this] {
     auto options = options_;
     options.number = 201;
     const auto sent = manage::send_control(context_, options);
@@ -51894,7 +51897,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   manage::verb_context::verb_dependencies parts{*dependencies.scm, dependencies.time, print, state, defaults,
                                                 password_source(command, dependencies, from_parent)};
   parts.warn = [&dependencies](const std::string& line) { dependencies.err("warning: " + line + '\n'); };
-  parts.ask = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
+  parts.query_channel = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
   if (folder) use_data_folder(parts, *folder);

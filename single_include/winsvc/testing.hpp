@@ -848,10 +848,10 @@ class recording_dispatcher final : public detail::os::dispatcher {
   /// Requires `mutex`. Explains a wait for the end without success.
   [[nodiscard]] std::string advice() const {
     if (finished || history.empty()) return {};
-    const bool refused = std::none_of(controls.begin(), controls.end(), [](const timed_control& c) {
+    const bool rejected = std::none_of(controls.begin(), controls.end(), [](const timed_control& c) {
       return c.result == 0 && is_stop(c.number);
     });
-    return refused ? "; the service has received no stop (in a pending state, a control is refused with 1061)" : "";
+    return rejected ? "; the service has received no stop (in a pending state, a control is rejected with 1061)" : "";
   }
 
   const clock& real_ = clock::system();

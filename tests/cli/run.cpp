@@ -345,7 +345,7 @@ TEST_CASE("reload checks the settings file first, and is not sent if the file is
   CHECK(has(m.err, ": the service was not reloaded; correct the settings and run 'reload' again\n"));
 }
 
-TEST_CASE("logs, config, reload and status refuse a service of another program, and leave its options alone") {
+TEST_CASE("logs, config, reload and status reject a service of another program, and leave its options alone") {
   test_machine m;
   m.scm->add("hello", "C:\\Program Files\\other.exe --port 99", winsvc::detail::scm::state::stopped);
   for (const std::string verb : {"logs", "config", "reload", "status", "show"}) {

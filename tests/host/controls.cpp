@@ -640,7 +640,7 @@ TEST_CASE("bind succeeds when the connections of the previous run are gone") {
   CHECK_FALSE(runtime.run().failure);
 }
 
-TEST_CASE("a refused port without a listener has its reason, and a listener or another code keeps the message") {
+TEST_CASE("a rejected bind without a listener has its reason, and a listener or another code keeps the message") {
   namespace os = winsvc::detail::os;
   winsvc::detail::host::service_definition definition;
   winsvc::detail::host::run_options options;

@@ -1,4 +1,4 @@
-// Random sequences of controls with time: hooks take seconds or hang, requests are in flight, calls are refused. The
+// Random sequences of controls with time: hooks take seconds or hang, requests are in flight, calls are rejected. The
 // clock of the service is 20 times faster than real time. The rules of testing/status_rules.hpp and
 // testing/control_rules.hpp decide, and what the shape of the service predicts; not the tables of scm/.
 //
@@ -143,7 +143,7 @@ void send_controls(simulated_scm& scm, const run_state& run, std::mt19937_64& ra
     const std::uint32_t number = numbers[below(random, 10)];
     const winsvc::detail::scm::control_event event{number, 7, 1, {}, {}};
     const std::uint32_t result = below(random, 6) == 0 ? scm.deliver_always(event) : scm.control(event);
-    static_cast<void>(result);  // 1052 and 1061 are expected: the SCM refuses controls
+    static_cast<void>(result);  // 1052 and 1061 are expected: the SCM rejects controls
     if (below(random, 3) == 0) run.time.pass(up_to(random, 2s));
   }
 }

@@ -62,7 +62,7 @@ struct bench {
       warnings += line + '\n';
       output += "warning: " + line + '\n';
     };
-    parts.ask = [this](const std::string& request) { return ask ? ask(request) : std::nullopt; };
+    parts.query_channel = [this](const std::string& request) { return ask ? ask(request) : std::nullopt; };
     parts.running_pid = [this] { return running_pid; };
     parts.is_installed = [this](const std::string& name) { return missing_services.count(name) == 0; };
     parts.read_data = [this](const std::string& file) -> std::optional<std::string> {

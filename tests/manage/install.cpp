@@ -708,7 +708,7 @@ TEST_CASE("a data folder that another user creates between its removal and its c
   CHECK(always.scm.services.empty());
 }
 
-TEST_CASE("a data folder that is a link is refused, and an update reports a data folder that was open") {
+TEST_CASE("a data folder that is a link is rejected, and an update reports a data folder that was open") {
   bench b;
   b.scm.fail_with["query_folder_security"] = 4395;
   CHECK(has(sentence(b.install()), "the data folder 'C:\\ProgramData\\hello' is a link"));
@@ -880,7 +880,7 @@ TEST_CASE("needs_password works without rights") {
   CHECK(!b.called("change_config"));
 }
 
-TEST_CASE("install refuses a folder that ordinary users can change, names the right, and accepts it on request") {
+TEST_CASE("install rejects a folder that ordinary users can change, names the right, and accepts it on request") {
   bench b;
   b.scm.folders["C:\\apps"] = writable_folder;
 
@@ -896,7 +896,7 @@ TEST_CASE("install refuses a folder that ordinary users can change, names the ri
   CHECK(b.scm.services.count("hello") == 1);
 }
 
-TEST_CASE("install refuses a program that ordinary users can change, also in a closed folder") {
+TEST_CASE("install rejects a program that ordinary users can change, also in a closed folder") {
   bench b;
   b.scm.folders["C:\\apps\\hello.exe"] = writable_folder;  // it was moved here with its rights
 

@@ -284,7 +284,7 @@ TEST_CASE("stop of a service whose process ended during its start does not wait"
   }
 }
 
-TEST_CASE("a stop that is refused because the service has stopped in the meantime succeeds") {
+TEST_CASE("a stop that is rejected because the service has stopped in the meantime succeeds") {
   for (const std::uint32_t refusal : {1061u, 1052u}) {
     CAPTURE(refusal);
     bench b;

@@ -124,7 +124,7 @@ std::size_t explore(unsigned bits, rule_book& rules) {
             check_status(rules, before, *status, detail);
             add_node(next);
           }
-          rules.check(status || key_of(next) == key_of(n), "a refused event changes nothing", detail);
+          rules.check(status || key_of(next) == key_of(n), "a rejected event changes nothing", detail);
         }
       }
     }

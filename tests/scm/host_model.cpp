@@ -379,7 +379,7 @@ class search {
       const service_status before = s.machine.status();
       const auto decision = decide_control(before.current, s.hooks_known ? hooks() : handled_controls{}, number);
       const bool is_sent = !is_pending(before.current) && is_accepted(before.accepted, static_cast<control>(number));
-      check(!is_sent || number == 99 || decision.return_code == 0, "an accepted control was refused");
+      check(!is_sent || number == 99 || decision.return_code == 0, "an accepted control was rejected");
       if (decision.event) check(report(n, *decision.event, stop_hint), "the event of a control was illegal");
       if (decision.action == control_action::nothing) continue;
       if (decision.action == control_action::stop) {

@@ -161,7 +161,7 @@ TEST_CASE("a failed start ends in STOPPED with its exit code") {
   CHECK(last->exit.win32 == 10048);
 }
 
-TEST_CASE("a pending state without a positive wait hint is refused, and nothing changes") {
+TEST_CASE("a pending state without a positive wait hint is rejected, and nothing changes") {
   struct { state from; event cause;
   } const entries[] = {
       {state::none, event::start},    {state::running, event::pause},         {state::paused, event::resume},
@@ -192,7 +192,7 @@ TEST_CASE("a settled state accepts any wait hint, because it reports none") {
   }
 }
 
-TEST_CASE("STOPPED with 1066 and the specific code 0 is refused, and a valid code is accepted after it") {
+TEST_CASE("STOPPED with 1066 and the specific code 0 is rejected, and a valid code is accepted after it") {
   for (const state from : {state::start_pending, state::stop_pending}) {
     lifecycle machine = lifecycle_in(from);
 

@@ -1,4 +1,4 @@
-// Scenarios of the simulation: what the clients of one run do, and what the system refuses. A seed gives a scenario.
+// Scenarios of the simulation: what the clients of one run do, and what the system rejects. A seed gives a scenario.
 //
 //   const scenario plan = make_scenario(17);
 //   MESSAGE(text_of(plan));

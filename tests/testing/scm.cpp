@@ -354,7 +354,7 @@ TEST_CASE("a control that was accepted needs a status within 3 s, and SHUTDOWN n
        {1, zero + 1s, 2, true, 0}, 9, "control 1" + ignored},
       {"stop ignored", history_at({{0, starting}, {1, running}}), {1, zero + 1s, 2, true, 0}, 5, "control 1" + ignored},
       {"stop just sent", history_at({{0, starting}, {1, running}}), {1, zero + 1s, 2, true, 0}, 3, ""},
-      {"stop refused", history_at({{0, starting}, {1, running}}), {1, zero + 1s, 2, true, 1061}, 9, ""},
+      {"stop rejected", history_at({{0, starting}, {1, running}}), {1, zero + 1s, 2, true, 1061}, 9, ""},
       {"stop of a test only", history_at({{0, starting}, {1, running}}), {1, zero + 1s, 2, false, 0}, 9, ""},
       {"pause ignored", history_at({{0, starting}, {1, running}}),
        {2, zero + 1s, 2, true, 0}, 5, "control 2" + ignored},
@@ -377,7 +377,7 @@ TEST_CASE("a control that was accepted needs a status within 3 s, and SHUTDOWN n
        {99, zero + 1s, 2, false, 0}, 9,
        "control 99: the control handler returned 0 for a control that Windows does not have; return 120 "
        "(ERROR_CALL_NOT_IMPLEMENTED)"},
-      {"an unknown control that is refused", history_at({{0, starting}, {1, running}}),
+      {"an unknown control that is rejected", history_at({{0, starting}, {1, running}}),
        {99, zero + 1s, 2, false, 120}, 9,
        ""},
   };
@@ -502,7 +502,7 @@ TEST_CASE("the destructor abandons a service that does not stop") {
   waiting::wait_for_stop(returned, "the service to return");
 }
 
-TEST_CASE("wait_for returns false at the limit, and explains that a stop was refused") {
+TEST_CASE("wait_for returns false at the limit, and explains that a stop was rejected") {
   const auto app = [](winsvc::service&) {};
   winsvc::testing::simulated_scm scm;
   scm.wait_limit = 100ms;

@@ -241,7 +241,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   manage::verb_context::verb_dependencies parts{*dependencies.scm, dependencies.time, print, state, defaults,
                                                 password_source(command, dependencies, from_parent)};
   parts.warn = [&dependencies](const std::string& line) { dependencies.err("warning: " + line + '\n'); };
-  parts.ask = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
+  parts.query_channel = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
   if (folder) use_data_folder(parts, *folder);

@@ -190,7 +190,7 @@ WINSVC_INLINE void prover::prove_service() {
   });
   prove("port", "no second program can bind the port", [this] {
     const bool bound = probe_.can_listen(port_);
-    return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was refused");
+    return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was rejected");
   });
   prove("events", "the start is an event that can be read back", [this] { return event_is_readable(); });
   prove("controls", "a custom control reaches its hook", [this] {
@@ -205,7 +205,7 @@ WINSVC_INLINE void prover::prove_service() {
     }
     return yes_if(received == "1", "received " + received + " time(s)");
   });
-  prove("controls", "a control without a hook is refused", [this] {
+  prove("controls", "a control without a hook is rejected", [this] {
     auto options = options_;
     options.number = 201;
     const auto sent = manage::send_control(context_, options);

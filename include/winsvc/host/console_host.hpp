@@ -70,11 +70,11 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   os::write_stderr(format_routes(definition.router.table()));
 
   run_options options;
-  std::unique_ptr<runtime> service;
+  std::unique_ptr<runtime> service_runtime;
   std::unique_ptr<console_keys> keys;
   options.on_running = [&](const os::endpoint& address) {
     definition.log.flush();
-    keys = std::make_unique<console_keys>(definition, *service, terminal);
+    keys = std::make_unique<console_keys>(definition, *service_runtime, terminal);
     terminal->write_lines(definition.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
                           (definition.dashboard_path.empty()
                                ? std::string()
@@ -91,20 +91,20 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
     };
   status_reporter reporter({});
   reporter.apply(scm::lifecycle_event::start, definition.start_limit + control_task_runner::wait_hint_margin);
-  service = std::make_unique<runtime>(definition, reporter, std::move(options));
+  service_runtime = std::make_unique<runtime>(definition, reporter, std::move(options));
   int code = 0;
   {
     // A console that closes waits until this scope ends, so all cleanup is done in the scope.
-    const os::interrupts interrupts([&service](os::interruption reason) {
+    const os::interrupts interrupts([&service_runtime](os::interruption reason) {
       if (reason != os::interruption::stop_requested)
         return static_cast<void>(
-            service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
-      if (service->request_stop("Ctrl-C")) return;
+            service_runtime->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
+      if (service_runtime->request_stop("Ctrl-C")) return;
       os::write_stderr("stopping now: requests, workers and hooks have at most " +
                        base::duration_text(scm::second_request_total) + " more\n");
-      service->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
+      service_runtime->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
     });
-    const run_result result = service->run();
+    const run_result result = service_runtime->run();
     keys.reset();
     reporter.apply(scm::lifecycle_event::finished, {}, result.exit());
     code = os::exit_code(result.exit().code());

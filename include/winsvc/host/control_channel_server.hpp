@@ -65,7 +65,7 @@ class control_channel_server {
   [[nodiscard]] std::string status() const;
 
  private:
-  [[nodiscard]] std::string control_result(const std::string& number) const;
+  [[nodiscard]] std::string control_result_text(const std::string& number) const;
   void send_log(log_level min_level, const os::control_channel::response_writer& write);
 
   /// The other connections remain free for other requests.
@@ -142,7 +142,7 @@ WINSVC_INLINE void control_channel_server::send_log(log_level min_level,
   }
 }
 
-WINSVC_INLINE std::string control_channel_server::control_result(const std::string& number) const {
+WINSVC_INLINE std::string control_channel_server::control_result_text(const std::string& number) const {
   for (const auto& hook : definition_.control_hooks) {
     if (std::to_string(hook.code) != number) continue;
     const auto last = definition_.last_control_results.last(hook.code);
@@ -166,7 +166,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
   } else if (word == "log" && level) {
     send_log(*level, write);
   } else if (word == "control") {
-    write(control_result(argument) + '\n');
+    write(control_result_text(argument) + '\n');
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     stop_reason_ = argument;

@@ -29,8 +29,8 @@ class control_forwarder {
  public:
   /// Handles a control. Returns the code for the SCM. Safe to call from any thread.
   std::uint32_t control(const scm::control_event& event);
-  /// From now on, `target` receives the controls, first a stop that arrived before.
-  void attach(runtime& target);
+  /// From now on, `service_runtime` receives the controls, first a stop that arrived before.
+  void attach(runtime& service_runtime);
   /// Waits until no control uses the runtime. No control uses it afterwards.
   void detach();
 
@@ -55,29 +55,29 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event& event) {
-  runtime* running = nullptr;
+  runtime* service_runtime = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    running = runtime_;
-    if (!running) {  // the app has not run yet, or the service has ended
+    service_runtime = runtime_;
+    if (!service_runtime) {  // the app has not run yet, or the service has ended
       const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
       if (decision.action == scm::control_action::stop)
-        pending_stop_ = [event](runtime& target) { static_cast<void>(target.control(event)); };
+        pending_stop_ = [event](runtime& attached) { static_cast<void>(attached.control(event)); };
       return decision.return_code;
     }
     ++active_controls_;
   }
-  const std::uint32_t code = running->control(event);
+  const std::uint32_t code = service_runtime->control(event);
   const std::lock_guard lock(mutex_);
   --active_controls_;
   control_finished_.notify_all();
   return code;
 }
 
-WINSVC_INLINE void control_forwarder::attach(runtime& target) {
+WINSVC_INLINE void control_forwarder::attach(runtime& service_runtime) {
   const std::lock_guard lock(mutex_);
-  runtime_ = &target;
-  if (pending_stop_) pending_stop_(target);
+  runtime_ = &service_runtime;
+  if (pending_stop_) pending_stop_(service_runtime);
 }
 
 WINSVC_INLINE void control_forwarder::detach() {

@@ -63,28 +63,30 @@ struct log_file_failure {
   }
 };
 
+/// Result of a custom control.
+struct control_result {
+  std::uint64_t count = 0;  ///< completed calls of the hook
+  std::uint32_t code = 0;   ///< result of the last one
+};
+
 /// Last result of each custom control, for the control channel. Thread-safe.
 class control_results {
  public:
-  struct entry {
-    std::uint64_t count = 0;  ///< completed calls of the hook
-    std::uint32_t code = 0;   ///< result of the last one
-  };
   void add(std::uint32_t control, std::uint32_t code) {
     const std::lock_guard lock(mutex_);
     auto& last = entries_[control];
     ++last.count;
     last.code = code;
   }
-  [[nodiscard]] entry last(std::uint32_t control) const {
+  [[nodiscard]] control_result last(std::uint32_t control) const {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(control);
-    return found == entries_.end() ? entry() : found->second;
+    return found == entries_.end() ? control_result() : found->second;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::uint32_t, entry> entries_;
+  std::map<std::uint32_t, control_result> entries_;
 };
 
 /// Receives svc.stop() and svc.fail(): the runtime while it runs, nothing before and after. Thread-safe.

@@ -48,15 +48,15 @@ class embedded_run {
 
  private:
   /// The objects of the run, which a thread that does not return may use until the process ends.
-  struct parts {
+  struct run_objects {
     service_definition definition;
-    std::unique_ptr<winsvc::service> service;
+    std::unique_ptr<winsvc::service> svc;
     std::shared_ptr<void> app;
     std::unique_ptr<status_reporter> reporter;
     std::unique_ptr<runtime> service_runtime;
   };
 
-  std::optional<error> run(const std::shared_ptr<parts>& run_parts);
+  std::optional<error> run(const std::shared_ptr<run_objects>& objects);
 
   api::app_factory app_;
   std::mutex mutex_;
@@ -86,15 +86,15 @@ WINSVC_INLINE void embedded_run::start() {
   const std::lock_guard lock(mutex_);
   if (started_) return;
   thread_ = os::start_thread([this] {
-    std::shared_ptr<parts> run_parts;
+    std::shared_ptr<run_objects> objects;
     std::optional<error> failure;
     try {
-      run_parts = std::make_shared<parts>();
-      failure = run(run_parts);
+      objects = std::make_shared<run_objects>();
+      failure = run(objects);
     } catch (...) {
       failure = error{scm::win32_error::exception_in_service, "set up", {}, base::exception_message(), {}};
       base::attempt([&] {
-        if (run_parts) failure->subject = run_parts->definition.spec.name;
+        if (objects) failure->subject = objects->definition.spec.name;
       });
     }
     const std::lock_guard end_lock(mutex_);
@@ -107,13 +107,13 @@ WINSVC_INLINE void embedded_run::start() {
   started_ = true;  // not before: wait() waits for the end of the thread
 }
 
-WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts>& run_parts) {
-  auto& definition = run_parts->definition;
+WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<run_objects>& objects) {
+  auto& definition = objects->definition;
   const std::string executable = os::executable_path();
   definition.spec.name = os::program_name(executable);
   load_setting_sources(definition, {}, executable);
-  run_parts->service = std::make_unique<winsvc::service>(definition);
-  run_parts->app = app_(*run_parts->service);
+  objects->svc = std::make_unique<winsvc::service>(definition);
+  objects->app = app_(*objects->svc);
   declare_builtin_settings(definition);
   if (const auto errors = definition.settings.errors(); !errors.empty()) return errors.front();
   definition.log.add_sink(definition.recent_entries);
@@ -126,23 +126,23 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts
     serving_ = true;
     changed_.notify_all();
   };
-  run_parts->reporter = std::make_unique<status_reporter>(std::function<void(const scm::service_status&)>());
-  run_parts->reporter->apply(scm::lifecycle_event::start,
-                             definition.start_limit + control_task_runner::wait_hint_margin);
-  run_parts->service_runtime = std::make_unique<runtime>(definition, *run_parts->reporter, std::move(options));
+  objects->reporter = std::make_unique<status_reporter>(std::function<void(const scm::service_status&)>());
+  objects->reporter->apply(scm::lifecycle_event::start,
+                           definition.start_limit + control_task_runner::wait_hint_margin);
+  objects->service_runtime = std::make_unique<runtime>(definition, *objects->reporter, std::move(options));
   {
     const std::lock_guard lock(mutex_);
-    runtime_ = run_parts->service_runtime.get();
+    runtime_ = objects->service_runtime.get();
     if (stop_reason_) runtime_->request_stop(*stop_reason_);
   }
   auto kept = std::make_unique<kept_object>();
-  const run_result done = run_parts->service_runtime->run();
-  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
+  const run_result done = objects->service_runtime->run();
+  objects->reporter->apply(scm::lifecycle_event::finished, {}, done.exit());
   {
     const std::lock_guard lock(mutex_);
     runtime_ = nullptr;
   }
-  if (done.has_stuck_thread) keep_alive_until_exit(std::move(kept), run_parts);
+  if (done.has_stuck_thread) keep_alive_until_exit(std::move(kept), objects);
   return done.failure ? done.failure : done.incomplete_stop;
 }
 

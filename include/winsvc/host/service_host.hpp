@@ -84,7 +84,7 @@ class service_host {
     std::unique_ptr<crash_reporter> crashes;  // null in tests
     std::shared_ptr<void> app;
     std::unique_ptr<service> svc;  // handlers and hooks may have captured it by reference
-    std::unique_ptr<runtime> running;
+    std::unique_ptr<runtime> service_runtime;
   };
 
   void service_main(const std::vector<std::string>& arguments);
@@ -114,7 +114,7 @@ class service_host {
   state_file state_{*dependencies_.time};
   service_log log_{[this](const std::string& sentence) { report_event(scm::service_event::degraded, sentence); },
                    *dependencies_.time};
-  status_reporter report_{
+  status_reporter status_reporter_{
       [this](const scm::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
   control_forwarder controls_;
   run_result result_;
@@ -171,7 +171,7 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
     dependencies_.end_process(os::exit_code(result_.exit().code()));
     return;
   }
-  report_.apply(scm::lifecycle_event::start, start_hint);
+  status_reporter_.apply(scm::lifecycle_event::start, start_hint);
   try {
     result_ = serve(arguments);
   } catch (...) {
@@ -181,9 +181,9 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   base::attempt([this] { report_end(); });  // STOPPED must follow
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
-  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
-    report_.apply(scm::lifecycle_event::stop, start_hint);
-    report_.apply(scm::lifecycle_event::finished, {}, result_.exit());
+  if (!status_reporter_.apply(scm::lifecycle_event::finished, {}, result_.exit())) {
+    status_reporter_.apply(scm::lifecycle_event::stop, start_hint);
+    status_reporter_.apply(scm::lifecycle_event::finished, {}, result_.exit());
   }
 }
 
@@ -228,10 +228,11 @@ WINSVC_INLINE run_result service_host::serve(run_objects& objects, const std::ve
   if (!errors.empty()) return report_start_failure(definition, std::move(errors));
   apply_launch_options(definition);
 
-  objects.running = std::make_unique<runtime>(definition, report_, make_run_options(definition, arguments));
+  objects.service_runtime =
+      std::make_unique<runtime>(definition, status_reporter_, make_run_options(definition, arguments));
   const scope_exit detach([this] { controls_.detach(); });
-  controls_.attach(*objects.running);
-  return objects.running->run();
+  controls_.attach(*objects.service_runtime);
+  return objects.service_runtime->run();
 }
 
 /// Sets the variables of `install --env`. Windows sets them before the start; Wine does not.

@@ -100,7 +100,7 @@ struct engine_state {
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
-  std::atomic<std::uint64_t> response_count{0};  ///< completed requests since the start, without rejected ones
+  std::atomic<std::uint64_t> response_count{0};  ///< since the start; without those of connection::reject()
   std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
   std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
   std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};  ///< of all connections

@@ -50,7 +50,7 @@ class verb_context {
     std::function<result<std::string>()> read_password = no_password_source;  ///< the password of the account
     std::function<void(const std::string&)> warn = {};  ///< prints a warning; default: a line that `print` prints
     /// Sends a request to the running service (host/control_channel_server.hpp); nullopt if it does not respond.
-    std::function<std::optional<std::string>(const std::string& request)> ask = {};
+    std::function<std::optional<std::string>(const std::string& request)> query_channel = {};
     std::function<std::uint32_t()> running_pid = {};  ///< process ID of the service; 0 if it does not run
     std::function<bool(const std::string& service)> is_installed = {};  ///< true also if this is unknown
     /// Reads and replaces a file of the data folder; an empty text removes it.
@@ -96,8 +96,8 @@ class verb_context {
       "Wine has no service SIDs, failure flag, privileges or folder rights; Windows sets them";
   [[nodiscard]] bool is_wine() const noexcept { return dependencies_.is_wine; }
 
-  [[nodiscard]] std::optional<std::string> ask(const std::string& request) const {
-    return dependencies_.ask ? dependencies_.ask(request) : std::nullopt;
+  [[nodiscard]] std::optional<std::string> query_channel(const std::string& request) const {
+    return dependencies_.query_channel ? dependencies_.query_channel(request) : std::nullopt;
   }
   /// Process ID of the service; 0 if it does not run. The service manager may still report a process that has ended.
   [[nodiscard]] std::uint32_t running_pid() const {

@@ -18,7 +18,7 @@ namespace detail::server {
 
 class work_queue;
 
-/// An object that a thread pool queues and serves. It uses nothing else of it. In the engine, each item is a
+/// An object that a thread pool queues and serves. The pool uses nothing else of it. In the engine, each item is a
 /// slot (server/engine_slot.hpp).
 struct work_item {
   work_item() = default;

@@ -139,7 +139,7 @@ class native_service_manager final : public service_manager {
       return sys_failure(::GetLastError());
     }
     // After a control that a dead process did not receive, Wine 8 reports the service as running without a process. It
-    // refuses each later control with 1061. A driver has no process, but it is not of this type.
+    // rejects each later control with 1061. A driver has no process, but it is not of this type.
     const bool runs = status.dwCurrentState == SERVICE_RUNNING || status.dwCurrentState == SERVICE_PAUSED;
     if (runs && status.dwProcessId == 0 && (status.dwServiceType & SERVICE_WIN32) != 0) {
       status.dwCurrentState = SERVICE_STOPPED;
