@@ -55,372 +55,372 @@
 //   3290  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
 //   3378  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
 //   3530  api/json_compare.hpp                 JSON comparison: finds what the conversion of a JSON document to a ...
-//   3791  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4002  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4065  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4217  api/app_objects.hpp                  App objects (dependency injection).
-//   4285  api/handler_arguments.hpp            Arguments of a handler.
-//   4397  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4530  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4861  api/parameter.hpp                    Parameters of a route.
-//   5079  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5185  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5369  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5452  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5524  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5596  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5745  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5784  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5886  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5907  api/file_options.hpp                 Options of a static folder.
-//   5938  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   5974  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6283  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6372  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6411  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6538  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6578  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6661  scm/control_event.hpp                Event data of a control.
-//   6734  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6909  settings/settings_file.hpp           Settings file (.ini).
-//   6984  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7208  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7359  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7395  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7437  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7517  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7587  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7755  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7842  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   7971  base/quote.hpp                       Windows command lines.
-//   8014  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8089  scm/spec.hpp                         Service specification.
-//   8196  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8277  api/service.hpp                      service: the object with which an app describes its service.
-//   8631  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8677  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8716  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8785  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8798  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8849  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   8937  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   8978  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9046  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9083  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9124  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9155  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9182  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9253  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9299  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9351  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9383  addons/headers.hpp                   Middleware for response headers and body size.
+//   3829  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4040  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4103  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4255  api/app_objects.hpp                  App objects (dependency injection).
+//   4323  api/handler_arguments.hpp            Arguments of a handler.
+//   4435  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4568  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4899  api/parameter.hpp                    Parameters of a route.
+//   5117  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5223  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5407  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5493  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5565  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5637  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5786  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5825  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5927  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5948  api/file_options.hpp                 Options of a static folder.
+//   5979  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6015  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6324  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6413  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6452  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6579  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6619  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6702  scm/control_event.hpp                Event data of a control.
+//   6775  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6950  settings/settings_file.hpp           Settings file (.ini).
+//   7025  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7249  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7400  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7436  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7478  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7558  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7628  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7796  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7883  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8012  base/quote.hpp                       Windows command lines.
+//   8055  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8130  scm/spec.hpp                         Service specification.
+//   8237  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8318  api/service.hpp                      service: the object with which an app describes its service.
+//   8672  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8718  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8757  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8826  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8839  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8890  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   8978  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9019  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9087  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9124  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9165  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9196  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9223  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9294  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9340  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9392  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9424  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9416  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9646  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9735  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9802  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//   9951  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//   9967  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10093  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10139  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10181  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10263  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10337  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10455  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10488  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10543  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10785  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10821  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10867  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  10960  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  10990  route/url_value.hpp:bodies           url_value, with_query.
-//  11032  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11192  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11317  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11444  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11520  api/json_compare.hpp:bodies          JSON comparison: finds what the conversion of a JSON document to a ...
-//  11558  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11607  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11645  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11679  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11701  api/parameter.hpp:bodies             Parameters of a route.
-//  11759  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11787  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11859  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  11925  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  11953  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  11977  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12144  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12301  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12408  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12432  base/quote.hpp:bodies                Windows command lines.
-//  12522  scm/spec.hpp:bodies                  Service specification.
-//  12664  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12784  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  12934  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13006  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13163  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13214  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13252  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13286  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13314  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13366  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13460  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13582  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13642  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13688  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13716  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13761  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  13913  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14046  settings/registry.hpp                Registry of the settings of an app.
-//  14358  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14567  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14799  route/table.hpp                      Route table (route::table).
-//  15182  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15288  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15396  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15581  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  15882  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16060  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16275  wire/file_name.hpp                   Safe file names for uploads.
-//  16354  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16424  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16575  wire/representation.hpp              Representation of content in a response.
-//  16727  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17011  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17306  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17413  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17589  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17722  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17807  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  17875  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  17942  scm/account.hpp                      Account of a service.
-//  18102  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18343  scm/security.hpp                     Security descriptors in SDDL.
-//  18566  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18783  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18842  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  18953  scm/event_record.hpp                 Records of the Windows event log.
-//  19095  scm/saved_state.hpp                  Saved state of a service.
-//  19253  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19526  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19566  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19648  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19847  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20110  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20294  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20422  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20602  os/socket.hpp                        TCP sockets with timeouts.
-//  20770  os/listen.hpp                        Opens the listening sockets of a host.
-//  20896  os/posix/headers.hpp                 POSIX system headers.
-//  20936  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21131  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21175  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21283  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21390  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21566  os/tcp.hpp                           TCP sockets on all platforms.
-//  21907  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22084  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22212  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22488  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22543  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22614  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22660  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  22866  os/connection_threads.hpp            Connection threads of the control channel.
-//  22957  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23180  os/console.hpp                       Console input and output.
-//  23281  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23437  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23583  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23780  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23855  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  23904  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24076  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24159  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24213  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24264  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24367  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24408  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24595  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24617  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24652  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24736  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24839  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24879  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  24929  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  24974  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25038  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25333  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25386  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25459  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25557  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25732  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  25979  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26180  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26360  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26592  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26816  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  26878  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27167  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27269  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27515  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27604  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27676  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27763  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27816  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  27913  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28051  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28145  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28383  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28425  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28540  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28667  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28841  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29010  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29311  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29318  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29354  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29667  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29745  log/log_query.hpp                    Log query of the verb `logs`.
-//  29830  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  29925  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30024  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30097  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30479  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30590  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30636  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30870  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31240  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31534  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31776  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  31899  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32063  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32543  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32838  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  32922  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33135  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33305  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33381  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33558  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33838  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34109  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34291  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34330  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34497  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34586  http/problem.hpp                     Error responses of winsvc.
-//  34757  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34852  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35118  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35170  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35332  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35406  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35655  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35799  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35830  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35929  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36121  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36260  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36452  http/file_body.hpp                   Sets a file as the body of a response.
-//  36567  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36805  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37052  http/request_processor.hpp           Request processor: handles one request.
-//  37322  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37639  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37742  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  37898  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  37989  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38207  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38462  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38598  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38644  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38747  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38780  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39163  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39453  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39715  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39792  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39873  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40247  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40519  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40687  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40887  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41007  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41278  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41575  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41687  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41893  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42035  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42110  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42129  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42319  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42549  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42817  host/access_log.hpp                  Access log: one log entry for each response.
-//  42876  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  42996  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43158  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43411  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43481  host/health.hpp                      Liveness and readiness routes.
-//  43583  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43751  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43877  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44016  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44285  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44409  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44528  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44595  host/run_options.hpp                 Options and result of one run of a service.
-//  44663  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44796  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  44918  host/control_channel_server.hpp      Control channel server.
-//  45098  host/runtime.hpp                     Runtime of a service.
-//  45359  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45468  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45610  host/status.hpp                      Text and JSON of `status`.
-//  45777  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  45899  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46015  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46107  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46222  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46347  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46460  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46797  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  46992  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47195  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47457  manage/wait.hpp                      Waits until a service reaches a state.
-//  47560  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47785  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47862  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48135  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48344  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48536  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48778  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  48851  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  48958  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49024  manage/install.hpp                   `install` and `update` verbs.
-//  49372  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49526  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49629  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49830  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  49927  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50019  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50116  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50151  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50471  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50692  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50857  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  50994  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51114  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51206  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51320  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51675  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  51962  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52130  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52224  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9457  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9687  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9776  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9843  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//   9992  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10008  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10134  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10180  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10222  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10304  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10378  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10496  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10529  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10584  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10826  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10862  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10908  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11001  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11031  route/url_value.hpp:bodies           url_value, with_query.
+//  11073  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11233  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11358  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11485  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11561  api/json_compare.hpp:bodies          JSON comparison: finds what the conversion of a JSON document to a ...
+//  11599  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11648  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11686  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11720  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11742  api/parameter.hpp:bodies             Parameters of a route.
+//  11800  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11828  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11900  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  11966  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  11994  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12018  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12185  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12342  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12449  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12473  base/quote.hpp:bodies                Windows command lines.
+//  12563  scm/spec.hpp:bodies                  Service specification.
+//  12705  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12825  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  12975  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13047  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13204  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13255  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13293  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13327  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13355  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13407  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13501  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13623  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13683  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13729  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13757  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13802  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  13954  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14087  settings/registry.hpp                Registry of the settings of an app.
+//  14399  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14609  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  14841  route/table.hpp                      Route table (route::table).
+//  15224  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15330  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15438  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15623  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  15924  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16102  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16317  wire/file_name.hpp                   Safe file names for uploads.
+//  16396  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16466  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16617  wire/representation.hpp              Representation of content in a response.
+//  16769  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17053  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17348  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17455  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17631  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17764  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  17849  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  17917  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  17984  scm/account.hpp                      Account of a service.
+//  18144  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18385  scm/security.hpp                     Security descriptors in SDDL.
+//  18608  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18825  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18884  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  18995  scm/event_record.hpp                 Records of the Windows event log.
+//  19137  scm/saved_state.hpp                  Saved state of a service.
+//  19295  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19568  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19608  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19690  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19889  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20152  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20336  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20464  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20644  os/socket.hpp                        TCP sockets with timeouts.
+//  20812  os/listen.hpp                        Opens the listening sockets of a host.
+//  20938  os/posix/headers.hpp                 POSIX system headers.
+//  20978  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21173  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21217  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21325  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21432  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21608  os/tcp.hpp                           TCP sockets on all platforms.
+//  21949  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22126  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22254  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22530  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22585  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22656  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22702  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22908  os/connection_threads.hpp            Connection threads of the control channel.
+//  22999  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23222  os/console.hpp                       Console input and output.
+//  23323  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23479  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23625  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23822  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23897  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  23946  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24118  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24201  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24255  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24306  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24409  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24450  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24637  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24659  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24694  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24778  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24881  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  24921  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  24971  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25016  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25080  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25375  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25428  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25501  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25599  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25774  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26021  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26222  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26402  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26634  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26858  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  26920  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27209  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27311  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27557  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27646  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27718  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27805  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27858  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  27955  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28093  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28187  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28425  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28467  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28582  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28709  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28883  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29052  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29353  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29360  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29396  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29709  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29787  log/log_query.hpp                    Log query of the verb `logs`.
+//  29872  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  29967  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30066  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30139  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30521  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30632  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30678  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  30912  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31282  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31576  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31818  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  31941  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32105  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32585  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  32880  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  32964  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33177  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33347  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33423  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33600  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  33880  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34151  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34332  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34371  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34538  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34627  http/problem.hpp                     Error responses of winsvc.
+//  34798  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34893  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35159  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35211  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35373  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35447  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35696  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35849  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35880  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35979  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36171  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36310  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36502  http/file_body.hpp                   Sets a file as the body of a response.
+//  36617  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36855  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37102  http/request_processor.hpp           Request processor: handles one request.
+//  37372  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37719  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37822  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  37978  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38069  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38287  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38542  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38678  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38724  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38827  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38860  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39243  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39524  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39786  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39863  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39944  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40318  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40590  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40758  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40958  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41078  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41349  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41646  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41758  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41964  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42106  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42181  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42200  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42390  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42620  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42888  host/access_log.hpp                  Access log: one log entry for each response.
+//  42947  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43067  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43229  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43482  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43552  host/health.hpp                      Liveness and readiness routes.
+//  43654  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43822  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43948  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44087  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44356  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44480  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44599  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44666  host/run_options.hpp                 Options and result of one run of a service.
+//  44734  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44867  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  44989  host/control_channel_server.hpp      Control channel server.
+//  45169  host/runtime.hpp                     Runtime of a service.
+//  45430  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45539  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45681  host/status.hpp                      Text and JSON of `status`.
+//  45848  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  45970  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46086  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46178  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46293  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46418  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46531  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46868  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47063  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47266  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47528  manage/wait.hpp                      Waits until a service reaches a state.
+//  47631  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47856  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47933  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48206  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48415  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48607  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48849  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48922  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49029  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49095  manage/install.hpp                   `install` and `update` verbs.
+//  49443  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49597  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49700  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49901  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  49998  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50090  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50187  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50222  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50542  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50763  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50928  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51065  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51185  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51277  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51391  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51746  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52033  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52201  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52295  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52556  config/undef.hpp                     Undefines the internal macros.
+//  52627  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -3537,7 +3537,7 @@ class reply {
 //   find_changed_values(document, sent, convert(sent), json::json_pointer(), {}, faults);   // "/a: must be a ..."
 //
 // The conversion returns the result as JSON again. A number that was truncated differs there, and so does a name
-// that an enumeration does not know. The rules for single values are here too (whole_number).
+// that is none of an enumeration. The rules for single values are here too (whole_number).
 
 #include <cstddef>
 #include <cstdint>
@@ -3704,22 +3704,72 @@ struct converted_document {
   int attempts_left = 64;  ///< each attempt copies and converts the document
 };
 
-/// True if the value at `place` has no effect on the result: another text gives the same one. So the type does not know
-/// the value, as an enumeration of NLOHMANN_JSON_SERIALIZE_ENUM, which takes its first name then.
+/// False if the result is the same without the value at `place`. So `to_json` may write there what `from_json` does not
+/// read, for example a date. A member with a default value has no effect either, if its value is the default.
 template <class Json>
-bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+bool has_effect(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  if (place.empty() || document.attempts_left-- <= 0) return true;
+  try {
+    Json changed = document.sent;
+    Json& parent = changed[place.parent_pointer()];
+    if (!parent.is_object()) return true;
+    parent.erase(place.back());
+    return document.convert(changed).at(place) != kept;
+  } catch (...) {  // the type requires the value
+    return true;
+  }
+}
+
+/// True if the conversion of `value` at `place` succeeds with the result `kept`.
+template <class Json>
+bool results_in(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& value,
+                const Json& kept) {
   if (document.attempts_left-- <= 0) return false;
   try {
     Json changed = document.sent;
-    changed[place] = "?" + text_of_json(changed[place]) + "?";
+    changed[place] = value;
     return document.convert(changed).at(place) == kept;
   } catch (...) {  // the type checks the value itself
     return false;
   }
 }
 
+/// True if the type ignores a number at `place`: each number gives the same result.
+template <class Json>
+bool ignores_number(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  return results_in(document, place, Json(1), kept) && results_in(document, place, Json(2), kept);
+}
+
+/// True if the type accepts each text and number at `place` with the same result, and requires a value. Thus an
+/// enumeration of NLOHMANN_JSON_SERIALIZE_ENUM takes its first name for a text that is none of its names.
+template <class Json>
+bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  const Json& value = document.sent[place];
+  return results_in(document, place, Json("?" + text_of_json(value) + "?"), kept) &&
+         results_in(document, place, Json(0.25), kept) && has_effect(document, place, kept);
+}
+
+/// What a value must be that the conversion has changed to the number `kept`; null: it is not changed.
+template <class Json>
+const char* broken_requirement(const Json& sent, const Json& kept) {
+  if (kept.is_number_integer()) {
+    if (sent.is_boolean()) return "a whole number";
+    if (sent.is_number_float()) {
+      const auto whole = whole_number<std::int64_t>(sent);
+      return whole && *whole == kept.template get<std::int64_t>() ? nullptr : "a whole number";
+    }
+    const bool wrapped =
+        sent.is_number_integer() && sent != kept &&
+        is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>());
+    return wrapped ? "a whole number in the range of its type" : nullptr;
+  }
+  if (sent.is_boolean()) return "a number";
+  const auto number = kept.template get<double>();
+  return sent.is_number() && number - number != 0 ? "a number in the range of its type" : nullptr;  // 1e300 in a float
+}
+
 /// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed,
-/// and for each text that the type does not know.
+/// and for each text that is none of the values of the type.
 template <class Json>
 void find_changed_values(converted_document<Json>& document, const Json& sent, const Json& kept,
                          const typename Json::json_pointer& place, const std::string& pointer, json_faults& faults) {
@@ -3733,24 +3783,12 @@ void find_changed_values(converted_document<Json>& document, const Json& sent, c
   } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
     for (std::size_t i = 0; i < sent.size(); ++i)
       find_changed_values(document, sent[i], kept[i], place / i, pointer_step(pointer, std::to_string(i)), faults);
-  } else if (kept.is_number_integer()) {
-    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a whole number", faults);
-    if (sent.is_number_float()) {
-      const auto whole = whole_number<std::int64_t>(sent);
-      const bool same = whole && *whole == kept.template get<std::int64_t>();
-      if (!same) add_json_fault(sent, pointer, "a whole number", faults);
-    } else if (sent.is_number_integer() && sent != kept &&
-               is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>())) {
-      add_json_fault(sent, pointer, "a whole number in the range of its type", faults);
-    }
-  } else if (kept.is_number_float()) {
-    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a number", faults);
-    const auto number = kept.template get<double>();
-    if (sent.is_number() && number - number != 0)  // infinite: 1e300 in a float
-      add_json_fault(sent, pointer, "a number in the range of its type", faults);
+  } else if (kept.is_number()) {
+    const char* const requirement = broken_requirement(sent, kept);
+    if (requirement && !ignores_number(document, place, kept)) add_json_fault(sent, pointer, requirement, faults);
   } else if (!sent.is_structured() && !kept.is_structured() && (sent.is_string() || kept.is_string()) &&
              sent != kept && is_unknown_value(document, place, kept)) {
-    faults.add(pointer, "must be a value that its type knows, but is " +
+    faults.add(pointer, "must be one of the values of its type, but is " +
                             std::string(base::truncate(text_of_json(sent), 80)));
   }
 }
@@ -5417,8 +5455,11 @@ class middleware : public std::function<void(const request&, response&, const ne
   /// authenticate clients.
   std::string security;
   /// True if the function only adds headers to the response, and calls `next` once. Then it also runs for error
-  /// responses without a handler: a full queue, a limit, or the 503 of a timeout while the handler still runs. It must
-  /// be quick, and it may run on any thread.
+  /// responses without a handler: a full queue, a limit, or the 503 of a timeout. It runs on an I/O thread or on the
+  /// timeout thread, so it must be quick and must not wait for a lock that a handler holds. In a timeout it runs a
+  /// second time for the request, while the handler still runs. It sees the head of the request, but no body, no values
+  /// that other middleware stored in `context`, and the address of the proxy in place of the client's. If it throws an
+  /// exception, the client receives the error without the headers, and the log has a line.
   bool adds_headers_only = false;
 };
 
@@ -11452,7 +11493,7 @@ namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
   for (const char* known : {"Set-Cookie", "Vary", "Link", "WWW-Authenticate", "Proxy-Authenticate", "Server-Timing",
-                            "Content-Security-Policy", "Content-Security-Policy-Report-Only", "Warning"}) {
+                            "Warning"}) {
     if (base::equal_nocase(name, known)) return true;
   }
   return false;
@@ -14460,10 +14501,11 @@ WINSVC_INLINE foreign_segment find_partial_parameter(std::string_view raw) {
   }
   for (auto colon = raw.find(':', 1); !result.found && colon != raw.npos; colon = raw.find(':', colon + 1)) {
     const char before = raw[colon - 1];
-    const bool after_word =
-        base::is_digit(before) || before == ':' || !leading_identifier(raw.substr(colon - 1)).empty();
-    const bool is_version = base::equal_nocase(raw.substr(0, colon), "v");
+    const bool after_word = base::is_digit(before) || before == ':' || before == ')' ||
+                            static_cast<unsigned char>(before) >= 0x80 ||
+                            !leading_identifier(raw.substr(colon - 1)).empty();
     const auto name = leading_identifier(raw.substr(colon + 1));
+    const bool is_version = base::equal_nocase(raw.substr(0, colon), "v") && name == "version";
     if ((after_word && !is_version) || name.empty()) continue;
     result.found = true;
     result.name = name;
@@ -34177,7 +34219,6 @@ struct content_criteria {
 struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
   bool close_after_response = false;
-  bool ends_without_response = false;          ///< the client awaits events and connects again then
   std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
   std::string end_of_parts;                    ///< bytes after the last part
   std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
@@ -35692,8 +35733,9 @@ class handler_timeouts {
 
   class scoped_timeout {
    public:
-    /// Calls `on_timeout` at `deadline`, on the timeout thread. The call must be quick, because other timeouts wait for
-    /// it, and it must not throw. Throws std::system_error if the timeout thread cannot be created.
+    /// Calls `on_timeout` at `deadline`, on the timeout thread. The call must be quick, because later timeouts wait for
+    /// it, and it must not throw. It may lock mutexes that other handlers hold while they end. Throws std::system_error
+    /// if the timeout thread cannot be created.
     scoped_timeout(handler_timeouts& owner, time_point deadline, std::function<void()> on_timeout);
     /// Cancels the timeout. If the call is in progress, waits until it has returned.
     ~scoped_timeout();
@@ -35717,6 +35759,8 @@ class handler_timeouts {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::multimap<time_point, scoped_timeout*> timeouts_;  // that were not called; a handler may run for longer
+  const scoped_timeout* in_progress_ = nullptr;          // under mutex_: the one that the timeout thread calls
+  std::condition_variable returned_;
   std::thread thread_;
   bool stopping_ = false;
 };
@@ -35758,8 +35802,9 @@ WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts&
 }
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::~scoped_timeout() {
-  const std::lock_guard lock(owner_.mutex_);
+  std::unique_lock lock(owner_.mutex_);
   if (pending_) owner_.timeouts_.erase(position_);
+  owner_.returned_.wait(lock, [this] { return owner_.in_progress_ != this; });
 }
 
 WINSVC_INLINE void handler_timeouts::run() {
@@ -35775,7 +35820,12 @@ WINSVC_INLINE void handler_timeouts::run() {
     scoped_timeout& timeout = *next->second;
     timeouts_.erase(next);
     timeout.pending_ = false;
+    in_progress_ = &timeout;
+    lock.unlock();  // the call may last, and other handlers begin and end meanwhile
     timeout.on_timeout_();
+    lock.lock();
+    in_progress_ = nullptr;
+    returned_.notify_all();
   }
 }
 
@@ -37116,10 +37166,9 @@ class request_processor {
   /// The complete bytes of an error response without a handler, in the format that the client prefers and with the
   /// headers of the middleware that only adds headers. It runs no other code of the app. The connection ends after it.
   /// `own`: an exchange for this response alone. `shows_id`: the body has its id too.
-  [[nodiscard]] std::string substitute_response(exchange& own, int status, std::string_view detail,
-                                                bool shows_id) const;
+  [[nodiscard]] std::string substitute_response(exchange& own, int status, std::string_view detail, bool shows_id);
   /// True if the client awaits server-sent events. An EventSource does not connect again after a status other than 200
-  /// (WHATWG HTML standard, section "Server-sent events"), but it does after a connection without a response.
+  /// (WHATWG HTML standard, section "Server-sent events"), but it does after the end of an event stream.
   [[nodiscard]] bool awaits_events(const route::match_result& match, const wire::head& head);
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
@@ -37210,7 +37259,7 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
                                                     std::chrono::milliseconds limit) const noexcept {
   try {
     log_.warn("request " + std::string(method) + ' ' + std::string(path) + ": no thread was free within " +
-              base::duration_text(limit) + "; sent 503 to the client, the handler was not started");
+              base::duration_text(limit) + "; the request was rejected, the handler was not started");
   } catch (...) {  // out of memory: the client receives the response
   }
 }
@@ -37247,7 +37296,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   exchange.current_request = nullptr;
   if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  if (exchange.stream.was_sent_instead()) exchange.delivery.status = 503;
+  if (exchange.stream.was_sent_instead())
+    exchange.delivery.status = awaits_events(exchange.match, exchange.head) ? 200 : 503;
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
   if (!is_owner) exchange.delivery.discard_body();
   return is_owner && ok && !exchange.delivery.close_after_response && exchange.stream.is_body_complete();
@@ -37513,6 +37563,14 @@ WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res
   api::replace_header(res, "Location", target);
 }
 
+/// Writes an event stream that ends at once, and after which the client connects again in 10 s.
+WINSVC_INLINE void write_ended_events(response& res, std::string_view reason) {
+  res.status = 200;
+  res.set_content("retry: 10000\n: " + std::string(reason) + "\n\n", std::string(event_stream_type));
+  api::replace_header(res, "Cache-Control", "no-store");
+  api::replace_header(res, "X-Accel-Buffering", "no");
+}
+
 WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res) {
   switch (exchange.match.outcome) {
     case route::match_outcome::matched: return call_handler(exchange, res);
@@ -37521,6 +37579,7 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res
     case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, res, 404, {});
     case route::match_outcome::paused:
+      if (awaits_events(exchange.match, exchange.head)) return write_ended_events(res, "the service is paused");
       add_retry_after(res);
       return error_responder_.send_error(exchange, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
@@ -37565,7 +37624,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);
-        exchange.delivery.ends_without_response = awaits_events(exchange.match, exchange.head);
+        if (awaits_events(exchange.match, exchange.head)) return write_ended_events(res, timeout_message(*limit));
         add_retry_after(res);
         winsvc::abort(503, timeout_message(*limit));
       }
@@ -37584,31 +37643,53 @@ WINSVC_INLINE void request_processor::add_headers(exchange& own, const api::midd
                                                   std::size_t position, response& res) {
   while (position < chain.size() && !chain[position]->adds_headers_only) ++position;
   if (position == chain.size()) return;
-  const std::function<void()> continue_chain = [&] { add_headers(own, chain, position + 1, res); };
+  bool called = false;
+  const std::function<void()> continue_chain = [&] {
+    if (std::exchange(called, true)) throw std::logic_error("a middleware called next() a second time");
+    add_headers(own, chain, position + 1, res);
+  };
   (*chain[position])(request_of(own), res, next_handler(continue_chain));
 }
 
 WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, int status, std::string_view detail,
-                                                                 bool shows_id) const {
-  const exchange_scope handled(own);
-  response res;
-  res.link.attach(own);
-  add_headers(own, router_.middleware_for(own.match, own.head.method_id, own.head.path), 0, res);
-  write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
-              preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
-  add_vary(res, "Accept");
-  if (status == 503) add_retry_after(res);
-  static_cast<void>(remove_framing_fields(own, res));
-  return complete_response(res, own.head.method_id != route::method::head);
+                                                                 bool shows_id) {
+  const bool with_body = own.head.method_id != route::method::head;
+  try {
+    const exchange_scope handled(own);
+    response res;
+    res.link.attach(own);
+    add_headers(own, router_.middleware_for(own.match, own.head.method_id, own.head.path), 0, res);
+    if (status == 503 && awaits_events(own.match, own.head)) {
+      write_ended_events(res, detail);
+    } else {
+      write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
+                  preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
+      add_vary(res, "Accept");
+      if (status == 503) add_retry_after(res);
+    }
+    reject_invalid_headers(res);
+    static_cast<void>(remove_framing_fields(own, res));
+    own.delivery.status = res.status;
+    return complete_response(res, with_body);
+  } catch (...) {
+    own.delivery.status = status;
+    log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
+    return error_response(status, detail, with_body);
+  }
 }
 
+/// An EventSource does not connect again after an error status, so it receives an event stream that ends. A client
+/// that accepts another type as gladly can read the error.
 WINSVC_INLINE bool request_processor::awaits_events(const route::match_result& match, const wire::head& head) {
-  if (match.outcome == route::match_outcome::matched && latency_of(match).streams_events()) return true;
+  if (head.method_id != route::method::get) return false;
   const auto accept = wire::normalized_value(head, "Accept");
-  if (!accept) return false;
-  const auto ranges = wire::accept_list(*accept);
-  return std::any_of(ranges.begin(), ranges.end(),
-                     [](const auto& range) { return base::equal_nocase(range.value, event_stream_type); });
+  int events = 0, others = 0;
+  for (const auto& range : accept ? wire::accept_list(*accept) : std::vector<wire::weighted_value>()) {
+    if (base::equal_nocase(range.value, event_stream_type)) events = (std::max)(events, range.weight);
+    else if (range.value != "*/*") others = (std::max)(others, range.weight);
+  }
+  if (events > 0 || others > 0) return events > others;
+  return match.outcome == route::match_outcome::matched && latency_of(match).streams_events();
 }
 
 /// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the exchange.
@@ -37618,13 +37699,12 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
     const std::string detail = timeout_message(limit);
     http::exchange own(exchange.head, exchange.stream, exchange.peer, exchange.local, exchange.id, exchange.services);
     own.match = exchange.match;
-    std::string bytes;  // none: the connection ends without a response
-    if (!awaits_events(own.match, own.head)) bytes = substitute_response(own, 503, detail, true);
+    const std::string bytes = substitute_response(own, 503, detail, true);
     if (!exchange.stream.send_instead(bytes)) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
-              router_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
-              (bytes.empty() ? "; closed the connection" : "; sent 503 to the client") + ", the handler still runs");
+              router_.entry(exchange.match.route_id).location.to_string() + ": " + detail + "; sent " +
+              std::to_string(own.delivery.status) + " to the client, the handler still runs");
   } catch (...) {  // out of memory: the handler may still respond
   }
 }
@@ -38935,7 +39015,7 @@ class connection {
     return buffer_.remaining().size() < max_bytes;
   }
   void extend_send_deadline(std::size_t sent_now) noexcept;
-  [[nodiscard]] std::string error_bytes(int status, std::string_view reason);
+  [[nodiscard]] std::string error_bytes(int status, std::string_view reason, http::access_record& record);
   void reject(int status, std::string_view reason);
   void reject_at_limit(http::shared_limit limit, std::string_view reason);
   void release_shared() noexcept;
@@ -39360,10 +39440,6 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     reject(503, "the service is too busy");
     return std::nullopt;
   }
-  if (match_.outcome == route::match_outcome::paused && processor_.awaits_events(match_, head_)) {
-    close(http::close_reason::idle);
-    return std::nullopt;
-  }
   if (was_queued && now_ >= handler_deadline()) {
     const auto limit = *processor_.timeout_of(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
@@ -39429,11 +39505,6 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     exchange.id = id_;
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(http::close_reason::after_response);
-  }
-  if (exchange.delivery.ends_without_response) {
-    clear_output();
-    keep_alive_ = false;
-    return close(http::close_reason::idle);
   }
   body_unread_ = !stream.is_body_complete();
   text_to_send_ = std::move(exchange.delivery.text_to_send);
@@ -39654,8 +39725,8 @@ WINSVC_INLINE void connection::release_shared() noexcept {
   if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
 }
 
-/// The bytes of an error response to a valid request, without its handler.
-WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason) {
+/// The bytes of an error response to a valid request, without its handler. `record` gets its status and request id.
+WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason, http::access_record& record) {
   try {
     http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
     api::header_pool headers;
@@ -39663,34 +39734,34 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
                                            engine_state_.draining};
     http::exchange own(head_, stream, peer_, local_, processor_.next_id(), services);
     own.match = match_;
-    return processor_.substitute_response(own, status, reason, false);
-  } catch (...) {  // a middleware failed: the plain response remains
+    std::string bytes = processor_.substitute_response(own, status, reason, false);
+    id_ = std::move(own.id);
+    record.id = id_;
+    record.status = own.delivery.status;
+    return bytes;
+  } catch (...) {  // out of memory
     return http::error_response(status, reason, head_.method_id != route::method::head);
   }
 }
 
 /// Responds without a handler to a request that the head parser rejects, that is late, or for which no thread is
-/// available. The connection ends. A client that awaits events gets no response: it connects again then.
+/// available. The connection ends. A client that awaits events gets an event stream that ends.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
-  if (in_flight_ && status == 503 && processor_.awaits_events(match_, head_)) {
-    clear_output();
-    keep_alive_ = false;
-    return close(http::close_reason::idle);
-  }
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto received = buffer_.remaining();
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
   clear_output();
-  output_ = in_flight_ ? error_bytes(status, reason)
+  http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
+  output_ = in_flight_ ? error_bytes(status, reason, record)
                        : http::error_response(status, reason, !base::starts_with(received, "HEAD "));
+  record.bytes = output_.size();
   keep_alive_ = false;
   body_unread_ = true;
-  http::access_record record{"rejected:", reason, {}, peer_, status, output_.size(), {}};
   if (in_flight_) {  // a valid request that is not served
     record.method_id = head_.method_id;
     if (match_.outcome == route::match_outcome::matched) record.route_id = match_.route_id;
     record.duration = std::chrono::duration_cast<std::chrono::microseconds>(now_ - request_started_);
-    engine_state_.statistics.record(now_, now_ - request_started_, status);
+    engine_state_.statistics.record(now_, now_ - request_started_, record.status);
   }
   engine_state_.notify_response(record);
   if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
@@ -41548,7 +41619,7 @@ WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
   warn_rate_limited(last_shared_limit_warning_[static_cast<std::size_t>(limit)], [limit] {
     constexpr const char* names[] = {"streams", "body_threads", "buffered_body_bytes", "unsent_bytes"};
     return std::string("the limit '") + names[static_cast<std::size_t>(limit)] +
-           "' is reached; sending 503 to new requests";
+           "' is reached; rejecting new requests";
   });
 }
 
@@ -41643,7 +41714,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
     if (next.reason == wait_reason::blocking_thread || next.reason == wait_reason::stream_thread) {
       if (submit_handler(slot, next)) return;
       warn_rate_limited(last_queue_full_warning_,
-                        [] { return std::string("request queue full; sending 503 to new requests"); });
+                        [] { return std::string("request queue full; rejecting new requests"); });
       options.queue_full = true;
       continue;
     }

@@ -192,7 +192,7 @@ TEST_CASE("a timeout response has the headers of CORS, of security_headers and o
   CHECK(calls_of_app == 1);
 }
 
-TEST_CASE("a client that awaits events gets no response after a timeout, because it would not connect again") {
+TEST_CASE("a client that awaits events gets an event stream that ends after a timeout, and connects again") {
   auto app = [](service& svc) {
     svc.get("/slow", [](const request& req) {
       wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
@@ -200,7 +200,37 @@ TEST_CASE("a client that awaits events gets no response after a timeout, because
     }).timeout(20ms);
   };
   client c(app);
-  CHECK(c.raw("GET /slow HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n") == "");
+  const auto bytes = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n");
+  CHECK(bytes.find("HTTP/1.1 200 ") == 0);
+  CHECK(bytes.find("\r\n\r\nretry: 10000\n: no response within 20 ms\n\n") != std::string::npos);
   REQUIRE(c.log().size() == 1);
-  CHECK(c.log()[0].text.find("no response within 20 ms; closed the connection") != std::string::npos);
+  CHECK(c.log()[0].text.find("no response within 20 ms; sent 200 to the client") != std::string::npos);
+}
+
+TEST_CASE("a middleware that fails in the response of a timeout does not prevent the response") {
+  for (const bool invalid_header : {false, true}) {
+    CAPTURE(invalid_header);
+    std::atomic<int> calls{0};
+    auto app = [&calls, invalid_header](service& svc) {
+      winsvc::middleware headers([&calls, invalid_header](const request&, winsvc::response& res,
+                                                          const winsvc::next_handler& next) {
+        if (++calls == 2 && !invalid_header) throw std::runtime_error("no header today");
+        if (invalid_header) res.headers.emplace("X-Query", "a\r\nX-Injected: b");
+        next();
+      });
+      headers.adds_headers_only = true;
+      svc.use(std::move(headers));
+      svc.get("/slow", [](const request& req) {
+        wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
+        return "too late";
+      }).timeout(20ms);
+    };
+    client c(app);
+    const auto bytes = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\n\r\n");
+    CHECK(bytes.find("HTTP/1.1 503 ") == 0);
+    CHECK(bytes.find("X-Injected") == std::string::npos);
+    CHECK(calls == 2);
+    REQUIRE(c.log().size() >= 2);
+    CHECK(c.log()[0].text.find("a middleware of the error response failed: ") != std::string::npos);
+  }
 }

@@ -220,8 +220,8 @@ TEST_CASE("event streams are not limited by the queue for threads") {
   }
 }
 
-TEST_CASE("event streams over their limit end without a response, so that the client connects again") {
-  for (const char* accept : {"", "Accept: text/event-stream\r\n", "Accept: text/html, Text/Event-Stream;q=0.5\r\n"}) {
+TEST_CASE("event streams over their limit end at once, so that the client connects again") {
+  for (const char* accept : {"", "Accept: text/event-stream\r\n", "Accept: text/html;q=0.5, Text/Event-Stream\r\n"}) {
     CAPTURE(accept);
     server_limits few;
     few.streams = 3;
@@ -233,8 +233,15 @@ TEST_CASE("event streams over their limit end without a response, so that the cl
       open.push_back(std::make_unique<test_client>(s));
       open.back()->send("GET /ticks HTTP/1.1\r\nHost: t\r\n" + std::string(accept) + "\r\n");
       while (open.back()->input.find("\r\n\r\n") == std::string::npos && open.back()->receive_more(waiting::limit())) {}
-      if (open.back()->input.empty()) ++rejected;
-      else if (open.back()->input.find("HTTP/1.1 200 ") == 0) ++served;
+      CHECK(open.back()->input.find("HTTP/1.1 200 ") == 0);
+      CHECK(open.back()->input.find("text/event-stream") != std::string::npos);
+      if (open.back()->input.find("Content-Length: ") == std::string::npos) {
+        ++served;
+        continue;
+      }
+      ++rejected;
+      CHECK(open.back()->is_disconnected());
+      CHECK(open.back()->input.find("retry: 10000\n: too many streams are open\n\n") != std::string::npos);
     }
     CHECK(served >= 3);
     CHECK(served <= 4);  // the first stream of a route is not counted
@@ -260,15 +267,34 @@ TEST_CASE("other streams over their limit receive 503, and the log names the lim
   CHECK(s.sink->contains("the limit 'streams' is reached"));
 }
 
-TEST_CASE("while the service is paused, a client that awaits events gets no response") {
+TEST_CASE("a client that does not prefer events gets 503 from a route with events") {
+  server_limits few;
+  few.streams = 1;
+  busy_engine s(few);
+  s.open();
+  std::vector<std::unique_ptr<test_client>> open;
+  for (int i = 0; i < 2; ++i) {
+    open.push_back(std::make_unique<test_client>(s));
+    auto& c = *open.back();
+    c.get("/ticks");
+    while (c.input.find("data: tick") == std::string::npos) REQUIRE(c.receive_more(waiting::limit()));
+  }
+  for (const char* accept : {"application/json", "application/json, text/event-stream", "text/html, */*"}) {
+    CAPTURE(accept);
+    test_client c(s);
+    c.send("GET /ticks HTTP/1.1\r\nHost: t\r\nAccept: " + std::string(accept) + "\r\n\r\n");
+    CHECK(c.read_response().status == 503);
+  }
+}
+
+TEST_CASE("while the service is paused, a client that awaits events gets an event stream that ends") {
   busy_engine s;
   s.open();
   s.engine->pause(true);
   test_client events(s), other(s);
   events.send("GET /ticks HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n");
-  CHECK(events.is_disconnected());
-  CHECK(events.input.empty());
-  other.get("/ticks");
+  CHECK(events.read_response().status == 200);
+  other.send("GET /ticks HTTP/1.1\r\nHost: t\r\nAccept: application/json\r\n\r\n");
   CHECK(other.read_response().status == 503);
   s.engine->pause(false);
   test_client again(s);

@@ -235,9 +235,6 @@ class client_group {
     if (c.link->was_reset) return fail("client " + std::to_string(c.number) + " connected and was reset by a stop");
     if (stopping_ || c.in_stream || c.plan->never_reads || c.expects_close) return;
     if (!c.outstanding.empty()) {
-      // After a 503, an EventSource does not connect again. So the server closes the connection of a request for events
-      // that it rejects.
-      if (c.outstanding.front().kind == request_kind::events && may_reject()) return c.outstanding.clear();
       // The keep-alive timeout may end while the next request arrives, and the server may close the oldest idle
       // connections: RFC 9112 section 9.3.1.
       if (world_.now() < c.idle_since + keep_alive_timeout && plan_.connections == 10'000)
@@ -264,11 +261,13 @@ class client_group {
       net_.deliver(*c.link, "0123456789");
       return true;
     }
-    const bool is_stream =
-        status == 200 && !c.outstanding.empty() && c.outstanding.front().kind == request_kind::events;
+    const auto field = head.find("\r\nContent-Length: ");
+    // An event stream that is rejected ends at once, and has a length.
+    const bool is_stream = status == 200 && !c.outstanding.empty() &&
+                           c.outstanding.front().kind == request_kind::events &&
+                           (field == std::string::npos || !may_reject());
     std::size_t length = 0;
     if (!is_stream) {
-      const auto field = head.find("\r\nContent-Length: ");
       if (field == std::string::npos) return fail("a response without Content-Length: " + head), false;
       length = static_cast<std::size_t>(std::atoll(head.c_str() + field + 18));
       if (c.input.size() < end + 4 + length) return false;

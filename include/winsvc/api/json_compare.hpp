@@ -5,7 +5,7 @@
 //   find_changed_values(document, sent, convert(sent), json::json_pointer(), {}, faults);   // "/a: must be a ..."
 //
 // The conversion returns the result as JSON again. A number that was truncated differs there, and so does a name
-// that an enumeration does not know. The rules for single values are here too (whole_number).
+// that is none of an enumeration. The rules for single values are here too (whole_number).
 #pragma once
 
 #include <cstddef>
@@ -177,22 +177,72 @@ struct converted_document {
   int attempts_left = 64;  ///< each attempt copies and converts the document
 };
 
-/// True if the value at `place` has no effect on the result: another text gives the same one. So the type does not know
-/// the value, as an enumeration of NLOHMANN_JSON_SERIALIZE_ENUM, which takes its first name then.
+/// False if the result is the same without the value at `place`. So `to_json` may write there what `from_json` does not
+/// read, for example a date. A member with a default value has no effect either, if its value is the default.
 template <class Json>
-bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+bool has_effect(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  if (place.empty() || document.attempts_left-- <= 0) return true;
+  try {
+    Json changed = document.sent;
+    Json& parent = changed[place.parent_pointer()];
+    if (!parent.is_object()) return true;
+    parent.erase(place.back());
+    return document.convert(changed).at(place) != kept;
+  } catch (...) {  // the type requires the value
+    return true;
+  }
+}
+
+/// True if the conversion of `value` at `place` succeeds with the result `kept`.
+template <class Json>
+bool results_in(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& value,
+                const Json& kept) {
   if (document.attempts_left-- <= 0) return false;
   try {
     Json changed = document.sent;
-    changed[place] = "?" + text_of_json(changed[place]) + "?";
+    changed[place] = value;
     return document.convert(changed).at(place) == kept;
   } catch (...) {  // the type checks the value itself
     return false;
   }
 }
 
+/// True if the type ignores a number at `place`: each number gives the same result.
+template <class Json>
+bool ignores_number(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  return results_in(document, place, Json(1), kept) && results_in(document, place, Json(2), kept);
+}
+
+/// True if the type accepts each text and number at `place` with the same result, and requires a value. Thus an
+/// enumeration of NLOHMANN_JSON_SERIALIZE_ENUM takes its first name for a text that is none of its names.
+template <class Json>
+bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
+  const Json& value = document.sent[place];
+  return results_in(document, place, Json("?" + text_of_json(value) + "?"), kept) &&
+         results_in(document, place, Json(0.25), kept) && has_effect(document, place, kept);
+}
+
+/// What a value must be that the conversion has changed to the number `kept`; null: it is not changed.
+template <class Json>
+const char* broken_requirement(const Json& sent, const Json& kept) {
+  if (kept.is_number_integer()) {
+    if (sent.is_boolean()) return "a whole number";
+    if (sent.is_number_float()) {
+      const auto whole = whole_number<std::int64_t>(sent);
+      return whole && *whole == kept.template get<std::int64_t>() ? nullptr : "a whole number";
+    }
+    const bool wrapped =
+        sent.is_number_integer() && sent != kept &&
+        is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>());
+    return wrapped ? "a whole number in the range of its type" : nullptr;
+  }
+  if (sent.is_boolean()) return "a number";
+  const auto number = kept.template get<double>();
+  return sent.is_number() && number - number != 0 ? "a number in the range of its type" : nullptr;  // 1e300 in a float
+}
+
 /// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed,
-/// and for each text that the type does not know.
+/// and for each text that is none of the values of the type.
 template <class Json>
 void find_changed_values(converted_document<Json>& document, const Json& sent, const Json& kept,
                          const typename Json::json_pointer& place, const std::string& pointer, json_faults& faults) {
@@ -206,24 +256,12 @@ void find_changed_values(converted_document<Json>& document, const Json& sent, c
   } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
     for (std::size_t i = 0; i < sent.size(); ++i)
       find_changed_values(document, sent[i], kept[i], place / i, pointer_step(pointer, std::to_string(i)), faults);
-  } else if (kept.is_number_integer()) {
-    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a whole number", faults);
-    if (sent.is_number_float()) {
-      const auto whole = whole_number<std::int64_t>(sent);
-      const bool same = whole && *whole == kept.template get<std::int64_t>();
-      if (!same) add_json_fault(sent, pointer, "a whole number", faults);
-    } else if (sent.is_number_integer() && sent != kept &&
-               is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>())) {
-      add_json_fault(sent, pointer, "a whole number in the range of its type", faults);
-    }
-  } else if (kept.is_number_float()) {
-    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a number", faults);
-    const auto number = kept.template get<double>();
-    if (sent.is_number() && number - number != 0)  // infinite: 1e300 in a float
-      add_json_fault(sent, pointer, "a number in the range of its type", faults);
+  } else if (kept.is_number()) {
+    const char* const requirement = broken_requirement(sent, kept);
+    if (requirement && !ignores_number(document, place, kept)) add_json_fault(sent, pointer, requirement, faults);
   } else if (!sent.is_structured() && !kept.is_structured() && (sent.is_string() || kept.is_string()) &&
              sent != kept && is_unknown_value(document, place, kept)) {
-    faults.add(pointer, "must be a value that its type knows, but is " +
+    faults.add(pointer, "must be one of the values of its type, but is " +
                             std::string(base::truncate(text_of_json(sent), 80)));
   }
 }

@@ -51,8 +51,11 @@ class middleware : public std::function<void(const request&, response&, const ne
   /// authenticate clients.
   std::string security;
   /// True if the function only adds headers to the response, and calls `next` once. Then it also runs for error
-  /// responses without a handler: a full queue, a limit, or the 503 of a timeout while the handler still runs. It must
-  /// be quick, and it may run on any thread.
+  /// responses without a handler: a full queue, a limit, or the 503 of a timeout. It runs on an I/O thread or on the
+  /// timeout thread, so it must be quick and must not wait for a lock that a handler holds. In a timeout it runs a
+  /// second time for the request, while the handler still runs. It sees the head of the request, but no body, no values
+  /// that other middleware stored in `context`, and the address of the proxy in place of the client's. If it throws an
+  /// exception, the client receives the error without the headers, and the log has a line.
   bool adds_headers_only = false;
 };
 

@@ -170,7 +170,7 @@ namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
   for (const char* known : {"Set-Cookie", "Vary", "Link", "WWW-Authenticate", "Proxy-Authenticate", "Server-Timing",
-                            "Content-Security-Policy", "Content-Security-Policy-Report-Only", "Warning"}) {
+                            "Warning"}) {
     if (base::equal_nocase(name, known)) return true;
   }
   return false;

@@ -77,7 +77,6 @@ struct content_criteria {
 struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
   bool close_after_response = false;
-  bool ends_without_response = false;          ///< the client awaits events and connects again then
   std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
   std::string end_of_parts;                    ///< bytes after the last part
   std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it

@@ -217,6 +217,14 @@ WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res
   api::replace_header(res, "Location", target);
 }
 
+/// Writes an event stream that ends at once, and after which the client connects again in 10 s.
+WINSVC_INLINE void write_ended_events(response& res, std::string_view reason) {
+  res.status = 200;
+  res.set_content("retry: 10000\n: " + std::string(reason) + "\n\n", std::string(event_stream_type));
+  api::replace_header(res, "Cache-Control", "no-store");
+  api::replace_header(res, "X-Accel-Buffering", "no");
+}
+
 WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res) {
   switch (exchange.match.outcome) {
     case route::match_outcome::matched: return call_handler(exchange, res);
@@ -225,6 +233,7 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, response& res
     case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, res, 404, {});
     case route::match_outcome::paused:
+      if (awaits_events(exchange.match, exchange.head)) return write_ended_events(res, "the service is paused");
       add_retry_after(res);
       return error_responder_.send_error(exchange, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
@@ -269,7 +278,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);
-        exchange.delivery.ends_without_response = awaits_events(exchange.match, exchange.head);
+        if (awaits_events(exchange.match, exchange.head)) return write_ended_events(res, timeout_message(*limit));
         add_retry_after(res);
         winsvc::abort(503, timeout_message(*limit));
       }
@@ -288,31 +297,53 @@ WINSVC_INLINE void request_processor::add_headers(exchange& own, const api::midd
                                                   std::size_t position, response& res) {
   while (position < chain.size() && !chain[position]->adds_headers_only) ++position;
   if (position == chain.size()) return;
-  const std::function<void()> continue_chain = [&] { add_headers(own, chain, position + 1, res); };
+  bool called = false;
+  const std::function<void()> continue_chain = [&] {
+    if (std::exchange(called, true)) throw std::logic_error("a middleware called next() a second time");
+    add_headers(own, chain, position + 1, res);
+  };
   (*chain[position])(request_of(own), res, next_handler(continue_chain));
 }
 
 WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, int status, std::string_view detail,
-                                                                 bool shows_id) const {
-  const exchange_scope handled(own);
-  response res;
-  res.link.attach(own);
-  add_headers(own, router_.middleware_for(own.match, own.head.method_id, own.head.path), 0, res);
-  write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
-              preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
-  add_vary(res, "Accept");
-  if (status == 503) add_retry_after(res);
-  static_cast<void>(remove_framing_fields(own, res));
-  return complete_response(res, own.head.method_id != route::method::head);
+                                                                 bool shows_id) {
+  const bool with_body = own.head.method_id != route::method::head;
+  try {
+    const exchange_scope handled(own);
+    response res;
+    res.link.attach(own);
+    add_headers(own, router_.middleware_for(own.match, own.head.method_id, own.head.path), 0, res);
+    if (status == 503 && awaits_events(own.match, own.head)) {
+      write_ended_events(res, detail);
+    } else {
+      write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
+                  preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
+      add_vary(res, "Accept");
+      if (status == 503) add_retry_after(res);
+    }
+    reject_invalid_headers(res);
+    static_cast<void>(remove_framing_fields(own, res));
+    own.delivery.status = res.status;
+    return complete_response(res, with_body);
+  } catch (...) {
+    own.delivery.status = status;
+    log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
+    return error_response(status, detail, with_body);
+  }
 }
 
+/// An EventSource does not connect again after an error status, so it receives an event stream that ends. A client
+/// that accepts another type as gladly can read the error.
 WINSVC_INLINE bool request_processor::awaits_events(const route::match_result& match, const wire::head& head) {
-  if (match.outcome == route::match_outcome::matched && latency_of(match).streams_events()) return true;
+  if (head.method_id != route::method::get) return false;
   const auto accept = wire::normalized_value(head, "Accept");
-  if (!accept) return false;
-  const auto ranges = wire::accept_list(*accept);
-  return std::any_of(ranges.begin(), ranges.end(),
-                     [](const auto& range) { return base::equal_nocase(range.value, event_stream_type); });
+  int events = 0, others = 0;
+  for (const auto& range : accept ? wire::accept_list(*accept) : std::vector<wire::weighted_value>()) {
+    if (base::equal_nocase(range.value, event_stream_type)) events = (std::max)(events, range.weight);
+    else if (range.value != "*/*") others = (std::max)(others, range.weight);
+  }
+  if (events > 0 || others > 0) return events > others;
+  return match.outcome == route::match_outcome::matched && latency_of(match).streams_events();
 }
 
 /// Called on the timeout thread of handler_timeouts while the handler runs. Both only read the exchange.
@@ -322,13 +353,12 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
     const std::string detail = timeout_message(limit);
     http::exchange own(exchange.head, exchange.stream, exchange.peer, exchange.local, exchange.id, exchange.services);
     own.match = exchange.match;
-    std::string bytes;  // none: the connection ends without a response
-    if (!awaits_events(own.match, own.head)) bytes = substitute_response(own, 503, detail, true);
+    const std::string bytes = substitute_response(own, 503, detail, true);
     if (!exchange.stream.send_instead(bytes)) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
-              router_.entry(exchange.match.route_id).location.to_string() + ": " + detail +
-              (bytes.empty() ? "; closed the connection" : "; sent 503 to the client") + ", the handler still runs");
+              router_.entry(exchange.match.route_id).location.to_string() + ": " + detail + "; sent " +
+              std::to_string(own.delivery.status) + " to the client, the handler still runs");
   } catch (...) {  // out of memory: the handler may still respond
   }
 }

@@ -42,8 +42,9 @@ class handler_timeouts {
 
   class scoped_timeout {
    public:
-    /// Calls `on_timeout` at `deadline`, on the timeout thread. The call must be quick, because other timeouts wait for
-    /// it, and it must not throw. Throws std::system_error if the timeout thread cannot be created.
+    /// Calls `on_timeout` at `deadline`, on the timeout thread. The call must be quick, because later timeouts wait for
+    /// it, and it must not throw. It may lock mutexes that other handlers hold while they end. Throws std::system_error
+    /// if the timeout thread cannot be created.
     scoped_timeout(handler_timeouts& owner, time_point deadline, std::function<void()> on_timeout);
     /// Cancels the timeout. If the call is in progress, waits until it has returned.
     ~scoped_timeout();
@@ -67,6 +68,8 @@ class handler_timeouts {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::multimap<time_point, scoped_timeout*> timeouts_;  // that were not called; a handler may run for longer
+  const scoped_timeout* in_progress_ = nullptr;          // under mutex_: the one that the timeout thread calls
+  std::condition_variable returned_;
   std::thread thread_;
   bool stopping_ = false;
 };
@@ -108,8 +111,9 @@ WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts&
 }
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::~scoped_timeout() {
-  const std::lock_guard lock(owner_.mutex_);
+  std::unique_lock lock(owner_.mutex_);
   if (pending_) owner_.timeouts_.erase(position_);
+  owner_.returned_.wait(lock, [this] { return owner_.in_progress_ != this; });
 }
 
 WINSVC_INLINE void handler_timeouts::run() {
@@ -125,7 +129,12 @@ WINSVC_INLINE void handler_timeouts::run() {
     scoped_timeout& timeout = *next->second;
     timeouts_.erase(next);
     timeout.pending_ = false;
+    in_progress_ = &timeout;
+    lock.unlock();  // the call may last, and other handlers begin and end meanwhile
     timeout.on_timeout_();
+    lock.lock();
+    in_progress_ = nullptr;
+    returned_.notify_all();
   }
 }
 

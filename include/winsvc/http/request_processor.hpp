@@ -81,10 +81,9 @@ class request_processor {
   /// The complete bytes of an error response without a handler, in the format that the client prefers and with the
   /// headers of the middleware that only adds headers. It runs no other code of the app. The connection ends after it.
   /// `own`: an exchange for this response alone. `shows_id`: the body has its id too.
-  [[nodiscard]] std::string substitute_response(exchange& own, int status, std::string_view detail,
-                                                bool shows_id) const;
+  [[nodiscard]] std::string substitute_response(exchange& own, int status, std::string_view detail, bool shows_id);
   /// True if the client awaits server-sent events. An EventSource does not connect again after a status other than 200
-  /// (WHATWG HTML standard, section "Server-sent events"), but it does after a connection without a response.
+  /// (WHATWG HTML standard, section "Server-sent events"), but it does after the end of an event stream.
   [[nodiscard]] bool awaits_events(const route::match_result& match, const wire::head& head);
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
@@ -175,7 +174,7 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
                                                     std::chrono::milliseconds limit) const noexcept {
   try {
     log_.warn("request " + std::string(method) + ' ' + std::string(path) + ": no thread was free within " +
-              base::duration_text(limit) + "; sent 503 to the client, the handler was not started");
+              base::duration_text(limit) + "; the request was rejected, the handler was not started");
   } catch (...) {  // out of memory: the client receives the response
   }
 }
@@ -212,7 +211,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   exchange.current_request = nullptr;
   if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  if (exchange.stream.was_sent_instead()) exchange.delivery.status = 503;
+  if (exchange.stream.was_sent_instead())
+    exchange.delivery.status = awaits_events(exchange.match, exchange.head) ? 200 : 503;
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
   if (!is_owner) exchange.delivery.discard_body();
   return is_owner && ok && !exchange.delivery.close_after_response && exchange.stream.is_body_complete();

@@ -104,10 +104,11 @@ WINSVC_INLINE foreign_segment find_partial_parameter(std::string_view raw) {
   }
   for (auto colon = raw.find(':', 1); !result.found && colon != raw.npos; colon = raw.find(':', colon + 1)) {
     const char before = raw[colon - 1];
-    const bool after_word =
-        base::is_digit(before) || before == ':' || !leading_identifier(raw.substr(colon - 1)).empty();
-    const bool is_version = base::equal_nocase(raw.substr(0, colon), "v");
+    const bool after_word = base::is_digit(before) || before == ':' || before == ')' ||
+                            static_cast<unsigned char>(before) >= 0x80 ||
+                            !leading_identifier(raw.substr(colon - 1)).empty();
     const auto name = leading_identifier(raw.substr(colon + 1));
+    const bool is_version = base::equal_nocase(raw.substr(0, colon), "v") && name == "version";
     if ((after_word && !is_version) || name.empty()) continue;
     result.found = true;
     result.name = name;

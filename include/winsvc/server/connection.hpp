@@ -166,7 +166,7 @@ class connection {
     return buffer_.remaining().size() < max_bytes;
   }
   void extend_send_deadline(std::size_t sent_now) noexcept;
-  [[nodiscard]] std::string error_bytes(int status, std::string_view reason);
+  [[nodiscard]] std::string error_bytes(int status, std::string_view reason, http::access_record& record);
   void reject(int status, std::string_view reason);
   void reject_at_limit(http::shared_limit limit, std::string_view reason);
   void release_shared() noexcept;

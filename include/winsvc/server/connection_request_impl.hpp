@@ -207,10 +207,6 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
     reject(503, "the service is too busy");
     return std::nullopt;
   }
-  if (match_.outcome == route::match_outcome::paused && processor_.awaits_events(match_, head_)) {
-    close(http::close_reason::idle);
-    return std::nullopt;
-  }
   if (was_queued && now_ >= handler_deadline()) {
     const auto limit = *processor_.timeout_of(match_);
     processor_.log_unstarted(head_.method, head_.path, limit);
@@ -276,11 +272,6 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     exchange.id = id_;
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(http::close_reason::after_response);
-  }
-  if (exchange.delivery.ends_without_response) {
-    clear_output();
-    keep_alive_ = false;
-    return close(http::close_reason::idle);
   }
   body_unread_ = !stream.is_body_complete();
   text_to_send_ = std::move(exchange.delivery.text_to_send);

@@ -207,8 +207,8 @@ WINSVC_INLINE void connection::release_shared() noexcept {
   if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
 }
 
-/// The bytes of an error response to a valid request, without its handler.
-WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason) {
+/// The bytes of an error response to a valid request, without its handler. `record` gets its status and request id.
+WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason, http::access_record& record) {
   try {
     http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
     api::header_pool headers;
@@ -216,34 +216,34 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
                                            engine_state_.draining};
     http::exchange own(head_, stream, peer_, local_, processor_.next_id(), services);
     own.match = match_;
-    return processor_.substitute_response(own, status, reason, false);
-  } catch (...) {  // a middleware failed: the plain response remains
+    std::string bytes = processor_.substitute_response(own, status, reason, false);
+    id_ = std::move(own.id);
+    record.id = id_;
+    record.status = own.delivery.status;
+    return bytes;
+  } catch (...) {  // out of memory
     return http::error_response(status, reason, head_.method_id != route::method::head);
   }
 }
 
 /// Responds without a handler to a request that the head parser rejects, that is late, or for which no thread is
-/// available. The connection ends. A client that awaits events gets no response: it connects again then.
+/// available. The connection ends. A client that awaits events gets an event stream that ends.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
-  if (in_flight_ && status == 503 && processor_.awaits_events(match_, head_)) {
-    clear_output();
-    keep_alive_ = false;
-    return close(http::close_reason::idle);
-  }
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto received = buffer_.remaining();
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
   clear_output();
-  output_ = in_flight_ ? error_bytes(status, reason)
+  http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
+  output_ = in_flight_ ? error_bytes(status, reason, record)
                        : http::error_response(status, reason, !base::starts_with(received, "HEAD "));
+  record.bytes = output_.size();
   keep_alive_ = false;
   body_unread_ = true;
-  http::access_record record{"rejected:", reason, {}, peer_, status, output_.size(), {}};
   if (in_flight_) {  // a valid request that is not served
     record.method_id = head_.method_id;
     if (match_.outcome == route::match_outcome::matched) record.route_id = match_.route_id;
     record.duration = std::chrono::duration_cast<std::chrono::microseconds>(now_ - request_started_);
-    engine_state_.statistics.record(now_, now_ - request_started_, status);
+    engine_state_.statistics.record(now_, now_ - request_started_, record.status);
   }
   engine_state_.notify_response(record);
   if (std::exchange(in_flight_, false)) --engine_state_.in_flight;

@@ -282,7 +282,7 @@ WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
   warn_rate_limited(last_shared_limit_warning_[static_cast<std::size_t>(limit)], [limit] {
     constexpr const char* names[] = {"streams", "body_threads", "buffered_body_bytes", "unsent_bytes"};
     return std::string("the limit '") + names[static_cast<std::size_t>(limit)] +
-           "' is reached; sending 503 to new requests";
+           "' is reached; rejecting new requests";
   });
 }
 

@@ -76,7 +76,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
     if (next.reason == wait_reason::blocking_thread || next.reason == wait_reason::stream_thread) {
       if (submit_handler(slot, next)) return;
       warn_rate_limited(last_queue_full_warning_,
-                        [] { return std::string("request queue full; sending 503 to new requests"); });
+                        [] { return std::string("request queue full; rejecting new requests"); });
       options.queue_full = true;
       continue;
     }
