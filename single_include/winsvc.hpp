@@ -3749,7 +3749,7 @@ bool is_unknown_value(converted_document<Json>& document, const typename Json::j
          results_in(document, place, Json(0.25), kept) && has_effect(document, place, kept);
 }
 
-/// What a value must be that the conversion has changed to the number `kept`; null: it is not changed.
+/// The requirement of a value that the conversion has changed to the number `kept`; null: it has not changed the value.
 template <class Json>
 const char* broken_requirement(const Json& sent, const Json& kept) {
   if (kept.is_number_integer()) {
@@ -37653,7 +37653,7 @@ WINSVC_INLINE void request_processor::add_headers(exchange& own, const api::midd
 
 WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, int status, std::string_view detail,
                                                                  bool shows_id) {
-  const bool with_body = own.head.method_id != route::method::head;
+  const bool send_body = own.head.method_id != route::method::head;
   try {
     const exchange_scope handled(own);
     response res;
@@ -37670,11 +37670,11 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     reject_invalid_headers(res);
     static_cast<void>(remove_framing_fields(own, res));
     own.delivery.status = res.status;
-    return complete_response(res, with_body);
+    return complete_response(res, send_body);
   } catch (...) {
     own.delivery.status = status;
     log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
-    return error_response(status, detail, with_body);
+    return error_response(status, detail, send_body);
   }
 }
 

@@ -239,7 +239,7 @@ void from_json(const winsvc::json& j, label& value) {
 }
 }  // namespace
 
-TEST_CASE("a text that is no name of an enumeration of nlohmann's library is rejected at each depth") {
+TEST_CASE("an unknown name of an enumeration of nlohmann's library is rejected at each depth") {
   CHECK(faults_of<color>("\"blue\"") == "200");
   CHECK(faults_of<color>("\"green\"").find("must be a name of the enumeration") == 0);
   CHECK(faults_of<color>("5").find("must be a name of the enumeration") == 0);

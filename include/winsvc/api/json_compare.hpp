@@ -222,7 +222,7 @@ bool is_unknown_value(converted_document<Json>& document, const typename Json::j
          results_in(document, place, Json(0.25), kept) && has_effect(document, place, kept);
 }
 
-/// What a value must be that the conversion has changed to the number `kept`; null: it is not changed.
+/// The requirement of a value that the conversion has changed to the number `kept`; null: it has not changed the value.
 template <class Json>
 const char* broken_requirement(const Json& sent, const Json& kept) {
   if (kept.is_number_integer()) {

@@ -307,7 +307,7 @@ WINSVC_INLINE void request_processor::add_headers(exchange& own, const api::midd
 
 WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, int status, std::string_view detail,
                                                                  bool shows_id) {
-  const bool with_body = own.head.method_id != route::method::head;
+  const bool send_body = own.head.method_id != route::method::head;
   try {
     const exchange_scope handled(own);
     response res;
@@ -324,11 +324,11 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     reject_invalid_headers(res);
     static_cast<void>(remove_framing_fields(own, res));
     own.delivery.status = res.status;
-    return complete_response(res, with_body);
+    return complete_response(res, send_body);
   } catch (...) {
     own.delivery.status = status;
     log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
-    return error_response(status, detail, with_body);
+    return error_response(status, detail, send_body);
   }
 }
 
