@@ -141,6 +141,39 @@ TEST_CASE("a compressed form is parsed") {
   CHECK(response.find("\r\n\r\nvalue") != std::string::npos);
 }
 
+TEST_CASE("the limit of a compressed form applies to its preamble, its epilogue and the heads of its parts") {
+  auto app = [](service& svc) {
+    svc.limits().body_bytes = 10'000;
+    svc.post("/form", [](const request& req) { return std::to_string(req.form.get_field("a").size()); });
+    svc.post("/upload", [](winsvc::upload sent) { return std::to_string(sent.files().size()); });
+  };
+  client c(app);
+  const std::string head = "Content-Disposition: form-data; name=\"a\"", end = "\r\n--B--\r\n";
+  const auto form = [&](const std::string& more, const std::string& content) {
+    return "--B\r\n" + head + more + "\r\n\r\n" + content + end;
+  };
+  const std::string content(10'000 - form({}, {}).size(), 'x'), megabytes(3'000'000, 'b');
+  std::string with_heads;
+  for (int i = 0; i < 10; ++i)
+    with_heads += "--B\r\n" + head + "\r\nX-Part: " + std::string(1000, 'h') + "\r\n\r\n\r\n";
+  for (const char* path : {"/form", "/upload"}) {
+    CAPTURE(path);
+    const auto send = [&](const std::string& plain) {
+      const auto response =
+          c.request("POST", path, {{"Content-Type", "multipart/form-data; boundary=B"}, {"Content-Encoding", "gzip"}},
+                    gzipped(plain));
+      const bool has_limit = response.body.find("the body is larger than 10000 bytes") != std::string::npos;
+      CHECK((response.status == 413) == has_limit);
+      return response;
+    };
+    CHECK(send(form({}, content)).body == (path == std::string("/form") ? std::to_string(content.size()) : "0"));
+    CHECK(send(form({}, content + 'x')).status == 413);
+    CHECK(send(megabytes + "\r\n" + form({}, "x")).status == 413);
+    CHECK(send(form({}, "x") + megabytes).status == 413);
+    CHECK(send(with_heads + form({}, "x")).status == 413);
+  }
+}
+
 TEST_CASE("a compressed body is decompressed, and the limit applies to the decompressed size") {
   client c(app);
   const auto send = [&](const std::string& plain) {

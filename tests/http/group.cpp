@@ -232,6 +232,27 @@ TEST_CASE("an invalid multipart body is 400, one that is too large is 413") {
   CHECK(c.post("/", std::string(2000, 'x'), "text/plain").status == 413);
 }
 
+TEST_CASE("the limit of a group applies to all bytes of a chunked form") {
+  auto app = [](service& svc) {
+    svc.group("/in", [](route_group& g) {
+      g.use(winsvc::body_limit(200));
+      g.post("/", [](const request& req) { return req.form.get_field("a"); });
+    });
+  };
+  client c(app);
+  const auto send = [&c](const std::string& preamble) {
+    const std::string form = preamble + "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--B--";
+    std::string out = "POST /in HTTP/1.1\r\nHost: t\r\nContent-Type: multipart/form-data; boundary=B\r\n"
+                      "Transfer-Encoding: chunked\r\n\r\n";
+    for (const char byte : form) out += std::string("1\r\n") + byte + "\r\n";
+    out = c.raw(out + "0\r\n\r\n");
+    return winsvc::testing::parse_response(out);
+  };
+
+  CHECK(send({}).body == "value");
+  CHECK(send(std::string(300, 'p') + "\r\n").status == 413);
+}
+
 TEST_CASE("the members of a resource are handlers, other methods are 405") {
   auto app = [](service& svc) {
     svc.resource<todos>("/todos/{id}");

@@ -39,9 +39,10 @@ using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
 /// Reads the body to its end, decompressed. Returns false if it did not arrive or if the receiver stopped.
 using body_source = std::function<bool(const body_receiver&)>;
 
-/// Reads the body into `req`; `limit` is the maximum number of decompressed bytes. Returns false if the body did not
-/// arrive, is badly framed, or is larger than `limit` (sets `body.too_large`). Throws abort_error for a malformed
-/// multipart form (400) and for a form with more than `max_form_fields` fields (413).
+/// Reads the body into `req`; `limit` is the maximum number of decompressed bytes, of a form with its boundaries and
+/// all bytes outside its parts. Returns false if the body did not arrive, is badly framed, or is larger than `limit`
+/// (sets `body.too_large`). Throws abort_error for a malformed multipart form (400) and for a form with more than
+/// `max_form_fields` fields (413).
 [[nodiscard]] bool read_body_to_memory(exchange& exchange, request& req, const body_source& read, std::uint64_t limit);
 
 /// Maximum number of fields, or of parts with files, in a form: each costs memory, even if it is empty.
@@ -94,6 +95,9 @@ class form_reader {
   /// Receives the next bytes. Returns false to stop reading.
   bool consume(std::string_view bytes) {
     using step = wire::multipart_decoder::step;
+    // Count all bytes, not only the content: a small compressed form can have a preamble of any size.
+    if (bytes.size() > max_bytes_ - body_bytes_) return !(exchange_.body.too_large = true);
+    body_bytes_ += bytes.size();
     decoder_->feed(bytes);
     for (;;) {
       switch (decoder_->next()) {
@@ -104,10 +108,7 @@ class form_reader {
           if (++parts_ > max_form_fields) return false;
           begin(decoder_->part());
           break;
-        case step::data:
-          if (decoder_->data().size() > max_bytes_ - kept_bytes_) return !(exchange_.body.too_large = true);
-          kept_bytes_ += decoder_->data().size();
-          content_->append(decoder_->data());
+        case step::data: content_->append(decoder_->data());
       }
     }
   }
@@ -144,7 +145,7 @@ class form_reader {
 
   exchange& exchange_;
   request& req_;
-  std::uint64_t max_bytes_, kept_bytes_ = 0;
+  std::uint64_t max_bytes_, body_bytes_ = 0;
   std::optional<wire::multipart_decoder> decoder_;
   std::string* content_ = nullptr;
   std::size_t parts_ = 0;
