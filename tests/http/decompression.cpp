@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <cstdlib>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -179,4 +181,61 @@ TEST_CASE("br is decompressed for each division into packets") {
     return output;
   });
 }
+
+TEST_CASE("a shortage of memory while br is decompressed is not reported as invalid data") {
+  static int allocations_left;
+  const auto allocate = [](void*, std::size_t size) { return allocations_left-- > 0 ? std::malloc(size) : nullptr; };
+  const auto release = [](void*, void* address) { std::free(address); };
+  const std::string text = samples().back();
+  std::size_t size = BrotliEncoderMaxCompressedSize(text.size()) + 64;
+  std::string packed(size, '\0');
+  REQUIRE(BrotliEncoderCompress(5, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, text.size(),
+                                reinterpret_cast<const unsigned char*>(text.data()), &size,
+                                reinterpret_cast<unsigned char*>(&packed[0])) == BROTLI_TRUE);
+  packed.resize(size);
+  int failures = 0;
+  for (bool complete = false; !complete && failures < 100;) {
+    allocations_left = failures;
+    try {
+      winsvc::detail::http::brotli_decompressor decompressor(allocate, release);
+      complete = decompressor.feed(packed, [](const char*, std::size_t) { return true; });
+      CHECK(complete);
+      if (!complete) break;
+    } catch (const std::bad_alloc&) {
+      ++failures;
+    }
+  }
+  CHECK(failures >= 2);  // the first is that of the decoder itself
+}
 #endif  // CPPHTTPLIB_BROTLI_SUPPORT
+
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+namespace {
+
+std::string zstd_frame(const std::string& text) {
+  std::string output(ZSTD_compressBound(text.size()), '\0');
+  const std::size_t size = ZSTD_compress(&output[0], output.size(), text.data(), text.size(), ZSTD_CLEVEL_DEFAULT);
+  REQUIRE(ZSTD_isError(size) == 0);
+  output.resize(size);
+  return output;
+}
+
+}  // namespace
+
+TEST_CASE("zstd is decompressed, however the bytes are cut") { check_coding("zstd", zstd_frame); }
+
+TEST_CASE("a zstd body may have several frames") {
+  const std::string packed = zstd_frame("first ") + zstd_frame("") + zstd_frame("second");
+  for (const std::size_t piece : {packed.size(), std::size_t{1}})
+    CHECK(decompressed("zstd", packed, piece) == outcome{true, true, "first second"});
+}
+
+TEST_CASE("a shortage of memory while zstd is decompressed is not reported as invalid data") {
+  using winsvc::detail::http::check_zstd;
+  const auto result_of = [](ZSTD_ErrorCode code) { return std::size_t{0} - static_cast<std::size_t>(code); };
+  CHECK_THROWS_AS(static_cast<void>(check_zstd(result_of(ZSTD_error_memory_allocation))), std::bad_alloc);
+  CHECK_FALSE(check_zstd(result_of(ZSTD_error_corruption_detected)));
+  CHECK(check_zstd(0));
+  CHECK(check_zstd(1000));
+}
+#endif  // CPPHTTPLIB_ZSTD_SUPPORT

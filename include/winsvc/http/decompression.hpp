@@ -20,6 +20,10 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
 
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+#include <zstd_errors.h>
+#endif
+
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
@@ -32,7 +36,7 @@ class decompressor {
   virtual ~decompressor() = default;
 
   /// Decompresses the next bytes and passes the result to `take`. Returns false if the data is invalid, if bytes follow
-  /// its end, or if `take` has returned false; do not call it again then.
+  /// its end, or if `take` has returned false; do not call it again then. Throws std::bad_alloc.
   [[nodiscard]] virtual bool feed(std::string_view bytes, const body_receiver& take) = 0;
   /// True if the data has ended, or if no byte was fed.
   [[nodiscard]] virtual bool is_complete() const noexcept = 0;
@@ -105,7 +109,9 @@ class zlib_decompressor final : public decompressor {
 /// br (RFC 7932).
 class brotli_decompressor final : public decompressor {
  public:
-  brotli_decompressor() {
+  /// A null function: malloc or free.
+  explicit brotli_decompressor(brotli_alloc_func allocate = nullptr, brotli_free_func release = nullptr)
+      : state_(BrotliDecoderCreateInstance(allocate, release, nullptr)) {
     if (!state_) throw std::bad_alloc();
   }
   ~brotli_decompressor() override { BrotliDecoderDestroyInstance(state_); }
@@ -121,7 +127,12 @@ class brotli_decompressor final : public decompressor {
       auto next_out = reinterpret_cast<std::uint8_t*>(part.data());
       std::size_t room = part.size();
       result_ = BrotliDecoderDecompressStream(state_, &remaining, &next_in, &room, &next_out, nullptr);
-      if (result_ == BROTLI_DECODER_RESULT_ERROR) return false;
+      if (result_ == BROTLI_DECODER_RESULT_ERROR) {
+        const int code = BrotliDecoderGetErrorCode(state_);  // brotli/decode.h: these are all ERROR_ALLOC codes
+        if (code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES && code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES)
+          throw std::bad_alloc();
+        return false;
+      }
       const std::size_t count = part.size() - room;
       if (count > 0 && !take(part.data(), count)) return false;
     } while (result_ == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT);
@@ -132,13 +143,19 @@ class brotli_decompressor final : public decompressor {
   }
 
  private:
-  BrotliDecoderState* const state_ = BrotliDecoderCreateInstance(nullptr, nullptr, nullptr);
+  BrotliDecoderState* const state_;
   BrotliDecoderResult result_ = BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT;
   bool has_begun_ = false;
 };
 #endif
 
 #ifdef CPPHTTPLIB_ZSTD_SUPPORT
+/// True if a function of zstd has succeeded, false if the data is invalid. Throws std::bad_alloc if memory is short.
+[[nodiscard]] WINSVC_INLINE bool check_zstd(std::size_t result) {
+  if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation) throw std::bad_alloc();
+  return ZSTD_isError(result) == 0;
+}
+
 /// zstd (RFC 8878), which may have several frames. RFC 9659 limits the window, and so the memory, to 8 MiB.
 class zstd_decompressor final : public decompressor {
  public:
@@ -155,7 +172,7 @@ class zstd_decompressor final : public decompressor {
     for (bool has_more_output = false; input.pos < input.size || has_more_output;) {
       ZSTD_outBuffer output{part.data(), part.size(), 0};
       const std::size_t result = ZSTD_decompressStream(context_, &output, &input);
-      if (ZSTD_isError(result) != 0) return false;
+      if (!check_zstd(result)) return false;
       if (output.pos > 0 && !take(part.data(), output.pos)) return false;
       at_end_ = result == 0;
       has_more_output = !at_end_ && output.pos == output.size;
