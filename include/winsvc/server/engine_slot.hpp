@@ -56,10 +56,10 @@ class engine_slot : public work_item {
     for (;;) {
       if (now == slot_state::parked) {
         if (state_.compare_exchange_weak(now, slot_state::busy, std::memory_order_acq_rel)) return true;
-      } else if (now != slot_state::busy) {
-        return false;  // free or closing, or already busy_rerun
-      } else if (state_.compare_exchange_weak(now, slot_state::busy_rerun, std::memory_order_acq_rel)) {
-        return false;
+      } else if (now == slot_state::busy || now == slot_state::busy_rerun) {
+        if (state_.compare_exchange_weak(now, slot_state::busy_rerun, std::memory_order_acq_rel)) return false;
+      } else {
+        return false;  // free or closing
       }
     }
   }
@@ -67,7 +67,7 @@ class engine_slot : public work_item {
   bool park() noexcept {
     auto now = slot_state::busy;
     if (state_.compare_exchange_strong(now, slot_state::parked, std::memory_order_acq_rel)) return true;
-    state_.store(slot_state::busy, std::memory_order_relaxed);
+    state_.exchange(slot_state::busy, std::memory_order_acq_rel);
     return false;
   }
   /// Free to busy.
@@ -92,7 +92,10 @@ class engine_slot : public work_item {
  private:
   friend class deadline_timers;
   enum class slot_state : std::uint8_t { free, parked, busy, busy_rerun, closing };
-  // acq_rel: the thread that claims a slot sees all writes of the thread that parked it.
+  // acq_rel: the thread that claims a slot sees all writes of the thread that parked it. If park() returns false, the
+  // owner sees all writes before each claim: claim() writes the state even if it is busy_rerun, and park() reads it in
+  // an exchange. Otherwise a drain could set `draining` and load the old busy_rerun while the owner stores busy and
+  // loads the old `draining`: an idle connection would stay open.
   std::atomic<slot_state> state_{slot_state::free};
 
   // In ticks of the clock. set() stores deadline_, then loads scheduled_at_; advance() stores scheduled_at_, then loads
