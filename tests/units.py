@@ -4,7 +4,7 @@
   tests/units.py PROGRAM WAY
 
 PROGRAM  units      tests/{base,settings,route,wire,scm,commandline,os,log}: no httplib, so it builds in seconds
-         http       the other folders that mirror include/winsvc; with `asan`, cpp-httplib is built with OpenSSL and zlib
+         http       the other folders that mirror include/winsvc; with `asan`, cpp-httplib has OpenSSL, zlib, brotli and zstd
          threads    the files of both that create threads
          separate   some files of http in the separate form: they declare, and the winsvc.o that g++ compiles has the bodies;
                     host/sequences with 20,000 sequences of controls
@@ -31,8 +31,9 @@ from shards import run_shards, shards_of
 UNITS = ("base", "settings", "route", "wire", "scm", "commandline", "os", "log")
 HTTP = ("api", "addons", "http", "server", "host", "manage", "diagnose", "cli", "testing")
 FOLDERS = {"units": UNITS, "http": HTTP, "threads": (*UNITS, *HTTP), "separate": HTTP, "crash": ("os",)}
-# Options and libraries of cpp-httplib with OpenSSL and zlib.
-TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", "-lcrypto", "-lz"])
+# Options and libraries of cpp-httplib with OpenSSL and each content coding.
+WITH_LIBRARIES = ([f"-DCPPHTTPLIB_{name}_SUPPORT" for name in ("OPENSSL", "ZLIB", "BROTLI", "ZSTD")],
+                  ["-lssl", "-lcrypto", "-lz", "-lbrotlidec", "-lbrotlienc", "-lbrotlicommon", "-lzstd"])
 # Its own `field` is ambiguous with the one of wire/head.hpp, which it does not include.
 WITHOUT_PRECOMPILED = ("wire/multipart",)
 # A file that creates threads: itself, or because it starts an engine, a service or prove. testing::client creates none.
@@ -138,7 +139,9 @@ def doctest_program(tally, program, way):
         tally.check(f"{program}: there are tests", False, "no tests/*/*.cpp of this program was found")
         return
     do = command(way, "single_include" if program == "separate" else "include")
-    options, libraries = TLS if (program, way) == ("http", "asan") else (SEPARATE if program == "separate" else [], [])
+    options, libraries = SEPARATE if program == "separate" else [], []
+    if (program, way) == ("http", "asan"):
+        options, libraries = WITH_LIBRARIES
     do += options
     use, first, objects = [], [], []
     if program != "crash":                                  # this is one file
