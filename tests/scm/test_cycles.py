@@ -15,11 +15,14 @@ import wine
 CYCLES = 200
 CONCURRENT_SERVICES = 2         # each has its own name and runs one cycle after the other
 STEPS = ("install", "start", "GET", "stop", "remove", "status")
+# Wine's StartService has returned this code once, on a loaded machine. winsvc does not use it.
+INTERNAL_ERROR = "Internal error (1359)"
 
 
 class Cycles(wine.ServiceTest):
     def test_two_hundred_cycles_leave_no_process_or_registry_key(self):
         services = [self.service(f"cycle-{number}") for number in range(CONCURRENT_SERVICES)]
+        self.internal_errors = 0
         for service in services:                        # processes that Wine starts once are not a leak
             self.run_cycle(service)
         wine.eventually(lambda: not wine.processes())
@@ -39,9 +42,10 @@ class Cycles(wine.ServiceTest):
         for service in services:
             self.assertIsNone(self.machine.registry(service.key))
             self.assertIsNone(self.machine.registry(service.source_key))
+        self.assertLessEqual(self.internal_errors, 1)
         # Each cycle has one process, and each process has reported all statuses.
         histories = services[0].status_histories(self.trace_position)[CONCURRENT_SERVICES:]
-        self.assertEqual(len(histories), CYCLES)
+        self.assertIn(len(histories), range(CYCLES, CYCLES + self.internal_errors + 1))
         for history in histories:
             self.assertEqual((history[0].state, history[-1][1:5]), (wine.START_PENDING, (wine.STOPPED, 0, 0, 0)))
 
@@ -59,7 +63,12 @@ class Cycles(wine.ServiceTest):
             times.append(time.monotonic())
 
         record(self.assert_succeeds(service.run("install", "--startup", "manual")))
-        result = self.assert_succeeds(service.run("start"))
+        result = service.run("start")
+        if INTERNAL_ERROR in result.err:
+            self.internal_errors += 1
+            wine.eventually(lambda: service.run("status").code == 3)
+            result = service.run("start")
+        self.assert_succeeds(result)
         record(url := re.search(r"http://\S+", result.out), result)
         address = urllib.parse.urlsplit(url[0])
         with contextlib.closing(http.client.HTTPConnection(address.hostname, address.port, timeout=30)) as connection:
