@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +26,26 @@ TEST_CASE("port 0 gives an address to which a client can connect") {
   c.get("/");
   CHECK(c.read_response().body == "hello");
 }
+
+#if !defined(_WIN32)
+TEST_CASE("a started engine ignores SIGPIPE, which a client that leaves may cause, but keeps a handler of the app") {
+  struct sigaction before {};
+  REQUIRE(::sigaction(SIGPIPE, nullptr, &before) == 0);
+  const winsvc::scope_exit restore([&before]() noexcept { ::sigaction(SIGPIPE, &before, nullptr); });
+  const auto handler_after_start = [](void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    ::sigaction(SIGPIPE, &action, nullptr);
+    test_engine s;
+    s.open();
+    ::sigaction(SIGPIPE, nullptr, &action);
+    return action.sa_handler;
+  };
+  CHECK(bool(handler_after_start(SIG_DFL) == SIG_IGN));
+  void (*const own)(int) = [](int) {};
+  CHECK(bool(handler_after_start(own) == own));
+}
+#endif
 
 TEST_CASE("a port in use fails to bind with 10048, and the message has the address") {
   test_engine first, second;

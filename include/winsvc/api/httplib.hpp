@@ -51,7 +51,7 @@
 #undef Success
 #undef None
 
-// Side effects of cpp-httplib remain: its constructor ignores SIGPIPE on POSIX, and its macros stay defined.
+// A side effect of cpp-httplib remains: its macros stay defined.
 #include WINSVC_HTTPLIB
 
 #pragma pop_macro("None")

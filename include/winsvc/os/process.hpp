@@ -86,6 +86,10 @@ class thread_clock {
 /// Raises the limit of open descriptors to the maximum that the system allows this process: setrlimit(2). A server has
 /// one descriptor per connection, and the usual soft limit is 1,024. Returns the limit; 0: the system has none.
 std::size_t raise_descriptor_limit() noexcept;
+
+/// Makes a write to a closed connection or pipe an error on POSIX, where the signal SIGPIPE ends the process by
+/// default: sendfile and libraries for TLS cannot prevent the signal for one call. A handler of the app stays.
+void ignore_broken_pipes() noexcept;
 /// True if the code of a failed call means that memory, descriptors or another resource is exhausted for now.
 [[nodiscard]] bool is_resource_shortage(std::uint32_t code) noexcept;
 

@@ -217,6 +217,7 @@ WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
 
 WINSVC_INLINE void server::start() {
   constexpr std::size_t other_descriptors = 64;  // log files, static files, the control channel
+  os::ignore_broken_pipes();
   const auto descriptors = os::raise_descriptor_limit();
   if (descriptors > 0 && descriptors < limits_.connections + other_descriptors)
     log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +

@@ -215,6 +215,13 @@ WINSVC_INLINE std::size_t raise_descriptor_limit() noexcept {
   }
   return limit.rlim_cur == RLIM_INFINITY ? 0 : static_cast<std::size_t>(limit.rlim_cur);
 }
+WINSVC_INLINE void ignore_broken_pipes() noexcept {
+  struct sigaction current {};
+  if (::sigaction(SIGPIPE, nullptr, &current) != 0 || current.sa_handler != SIG_DFL) return;
+  current = {};
+  current.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &current, nullptr);
+}
 WINSVC_INLINE bool is_resource_shortage(std::uint32_t code) noexcept {
   return code == EMFILE || code == ENFILE || code == ENOMEM || code == EAGAIN || code == ENOBUFS;
 }
