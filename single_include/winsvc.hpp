@@ -305,122 +305,122 @@
 //  33435  http/transport.hpp                   Transport: the interface of a connection to its bytes.
 //  33612  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
 //  33892  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34163  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34344  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34383  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34550  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34639  http/problem.hpp                     Error responses of winsvc.
-//  34810  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34905  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35171  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35223  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35385  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35459  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35709  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35862  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35893  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35992  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36184  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36323  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36532  http/file_body.hpp                   Sets a file as the body of a response.
-//  36647  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36885  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37132  http/request_processor.hpp           Request processor: handles one request.
-//  37402  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37749  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37852  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38008  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38099  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38317  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38572  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38708  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38754  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38857  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38890  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39273  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39554  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39816  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39893  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39974  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40348  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40620  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40788  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40991  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41111  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41382  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41680  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41792  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41998  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42140  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42215  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42234  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42424  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42654  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42922  host/access_log.hpp                  Access log: one log entry for each response.
-//  42981  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43101  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43263  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43516  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43586  host/health.hpp                      Liveness and readiness routes.
-//  43688  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43856  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43982  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44121  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44390  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44514  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44633  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44700  host/run_options.hpp                 Options and result of one run of a service.
-//  44768  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44901  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45023  host/control_channel_server.hpp      Control channel server.
-//  45203  host/runtime.hpp                     Runtime of a service.
-//  45464  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45573  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45715  host/status.hpp                      Text and JSON of `status`.
-//  45882  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46004  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46120  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46212  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46327  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46452  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46565  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46902  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47097  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47300  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47562  manage/wait.hpp                      Waits until a service reaches a state.
-//  47665  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47890  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47967  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48240  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48449  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48641  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48883  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  48956  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49063  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49129  manage/install.hpp                   `install` and `update` verbs.
-//  49477  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49631  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49734  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49935  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50032  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50124  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50221  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50256  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50576  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50797  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50962  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51099  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51219  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51311  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51425  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51780  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52067  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52235  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52329  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  34161  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34342  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34381  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34548  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34637  http/problem.hpp                     Error responses of winsvc.
+//  34808  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34903  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35169  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35221  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35383  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35457  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35707  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35860  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35891  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  35990  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36182  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36321  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36530  http/file_body.hpp                   Sets a file as the body of a response.
+//  36645  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36883  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37130  http/request_processor.hpp           Request processor: handles one request.
+//  37400  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37748  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37851  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38007  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38098  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38316  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38571  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38707  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38753  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38856  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38889  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39272  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39553  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39815  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39892  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  39973  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40347  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40619  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40787  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  40990  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41110  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41381  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41679  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41791  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  41997  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42139  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42214  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42233  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42423  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42653  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42921  host/access_log.hpp                  Access log: one log entry for each response.
+//  42980  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43100  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43262  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43515  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43585  host/health.hpp                      Liveness and readiness routes.
+//  43687  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43855  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  43981  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44120  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44389  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44513  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44632  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44699  host/run_options.hpp                 Options and result of one run of a service.
+//  44767  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44900  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45022  host/control_channel_server.hpp      Control channel server.
+//  45202  host/runtime.hpp                     Runtime of a service.
+//  45463  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45572  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45714  host/status.hpp                      Text and JSON of `status`.
+//  45881  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46003  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46119  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46211  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46326  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46451  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46564  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46901  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47096  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47299  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47561  manage/wait.hpp                      Waits until a service reaches a state.
+//  47664  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47889  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  47966  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48239  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48448  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48640  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48882  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48955  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49062  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49128  manage/install.hpp                   `install` and `update` verbs.
+//  49476  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49630  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49733  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49934  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50031  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50123  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50220  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50255  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50575  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50796  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  50961  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51098  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51218  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51310  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51424  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51779  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52066  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52234  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52328  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52661  config/undef.hpp                     Undefines the internal macros.
+//  52660  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -3536,8 +3536,8 @@ class reply {
 //   converted_document<json> document{sent, convert};
 //   find_changed_values(document, sent, convert(sent), json::json_pointer(), {}, faults);   // "/a: must be a ..."
 //
-// The conversion returns the result as JSON again. A number that was truncated differs there, and so does a name
-// that is none of an enumeration. The rules for single values are here too (whole_number).
+// The conversion returns the result as JSON again. A number that was truncated differs there, and so does an unknown
+// name of an enumeration. The rules for single values are here too (whole_number).
 
 #include <cstddef>
 #include <cstdint>
@@ -3741,7 +3741,7 @@ bool ignores_number(converted_document<Json>& document, const typename Json::jso
 }
 
 /// True if the type accepts each text and number at `place` with the same result, and requires a value. Thus an
-/// enumeration of NLOHMANN_JSON_SERIALIZE_ENUM takes its first name for a text that is none of its names.
+/// enumeration of NLOHMANN_JSON_SERIALIZE_ENUM takes its first name in place of an unknown one.
 template <class Json>
 bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
   const Json& value = document.sent[place];
@@ -3769,7 +3769,7 @@ const char* broken_requirement(const Json& sent, const Json& kept) {
 }
 
 /// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed,
-/// and for each text that is none of the values of the type.
+/// and for each text that is not one of the values of the type.
 template <class Json>
 void find_changed_values(converted_document<Json>& document, const Json& sent, const Json& kept,
                          const typename Json::json_pointer& place, const std::string& pointer, json_faults& faults) {
@@ -7861,7 +7861,7 @@ struct recovery_options {
 [[nodiscard]] std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit);
 
 /// Returns the longest time until the SCM executes a restart that it has queued, at the time `elapsed` after a failure;
-/// nullopt if it has executed every possible one. `elapsed` is negative if the failure is still to come. The SCM does
+/// nullopt if it has executed every possible one. `elapsed` is negative if the failure is in the future. The SCM does
 /// not report which of the actions it has selected.
 [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed);
@@ -19191,8 +19191,8 @@ struct saved_state {
 
 /// The parts of the message of a crash. The crash handler reports the result of the minidump after the minidump.
 inline constexpr std::string_view crash_prefix = "crashed: ", dump_result = "; dump: ", no_dump_result = "; no dump: ";
-/// True if the last failure is a crash without the result of the minidump. Its process was still running at the time of
-/// the failure, and may then have ended after `os::crash_handler::crash_handler_options::max_duration` only.
+/// True if the last failure is a crash without the result of the minidump. Its process was still running at that time.
+/// It may have ended up to `crash_handler_options::max_duration()` later.
 [[nodiscard]] bool lacks_dump_result(const saved_state& saved) noexcept;
 /// Returns the first line of a failure, at most 160 characters.
 [[nodiscard]] std::string short_failure(const std::string& failure);
@@ -20546,7 +20546,7 @@ class thread_clock {
 std::size_t raise_descriptor_limit() noexcept;
 
 /// Makes a write to a closed connection or pipe an error on POSIX, where the signal SIGPIPE ends the process by
-/// default: sendfile and libraries for TLS cannot prevent the signal for one call. A handler of the app stays.
+/// default: OpenSSL writes to a socket without MSG_NOSIGNAL. A handler of the app stays.
 void ignore_broken_pipes() noexcept;
 /// True if the code of a failed call means that memory, descriptors or another resource is exhausted for now.
 [[nodiscard]] bool is_resource_shortage(std::uint32_t code) noexcept;
@@ -34010,13 +34010,11 @@ class exchange_stream {
   }
 
   /// Sends `bytes` as the response from another thread while the handler runs; the response of the handler is then
-  /// dropped. Without bytes, ends the connection. Returns false if the handler's response came first. See
-  /// response_owner.
+  /// dropped. Returns false if the handler's response came first. See response_owner.
   bool send_instead(const std::string& bytes) noexcept {
     auto owner = response_owner::none;
     if (!response_owner_.compare_exchange_strong(owner, response_owner::timeout)) return false;
-    if (bytes.empty()) transport_.abort_connection();
-    else static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
+    static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
     sent_ = bytes.size();
     return true;
   }
@@ -37593,10 +37591,11 @@ WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res
   api::replace_header(res, "Location", target);
 }
 
-/// Writes an event stream that ends at once, and after which the client connects again in 10 s.
+/// Writes an event stream that ends at once. It sets the time after which the client connects again.
 WINSVC_INLINE void write_ended_events(response& res, std::string_view reason) {
   res.status = 200;
-  res.set_content("retry: 10000\n: " + std::string(reason) + "\n\n", std::string(event_stream_type));
+  const std::string milliseconds = std::string(retry_after_seconds) + "000";
+  res.set_content("retry: " + milliseconds + "\n: " + std::string(reason) + "\n\n", std::string(event_stream_type));
   api::replace_header(res, "Cache-Control", "no-store");
   api::replace_header(res, "X-Accel-Buffering", "no");
 }
@@ -37708,8 +37707,8 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
   }
 }
 
-/// An EventSource does not connect again after an error status, so it receives an event stream that ends. A client
-/// that accepts another type as gladly can read the error.
+/// Without a preference of the client, the route decides. A client that accepts another type with the same weight can
+/// read an error.
 WINSVC_INLINE bool request_processor::awaits_events(const route::match_result& match, const wire::head& head) {
   if (head.method_id != route::method::get) return false;
   const auto accept = wire::normalized_value(head, "Accept");
@@ -50628,7 +50627,7 @@ WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   }
 }
 
-inline constexpr std::uint32_t is_link = base::win32_error::reparse_point_encountered;
+inline constexpr std::uint32_t link_code = base::win32_error::reparse_point_encountered;
 
 /// The SIDs of the service: its own and that of its account, if not shared (LocalService and NetworkService are).
 WINSVC_INLINE scm::sid_list diagnostics::trusted_sids() {
@@ -50664,7 +50663,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
-    if (security.error() == is_link)
+    if (security.error() == link_code)
       add(diagnose::severity::warning, "folder", scm::unchecked_link_text(folder), scm::program_link_hint());
     else if (security.error() != base::win32_error::not_supported && !context_.is_wine())
       add(diagnose::severity::note, "folder",
@@ -50685,7 +50684,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& program = context_.defaults().executable;
   const auto file_security = context_.scm().query_folder_security(program);
   if (!file_security) {
-    if (file_security.error() == is_link)
+    if (file_security.error() == link_code)
       add(diagnose::severity::warning, "program file", scm::unchecked_link_text(program), scm::program_link_hint());
     return;
   }
@@ -50722,7 +50721,7 @@ WINSVC_INLINE void diagnostics::data_folder() {
 WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& folder) {
   if (context_.is_wine()) return;  // its folders have no rights
   const auto security = context_.scm().query_folder_security(folder);
-  if (!security && security.error() == is_link)
+  if (!security && security.error() == link_code)
     return add(diagnose::severity::problem, "data folder", folder + " is a link", "remove the link");
   if (!security && security.error() == base::win32_error::access_denied)
     return add(diagnose::severity::note, "data folder", "the rights of " + folder + " cannot be read",
@@ -50750,7 +50749,7 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   const auto& sources = definition_.settings.sources();
   if (sources.path.empty() || context_.is_wine()) return;
   const auto file = context_.scm().query_folder_security(sources.path);
-  if (!file && file.error() == is_link)
+  if (!file && file.error() == link_code)
     add(diagnose::severity::warning, "settings file", scm::unchecked_link_text(sources.path),
         "use --config with the real path of the file");
   const auto trusted = trusted_sids();

@@ -9,8 +9,8 @@
 Some stages are opt-in: they run only if --stage names them. The stages units and http belong to --quick alone: the same
 files run with sanitizers, and under Wine.
 Stages that compute run three at a time, each with half of the jobs: many steps use one processor only, such as to compile
-a precompiled header or to link, and tests wait a third of their time. A stage that mostly waits runs at the same time. The
-output has the order of the list.
+a precompiled header or to link, and tests also wait. A stage that mostly waits runs at the same time. The output has the
+order of the list.
 
 The last line is `N passed, N failed` (and `, N skipped`); the exit code is 0 only if there is no failure. A stage without
 tests is a failure. With CI=true, a skipped test is a failure unless MAY_SKIP names it.

@@ -4,30 +4,17 @@
 #include <doctest/doctest.h>
 
 #ifdef CPPHTTPLIB_ZLIB_SUPPORT
-#include <zlib.h>
+#include "../support/gzip.hpp"
 
 #include <string>
 
+using compressed::gzipped;
 using winsvc::reply;
 using winsvc::request;
 using winsvc::service;
 using winsvc::testing::client;
 
 namespace {
-
-std::string gzipped(const std::string& plain) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string output(deflateBound(&stream, static_cast<uLong>(plain.size())), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  stream.avail_in = static_cast<uInt>(plain.size());
-  stream.next_out = reinterpret_cast<Bytef*>(&output[0]);
-  stream.avail_out = static_cast<uInt>(output.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  output.resize(stream.total_out);
-  deflateEnd(&stream);
-  return output;
-}
 
 std::string gunzipped(const std::string& packed) {
   z_stream stream{};

@@ -21,6 +21,16 @@ using winsvc::stop_source;
 using winsvc::detail::http::handler_timeouts;
 using winsvc::testing::client;
 
+namespace {
+/// A route whose handler returns after its timeout.
+void add_slow_route(service& svc) {
+  svc.get("/slow", [](const request& req) {
+    wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
+    return "too late";
+  }).timeout(20ms);
+}
+}  // namespace
+
 TEST_CASE("timeouts are called when their time has passed, the earliest first, and not after they are canceled") {
   std::string called;
   stop_source both_called;
@@ -89,13 +99,7 @@ TEST_CASE("a handler that exceeds the timeout of its route is answered with 503,
 }
 
 TEST_CASE("the response to a HEAD request that exceeds the timeout has no body") {
-  auto app = [](service& svc) {
-    svc.get("/slow", [](const request& req) {
-      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
-      return "too late";
-    }).timeout(20ms);
-  };
-  client c(app);
+  client c(add_slow_route);
   const std::string output = c.raw("HEAD /slow HTTP/1.1\r\nHost: t\r\n\r\n");
   CHECK(output.find("HTTP/1.1 503 ") == 0);
   CHECK(output.substr(output.size() - 4) == "\r\n\r\n");
@@ -171,10 +175,7 @@ TEST_CASE("a timeout response has the headers of CORS, of security_headers and o
       ++calls_of_app;
       next();
     });
-    svc.get("/slow", [](const request& req) {
-      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
-      return "too late";
-    }).timeout(20ms);
+    add_slow_route(svc);
   };
   client c(app);
   std::string output = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\nOrigin: https://app.example\r\n"
@@ -193,13 +194,7 @@ TEST_CASE("a timeout response has the headers of CORS, of security_headers and o
 }
 
 TEST_CASE("a client that awaits events gets an event stream that ends after a timeout, and connects again") {
-  auto app = [](service& svc) {
-    svc.get("/slow", [](const request& req) {
-      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
-      return "too late";
-    }).timeout(20ms);
-  };
-  client c(app);
+  client c(add_slow_route);
   const auto bytes = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n");
   CHECK(bytes.find("HTTP/1.1 200 ") == 0);
   CHECK(bytes.find("\r\n\r\nretry: 10000\n: no response within 20 ms\n\n") != std::string::npos);
@@ -220,10 +215,7 @@ TEST_CASE("a middleware that fails in the response of a timeout does not prevent
       });
       headers.adds_headers_only = true;
       svc.use(std::move(headers));
-      svc.get("/slow", [](const request& req) {
-        wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
-        return "too late";
-      }).timeout(20ms);
+      add_slow_route(svc);
     };
     client c(app);
     const auto bytes = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\n\r\n");

@@ -10,7 +10,7 @@ The first lines of a case contain the expected error and, if necessary, compiler
 
 The expected error must be the first one, because a user does not read further. The order of errors differs between
 compilers, so g++ and clang++ compile each case. The umbrella header is precompiled once for each compiler, without
-httplib.h and nlohmann/json.hpp: with them, a case takes four times as long. A case that includes httplib.h does so first,
+httplib.h and nlohmann/json.hpp: with them, a case takes several times as long. A case that includes httplib.h does so first,
 and compiles without the precompiled header.
 """
 

@@ -4,8 +4,8 @@
 //   converted_document<json> document{sent, convert};
 //   find_changed_values(document, sent, convert(sent), json::json_pointer(), {}, faults);   // "/a: must be a ..."
 //
-// The conversion returns the result as JSON again. A number that was truncated differs there, and so does a name
-// that is none of an enumeration. The rules for single values are here too (whole_number).
+// The conversion returns the result as JSON again. A number that was truncated differs there, and so does an unknown
+// name of an enumeration. The rules for single values are here too (whole_number).
 #pragma once
 
 #include <cstddef>
@@ -214,7 +214,7 @@ bool ignores_number(converted_document<Json>& document, const typename Json::jso
 }
 
 /// True if the type accepts each text and number at `place` with the same result, and requires a value. Thus an
-/// enumeration of NLOHMANN_JSON_SERIALIZE_ENUM takes its first name for a text that is none of its names.
+/// enumeration of NLOHMANN_JSON_SERIALIZE_ENUM takes its first name in place of an unknown one.
 template <class Json>
 bool is_unknown_value(converted_document<Json>& document, const typename Json::json_pointer& place, const Json& kept) {
   const Json& value = document.sent[place];
@@ -242,7 +242,7 @@ const char* broken_requirement(const Json& sent, const Json& kept) {
 }
 
 /// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed,
-/// and for each text that is none of the values of the type.
+/// and for each text that is not one of the values of the type.
 template <class Json>
 void find_changed_values(converted_document<Json>& document, const Json& sent, const Json& kept,
                          const typename Json::json_pointer& place, const std::string& pointer, json_faults& faults) {

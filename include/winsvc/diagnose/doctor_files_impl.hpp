@@ -63,7 +63,7 @@ WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   }
 }
 
-inline constexpr std::uint32_t is_link = base::win32_error::reparse_point_encountered;
+inline constexpr std::uint32_t link_code = base::win32_error::reparse_point_encountered;
 
 /// The SIDs of the service: its own and that of its account, if not shared (LocalService and NetworkService are).
 WINSVC_INLINE scm::sid_list diagnostics::trusted_sids() {
@@ -99,7 +99,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
-    if (security.error() == is_link)
+    if (security.error() == link_code)
       add(diagnose::severity::warning, "folder", scm::unchecked_link_text(folder), scm::program_link_hint());
     else if (security.error() != base::win32_error::not_supported && !context_.is_wine())
       add(diagnose::severity::note, "folder",
@@ -120,7 +120,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& program = context_.defaults().executable;
   const auto file_security = context_.scm().query_folder_security(program);
   if (!file_security) {
-    if (file_security.error() == is_link)
+    if (file_security.error() == link_code)
       add(diagnose::severity::warning, "program file", scm::unchecked_link_text(program), scm::program_link_hint());
     return;
   }
@@ -157,7 +157,7 @@ WINSVC_INLINE void diagnostics::data_folder() {
 WINSVC_INLINE void diagnostics::check_data_folder_rights(const std::string& folder) {
   if (context_.is_wine()) return;  // its folders have no rights
   const auto security = context_.scm().query_folder_security(folder);
-  if (!security && security.error() == is_link)
+  if (!security && security.error() == link_code)
     return add(diagnose::severity::problem, "data folder", folder + " is a link", "remove the link");
   if (!security && security.error() == base::win32_error::access_denied)
     return add(diagnose::severity::note, "data folder", "the rights of " + folder + " cannot be read",
@@ -185,7 +185,7 @@ WINSVC_INLINE void diagnostics::check_settings_file() {
   const auto& sources = definition_.settings.sources();
   if (sources.path.empty() || context_.is_wine()) return;
   const auto file = context_.scm().query_folder_security(sources.path);
-  if (!file && file.error() == is_link)
+  if (!file && file.error() == link_code)
     add(diagnose::severity::warning, "settings file", scm::unchecked_link_text(sources.path),
         "use --config with the real path of the file");
   const auto trusted = trusted_sids();

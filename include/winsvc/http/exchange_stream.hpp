@@ -124,13 +124,11 @@ class exchange_stream {
   }
 
   /// Sends `bytes` as the response from another thread while the handler runs; the response of the handler is then
-  /// dropped. Without bytes, ends the connection. Returns false if the handler's response came first. See
-  /// response_owner.
+  /// dropped. Returns false if the handler's response came first. See response_owner.
   bool send_instead(const std::string& bytes) noexcept {
     auto owner = response_owner::none;
     if (!response_owner_.compare_exchange_strong(owner, response_owner::timeout)) return false;
-    if (bytes.empty()) transport_.abort_connection();
-    else static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
+    static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
     sent_ = bytes.size();
     return true;
   }

@@ -217,10 +217,11 @@ WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res
   api::replace_header(res, "Location", target);
 }
 
-/// Writes an event stream that ends at once, and after which the client connects again in 10 s.
+/// Writes an event stream that ends at once. It sets the time after which the client connects again.
 WINSVC_INLINE void write_ended_events(response& res, std::string_view reason) {
   res.status = 200;
-  res.set_content("retry: 10000\n: " + std::string(reason) + "\n\n", std::string(event_stream_type));
+  const std::string milliseconds = std::string(retry_after_seconds) + "000";
+  res.set_content("retry: " + milliseconds + "\n: " + std::string(reason) + "\n\n", std::string(event_stream_type));
   api::replace_header(res, "Cache-Control", "no-store");
   api::replace_header(res, "X-Accel-Buffering", "no");
 }
@@ -332,8 +333,8 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
   }
 }
 
-/// An EventSource does not connect again after an error status, so it receives an event stream that ends. A client
-/// that accepts another type as gladly can read the error.
+/// Without a preference of the client, the route decides. A client that accepts another type with the same weight can
+/// read an error.
 WINSVC_INLINE bool request_processor::awaits_events(const route::match_result& match, const wire::head& head) {
   if (head.method_id != route::method::get) return false;
   const auto accept = wire::normalized_value(head, "Accept");

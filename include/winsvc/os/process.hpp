@@ -88,7 +88,7 @@ class thread_clock {
 std::size_t raise_descriptor_limit() noexcept;
 
 /// Makes a write to a closed connection or pipe an error on POSIX, where the signal SIGPIPE ends the process by
-/// default: sendfile and libraries for TLS cannot prevent the signal for one call. A handler of the app stays.
+/// default: OpenSSL writes to a socket without MSG_NOSIGNAL. A handler of the app stays.
 void ignore_broken_pipes() noexcept;
 /// True if the code of a failed call means that memory, descriptors or another resource is exhausted for now.
 [[nodiscard]] bool is_resource_shortage(std::uint32_t code) noexcept;

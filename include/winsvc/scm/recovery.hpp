@@ -68,7 +68,7 @@ struct recovery_options {
 [[nodiscard]] std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit);
 
 /// Returns the longest time until the SCM executes a restart that it has queued, at the time `elapsed` after a failure;
-/// nullopt if it has executed every possible one. `elapsed` is negative if the failure is still to come. The SCM does
+/// nullopt if it has executed every possible one. `elapsed` is negative if the failure is in the future. The SCM does
 /// not report which of the actions it has selected.
 [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_restart(const recovery_options& options,
                                                                        std::chrono::milliseconds elapsed);

@@ -59,8 +59,8 @@ struct saved_state {
 
 /// The parts of the message of a crash. The crash handler reports the result of the minidump after the minidump.
 inline constexpr std::string_view crash_prefix = "crashed: ", dump_result = "; dump: ", no_dump_result = "; no dump: ";
-/// True if the last failure is a crash without the result of the minidump. Its process was still running at the time of
-/// the failure, and may then have ended after `os::crash_handler::crash_handler_options::max_duration` only.
+/// True if the last failure is a crash without the result of the minidump. Its process was still running at that time.
+/// It may have ended up to `crash_handler_options::max_duration()` later.
 [[nodiscard]] bool lacks_dump_result(const saved_state& saved) noexcept;
 /// Returns the first line of a failure, at most 160 characters.
 [[nodiscard]] std::string short_failure(const std::string& failure);
