@@ -304,123 +304,123 @@
 //  33359  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
 //  33435  http/transport.hpp                   Transport: the interface of a connection to its bytes.
 //  33612  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  33892  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34161  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34342  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34381  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34548  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34637  http/problem.hpp                     Error responses of winsvc.
-//  34808  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34903  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35169  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35221  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35383  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35457  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35707  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35860  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35891  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  35990  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36182  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36321  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36530  http/file_body.hpp                   Sets a file as the body of a response.
-//  36645  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36883  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37130  http/request_processor.hpp           Request processor: handles one request.
-//  37400  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37748  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37851  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38007  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38098  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38316  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38571  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38707  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38753  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38856  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38889  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39272  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39553  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39815  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39892  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  39973  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40347  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40619  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40787  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  40990  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41110  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41381  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41679  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41791  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  41997  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42139  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42214  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42233  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42423  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42653  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42921  host/access_log.hpp                  Access log: one log entry for each response.
-//  42980  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43100  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43262  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43515  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43585  host/health.hpp                      Liveness and readiness routes.
-//  43687  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43855  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  43981  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44120  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44389  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44513  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44632  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44699  host/run_options.hpp                 Options and result of one run of a service.
-//  44767  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44900  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45022  host/control_channel_server.hpp      Control channel server.
-//  45202  host/runtime.hpp                     Runtime of a service.
-//  45463  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45572  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45714  host/status.hpp                      Text and JSON of `status`.
-//  45881  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46003  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46119  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46211  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46326  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46451  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46564  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46901  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47096  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47299  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47561  manage/wait.hpp                      Waits until a service reaches a state.
-//  47664  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47889  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  47966  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48239  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48448  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48640  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48882  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  48955  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49062  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49128  manage/install.hpp                   `install` and `update` verbs.
-//  49476  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49630  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49733  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49934  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50031  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50123  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50220  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50255  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50575  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50796  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  50961  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51098  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51218  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51310  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51424  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51779  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52066  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52234  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52328  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  33931  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34200  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34381  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34420  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34587  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34676  http/problem.hpp                     Error responses of winsvc.
+//  34847  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34942  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35208  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35260  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35422  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35496  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35746  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35899  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35930  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36029  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36221  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36360  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36569  http/file_body.hpp                   Sets a file as the body of a response.
+//  36684  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36922  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37169  http/request_processor.hpp           Request processor: handles one request.
+//  37439  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37787  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37890  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38046  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38137  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38355  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38610  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38746  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38792  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38895  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38928  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39311  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39592  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39854  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39931  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40012  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40386  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40658  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40826  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41029  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41149  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41420  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41718  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41830  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42036  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42178  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42253  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42272  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42462  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42692  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42960  host/access_log.hpp                  Access log: one log entry for each response.
+//  43019  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43139  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43301  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43554  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43624  host/health.hpp                      Liveness and readiness routes.
+//  43726  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43894  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44020  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44159  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44428  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44552  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44671  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44738  host/run_options.hpp                 Options and result of one run of a service.
+//  44806  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44939  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45061  host/control_channel_server.hpp      Control channel server.
+//  45241  host/runtime.hpp                     Runtime of a service.
+//  45502  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45611  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45753  host/status.hpp                      Text and JSON of `status`.
+//  45920  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46042  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46158  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46250  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46365  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46490  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46603  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46940  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47135  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47338  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47600  manage/wait.hpp                      Waits until a service reaches a state.
+//  47703  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47928  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48005  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48278  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48487  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48679  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48921  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  48994  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49101  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49167  manage/install.hpp                   `install` and `update` verbs.
+//  49515  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49669  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49772  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49973  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50070  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50162  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50259  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50294  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50614  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50835  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51000  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51137  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51257  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51349  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51463  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51818  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52105  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52273  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52367  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52660  config/undef.hpp                     Undefines the internal macros.
+//  52699  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -33624,6 +33624,7 @@ class socket_transport : public transport {
 // transport::wake(), and may be locked while the mutex of a slot is; so wake() must not lock the mutex of a slot.
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -33639,6 +33640,33 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+struct event_node;
+
+/// A position in the list of events: a counted reference to an event. The last reference to an event destroys it, and
+/// then each event after it that has no other reference, in a loop: std::shared_ptr would destroy a long list by
+/// recursion.
+class event_position {
+ public:
+  event_position() noexcept = default;
+  /// Refers to a new event without text.
+  [[nodiscard]] static event_position make();
+  event_position(const event_position& other) noexcept;
+  event_position(event_position&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
+  event_position& operator=(event_position other) noexcept {
+    std::swap(event_, other.event_);
+    return *this;
+  }
+  ~event_position();
+  [[nodiscard]] event_node* operator->() const noexcept { return event_; }
+  [[nodiscard]] event_node& operator*() const noexcept { return *event_; }
+  explicit operator bool() const noexcept { return event_ != nullptr; }
+  friend bool operator==(const event_position& a, const event_position& b) noexcept { return a.event_ == b.event_; }
+  friend bool operator!=(const event_position& a, const event_position& b) noexcept { return a.event_ != b.event_; }
+
+ private:
+  event_node* event_ = nullptr;
+};
+
 /// An event in the text format of server-sent events, as one chunk of a chunked body; or, at the end of the list, the
 /// place of the next event. An event does not change after the end of the list has moved on.
 struct event_node {
@@ -33646,15 +33674,11 @@ struct event_node {
   std::size_t text_begin = 0, text_size = 0;  ///< of the event without the framing of the chunk
   std::string id;
   std::uint64_t offset = 0;  ///< memory of all events that were published before it
-  std::shared_ptr<event_node> next;
+  event_position next;
+  // A new reference is a copy of one that the thread has: relaxed. The thread that releases the last reference sees
+  // what the other threads did with the event before they released theirs: acq_rel.
+  std::atomic<std::size_t> references{1};
 
-  event_node() = default;
-  event_node(const event_node&) = delete;
-  event_node& operator=(const event_node&) = delete;
-  /// Destroys the events after it that no other list position needs, without recursion.
-  ~event_node() {
-    for (auto node = std::move(next); node && node.use_count() == 1;) node = std::move(node->next);
-  }
   [[nodiscard]] std::string_view bytes(bool chunked) const noexcept {
     return chunked ? std::string_view(chunk) : std::string_view(chunk).substr(text_begin, text_size);
   }
@@ -33666,7 +33690,7 @@ enum class subscription_state { events, none, ended, lagging };
 class event_subscription {
  public:
   /// Made by channel::subscribe().
-  event_subscription(std::shared_ptr<channel> source, std::shared_ptr<event_node> first, std::uint64_t offset) noexcept
+  event_subscription(std::shared_ptr<channel> source, event_position first, std::uint64_t offset) noexcept
       : source_(std::move(source)), next_(std::move(first)), taken_offset_(offset) {}
   ~event_subscription() { leave(); }
   event_subscription(const event_subscription&) = delete;
@@ -33688,7 +33712,7 @@ class event_subscription {
   [[nodiscard]] bool lags() const noexcept;
 
   const std::shared_ptr<channel> source_;
-  std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_with_published()
+  event_position next_, last_;  // used by the connection only; last_: see end_with_published()
   std::string first_text_;                   // precedes the events
   // Protected by the mutex of the channel:
   std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
@@ -33700,7 +33724,7 @@ class event_subscription {
 /// The shared part of an event_channel. It lives as long as the channel or a subscription.
 class channel : public std::enable_shared_from_this<channel> {
  public:
-  explicit channel(std::size_t history) : history_limit_(history), end_(std::make_shared<event_node>()) {}
+  explicit channel(std::size_t history) : history_limit_(history), end_(event_position::make()) {}
   [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
   void publish(std::string_view data, std::string_view name, std::string_view id);
   /// Publishes a `retry` field, and sends it first to later subscribers.
@@ -33716,9 +33740,9 @@ class channel : public std::enable_shared_from_this<channel> {
   const std::size_t history_limit_;
   mutable std::mutex mutex_;  // protects the members below
   std::vector<event_subscription*> subscriptions_;
-  std::shared_ptr<event_node> end_;                   // the place of the next event
-  std::deque<std::shared_ptr<event_node>> history_;  // the last events with an id
-  std::string retry_;                                 // the first text of each subscription; may be empty
+  event_position end_;                  // the place of the next event
+  std::deque<event_position> history_;  // the last events with an id
+  std::string retry_;                   // the first text of each subscription; may be empty
   bool closed_ = false;
 };
 
@@ -33744,6 +33768,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+WINSVC_INLINE event_position::event_position(const event_position& other) noexcept : event_(other.event_) {
+  if (event_) event_->references.fetch_add(1, std::memory_order_relaxed);
+}
+WINSVC_INLINE event_position::~event_position() {
+  while (event_ && event_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    const std::unique_ptr<event_node> last(event_);
+    event_ = std::exchange(last->next.event_, nullptr);
+  }
+}
+WINSVC_INLINE event_position event_position::make() {
+  event_position position;
+  position.event_ = new event_node;
+  return position;
+}
+
 /// The bytes as one chunk of a chunked body.
 WINSVC_INLINE std::string as_chunk(std::string_view bytes) {
   char size[24];
@@ -33762,7 +33801,7 @@ WINSVC_INLINE bool event_subscription::is_lagging() const noexcept {
 
 WINSVC_INLINE subscription_state event_subscription::take(transport& target, std::string& output, std::size_t max_bytes,
                                                           bool chunked) {
-  std::shared_ptr<event_node> end;
+  event_position end;
   {
     const std::lock_guard lock(source_->mutex_);
     if (lags()) return subscription_state::lagging;
@@ -33825,7 +33864,7 @@ WINSVC_INLINE void channel::publish_text(std::string_view text, std::string_view
   const std::size_t prefix = chunk.size() - text.size() - 2;
   std::string retry(is_retry ? text : std::string_view());
   std::string event_id(id);
-  const auto new_end = std::make_shared<event_node>();
+  const auto new_end = event_position::make();
 
   const std::lock_guard lock(mutex_);
   if (closed_) return;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -32,6 +33,33 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+struct event_node;
+
+/// A position in the list of events: a counted reference to an event. The last reference to an event destroys it, and
+/// then each event after it that has no other reference, in a loop: std::shared_ptr would destroy a long list by
+/// recursion.
+class event_position {
+ public:
+  event_position() noexcept = default;
+  /// Refers to a new event without text.
+  [[nodiscard]] static event_position make();
+  event_position(const event_position& other) noexcept;
+  event_position(event_position&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
+  event_position& operator=(event_position other) noexcept {
+    std::swap(event_, other.event_);
+    return *this;
+  }
+  ~event_position();
+  [[nodiscard]] event_node* operator->() const noexcept { return event_; }
+  [[nodiscard]] event_node& operator*() const noexcept { return *event_; }
+  explicit operator bool() const noexcept { return event_ != nullptr; }
+  friend bool operator==(const event_position& a, const event_position& b) noexcept { return a.event_ == b.event_; }
+  friend bool operator!=(const event_position& a, const event_position& b) noexcept { return a.event_ != b.event_; }
+
+ private:
+  event_node* event_ = nullptr;
+};
+
 /// An event in the text format of server-sent events, as one chunk of a chunked body; or, at the end of the list, the
 /// place of the next event. An event does not change after the end of the list has moved on.
 struct event_node {
@@ -39,15 +67,11 @@ struct event_node {
   std::size_t text_begin = 0, text_size = 0;  ///< of the event without the framing of the chunk
   std::string id;
   std::uint64_t offset = 0;  ///< memory of all events that were published before it
-  std::shared_ptr<event_node> next;
+  event_position next;
+  // A new reference is a copy of one that the thread has: relaxed. The thread that releases the last reference sees
+  // what the other threads did with the event before they released theirs: acq_rel.
+  std::atomic<std::size_t> references{1};
 
-  event_node() = default;
-  event_node(const event_node&) = delete;
-  event_node& operator=(const event_node&) = delete;
-  /// Destroys the events after it that no other list position needs, without recursion.
-  ~event_node() {
-    for (auto node = std::move(next); node && node.use_count() == 1;) node = std::move(node->next);
-  }
   [[nodiscard]] std::string_view bytes(bool chunked) const noexcept {
     return chunked ? std::string_view(chunk) : std::string_view(chunk).substr(text_begin, text_size);
   }
@@ -59,7 +83,7 @@ enum class subscription_state { events, none, ended, lagging };
 class event_subscription {
  public:
   /// Made by channel::subscribe().
-  event_subscription(std::shared_ptr<channel> source, std::shared_ptr<event_node> first, std::uint64_t offset) noexcept
+  event_subscription(std::shared_ptr<channel> source, event_position first, std::uint64_t offset) noexcept
       : source_(std::move(source)), next_(std::move(first)), taken_offset_(offset) {}
   ~event_subscription() { leave(); }
   event_subscription(const event_subscription&) = delete;
@@ -81,7 +105,7 @@ class event_subscription {
   [[nodiscard]] bool lags() const noexcept;
 
   const std::shared_ptr<channel> source_;
-  std::shared_ptr<event_node> next_, last_;  // used by the connection only; last_: see end_with_published()
+  event_position next_, last_;  // used by the connection only; last_: see end_with_published()
   std::string first_text_;                   // precedes the events
   // Protected by the mutex of the channel:
   std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
@@ -93,7 +117,7 @@ class event_subscription {
 /// The shared part of an event_channel. It lives as long as the channel or a subscription.
 class channel : public std::enable_shared_from_this<channel> {
  public:
-  explicit channel(std::size_t history) : history_limit_(history), end_(std::make_shared<event_node>()) {}
+  explicit channel(std::size_t history) : history_limit_(history), end_(event_position::make()) {}
   [[nodiscard]] std::shared_ptr<event_subscription> subscribe(std::string_view last_event_id);
   void publish(std::string_view data, std::string_view name, std::string_view id);
   /// Publishes a `retry` field, and sends it first to later subscribers.
@@ -109,9 +133,9 @@ class channel : public std::enable_shared_from_this<channel> {
   const std::size_t history_limit_;
   mutable std::mutex mutex_;  // protects the members below
   std::vector<event_subscription*> subscriptions_;
-  std::shared_ptr<event_node> end_;                   // the place of the next event
-  std::deque<std::shared_ptr<event_node>> history_;  // the last events with an id
-  std::string retry_;                                 // the first text of each subscription; may be empty
+  event_position end_;                  // the place of the next event
+  std::deque<event_position> history_;  // the last events with an id
+  std::string retry_;                   // the first text of each subscription; may be empty
   bool closed_ = false;
 };
 
@@ -137,6 +161,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+WINSVC_INLINE event_position::event_position(const event_position& other) noexcept : event_(other.event_) {
+  if (event_) event_->references.fetch_add(1, std::memory_order_relaxed);
+}
+WINSVC_INLINE event_position::~event_position() {
+  while (event_ && event_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    const std::unique_ptr<event_node> last(event_);
+    event_ = std::exchange(last->next.event_, nullptr);
+  }
+}
+WINSVC_INLINE event_position event_position::make() {
+  event_position position;
+  position.event_ = new event_node;
+  return position;
+}
+
 /// The bytes as one chunk of a chunked body.
 WINSVC_INLINE std::string as_chunk(std::string_view bytes) {
   char size[24];
@@ -155,7 +194,7 @@ WINSVC_INLINE bool event_subscription::is_lagging() const noexcept {
 
 WINSVC_INLINE subscription_state event_subscription::take(transport& target, std::string& output, std::size_t max_bytes,
                                                           bool chunked) {
-  std::shared_ptr<event_node> end;
+  event_position end;
   {
     const std::lock_guard lock(source_->mutex_);
     if (lags()) return subscription_state::lagging;
@@ -218,7 +257,7 @@ WINSVC_INLINE void channel::publish_text(std::string_view text, std::string_view
   const std::size_t prefix = chunk.size() - text.size() - 2;
   std::string retry(is_retry ? text : std::string_view());
   std::string event_id(id);
-  const auto new_end = std::make_shared<event_node>();
+  const auto new_end = event_position::make();
 
   const std::lock_guard lock(mutex_);
   if (closed_) return;
