@@ -16,15 +16,15 @@
 //
 //     32  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations for tests, which use ...
 //     47  testing/client.hpp                client: sends requests to an app in memory, without a socket.
-//    318  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    365  testing/status_rules.hpp          find_status_violations.
-//    481  testing/control_rules.hpp         find_control_violations.
-//    587  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    868  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1153  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
-//   1257  testing/related_objects.hpp       related_objects: the objects of an installed service that are not in ...
-//   1407  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1760  testing.hpp                       Test support for your services, on any platform.
+//    317  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    364  testing/status_rules.hpp          find_status_violations.
+//    480  testing/control_rules.hpp         find_control_violations.
+//    586  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    867  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1152  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1256  testing/related_objects.hpp       related_objects: the objects of an installed service that are not in ...
+//   1406  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1759  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -296,8 +296,7 @@ class client {
                                                      "winsvc-test-" + std::to_string(detail::os::process_id()));
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
-    object_ = app(*service_);
-    definition_->router.check_objects();
+    object_ = definition_->call_app(app, *service_);
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);

@@ -46,6 +46,18 @@ TEST_CASE("a host that fails reports its failure and does not serve") {
   const auto failed = wrong.wait();
   REQUIRE_FALSE(failed);
   CHECK(failed.error().to_string().find("no config") != std::string::npos);
+
+  winsvc::host incomplete([](service& svc) {
+    svc.listen("127.0.0.1", 0);
+    svc.get("/", [](folder&) { return ""; });
+  });
+  incomplete.start();
+  CHECK_FALSE(incomplete.wait_until_serving(waiting::limit()));
+  incomplete.stop();
+  const auto rejected = incomplete.wait();
+  REQUIRE_FALSE(rejected);
+  CHECK(rejected.error().code == 1064);
+  CHECK(rejected.error().to_string().find("but the app does not provide one") != std::string::npos);
 }
 
 TEST_CASE("the destructor of a host stops a running service, and a stop during the start counts") {

@@ -187,9 +187,11 @@ TEST_CASE("an exception of the app fails the start with its message") {
     svc.get("/", [] { return ""; });
     svc.get("/", [] { return ""; });
   };
+  auto missing_object = [](service& svc) { svc.get("/", [](folder&) { return ""; }); };
 
   struct { std::function<void(service&)> app; const char* message; } cases[] = {
-      {throws_std, "no such device"}, {throws_int, "not derived from std::exception"}, {twice, "conflicts with"}};
+      {throws_std, "no such device"}, {throws_int, "not derived from std::exception"}, {twice, "conflicts with"},
+      {missing_object, "the app does not provide one; call svc.provide(object) in the app"}};
   for (auto& c : cases) {
     CAPTURE(c.message);
     simulated_scm scm;

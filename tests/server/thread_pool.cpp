@@ -397,17 +397,19 @@ TEST_CASE("streams have no limit in the queue, and each one has its own thread")
 
 namespace {
 
-/// Creates `available` threads, then fails until `available` is raised.
+/// Creates `available` threads, then fails until `available` is raised. The call number `failing_call` fails too.
 struct limited_starter final : winsvc::detail::os::thread_starter {
   std::thread start(std::function<void()> body) override {
-    if (available.fetch_sub(1) <= 0) {
-      ++available;
+    const bool is_refused = ++calls == failing_call;
+    if (is_refused || available.fetch_sub(1) <= 0) {
+      if (!is_refused) ++available;
       ++failures;
       throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
     }
     return thread_starter::start(std::move(body));
   }
-  std::atomic<int> available{0}, failures{0};
+  std::atomic<int> available{0}, failures{0}, calls{0};
+  int failing_call = 0;
 };
 
 }  // namespace
@@ -438,6 +440,36 @@ TEST_CASE("without further threads, streams wait and handlers are served, and th
   CHECK(eventually([&] { return w.busy == 10; }));
   w.release.store(true);
   CHECK(eventually([&] { return stream.served == 10; }));
+}
+
+TEST_CASE("a pool with one thread runs handlers on it, and the reserve thread serves ready items meanwhile") {
+  for (const std::size_t io_threads : {std::size_t{1}, std::size_t{2}}) {  // the system creates one of them
+    CAPTURE(io_threads);
+    limited_starter starter;
+    starter.available = 3;  // the pool thread, reserve, monitor
+    starter.failing_call = io_threads == 2 ? 2 : 0;
+    job_source w(limits_of(io_threads, 4, 16), starter);
+    w.pool.start();
+    auto& handler = w.make_long();
+    for (int i = 0; i < 2; ++i) CHECK(w.submit(handler, work_class::blocking));
+    CHECK(eventually([&] { return w.busy == 1 && w.shortages > 0; }));
+    std::atomic<int> reserve_count{0};
+    auto& ready = w.make([&](thread_pool::thread_role role) {
+      reserve_count += role == thread_pool::thread_role::reserve ? 1 : 0;
+    });
+
+    for (int i = 0; i < 3; ++i) w.notify({&ready});
+    CHECK(eventually([&] { return reserve_count == 3; }));
+    CHECK(w.pool.size() == 1);
+
+    w.release.store(true);
+    CHECK(eventually([&] { return handler.served == 2; }));
+    for (int i = 0; i < 3; ++i) {  // again after the pool has been idle
+      w.notify({&ready});
+      CHECK(w.submit(handler, work_class::blocking));
+      CHECK(eventually([&] { return handler.served == 3 + i && ready.served == 4 + i; }));
+    }
+  }
 }
 
 TEST_CASE("a stream does not wait for handlers, also if the queue is not empty and the pool may not grow") {

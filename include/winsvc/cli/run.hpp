@@ -299,8 +299,7 @@ WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::
   std::shared_ptr<void> app_object;
   service svc(definition);
   try {
-    app_object = app(svc);
-    definition.router.check_objects();
+    app_object = definition.call_app(app, svc);
     host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
     return dependencies.print_error(base::app_error(e.what()));

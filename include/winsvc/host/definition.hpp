@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/api/app.hpp"
 #include "winsvc/api/hooks.hpp"
 #include "winsvc/api/settings_format.hpp"
 #include "winsvc/base/clock.hpp"
@@ -152,6 +153,13 @@ struct service_definition {
   control_results last_control_results;
   stop_target stopping;
 
+  /// Calls the app, which fills this definition, and checks what it has registered. Each start and each verb calls the
+  /// app here. Returns the object of the app, which may be null. Throws setup_error, and what the app throws.
+  [[nodiscard]] std::shared_ptr<void> call_app(const api::app_factory& app, service& svc) const {
+    std::shared_ptr<void> object = app(svc);
+    router.check_objects();
+    return object;
+  }
   /// Ends the registration: after this, `service` rejects changes, and routes are read without a lock.
   void freeze() noexcept { router.freeze(); }
   [[nodiscard]] bool is_frozen() const noexcept { return router.is_frozen(); }

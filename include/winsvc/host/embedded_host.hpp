@@ -113,7 +113,7 @@ WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<run_o
   definition.spec.name = os::program_name(executable);
   load_setting_sources(definition, {}, executable);
   objects->svc = std::make_unique<winsvc::service>(definition);
-  objects->app = app_(*objects->svc);
+  objects->app = definition.call_app(app_, *objects->svc);
   declare_builtin_settings(definition);
   if (const auto errors = definition.settings.errors(); !errors.empty()) return errors.front();
   definition.log.add_sink(definition.recent_entries);

@@ -273,7 +273,7 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition) {
 WINSVC_INLINE std::vector<error> service_host::run_app(run_objects& objects) {
   try {
     const os::activity running("the app function");
-    objects.app = app_(*objects.svc);
+    objects.app = objects.definition->call_app(app_, *objects.svc);
     declare_builtin_settings(*objects.definition);
     return {};
   } catch (...) {

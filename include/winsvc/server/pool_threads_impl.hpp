@@ -182,7 +182,7 @@ WINSVC_INLINE bool thread_pool::leave_surplus_role(pool_thread& thread) {
   const std::lock_guard lock(mutex_);
   surplus_io_.store(false);
   if (stopping_ || io_count_ <= wanted_io_threads() || !thread.is_io.exchange(false)) return false;
-  --io_count_;
+  if (--io_count_ == 0) reserve_needed_.notify_one();
   return true;
 }
 
@@ -196,7 +196,7 @@ WINSVC_INLINE void thread_pool::promote(pool_thread& thread) {
 
 WINSVC_INLINE void thread_pool::demote(pool_thread& thread) {
   const std::lock_guard lock(mutex_);
-  if (thread.is_io.exchange(false)) --io_count_;
+  if (thread.is_io.exchange(false) && --io_count_ == 0) reserve_needed_.notify_one();
 }
 
 /// Takes the next item for a blocking thread and sets the role in which to serve it. Requires mutex_.

@@ -311,18 +311,21 @@ WINSVC_INLINE void thread_pool::ensure_stream_threads() {
   if (idle_count_ > 0) work_available_.notify_one();
 }
 
-/// Number of threads for the role io. While the system creates no thread, one of the last threads remains for handlers.
-/// Requires mutex_.
+/// Number of threads for the role io. While the system creates no thread, one of the last threads remains for handlers,
+/// also the only one: the reserve thread polls then. Requires mutex_.
 WINSVC_INLINE std::size_t thread_pool::wanted_io_threads() const noexcept {
   if (!shortage_ || thread_count_ > limits_.io_threads) return limits_.io_threads;
-  return (std::max)(thread_count_, std::size_t{2}) - 1;
+  return (std::max)(thread_count_, std::size_t{1}) - 1;
 }
 
-/// Wakes or starts a thread for the role io, if there are too few. Requires mutex_.
+/// Wakes or starts a thread for the role io, if there are too few. Wakes the reserve thread if there is none. Requires
+/// mutex_.
 WINSVC_INLINE void thread_pool::ensure_io_threads() {
-  if (stopping_ || io_count_ >= wanted_io_threads()) return;
-  if (idle_count_ > 0) work_available_.notify_one();
-  else start_thread(true);
+  if (stopping_) return;
+  if (io_count_ < wanted_io_threads()) {
+    if (idle_count_ > 0) work_available_.notify_one();
+    else start_thread(true);
+  }
   if (io_count_ == 0) reserve_needed_.notify_one();
 }
 

@@ -250,8 +250,7 @@ class client {
                                                      "winsvc-test-" + std::to_string(detail::os::process_id()));
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
-    object_ = app(*service_);
-    definition_->router.check_objects();
+    object_ = definition_->call_app(app, *service_);
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
