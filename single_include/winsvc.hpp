@@ -305,122 +305,122 @@
 //  33435  http/transport.hpp                   Transport: the interface of a connection to its bytes.
 //  33612  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
 //  33931  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34200  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34381  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34420  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34587  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34676  http/problem.hpp                     Error responses of winsvc.
-//  34847  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34942  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35208  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35260  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35422  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35496  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35746  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35899  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35930  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36029  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36221  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36360  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36569  http/file_body.hpp                   Sets a file as the body of a response.
-//  36684  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36922  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37169  http/request_processor.hpp           Request processor: handles one request.
-//  37439  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37787  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37890  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38046  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38137  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38355  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38610  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38746  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38792  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38895  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38928  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39311  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39592  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39854  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39931  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40012  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40389  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40661  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40829  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41032  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41152  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41423  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41721  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41833  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42039  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42181  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42256  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42275  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42472  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42702  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  42970  host/access_log.hpp                  Access log: one log entry for each response.
-//  43029  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43149  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43311  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43564  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43634  host/health.hpp                      Liveness and readiness routes.
-//  43736  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43904  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44030  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44169  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44438  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44562  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44681  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44748  host/run_options.hpp                 Options and result of one run of a service.
-//  44816  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44949  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45071  host/control_channel_server.hpp      Control channel server.
-//  45251  host/runtime.hpp                     Runtime of a service.
-//  45512  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45621  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45763  host/status.hpp                      Text and JSON of `status`.
-//  45930  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46052  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46168  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46260  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46375  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46500  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46613  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46950  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47145  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47348  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47610  manage/wait.hpp                      Waits until a service reaches a state.
-//  47713  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47938  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  48015  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48288  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48497  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48689  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48931  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49004  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49111  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49177  manage/install.hpp                   `install` and `update` verbs.
-//  49525  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49679  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49782  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  49983  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50080  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50172  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50269  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50304  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50624  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50845  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51010  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51147  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51267  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51359  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51473  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51828  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52115  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52283  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52377  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  34201  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34382  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34421  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34588  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34677  http/problem.hpp                     Error responses of winsvc.
+//  34848  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34943  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35209  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35261  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35423  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35497  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35747  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35900  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35931  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36030  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36222  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36361  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36570  http/file_body.hpp                   Sets a file as the body of a response.
+//  36685  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36923  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37170  http/request_processor.hpp           Request processor: handles one request.
+//  37440  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37788  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37891  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38047  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38138  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38356  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38611  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38747  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38793  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38896  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38929  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39312  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39593  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39855  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39932  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40013  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40390  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40662  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40830  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41033  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41153  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41424  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41722  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41834  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42040  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42182  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42257  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42276  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42473  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42703  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  42971  host/access_log.hpp                  Access log: one log entry for each response.
+//  43030  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43150  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43312  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43565  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43635  host/health.hpp                      Liveness and readiness routes.
+//  43737  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43905  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44031  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44170  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44439  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44563  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44682  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44749  host/run_options.hpp                 Options and result of one run of a service.
+//  44817  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  44950  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45072  host/control_channel_server.hpp      Control channel server.
+//  45252  host/runtime.hpp                     Runtime of a service.
+//  45513  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45622  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45764  host/status.hpp                      Text and JSON of `status`.
+//  45931  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46053  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46169  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46261  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46376  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46501  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46614  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  46951  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47146  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47349  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47611  manage/wait.hpp                      Waits until a service reaches a state.
+//  47714  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  47939  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48016  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48289  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48498  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48691  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  48933  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49006  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49113  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49179  manage/install.hpp                   `install` and `update` verbs.
+//  49527  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49681  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49784  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  49985  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50082  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50174  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50271  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50306  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50626  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50847  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51012  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51149  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51269  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51361  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51475  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51830  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52117  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52285  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52379  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52708  config/undef.hpp                     Undefines the internal macros.
+//  52710  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -20730,8 +20730,8 @@ class tcp_socket {
   transfer send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept;
   /// Sends as many bytes as possible without waiting; `sent` is their number. `timed_out`: not all bytes were sent.
   transfer send_some(const char* data, std::size_t count, std::size_t& sent) noexcept;
-  /// The same for `head` and the `body` that follows it, in one call of the system.
-  transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept;
+  /// The same for `first` and then `second`, in one call of the system.
+  transfer send_parts(std::string_view first, std::string_view second, std::size_t& sent) noexcept;
   /// Wait until a receive or a send would not block; an error counts as ready. Return false after `limit`.
   [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
   [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
@@ -21875,16 +21875,16 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
   return transfer::done;
 }
 
-WINSVC_INLINE transfer tcp_socket::send_parts(std::string_view head, std::string_view body,
+WINSVC_INLINE transfer tcp_socket::send_parts(std::string_view first, std::string_view second,
                                               std::size_t& sent) noexcept {
   const auto s = socket_api::raw(native_);
-  for (sent = 0; sent < head.size();) {
-    const auto written = socket_api::send_parts(s, head.substr(sent), body);
+  for (sent = 0; sent < first.size();) {
+    const auto written = socket_api::send_parts(s, first.substr(sent), second);
     if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
     if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
     sent += static_cast<std::size_t>(written);
   }
-  const std::string_view unsent = body.substr(sent - head.size());
+  const std::string_view unsent = second.substr(sent - first.size());
   std::size_t more = 0;
   const auto result = send_some(unsent.data(), unsent.size(), more);
   sent += more;
@@ -33480,12 +33480,12 @@ class transport {
   virtual os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// Sends as many bytes as fit without waiting; see os::tcp_socket::send_some.
   virtual os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept = 0;
-  /// The same for `head` and the `body` that follows it. A socket sends them with one call of the system.
-  virtual os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept {
-    const auto result = send_some(head.data(), head.size(), sent);
+  /// The same for `output` and the `text` that follows it. A socket sends them with one call of the system.
+  virtual os::transfer send_parts(std::string_view output, std::string_view text, std::size_t& sent) noexcept {
+    const auto result = send_some(output.data(), output.size(), sent);
     if (result != os::transfer::done) return result;
     std::size_t more = 0;
-    const auto end = send_some(body.data(), body.size(), more);
+    const auto end = send_some(text.data(), text.size(), more);
     sent += more;
     return end;
   }
@@ -33554,8 +33554,8 @@ class socket_transport : public transport {
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     return socket_.send_some(bytes, count, sent);
   }
-  os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept override {
-    return socket_.send_parts(head, body, sent);
+  os::transfer send_parts(std::string_view output, std::string_view text, std::size_t& sent) noexcept override {
+    return socket_.send_parts(output, text, sent);
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
@@ -33974,10 +33974,11 @@ struct receive_buffer {
 class exchange_stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
-  /// close(). `start`: the time at which the deadline of the body begins.
+  /// close(). `request_started`: the time at which the deadline of the body begins.
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits, clock::time_point start, const clock& time = clock::system())
-      : clock_(time),
+                  const wire::limits& limits, clock::time_point request_started,
+                  const clock& time = clock::system())
+      : time_(time),
         transport_(transport),
         buffer_(buffer),
         output_(output),
@@ -33985,7 +33986,7 @@ class exchange_stream {
         body_bytes_left_(head.framing == wire::framing::length ? head.content_length : 0),
         must_send_continue_(head.expect_continue),
         limits_(limits),
-        request_started_(start) {
+        request_started_(request_started) {
     if (framing_ == wire::framing::chunked) decoder_.emplace(limits, limits.body_bytes);
     if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
@@ -34039,7 +34040,7 @@ class exchange_stream {
   [[nodiscard]] transport& connection_transport() noexcept { return transport_; }
   [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
   [[nodiscard]] const wire::limits& limits() const noexcept { return limits_; }
-  [[nodiscard]] const clock& time() const noexcept { return clock_; }
+  [[nodiscard]] const clock& time() const noexcept { return time_; }
   /// Waits while a response is streamed; see transport::wait_stream_event.
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept {
     constexpr std::chrono::milliseconds none{0}, maximum = std::chrono::hours(24 * 365);  // no deadline overflows
@@ -34072,13 +34073,13 @@ class exchange_stream {
   /// and make progress within the write timeout.
   bool flush() noexcept {
     if (!close() || output_.empty()) return !failed_;
-    const auto deadline = clock_.now() + limits_.response_deadline(output_.size());
+    const auto deadline = time_.now() + limits_.response_deadline(output_.size());
     auto result = os::transfer::timed_out;
     for (std::size_t position = 0, sent = 0;; position += sent) {
       result = transport_.send_some(output_.data() + position, output_.size() - position, sent);
       if (result != os::transfer::timed_out) break;
       transport_.begin_blocking();
-      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - time_.now());
       const auto limit = (std::min)(remaining, limits_.write_timeout);
       if (limit.count() > 0 && transport_.wait_sendable(limit)) continue;
       transport_.abort_connection();  // a part of the bytes may have been sent
@@ -34144,7 +34145,7 @@ class exchange_stream {
     }
     // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
     const auto deadline = request_started_ + limits_.body_deadline(body_bytes_read_);
-    const auto now = clock_.now();
+    const auto now = time_.now();
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
     char chunk[16 * 1024];
     std::size_t received = 0;
@@ -34171,7 +34172,7 @@ class exchange_stream {
   // handler is destroyed (http/handler_timeouts.hpp), so the two threads do not write the response at the same time.
   enum class response_owner { none, handler, timeout };
 
-  const clock& clock_;
+  const clock& time_;
   transport& transport_;
   receive_buffer& buffer_;
   std::string& output_;
@@ -35772,7 +35773,7 @@ class handler_timeouts {
 
   explicit handler_timeouts(clock& time = clock::system(),
                             os::thread_starter& starter = os::thread_starter::system())
-      : clock_(time), starter_(starter) {}
+      : time_(time), starter_(starter) {}
   ~handler_timeouts();
   handler_timeouts(const handler_timeouts&) = delete;
   handler_timeouts& operator=(const handler_timeouts&) = delete;
@@ -35804,7 +35805,7 @@ class handler_timeouts {
   void start_locked();
   void run();
 
-  clock& clock_;
+  clock& time_;
   os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -35862,8 +35863,8 @@ WINSVC_INLINE void handler_timeouts::run() {
   while (!stopping_) {
     const auto next = timeouts_.begin();
     const auto deadline = next == timeouts_.end() ? (time_point::max)() : next->first;
-    if (clock_.now() < deadline) {
-      clock_.wait_until(changed_, lock, deadline);
+    if (time_.now() < deadline) {
+      time_.wait_until(changed_, lock, deadline);
       continue;
     }
     // A timeout that was called is removed, so that the next one is always the first.
@@ -36056,7 +36057,7 @@ class shortage_error : public std::runtime_error {
 
 class error_responder {
  public:
-  error_responder(const router& routes, logger& log) : router_(routes), log_(log) {}
+  error_responder(const router& router, logger& log) : router_(router), log_(log) {}
 
   /// Calls `call`. If it throws, the response comes from the exception: the status of abort, the app's exception
   /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`
@@ -37197,7 +37198,7 @@ namespace detail::http {
 
 class request_processor {
  public:
-  request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  request_processor(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
 
   /// Starts the timeout thread if a route has a timeout. Throws std::system_error if the system cannot create it.
@@ -37265,7 +37266,7 @@ class request_processor {
   const http::router& router_;
   const wire::limits& limits_;
   logger& log_;
-  clock& clock_;
+  clock& time_;
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
@@ -37305,15 +37306,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE request_processor::request_processor(const http::router& routes, const wire::limits& limits, logger& log,
+WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
                                                    clock& time, os::thread_starter& starter)
-    : router_(routes),
+    : router_(router),
       limits_(limits),
       log_(log),
-      clock_(time),
-      error_responder_(routes, log),
+      time_(time),
+      error_responder_(router, log),
       handler_timeouts_(time, starter),
-      latencies_(routes.table().entries().size() + 1),
+      latencies_(router.table().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {}
 
 WINSVC_INLINE void request_processor::start() {
@@ -37676,7 +37677,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
 WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
   error_responder_.run_guarded(exchange, res, "handler", [&] {
     const auto limit = timeout_of(exchange.match);
-    const auto read_start = limit ? clock_.now() : clock::time_point();
+    const auto read_start = limit ? time_.now() : clock::time_point();
     if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
@@ -37688,7 +37689,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
     std::optional<handler_timeouts::scoped_timeout> timeout;
     if (limit) {
       // The time runs from the complete request: a wait for a thread counts, a wait for the client does not.
-      const auto now = clock_.now();
+      const auto now = time_.now();
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);
@@ -38388,15 +38389,15 @@ class websocket_session {
         limits_(exchange.stream.limits()),
         draining_(&exchange.services.draining),
         frames_(limits_.websocket_message_bytes),
-        clock_(exchange.stream.time()),
-        last_received_(clock_.now()),
+        time_(exchange.stream.time()),
+        last_received_(time_.now()),
         req_(req),
         id_(exchange.id),
         protocol_(protocol) {
     req_.is_connection_closed = [this] { return !is_open(); };
   }
 
-  [[nodiscard]] const clock& time() const noexcept { return clock_; }
+  [[nodiscard]] const clock& time() const noexcept { return time_; }
   std::optional<websocket::message> receive(clock::time_point deadline);
   bool send(wire::opcode opcode, std::string_view payload);
   void close(int code, std::string_view reason);
@@ -38431,7 +38432,7 @@ class websocket_session {
   const wire::limits& limits_;
   const std::atomic<bool>* draining_;
   wire::frame_decoder frames_;
-  const clock& clock_;
+  const clock& time_;
   clock::time_point last_received_, ping_sent_at_;
   clock::duration ping_wait_{0};  // time spent waiting for the current message
   bool ping_pending_ = false, was_input_pending_ = false;
@@ -38534,7 +38535,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
     buffer_.bytes.append(buffer, received);
-    last_received_ = clock_.now();
+    last_received_ = time_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {
     close_abnormally();
@@ -38544,7 +38545,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
 
 /// Waits for bytes until `deadline`; sends pings and enforces their timeouts. Returns false if no bytes arrived.
 WINSVC_INLINE bool websocket_session::wait(clock::time_point deadline) {
-  const auto start = clock_.now();
+  const auto start = time_.now();
   // One deadline for the whole message, as for a body: single bytes or empty fragments do not extend it indefinitely.
   auto message_deadline = (clock::time_point::max)();
   if (was_input_pending_) message_deadline = start + (limits_.body_deadline(frames_.received()) - ping_wait_);
@@ -38558,7 +38559,7 @@ WINSVC_INLINE bool websocket_session::wait(clock::time_point deadline) {
   const auto wait_end = (std::min)({deadline, message_deadline, ping_deadline});
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(wait_end - start);
   const auto result = has_more(remaining + std::chrono::milliseconds(1), true);  // rounded up, so that a wait is not 0
-  const auto now = clock_.now();
+  const auto now = time_.now();
   ping_wait_ += now - start;
   if (result != os::transfer::timed_out) return result == os::transfer::done;
 
@@ -38580,7 +38581,7 @@ WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(clock
     if (!is_open()) return std::nullopt;
     const auto result = next_event();
     if (result == event::message) return websocket::message{frames_.move_message(), frames_.is_binary()};
-    if (result == event::more && !wait(deadline) && clock_.now() >= deadline) return std::nullopt;
+    if (result == event::more && !wait(deadline) && time_.now() >= deadline) return std::nullopt;
   }
 }
 
@@ -38590,12 +38591,12 @@ WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) 
     transport_ = nullptr;
   });
   send_close(code, reason);
-  const auto deadline = clock_.now() + limits_.websocket_close;
+  const auto deadline = time_.now() + limits_.websocket_close;
   while (peer_code_.load() == 0 && !broken_.load()) {
     const auto result = next_event();
     if (result == event::message) static_cast<void>(frames_.move_message());  // sent before the client saw our Close
     if (result != event::more) continue;
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - time_.now());
     if (remaining.count() <= 0 || has_more(remaining, false) != os::transfer::done) return;
   }
 }
@@ -38831,7 +38832,7 @@ struct drain_report {
 class engine {
  public:
   /// `time` and `starter`: the clock of all timeouts, and the source of all threads. They must outlive the engine.
-  engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  engine(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
          os::thread_starter& starter = os::thread_starter::system());
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
@@ -39009,11 +39010,11 @@ struct wait_condition {
 
 class connection {
  public:
-  connection(http::transport& transport, http::request_processor& processor, http::engine_state& shared,
-             const wire::limits& limits)
+  connection(http::transport& transport, http::request_processor& processor,
+             http::engine_state& engine_state, const wire::limits& limits)
       : transport_(transport),
         processor_(processor),
-        engine_state_(shared),
+        engine_state_(engine_state),
         limits_(limits),
         peer_(transport.peer()),
         local_(transport.local()) {
@@ -39036,8 +39037,8 @@ class connection {
   [[nodiscard]] std::optional<http::active_request> current_request() const;
   /// The next response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept {
-    const auto head = unsent_output();
-    return head.empty() ? unsent_text() : head;
+    const auto output = unsent_output();
+    return output.empty() ? unsent_text() : output;
   }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
   void mark_sent(std::size_t count) noexcept {
@@ -39105,8 +39106,8 @@ class connection {
   [[nodiscard]] wait_condition wait_for_input() const noexcept {
     return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
   }
-  [[nodiscard]] clock::time_point time() const noexcept { return engine_state_.time.now(); }
-  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = time() + limit; }
+  [[nodiscard]] clock::time_point current_time() const noexcept { return engine_state_.time.now(); }
+  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = current_time() + limit; }
 
   http::transport& transport_;
   http::request_processor& processor_;
@@ -39221,7 +39222,7 @@ namespace detail::server {
 WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
   try {
     const buffer_lease lease(*this, buffers);
-    now_ = time();
+    now_ = current_time();
     step_options current = options;
     constexpr int max_requests = 16;  // requests per step: a client may pipeline any number
     for (int served = 0;; current.timed_out = false) {
@@ -39298,7 +39299,7 @@ WINSVC_INLINE std::optional<http::active_request> connection::current_request() 
   const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
   if (!has_current_request_.load()) return std::nullopt;
   return http::active_request{std::string(head_.method) + ' ' + std::string(head_.path),
-                              time() - request_started_};
+                              current_time() - request_started_};
 }
 
 }  // namespace detail::server
@@ -39361,13 +39362,13 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     }
     return wait_for_input();
   }
-  if (options.timed_out || time() >= deadline_) {
+  if (options.timed_out || current_time() >= deadline_) {
     reject(408, "the request head did not arrive in time");
     return std::nullopt;
   }
   // A drain allows 500 ms for the rest of a head.
   constexpr std::chrono::milliseconds drain_limit{500};
-  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, time() + drain_limit);
+  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, current_time() + drain_limit);
   return wait_for_input();
 }
 
@@ -39449,7 +39450,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_
   if (!is_complete && !options.timed_out) {
     const auto result = receive();
     if (result == os::transfer::done) return std::nullopt;
-    if (result == os::transfer::timed_out && time() < deadline_) return wait_for_input();
+    if (result == os::transfer::timed_out && current_time() < deadline_) return wait_for_input();
   }
   complete_time_ = now_;
   stage_ = stage::handler;
@@ -39546,7 +39547,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   has_current_request_.store(true);
   const auto handler_started = now_;
   keep_alive_ = processor_.process(exchange);
-  now_ = time();
+  now_ = current_time();
   has_current_request_.store(false);
   if (was_inspected_.load()) {  // wait until current_request() has read head_
     const std::lock_guard wait(current_request_mutex_);
@@ -39642,7 +39643,7 @@ WINSVC_INLINE bool connection::read_file_part() {
 
 /// Extends the deadline after progress: the write timeout restarts, but the client must also keep the minimum rate.
 WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexcept {
-  const auto now = time();
+  const auto now = current_time();
   if (send_wait_start_ == clock::time_point{}) {  // what the socket buffer took at first does not count
     send_wait_start_ = now;
     sent_since_wait_ = 0;
@@ -39661,9 +39662,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   constexpr int max_parts = 16;  // then other connections go first
   for (int parts = 0;; ++parts) {
     std::size_t sent = 0;
-    const auto head = unsent_output(), text = unsent_text();
-    result = text.empty() ? transport_.send_some(head.data(), head.size(), sent)
-                          : transport_.send_parts(head, text, sent);
+    const auto output = unsent_output(), text = unsent_text();
+    result = text.empty() ? transport_.send_some(output.data(), output.size(), sent)
+                          : transport_.send_parts(output, text, sent);
     output_sent_ += sent;
     if (result == os::transfer::timed_out) {
       if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
@@ -39781,7 +39782,7 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   } catch (const std::exception&) {  // out of memory: the response was sent, and its record is lost
     return;
   }
-  const auto duration = time() - request_started_;  // includes sending
+  const auto duration = current_time() - request_started_;  // includes sending
   access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
   engine_state_.notify_response(access_record_);
 }
@@ -40123,7 +40124,7 @@ class thread_pool {
 
   thread_pool(work_source& source, const thread_pool_limits& limits, clock& time = clock::system(),
               os::thread_starter& starter = os::thread_starter::system())
-      : source_(source), limits_(limits), clock_(time), starter_(starter) {}
+      : source_(source), limits_(limits), time_(time), starter_(starter) {}
   /// Calls stop().
   ~thread_pool() { stop(); }
   thread_pool(const thread_pool&) = delete;
@@ -40138,7 +40139,7 @@ class thread_pool {
   void abandon();
 
   /// Queues a claimed item. Returns false if the class is `blocking` and its queue is full. Needs no memory.
-  bool submit(work_item& item, work_class kind) noexcept;
+  bool submit(work_item& item, work_class work) noexcept;
   /// Removes an item from the queues of blocking threads and stream threads. Returns false if it is not in them;
   /// otherwise the caller owns the item.
   bool remove(work_item& item) noexcept;
@@ -40215,7 +40216,7 @@ class thread_pool {
 
   work_source& source_;
   const thread_pool_limits limits_;
-  clock& clock_;
+  clock& time_;
   os::thread_starter& starter_;
 
   mutable std::mutex mutex_;  // protects the members up to stopping_
@@ -40270,12 +40271,12 @@ WINSVC_INLINE void thread_pool::start() {
   monitor_ = starter_.start([this] { monitor_main(); });
 }
 
-WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
+WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class work) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (kind == work_class::io) {
+    if (work == work_class::io) {
       enqueue_io_item(item);
-    } else if (kind == work_class::blocking) {
+    } else if (work == work_class::blocking) {
       if (blocking_items_.size() >= limits_.queue_limit) return false;
       blocking_items_.push_back(item);
       ensure_blocking_threads();
@@ -40481,7 +40482,7 @@ WINSVC_INLINE void thread_pool::reserve_main(pool_thread& thread) noexcept {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (io_count_ > 0) {
-      clock_.wait_until(reserve_needed_, lock, (time_point::max)());
+      time_.wait_until(reserve_needed_, lock, (time_point::max)());
       continue;
     }
     lock.unlock();
@@ -40625,12 +40626,12 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
       return stopping_ || !blocking_items_.empty() || io_count_ < wanted_io_threads() ||
              (!stream_items_.empty() && (idle_count_ > 1 || !shortage_));
     };
-    const auto deadline = clock_.now() + idle_timeout;
+    const auto deadline = time_.now() + idle_timeout;
     bool is_superfluous = false;
     while (!is_needed() && !is_superfluous) {
       const bool may_end = thread_count_ > limits_.min_threads && stream_items_.empty();
-      clock_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
-      is_superfluous = may_end && clock_.now() >= deadline;
+      time_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
+      is_superfluous = may_end && time_.now() >= deadline;
     }
     --idle_count_;
     if (is_superfluous && !is_needed()) break;
@@ -40698,7 +40699,7 @@ WINSVC_INLINE void thread_pool::wake_monitor() {
 WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   constexpr int max_quiet_scans = 10;
   for (int quiet_scans = 0;;) {
-    const auto now = clock_.now();
+    const auto now = time_.now();
     auto next = source_.run_timers(now);
     if (scanning_.load()) {
       quiet_scans = scan_threads() ? 0 : quiet_scans + 1;
@@ -40711,8 +40712,8 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
     }
     join_finished();
     std::unique_lock lock(monitor_mutex_);
-    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || clock_.now() < next))
-      clock_.wait_until(monitor_wakeup_, lock, next);
+    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || time_.now() < next))
+      time_.wait_until(monitor_wakeup_, lock, next);
     wake_requested_ = false;
     if (monitor_stopping_) return;
   }
@@ -40763,7 +40764,7 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
     const std::lock_guard lock(mutex_);
     start_thread(false);
   }
-  retry_in_shortage(clock_.now());
+  retry_in_shortage(time_.now());
   return busy;
 }
 
@@ -40782,7 +40783,7 @@ WINSVC_INLINE bool thread_pool::growth_helps() {
     }
   }
   load_tally tally;
-  const auto now = clock_.now();
+  const auto now = time_.now();
   for (std::size_t i = 0; i < count; ++i) {
     const auto cpu = sampled[i]->cpu_clock.cpu_time();
     if (cpu) sampled[i]->load.sample(now, *cpu);
@@ -41247,8 +41248,8 @@ class tls_transport final : public http::socket_transport {
       }
     }
   }
-  os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept override {
-    return transport::send_parts(head, body, sent);  // a record is encrypted from one block
+  os::transfer send_parts(std::string_view output, std::string_view text, std::size_t& sent) noexcept override {
+    return transport::send_parts(output, text, sent);  // a record is encrypted from one block
   }
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     constexpr std::size_t max_record = 16 * 1024;  // mutex_ is free for a reader between two records
@@ -41457,7 +41458,7 @@ namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+  server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
          os::thread_starter& starter);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
@@ -41528,7 +41529,7 @@ class server final : private thread_pool::work_source {
 
   const wire::limits limits_;
   logger& log_;
-  clock& clock_;
+  clock& time_;
   http::request_processor processor_;
   http::engine_state engine_state_;
   os::endpoint address_;
@@ -41578,12 +41579,12 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE server::server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
                              os::thread_starter& starter)
     : limits_(limits),
       log_(log),
-      clock_(time),
-      processor_(routes, limits_, log, time, starter),
+      time_(time),
+      processor_(router, limits_, log, time, starter),
       engine_state_(time),
       deadlines_(time),
       thread_pool_(*this, thread_pool_limits_for(limits), time, starter) {
@@ -41702,7 +41703,7 @@ WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
 template <class F>
 void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept {
   const auto now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch()).count();
+      std::chrono::duration_cast<std::chrono::milliseconds>(time_.now().time_since_epoch()).count();
   auto before = last_warning.load();
   if (now - before < 1000 || !last_warning.compare_exchange_strong(before, now)) return;
   try {
@@ -41796,7 +41797,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
     // On a completion port only the TLS library can send its records, so this thread waits.
     if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && slot.transport->is_encrypted()) {
       slot.on_begin_blocking();
-      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - clock_.now());
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - time_.now());
       if (!slot.transport->wait_sendable(remaining)) slot.timed_out = true;
       continue;
     }
@@ -41807,9 +41808,9 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
 /// Queues a connection whose handler requires another thread. Returns false if the queue is full: the caller still owns
 /// the slot. At the deadline of the handler, run_timers() takes it out of the queue.
 WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_condition& next) noexcept {
-  const auto kind = next.reason == wait_reason::stream_thread ? work_class::stream : work_class::blocking;
+  const auto work = next.reason == wait_reason::stream_thread ? work_class::stream : work_class::blocking;
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
-  return thread_pool_.submit(slot, kind);
+  return thread_pool_.submit(slot, work);
 }
 
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
@@ -41885,7 +41886,7 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
   do {
     if (!source.socket.is_open()) return source.release();
     if (!failed) failed = !poller_.arm_accept(source.registration);
-    if (failed && deadlines_.set(source, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
+    if (failed && deadlines_.set(source, time_.now() + retry_delay)) thread_pool_.wake_monitor();
   } while (!source.park());
 }
 
@@ -42095,7 +42096,7 @@ WINSVC_INLINE void server::close_listeners() noexcept {
   if (std::exchange(started_, false)) {
     constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
     for (auto& each : listeners_) accept_connections(each, true);
-    clock_.sleep(handshake_time);
+    time_.sleep(handshake_time);
     for (auto& each : listeners_) accept_connections(each, true);
   }
   const std::lock_guard lock(accept_mutex_);
@@ -42128,7 +42129,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   wake_all();
 
   auto reported_responses = responses_before;
-  const auto deadline = clock_.now() + limit;
+  const auto deadline = time_.now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
@@ -42140,8 +42141,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && clock_.now() < drain_deadline_) {
-    clock_.wait_until(connection_closed_, lock, drain_deadline_);
+  while (!all_closed() && time_.now() < drain_deadline_) {
+    time_.wait_until(connection_closed_, lock, drain_deadline_);
     report_progress();
   }
   report_progress();  // also if no wait was necessary
@@ -42154,8 +42155,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
       slot.transport->abort_connection();
     }
     // A thread that waits for the network wakes at once; a handler that computes has another 500 ms.
-    const auto abort_deadline = clock_.now() + std::chrono::milliseconds(500);
-    while (!all_closed() && clock_.now() < abort_deadline) clock_.wait_until(connection_closed_, lock, abort_deadline);
+    const auto abort_deadline = time_.now() + std::chrono::milliseconds(500);
+    while (!all_closed() && time_.now() < abort_deadline) time_.wait_until(connection_closed_, lock, abort_deadline);
   }
   report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();
@@ -42202,9 +42203,9 @@ namespace detail::server {
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE engine::engine(const http::router& router, const wire::limits& limits, logger& log, clock& time,
                              os::thread_starter& starter)
-    : server_(std::make_unique<server>(routes, limits, log, time, starter)) {}
+    : server_(std::make_unique<server>(router, limits, log, time, starter)) {}
 WINSVC_INLINE engine::~engine() = default;
 
 WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {
@@ -48599,20 +48600,21 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   return {};
 }
 
-/// Result of a custom control in the service.
-struct control_result {
+/// Response of the control channel: the last result of a custom control.
+struct control_query_result {
   bool has_hook = false;
   std::uint64_t count = 0;  ///< completed calls of the hook
   std::uint32_t code = 0;   ///< result of the last call
 };
 
 /// Returns nullopt if the service does not respond.
-WINSVC_INLINE std::optional<control_result> query_control(const verb_context& context, const std::string& number) {
+WINSVC_INLINE std::optional<control_query_result> query_control(const verb_context& context,
+                                                                const std::string& number) {
   const auto response = context.query_channel("control " + number);
   if (!response) return std::nullopt;
-  if (*response == "none") return control_result{};
+  if (*response == "none") return control_query_result{};
   const auto blank = response->find(' ');
-  control_result out{true, 0, 0};
+  control_query_result out{true, 0, 0};
   std::uint64_t code = 0;
   if (blank == response->npos ||
       !base::parse_number(std::string_view(*response).substr(0, blank), (std::numeric_limits<std::uint64_t>::max)(),

@@ -38,7 +38,7 @@ class shortage_error : public std::runtime_error {
 
 class error_responder {
  public:
-  error_responder(const router& routes, logger& log) : router_(routes), log_(log) {}
+  error_responder(const router& router, logger& log) : router_(router), log_(log) {}
 
   /// Calls `call`. If it throws, the response comes from the exception: the status of abort, the app's exception
   /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`

@@ -49,10 +49,11 @@ struct receive_buffer {
 class exchange_stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
-  /// close(). `start`: the time at which the deadline of the body begins.
+  /// close(). `request_started`: the time at which the deadline of the body begins.
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits, clock::time_point start, const clock& time = clock::system())
-      : clock_(time),
+                  const wire::limits& limits, clock::time_point request_started,
+                  const clock& time = clock::system())
+      : time_(time),
         transport_(transport),
         buffer_(buffer),
         output_(output),
@@ -60,7 +61,7 @@ class exchange_stream {
         body_bytes_left_(head.framing == wire::framing::length ? head.content_length : 0),
         must_send_continue_(head.expect_continue),
         limits_(limits),
-        request_started_(start) {
+        request_started_(request_started) {
     if (framing_ == wire::framing::chunked) decoder_.emplace(limits, limits.body_bytes);
     if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
@@ -114,7 +115,7 @@ class exchange_stream {
   [[nodiscard]] transport& connection_transport() noexcept { return transport_; }
   [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
   [[nodiscard]] const wire::limits& limits() const noexcept { return limits_; }
-  [[nodiscard]] const clock& time() const noexcept { return clock_; }
+  [[nodiscard]] const clock& time() const noexcept { return time_; }
   /// Waits while a response is streamed; see transport::wait_stream_event.
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept {
     constexpr std::chrono::milliseconds none{0}, maximum = std::chrono::hours(24 * 365);  // no deadline overflows
@@ -147,13 +148,13 @@ class exchange_stream {
   /// and make progress within the write timeout.
   bool flush() noexcept {
     if (!close() || output_.empty()) return !failed_;
-    const auto deadline = clock_.now() + limits_.response_deadline(output_.size());
+    const auto deadline = time_.now() + limits_.response_deadline(output_.size());
     auto result = os::transfer::timed_out;
     for (std::size_t position = 0, sent = 0;; position += sent) {
       result = transport_.send_some(output_.data() + position, output_.size() - position, sent);
       if (result != os::transfer::timed_out) break;
       transport_.begin_blocking();
-      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - time_.now());
       const auto limit = (std::min)(remaining, limits_.write_timeout);
       if (limit.count() > 0 && transport_.wait_sendable(limit)) continue;
       transport_.abort_connection();  // a part of the bytes may have been sent
@@ -219,7 +220,7 @@ class exchange_stream {
     }
     // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
     const auto deadline = request_started_ + limits_.body_deadline(body_bytes_read_);
-    const auto now = clock_.now();
+    const auto now = time_.now();
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
     char chunk[16 * 1024];
     std::size_t received = 0;
@@ -246,7 +247,7 @@ class exchange_stream {
   // handler is destroyed (http/handler_timeouts.hpp), so the two threads do not write the response at the same time.
   enum class response_owner { none, handler, timeout };
 
-  const clock& clock_;
+  const clock& time_;
   transport& transport_;
   receive_buffer& buffer_;
   std::string& output_;

@@ -263,7 +263,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
 WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
   error_responder_.run_guarded(exchange, res, "handler", [&] {
     const auto limit = timeout_of(exchange.match);
-    const auto read_start = limit ? clock_.now() : clock::time_point();
+    const auto read_start = limit ? time_.now() : clock::time_point();
     if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
       const int status = exchange.body.too_large ? 413 : error > 0 ? error : exchange.body.unknown_coding ? 415 : 400;
@@ -275,7 +275,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
     std::optional<handler_timeouts::scoped_timeout> timeout;
     if (limit) {
       // The time runs from the complete request: a wait for a thread counts, a wait for the client does not.
-      const auto now = clock_.now();
+      const auto now = time_.now();
       const auto deadline = exchange.complete_time + *limit + (now - read_start);
       if (now >= deadline) {
         log_unstarted(exchange.head.method, exchange.head.path, *limit);

@@ -31,7 +31,7 @@ class handler_timeouts {
 
   explicit handler_timeouts(clock& time = clock::system(),
                             os::thread_starter& starter = os::thread_starter::system())
-      : clock_(time), starter_(starter) {}
+      : time_(time), starter_(starter) {}
   ~handler_timeouts();
   handler_timeouts(const handler_timeouts&) = delete;
   handler_timeouts& operator=(const handler_timeouts&) = delete;
@@ -63,7 +63,7 @@ class handler_timeouts {
   void start_locked();
   void run();
 
-  clock& clock_;
+  clock& time_;
   os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -121,8 +121,8 @@ WINSVC_INLINE void handler_timeouts::run() {
   while (!stopping_) {
     const auto next = timeouts_.begin();
     const auto deadline = next == timeouts_.end() ? (time_point::max)() : next->first;
-    if (clock_.now() < deadline) {
-      clock_.wait_until(changed_, lock, deadline);
+    if (time_.now() < deadline) {
+      time_.wait_until(changed_, lock, deadline);
       continue;
     }
     // A timeout that was called is removed, so that the next one is always the first.

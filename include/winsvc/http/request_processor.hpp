@@ -45,7 +45,7 @@ namespace detail::http {
 
 class request_processor {
  public:
-  request_processor(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  request_processor(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
                     os::thread_starter& starter = os::thread_starter::system());
 
   /// Starts the timeout thread if a route has a timeout. Throws std::system_error if the system cannot create it.
@@ -113,7 +113,7 @@ class request_processor {
   const http::router& router_;
   const wire::limits& limits_;
   logger& log_;
-  clock& clock_;
+  clock& time_;
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
@@ -153,15 +153,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE request_processor::request_processor(const http::router& routes, const wire::limits& limits, logger& log,
+WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
                                                    clock& time, os::thread_starter& starter)
-    : router_(routes),
+    : router_(router),
       limits_(limits),
       log_(log),
-      clock_(time),
-      error_responder_(routes, log),
+      time_(time),
+      error_responder_(router, log),
       handler_timeouts_(time, starter),
-      latencies_(routes.table().entries().size() + 1),
+      latencies_(router.table().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {}
 
 WINSVC_INLINE void request_processor::start() {

@@ -48,12 +48,12 @@ class transport {
   virtual os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// Sends as many bytes as fit without waiting; see os::tcp_socket::send_some.
   virtual os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept = 0;
-  /// The same for `head` and the `body` that follows it. A socket sends them with one call of the system.
-  virtual os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept {
-    const auto result = send_some(head.data(), head.size(), sent);
+  /// The same for `output` and the `text` that follows it. A socket sends them with one call of the system.
+  virtual os::transfer send_parts(std::string_view output, std::string_view text, std::size_t& sent) noexcept {
+    const auto result = send_some(output.data(), output.size(), sent);
     if (result != os::transfer::done) return result;
     std::size_t more = 0;
-    const auto end = send_some(body.data(), body.size(), more);
+    const auto end = send_some(text.data(), text.size(), more);
     sent += more;
     return end;
   }
@@ -122,8 +122,8 @@ class socket_transport : public transport {
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     return socket_.send_some(bytes, count, sent);
   }
-  os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept override {
-    return socket_.send_parts(head, body, sent);
+  os::transfer send_parts(std::string_view output, std::string_view text, std::size_t& sent) noexcept override {
+    return socket_.send_parts(output, text, sent);
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {

@@ -39,15 +39,15 @@ class websocket_session {
         limits_(exchange.stream.limits()),
         draining_(&exchange.services.draining),
         frames_(limits_.websocket_message_bytes),
-        clock_(exchange.stream.time()),
-        last_received_(clock_.now()),
+        time_(exchange.stream.time()),
+        last_received_(time_.now()),
         req_(req),
         id_(exchange.id),
         protocol_(protocol) {
     req_.is_connection_closed = [this] { return !is_open(); };
   }
 
-  [[nodiscard]] const clock& time() const noexcept { return clock_; }
+  [[nodiscard]] const clock& time() const noexcept { return time_; }
   std::optional<websocket::message> receive(clock::time_point deadline);
   bool send(wire::opcode opcode, std::string_view payload);
   void close(int code, std::string_view reason);
@@ -82,7 +82,7 @@ class websocket_session {
   const wire::limits& limits_;
   const std::atomic<bool>* draining_;
   wire::frame_decoder frames_;
-  const clock& clock_;
+  const clock& time_;
   clock::time_point last_received_, ping_sent_at_;
   clock::duration ping_wait_{0};  // time spent waiting for the current message
   bool ping_pending_ = false, was_input_pending_ = false;
@@ -185,7 +185,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
     buffer_.bytes.append(buffer, received);
-    last_received_ = clock_.now();
+    last_received_ = time_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {
     close_abnormally();
@@ -195,7 +195,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
 
 /// Waits for bytes until `deadline`; sends pings and enforces their timeouts. Returns false if no bytes arrived.
 WINSVC_INLINE bool websocket_session::wait(clock::time_point deadline) {
-  const auto start = clock_.now();
+  const auto start = time_.now();
   // One deadline for the whole message, as for a body: single bytes or empty fragments do not extend it indefinitely.
   auto message_deadline = (clock::time_point::max)();
   if (was_input_pending_) message_deadline = start + (limits_.body_deadline(frames_.received()) - ping_wait_);
@@ -209,7 +209,7 @@ WINSVC_INLINE bool websocket_session::wait(clock::time_point deadline) {
   const auto wait_end = (std::min)({deadline, message_deadline, ping_deadline});
   const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(wait_end - start);
   const auto result = has_more(remaining + std::chrono::milliseconds(1), true);  // rounded up, so that a wait is not 0
-  const auto now = clock_.now();
+  const auto now = time_.now();
   ping_wait_ += now - start;
   if (result != os::transfer::timed_out) return result == os::transfer::done;
 
@@ -231,7 +231,7 @@ WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(clock
     if (!is_open()) return std::nullopt;
     const auto result = next_event();
     if (result == event::message) return websocket::message{frames_.move_message(), frames_.is_binary()};
-    if (result == event::more && !wait(deadline) && clock_.now() >= deadline) return std::nullopt;
+    if (result == event::more && !wait(deadline) && time_.now() >= deadline) return std::nullopt;
   }
 }
 
@@ -241,12 +241,12 @@ WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) 
     transport_ = nullptr;
   });
   send_close(code, reason);
-  const auto deadline = clock_.now() + limits_.websocket_close;
+  const auto deadline = time_.now() + limits_.websocket_close;
   while (peer_code_.load() == 0 && !broken_.load()) {
     const auto result = next_event();
     if (result == event::message) static_cast<void>(frames_.move_message());  // sent before the client saw our Close
     if (result != event::more) continue;
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.now());
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - time_.now());
     if (remaining.count() <= 0 || has_more(remaining, false) != os::transfer::done) return;
   }
 }

@@ -108,20 +108,21 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   return {};
 }
 
-/// Result of a custom control in the service.
-struct control_result {
+/// Response of the control channel: the last result of a custom control.
+struct control_query_result {
   bool has_hook = false;
   std::uint64_t count = 0;  ///< completed calls of the hook
   std::uint32_t code = 0;   ///< result of the last call
 };
 
 /// Returns nullopt if the service does not respond.
-WINSVC_INLINE std::optional<control_result> query_control(const verb_context& context, const std::string& number) {
+WINSVC_INLINE std::optional<control_query_result> query_control(const verb_context& context,
+                                                                const std::string& number) {
   const auto response = context.query_channel("control " + number);
   if (!response) return std::nullopt;
-  if (*response == "none") return control_result{};
+  if (*response == "none") return control_query_result{};
   const auto blank = response->find(' ');
-  control_result out{true, 0, 0};
+  control_query_result out{true, 0, 0};
   std::uint64_t code = 0;
   if (blank == response->npos ||
       !base::parse_number(std::string_view(*response).substr(0, blank), (std::numeric_limits<std::uint64_t>::max)(),

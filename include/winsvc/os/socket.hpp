@@ -84,8 +84,8 @@ class tcp_socket {
   transfer send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept;
   /// Sends as many bytes as possible without waiting; `sent` is their number. `timed_out`: not all bytes were sent.
   transfer send_some(const char* data, std::size_t count, std::size_t& sent) noexcept;
-  /// The same for `head` and the `body` that follows it, in one call of the system.
-  transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept;
+  /// The same for `first` and then `second`, in one call of the system.
+  transfer send_parts(std::string_view first, std::string_view second, std::size_t& sent) noexcept;
   /// Wait until a receive or a send would not block; an error counts as ready. Return false after `limit`.
   [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
   [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;

@@ -270,16 +270,16 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
   return transfer::done;
 }
 
-WINSVC_INLINE transfer tcp_socket::send_parts(std::string_view head, std::string_view body,
+WINSVC_INLINE transfer tcp_socket::send_parts(std::string_view first, std::string_view second,
                                               std::size_t& sent) noexcept {
   const auto s = socket_api::raw(native_);
-  for (sent = 0; sent < head.size();) {
-    const auto written = socket_api::send_parts(s, head.substr(sent), body);
+  for (sent = 0; sent < first.size();) {
+    const auto written = socket_api::send_parts(s, first.substr(sent), second);
     if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
     if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
     sent += static_cast<std::size_t>(written);
   }
-  const std::string_view unsent = body.substr(sent - head.size());
+  const std::string_view unsent = second.substr(sent - first.size());
   std::size_t more = 0;
   const auto result = send_some(unsent.data(), unsent.size(), more);
   sent += more;

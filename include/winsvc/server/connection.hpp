@@ -92,11 +92,11 @@ struct wait_condition {
 
 class connection {
  public:
-  connection(http::transport& transport, http::request_processor& processor, http::engine_state& shared,
-             const wire::limits& limits)
+  connection(http::transport& transport, http::request_processor& processor,
+             http::engine_state& engine_state, const wire::limits& limits)
       : transport_(transport),
         processor_(processor),
-        engine_state_(shared),
+        engine_state_(engine_state),
         limits_(limits),
         peer_(transport.peer()),
         local_(transport.local()) {
@@ -119,8 +119,8 @@ class connection {
   [[nodiscard]] std::optional<http::active_request> current_request() const;
   /// The next response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept {
-    const auto head = unsent_output();
-    return head.empty() ? unsent_text() : head;
+    const auto output = unsent_output();
+    return output.empty() ? unsent_text() : output;
   }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
   void mark_sent(std::size_t count) noexcept {
@@ -188,8 +188,8 @@ class connection {
   [[nodiscard]] wait_condition wait_for_input() const noexcept {
     return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
   }
-  [[nodiscard]] clock::time_point time() const noexcept { return engine_state_.time.now(); }
-  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = time() + limit; }
+  [[nodiscard]] clock::time_point current_time() const noexcept { return engine_state_.time.now(); }
+  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = current_time() + limit; }
 
   http::transport& transport_;
   http::request_processor& processor_;
@@ -304,7 +304,7 @@ namespace detail::server {
 WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
   try {
     const buffer_lease lease(*this, buffers);
-    now_ = time();
+    now_ = current_time();
     step_options current = options;
     constexpr int max_requests = 16;  // requests per step: a client may pipeline any number
     for (int served = 0;; current.timed_out = false) {
@@ -381,7 +381,7 @@ WINSVC_INLINE std::optional<http::active_request> connection::current_request() 
   const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
   if (!has_current_request_.load()) return std::nullopt;
   return http::active_request{std::string(head_.method) + ' ' + std::string(head_.path),
-                              time() - request_started_};
+                              current_time() - request_started_};
 }
 
 }  // namespace detail::server

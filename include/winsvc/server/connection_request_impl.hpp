@@ -60,13 +60,13 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     }
     return wait_for_input();
   }
-  if (options.timed_out || time() >= deadline_) {
+  if (options.timed_out || current_time() >= deadline_) {
     reject(408, "the request head did not arrive in time");
     return std::nullopt;
   }
   // A drain allows 500 ms for the rest of a head.
   constexpr std::chrono::milliseconds drain_limit{500};
-  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, time() + drain_limit);
+  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, current_time() + drain_limit);
   return wait_for_input();
 }
 
@@ -148,7 +148,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_
   if (!is_complete && !options.timed_out) {
     const auto result = receive();
     if (result == os::transfer::done) return std::nullopt;
-    if (result == os::transfer::timed_out && time() < deadline_) return wait_for_input();
+    if (result == os::transfer::timed_out && current_time() < deadline_) return wait_for_input();
   }
   complete_time_ = now_;
   stage_ = stage::handler;
@@ -245,7 +245,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   has_current_request_.store(true);
   const auto handler_started = now_;
   keep_alive_ = processor_.process(exchange);
-  now_ = time();
+  now_ = current_time();
   has_current_request_.store(false);
   if (was_inspected_.load()) {  // wait until current_request() has read head_
     const std::lock_guard wait(current_request_mutex_);

@@ -56,7 +56,7 @@ WINSVC_INLINE bool connection::read_file_part() {
 
 /// Extends the deadline after progress: the write timeout restarts, but the client must also keep the minimum rate.
 WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexcept {
-  const auto now = time();
+  const auto now = current_time();
   if (send_wait_start_ == clock::time_point{}) {  // what the socket buffer took at first does not count
     send_wait_start_ = now;
     sent_since_wait_ = 0;
@@ -75,9 +75,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   constexpr int max_parts = 16;  // then other connections go first
   for (int parts = 0;; ++parts) {
     std::size_t sent = 0;
-    const auto head = unsent_output(), text = unsent_text();
-    result = text.empty() ? transport_.send_some(head.data(), head.size(), sent)
-                          : transport_.send_parts(head, text, sent);
+    const auto output = unsent_output(), text = unsent_text();
+    result = text.empty() ? transport_.send_some(output.data(), output.size(), sent)
+                          : transport_.send_parts(output, text, sent);
     output_sent_ += sent;
     if (result == os::transfer::timed_out) {
       if (sent > 0 || send_wait_start_ == clock::time_point{}) extend_send_deadline(sent);
@@ -195,7 +195,7 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   } catch (const std::exception&) {  // out of memory: the response was sent, and its record is lost
     return;
   }
-  const auto duration = time() - request_started_;  // includes sending
+  const auto duration = current_time() - request_started_;  // includes sending
   access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
   engine_state_.notify_response(access_record_);
 }

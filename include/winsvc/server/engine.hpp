@@ -49,7 +49,7 @@ struct drain_report {
 class engine {
  public:
   /// `time` and `starter`: the clock of all timeouts, and the source of all threads. They must outlive the engine.
-  engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  engine(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
          os::thread_starter& starter = os::thread_starter::system());
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();

@@ -28,9 +28,9 @@ namespace detail::server {
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE engine::engine(const http::router& router, const wire::limits& limits, logger& log, clock& time,
                              os::thread_starter& starter)
-    : server_(std::make_unique<server>(routes, limits, log, time, starter)) {}
+    : server_(std::make_unique<server>(router, limits, log, time, starter)) {}
 WINSVC_INLINE engine::~engine() = default;
 
 WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {

@@ -45,7 +45,7 @@ WINSVC_INLINE void thread_pool::wake_monitor() {
 WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   constexpr int max_quiet_scans = 10;
   for (int quiet_scans = 0;;) {
-    const auto now = clock_.now();
+    const auto now = time_.now();
     auto next = source_.run_timers(now);
     if (scanning_.load()) {
       quiet_scans = scan_threads() ? 0 : quiet_scans + 1;
@@ -58,8 +58,8 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
     }
     join_finished();
     std::unique_lock lock(monitor_mutex_);
-    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || clock_.now() < next))
-      clock_.wait_until(monitor_wakeup_, lock, next);
+    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || time_.now() < next))
+      time_.wait_until(monitor_wakeup_, lock, next);
     wake_requested_ = false;
     if (monitor_stopping_) return;
   }
@@ -110,7 +110,7 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
     const std::lock_guard lock(mutex_);
     start_thread(false);
   }
-  retry_in_shortage(clock_.now());
+  retry_in_shortage(time_.now());
   return busy;
 }
 
@@ -129,7 +129,7 @@ WINSVC_INLINE bool thread_pool::growth_helps() {
     }
   }
   load_tally tally;
-  const auto now = clock_.now();
+  const auto now = time_.now();
   for (std::size_t i = 0; i < count; ++i) {
     const auto cpu = sampled[i]->cpu_clock.cpu_time();
     if (cpu) sampled[i]->load.sample(now, *cpu);

@@ -100,7 +100,7 @@ WINSVC_INLINE void thread_pool::reserve_main(pool_thread& thread) noexcept {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (io_count_ > 0) {
-      clock_.wait_until(reserve_needed_, lock, (time_point::max)());
+      time_.wait_until(reserve_needed_, lock, (time_point::max)());
       continue;
     }
     lock.unlock();
@@ -244,12 +244,12 @@ WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& thread) noexcept 
       return stopping_ || !blocking_items_.empty() || io_count_ < wanted_io_threads() ||
              (!stream_items_.empty() && (idle_count_ > 1 || !shortage_));
     };
-    const auto deadline = clock_.now() + idle_timeout;
+    const auto deadline = time_.now() + idle_timeout;
     bool is_superfluous = false;
     while (!is_needed() && !is_superfluous) {
       const bool may_end = thread_count_ > limits_.min_threads && stream_items_.empty();
-      clock_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
-      is_superfluous = may_end && clock_.now() >= deadline;
+      time_.wait_until(work_available_, lock, may_end ? deadline : (time_point::max)());
+      is_superfluous = may_end && time_.now() >= deadline;
     }
     --idle_count_;
     if (is_superfluous && !is_needed()) break;

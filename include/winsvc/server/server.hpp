@@ -46,7 +46,7 @@ namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+  server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
          os::thread_starter& starter);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
@@ -117,7 +117,7 @@ class server final : private thread_pool::work_source {
 
   const wire::limits limits_;
   logger& log_;
-  clock& clock_;
+  clock& time_;
   http::request_processor processor_;
   http::engine_state engine_state_;
   os::endpoint address_;
@@ -167,12 +167,12 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE server::server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
                              os::thread_starter& starter)
     : limits_(limits),
       log_(log),
-      clock_(time),
-      processor_(routes, limits_, log, time, starter),
+      time_(time),
+      processor_(router, limits_, log, time, starter),
       engine_state_(time),
       deadlines_(time),
       thread_pool_(*this, thread_pool_limits_for(limits), time, starter) {
@@ -291,7 +291,7 @@ WINSVC_INLINE void server::on_limit_reached(http::shared_limit limit) noexcept {
 template <class F>
 void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const F& text) noexcept {
   const auto now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch()).count();
+      std::chrono::duration_cast<std::chrono::milliseconds>(time_.now().time_since_epoch()).count();
   auto before = last_warning.load();
   if (now - before < 1000 || !last_warning.compare_exchange_strong(before, now)) return;
   try {

@@ -60,7 +60,7 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
   do {
     if (!source.socket.is_open()) return source.release();
     if (!failed) failed = !poller_.arm_accept(source.registration);
-    if (failed && deadlines_.set(source, clock_.now() + retry_delay)) thread_pool_.wake_monitor();
+    if (failed && deadlines_.set(source, time_.now() + retry_delay)) thread_pool_.wake_monitor();
   } while (!source.park());
 }
 

@@ -62,7 +62,7 @@ WINSVC_INLINE void server::close_listeners() noexcept {
   if (std::exchange(started_, false)) {
     constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
     for (auto& each : listeners_) accept_connections(each, true);
-    clock_.sleep(handshake_time);
+    time_.sleep(handshake_time);
     for (auto& each : listeners_) accept_connections(each, true);
   }
   const std::lock_guard lock(accept_mutex_);
@@ -95,7 +95,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   wake_all();
 
   auto reported_responses = responses_before;
-  const auto deadline = clock_.now() + limit;
+  const auto deadline = time_.now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
   drain_deadline_ = (std::min)(drain_deadline_, deadline);
@@ -107,8 +107,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && clock_.now() < drain_deadline_) {
-    clock_.wait_until(connection_closed_, lock, drain_deadline_);
+  while (!all_closed() && time_.now() < drain_deadline_) {
+    time_.wait_until(connection_closed_, lock, drain_deadline_);
     report_progress();
   }
   report_progress();  // also if no wait was necessary
@@ -121,8 +121,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
       slot.transport->abort_connection();
     }
     // A thread that waits for the network wakes at once; a handler that computes has another 500 ms.
-    const auto abort_deadline = clock_.now() + std::chrono::milliseconds(500);
-    while (!all_closed() && clock_.now() < abort_deadline) clock_.wait_until(connection_closed_, lock, abort_deadline);
+    const auto abort_deadline = time_.now() + std::chrono::milliseconds(500);
+    while (!all_closed() && time_.now() < abort_deadline) time_.wait_until(connection_closed_, lock, abort_deadline);
   }
   report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();

@@ -83,7 +83,7 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
     // On a completion port only the TLS library can send its records, so this thread waits.
     if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && slot.transport->is_encrypted()) {
       slot.on_begin_blocking();
-      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - clock_.now());
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - time_.now());
       if (!slot.transport->wait_sendable(remaining)) slot.timed_out = true;
       continue;
     }
@@ -94,9 +94,9 @@ WINSVC_INLINE void server::run_connection(connection_slot& slot, thread_pool::th
 /// Queues a connection whose handler requires another thread. Returns false if the queue is full: the caller still owns
 /// the slot. At the deadline of the handler, run_timers() takes it out of the queue.
 WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_condition& next) noexcept {
-  const auto kind = next.reason == wait_reason::stream_thread ? work_class::stream : work_class::blocking;
+  const auto work = next.reason == wait_reason::stream_thread ? work_class::stream : work_class::blocking;
   if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
-  return thread_pool_.submit(slot, kind);
+  return thread_pool_.submit(slot, work);
 }
 
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.

@@ -118,7 +118,7 @@ class thread_pool {
 
   thread_pool(work_source& source, const thread_pool_limits& limits, clock& time = clock::system(),
               os::thread_starter& starter = os::thread_starter::system())
-      : source_(source), limits_(limits), clock_(time), starter_(starter) {}
+      : source_(source), limits_(limits), time_(time), starter_(starter) {}
   /// Calls stop().
   ~thread_pool() { stop(); }
   thread_pool(const thread_pool&) = delete;
@@ -133,7 +133,7 @@ class thread_pool {
   void abandon();
 
   /// Queues a claimed item. Returns false if the class is `blocking` and its queue is full. Needs no memory.
-  bool submit(work_item& item, work_class kind) noexcept;
+  bool submit(work_item& item, work_class work) noexcept;
   /// Removes an item from the queues of blocking threads and stream threads. Returns false if it is not in them;
   /// otherwise the caller owns the item.
   bool remove(work_item& item) noexcept;
@@ -210,7 +210,7 @@ class thread_pool {
 
   work_source& source_;
   const thread_pool_limits limits_;
-  clock& clock_;
+  clock& time_;
   os::thread_starter& starter_;
 
   mutable std::mutex mutex_;  // protects the members up to stopping_
@@ -265,12 +265,12 @@ WINSVC_INLINE void thread_pool::start() {
   monitor_ = starter_.start([this] { monitor_main(); });
 }
 
-WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class kind) noexcept {
+WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class work) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (kind == work_class::io) {
+    if (work == work_class::io) {
       enqueue_io_item(item);
-    } else if (kind == work_class::blocking) {
+    } else if (work == work_class::blocking) {
       if (blocking_items_.size() >= limits_.queue_limit) return false;
       blocking_items_.push_back(item);
       ensure_blocking_threads();

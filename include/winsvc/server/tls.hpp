@@ -100,8 +100,8 @@ class tls_transport final : public http::socket_transport {
       }
     }
   }
-  os::transfer send_parts(std::string_view head, std::string_view body, std::size_t& sent) noexcept override {
-    return transport::send_parts(head, body, sent);  // a record is encrypted from one block
+  os::transfer send_parts(std::string_view output, std::string_view text, std::size_t& sent) noexcept override {
+    return transport::send_parts(output, text, sent);  // a record is encrypted from one block
   }
   os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     constexpr std::size_t max_record = 16 * 1024;  // mutex_ is free for a reader between two records
