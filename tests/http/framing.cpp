@@ -570,8 +570,10 @@ TEST_CASE("the target of a redirect is percent-encoded") {
   auto app = [](service& svc) {
     svc.get("/reply", [] { return reply::redirect("/gr\xC3\xBC\xC3\x9F" "e x?q=\"%20\"#a"); });
     svc.get("/own", [](response& res) { res.set_redirect("/gr\xC3\xBC\xC3\x9F" "e x?q=\"%20\"#a"); });
+    svc.get("/tab", [] { return reply::redirect("/\t/other.example"); });  // a browser removes a tab
   };
   client c(app);
+  CHECK(c.get("/tab").header("Location") == "/%09/other.example");
   for (const char* path : {"/reply", "/own"})
     CHECK(c.get(path).header("Location") == "/gr%C3%BC%C3%9Fe%20x?q=%22%20%22#a");
 }

@@ -80,10 +80,11 @@ WINSVC_INLINE bool json_reader::check_kind(value v, const json_place& place, jso
   return library.kind(v) == kind || reject(v, place, requirement);
 }
 
-/// True if the number has no fraction and lies between the limits. Both limits are powers of two, which a double
-/// represents exactly; `upper` itself is out of range.
-WINSVC_INLINE bool has_no_fraction(double number, double lower, double upper) noexcept {
-  return number >= lower && number < upper && std::trunc(number) == number;
+/// True if a number with a decimal point or an exponent is a whole number that a double can state exactly. So a whole
+/// number that is too large for std::int64_t, which a parser may return as a double, is not accepted rounded.
+WINSVC_INLINE bool is_exact_whole_number(double number) noexcept {
+  constexpr double limit = 9007199254740992.0;  // 2 to the power of 53
+  return number >= -limit && number <= limit && std::trunc(number) == number;
 }
 
 WINSVC_INLINE std::string whole_number_text(const std::string& lower, const std::string& upper) {
@@ -92,12 +93,11 @@ WINSVC_INLINE std::string whole_number_text(const std::string& lower, const std:
 
 WINSVC_INLINE bool json_reader::read_signed(value v, const json_place& place, std::int64_t lower, std::int64_t upper,
                                             std::int64_t& out) const {
-  constexpr double limit = 9223372036854775808.0;  // 2 to the power of 63
   const json_kind kind = library.kind(v);
   bool ok = kind == json_kind::integer;
   if (ok) {
     out = library.integer(v);
-  } else if (kind == json_kind::number && has_no_fraction(library.number(v), -limit, limit)) {  // 1.0 is an integer
+  } else if (kind == json_kind::number && is_exact_whole_number(library.number(v))) {  // 1.0 is an integer
     out = static_cast<std::int64_t>(library.number(v));
     ok = true;
   }
@@ -107,12 +107,11 @@ WINSVC_INLINE bool json_reader::read_signed(value v, const json_place& place, st
 
 WINSVC_INLINE bool json_reader::read_unsigned(value v, const json_place& place, std::uint64_t upper,
                                               std::uint64_t& out) const {
-  constexpr double limit = 18446744073709551616.0;  // 2 to the power of 64
   const json_kind kind = library.kind(v);
   bool ok = kind == json_kind::unsigned_integer || (kind == json_kind::integer && library.integer(v) >= 0);
   if (ok) {
     out = kind == json_kind::integer ? static_cast<std::uint64_t>(library.integer(v)) : library.unsigned_integer(v);
-  } else if (kind == json_kind::number && has_no_fraction(library.number(v), 0, limit)) {
+  } else if (kind == json_kind::number && library.number(v) >= 0 && is_exact_whole_number(library.number(v))) {
     out = static_cast<std::uint64_t>(library.number(v));
     ok = true;
   }

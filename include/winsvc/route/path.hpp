@@ -37,8 +37,8 @@ namespace detail::route {
 /// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
-/// Encodes the blanks, quotes and non-ASCII bytes of a URL that is otherwise complete, for a Location field (RFC 9110
-/// section 10.2.2). Existing escapes and delimiters stay.
+/// Encodes the blanks, tabs, quotes and non-ASCII bytes of a URL that is otherwise complete, for a Location field (RFC
+/// 9110 section 10.2.2). Existing escapes and delimiters stay.
 [[nodiscard]] std::string percent_encode_url(std::string_view url);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
 
 WINSVC_INLINE std::string percent_encode_url(std::string_view url) {
   constexpr char hex[] = "0123456789ABCDEF";
-  constexpr std::string_view excluded = " \"<>\\^`{|}";  // RFC 3986 does not allow them in any part of a URL
+  constexpr std::string_view excluded = " \t\"<>\\^`{|}";  // RFC 3986 does not allow them in any part of a URL
   std::string out;
   for (const char c : url) {
     const auto byte = static_cast<unsigned char>(c);
