@@ -24,6 +24,11 @@ PATTERNS = ("api/x.hpp", "http/x_impl.hpp")
 PATH = re.compile(r"`([\w./-]+/[\w.-]+\.(?:hpp|cpp|py|txt|cmake|ini))`")
 # A function, a type or a member; a constant of a script in capital letters.
 IDENTIFIER = re.compile(r"`([a-z_]+(?:::[a-z_]+)*|[A-Z]+(?:_[A-Z]+)+)(?:\(\))?`")
+# Files that decide as a whole, or of which a row names a part in words.
+WHOLE_FILES = {
+    "config/undef.hpp", "diagnose/doctor_files_impl.hpp", "diagnose/finding.hpp", "diagnose/proof.hpp",
+    "diagnose/prove_app.hpp", "diagnose/prove_probe.hpp", "os/win/crash.hpp",
+}
 # Identifiers in architecture.md that are not in a header or script.
 OTHER_NAMES = ("main", "run-service", "readme")
 
@@ -47,6 +52,16 @@ def items(page):
 def texts(paths, folder):
     """The text of each file by its path in the folder."""
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def is_defined(identifier, text):
+    """True if the text defines or declares a function, type or constant of this name, and names its class."""
+    *scopes, name = identifier.split("::")
+    # Words before the name, which are its type: a call has none, or a keyword, a dot or an assignment.
+    declaration = rf"^(?!\s*(?:return|else|throw)\b)[^/(=.\n]*\w[^/(=.\n]*[\s&*:]{name}(?:\(|\{{|\[| =(?!=))"
+    constant = rf"^{name} = "  # of a script
+    return (re.search(rf"{declaration}|{constant}|\b(?:class|struct|namespace) {name}\b", text, re.MULTILINE)
+            and all(re.search(rf"\b{scope}\b", text) for scope in scopes))
 
 
 def last_part(identifier):
@@ -98,9 +113,18 @@ class architecture(unittest.TestCase):
         rows = [[cell.strip() for cell in line.strip("|").split("|")]
                 for line in section.split("\n") if re.match(r"\| [^-]", line)]
         rows = [row for row in rows if row[0] != "question"]
+        whole, missing = set(), []
         for row in rows:
             self.assertEqual(len(row), 3, row)
-            self.assertTrue(PATH.search(row[2]), f"no file in the last column: {row}")
+            for part in row[2].split("; "):  # files, then the functions of these files
+                paths = PATH.findall(part)
+                self.assertTrue(paths, f"no file in '{part}': {row}")
+                text = "\n".join({**self.headers, **self.scripts}[path] for path in paths)
+                names = IDENTIFIER.findall(re.sub(r"\([^)]*\)", "", part))  # in parentheses: what the function uses
+                missing += [f"'{name}', {paths}: {row[0]}" for name in names if not is_defined(name, text)]
+                whole |= set() if names else set(paths)
+        self.assertEqual(missing, [])
+        self.assertEqual(whole, WHOLE_FILES, "rows without a function")
         self.assertEqual(len(rows), len({row[0] for row in rows}), "two rows have the same question")
         self.assertGreater(len(rows), 100)
 

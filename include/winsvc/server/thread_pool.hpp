@@ -318,8 +318,8 @@ WINSVC_INLINE std::size_t thread_pool::wanted_io_threads() const noexcept {
   return (std::max)(thread_count_, std::size_t{1}) - 1;
 }
 
-/// Wakes or starts a thread for the role io, if there are too few. Wakes the reserve thread if there is none. Requires
-/// mutex_.
+/// Wakes or starts a thread for the role io, if there are too few. Wakes the reserve thread if no thread has this role.
+/// Requires mutex_.
 WINSVC_INLINE void thread_pool::ensure_io_threads() {
   if (stopping_) return;
   if (io_count_ < wanted_io_threads()) {
