@@ -1,3 +1,4 @@
+// Greeter: the app, with its setting and its route.
 #include "greeter.hpp"
 
 #include <string>

@@ -283,7 +283,7 @@ TEST_CASE("settings that are set at install stay with the service, and config sh
   test_machine m;
   auto greeter = [](service& svc) {
     svc.name("hello");
-    svc.setting("greeting", "hello", "what to say");
+    svc.setting("greeting", "hello", "text of the response");
     svc.setting("count", 1, "how often");
     svc.setting("token", "", "of the store", winsvc::secret);
   };
@@ -297,7 +297,7 @@ TEST_CASE("settings that are set at install stay with the service, and config sh
   m.scm->services.at("hello").environment = {"HELLO_TOKEN=s3cret", "HELLO_COUNT=9"};
 
   CHECK(m.run(greeter, {"config"}) == 0);
-  CHECK(has(m.out, "greeting = hi you    --set greeting\n    what to say: a text; default: hello\n"));
+  CHECK(has(m.out, "greeting = hi you    --set greeting\n    text of the response: a text; default: hello\n"));
   CHECK(has(m.out, "count = 3            --set COUNT\n"));
   CHECK(has(m.out, "HELLO_TOKEN\n"));
   CHECK(has(m.out, "port = 5001          --port\n"));
@@ -359,7 +359,7 @@ TEST_CASE("logs, config, reload and status reject a service of another program, 
 }
 
 TEST_CASE("config --init writes the settings file, once") {
-  auto greeter = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
+  auto greeter = [](service& svc) { svc.setting("greeting", "hello", "text of the response"); };
   const std::string path =
       winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
                                     "winsvc-init-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
@@ -370,7 +370,7 @@ TEST_CASE("config --init writes the settings file, once") {
 
   CHECK(first.code == 0);
   CHECK(first.out == "wrote " + path + '\n');
-  CHECK(has(written, "\n# what to say (a text)\n#greeting = hello\n"));
+  CHECK(has(written, "\n# text of the response (a text)\n#greeting = hello\n"));
   CHECK(second.code != 0);
   CHECK(has(second.err, "the file exists; move it, or choose another file with --config"));
 }

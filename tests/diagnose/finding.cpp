@@ -1,4 +1,4 @@
-// Findings of doctor, and the check of a folder's security descriptor.
+// Tests of the findings of doctor, and of the check of a folder's security descriptor.
 #include "winsvc/diagnose/finding.hpp"
 
 #include <doctest/doctest.h>

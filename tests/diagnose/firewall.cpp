@@ -1,4 +1,4 @@
-// Check of the firewall rules for a program that listens.
+// Tests of the check of the firewall rules for a program that listens.
 #include "winsvc/diagnose/firewall.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// Results of `prove`: text, JSON and the HTML page.
+// Tests of the results of `prove`: text, JSON and the HTML page.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>

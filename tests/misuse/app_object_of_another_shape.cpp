@@ -1,3 +1,4 @@
+// Must not compile: the operator() of the app object takes an int, not a service.
 // expect: winsvc: App must be a function void(winsvc::service&), a global object that can be called with winsvc::service&, or a type with a constructor that takes winsvc::service&
 #include <winsvc.hpp>
 

@@ -1,3 +1,4 @@
+// Must not compile: a handler takes the request twice.
 // expect: winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, values of sources, body<T> or upload; only values may repeat
 #include <httplib.h>
 #include <winsvc.hpp>

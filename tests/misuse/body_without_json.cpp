@@ -1,3 +1,4 @@
+// Must not compile: body<T> of a type without WINSVC_TYPE is used without the JSON library of nlohmann.
 // expect: winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path, or describe T with WINSVC_TYPE and provide a winsvc::json_library
 // with: -DWINSVC_JSON=0
 #include <winsvc.hpp>

@@ -1,3 +1,4 @@
+// Must not compile: the type in body<T> has from_json, but not to_json.
 // expect: winsvc: the type in body<T> has from_json, but not to_json
 #include <nlohmann/json.hpp>
 #include <winsvc.hpp>

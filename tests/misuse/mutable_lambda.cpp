@@ -1,3 +1,4 @@
+// Must not compile: a handler is a mutable lambda.
 // expect: winsvc: the call operator of a handler must be const (a lambda without `mutable`), because several threads call it at the same time
 #include <winsvc.hpp>
 

@@ -1,3 +1,4 @@
+// Must not compile: an on_start hook takes an int, not a start_context.
 // expect: winsvc: an on_start hook must be callable without arguments or with winsvc::start_context&
 #include <winsvc.hpp>
 

@@ -3,8 +3,9 @@
 
   tests/misuse/run.py [CASE...]
 
-The first lines of a case contain the expected error and, if necessary, compiler options:
+The first lines of a case contain the reason, the expected error and, if necessary, compiler options:
 
+  // Must not compile: the type in body<T> has from_json, but not to_json.
   // expect: text of the static_assert
   // with: -DWINSVC_JSON=0
 
@@ -41,9 +42,9 @@ def compile_case(job):
     """Compiles a case; returns a description of the failure, or an empty text if the expected error is the first."""
     source, compiler, umbrella = job
     text = source.read_text(encoding="utf-8")
-    expected = re.match(r"// expect: (.+)", text)
+    expected = re.match(r"// Must not compile: .+\.\n// expect: (.+)", text)
     if not expected:
-        return "the first line is not `// expect: ...`"
+        return "the first lines are not `// Must not compile: REASON.` and `// expect: TEXT`"
     options = re.search(r"^// with: (.+)", text, re.MULTILINE)
     extra = options.group(1).split() if options else umbrella   # a precompiled header requires the same options
     if "#include <httplib.h>" in text:

@@ -1,3 +1,4 @@
+// Must not compile: a source follows the handler of a route.
 // expect: winsvc: a route takes its pattern, then sources (query, header, cookie_value, form, file, client_address), then the handler
 #include <winsvc.hpp>
 

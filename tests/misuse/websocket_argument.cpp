@@ -1,3 +1,4 @@
+// Must not compile: a WebSocket handler takes a path parameter as a char.
 // expect: winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, double, std::string)
 #include <winsvc.hpp>
 

@@ -1,3 +1,4 @@
+// Must not compile: a WebSocket handler returns a value.
 // expect: winsvc: a WebSocket handler must return void; it sends data with winsvc::websocket::send
 #include <winsvc.hpp>
 

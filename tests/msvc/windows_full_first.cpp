@@ -1,4 +1,4 @@
-// A program that uses COM includes the full <windows.h> first; rpcndr.h defines `small` as char.
+// Compile test: a program that uses COM includes the full <windows.h> first, whose rpcndr.h defines `small` as char.
 #include <winsock2.h>
 #include <windows.h>
 

@@ -1,4 +1,4 @@
-// Reduces a scenario that breaks a rule to a smaller one that breaks it too.
+// Test case reduction (shrinking): reduces a scenario that breaks a rule to a smaller one that breaks it too.
 //
 //   const scenario small = shrink(plan, [](const scenario& s) { return !problem_in_process(s).empty(); });
 //

@@ -1,4 +1,4 @@
-// JSON comparison: finds what the conversion of a JSON document to a C++ type has changed, and collects the faults.
+// JSON comparison: checks that the conversion of JSON to a C++ type lost nothing (round trip), and collects the faults.
 //
 //   json_faults faults;
 //   converted_document<json> document{sent, convert};

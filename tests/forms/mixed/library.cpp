@@ -1,4 +1,5 @@
-// Has the bodies that caller.cpp needs. The header-only form emits equal_secret because its address is taken.
+// Test of mixed forms: the translation unit with the bodies (WINSVC_IMPLEMENTATION) that caller.cpp needs. The
+// header-only form emits equal_secret because its address is taken.
 #include <string>
 
 #include "winsvc/base/encoding.hpp"

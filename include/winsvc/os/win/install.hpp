@@ -1,5 +1,5 @@
-// Event source, environment and folder security on Windows: members of service_manager (os/service_manager.hpp) that
-// change the registry and the security of folders for an install, not the Service Control Manager.
+// Event source, environment and folder security on Windows: the members of service_manager (os/service_manager.hpp)
+// that change the registry and folders for an install. They do not call the Service Control Manager.
 //
 // Source: RegSetValueExW, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
 // FILE_FLAG_OPEN_REPARSE_POINT of CreateFileW in the Win32 documentation.
