@@ -481,6 +481,22 @@ TEST_CASE("if the connection limit is reached, the connection that is idle for t
   CHECK(idle[3]->read_response().status == 200);
 }
 
+TEST_CASE("a body that arrives too slowly is 408, also if all threads are in handlers") {
+  limited_starter starter(100);
+  server_limits limits;
+  limits.body_timeout = 60ms;
+  busy_engine s(limits, winsvc::clock::system(), starter);
+  s.open();
+  starter.available = 0;
+  const auto blocked = s.occupy_threads();
+  test_client c(s);
+
+  c.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhalf");
+
+  CHECK(c.read_response().status == 408);
+  CHECK(s.finished == 0);
+}
+
 TEST_CASE("all timeouts of connections use the clock of the engine") {
   winsvc::testing::manual_clock time;
   busy_engine s({}, time);

@@ -472,6 +472,24 @@ TEST_CASE("a pool with one thread runs handlers on it, and the reserve thread se
   }
 }
 
+TEST_CASE("while no thread can be created, the pool does not try more often than each 50 ms") {
+  limited_starter starter;
+  starter.available = 4;  // I/O, reserve, monitor, and one for handlers
+  job_source w(limits_of(1, 1, 16), starter);
+  w.pool.start();
+  auto& handler = w.make_long();
+  for (int i = 0; i < 3; ++i) CHECK(w.submit(handler, work_class::blocking));
+  CHECK(eventually([&] { return w.busy == 1 && starter.failures > 0; }));
+
+  const auto begin = steady::now();
+  const int before = starter.failures;
+  CHECK(eventually([&] { return starter.failures >= before + 10; }));
+  CHECK(steady::now() - begin >= 400ms);
+
+  starter.available = 100;
+  CHECK(eventually([&] { return w.busy == 3; }));
+}
+
 TEST_CASE("a stream does not wait for handlers, also if the queue is not empty and the pool may not grow") {
   job_source w(limits_of(1, 2, 2));
   w.pool.start();

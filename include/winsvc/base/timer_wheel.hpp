@@ -33,7 +33,7 @@ class timer_wheel {
     void* user_data = nullptr;  ///< for the caller, such as the object with the deadline
   };
 
-  explicit timer_wheel(time_point now) noexcept : now_(slot_of(now)) {
+  explicit timer_wheel(time_point now) noexcept : now_(slot_of(now)), first_(now_) {
     for (auto& s : slots_) s.previous = s.next = &s;
   }
   timer_wheel(const timer_wheel&) = delete;
@@ -47,7 +47,7 @@ class timer_wheel {
   template <class F>
   void advance(time_point now, const F& on_expired);
   /// The earliest time at which a timer may expire. time_point::max() if no timer is set.
-  [[nodiscard]] time_point next_deadline() const noexcept;
+  [[nodiscard]] time_point next_deadline() noexcept;
 
   static constexpr std::chrono::milliseconds slot_duration{64};
 
@@ -63,7 +63,8 @@ class timer_wheel {
 
   std::array<timer, slot_count> slots_;
   std::size_t count_ = 0;
-  std::int64_t now_;  // the last slot whose timers have expired
+  std::int64_t now_;    // the last slot whose timers have expired
+  std::int64_t first_;  // no slot between now_ and this one has a timer
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ WINSVC_INLINE void timer_wheel::link(timer& t) noexcept {
   // At most one turn ahead. If the deadline is later, `advance` links the timer again at the end of the turn.
   auto slot = t.deadline <= now_ ? now_ + 1 : t.deadline;
   if (slot > now_ + static_cast<std::int64_t>(slot_count)) slot = now_ + static_cast<std::int64_t>(slot_count);
+  if (slot < first_) first_ = slot;
   timer& head = slots_[static_cast<std::size_t>(slot) % slot_count];
   t.previous = head.previous;
   t.next = &head;
@@ -133,14 +135,14 @@ WINSVC_INLINE void timer_wheel::clear(timer& t) noexcept {
   --count_;
 }
 
-WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcept {
+WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() noexcept {
   if (count_ == 0) return (time_point::max)();
-  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slot_count); ++ahead) {
-    const timer& head = slots_[static_cast<std::size_t>(now_ + ahead) % slot_count];
-    if (head.next != &head)
-      return time_point(std::chrono::duration_cast<time_point::duration>(slot_duration_type(now_ + ahead)));
+  if (first_ <= now_) first_ = now_ + 1;
+  for (;; ++first_) {  // one of the next slot_count slots has a timer
+    const timer& head = slots_[static_cast<std::size_t>(first_) % slot_count];
+    if (head.next != &head) break;
   }
-  return (time_point::max)();
+  return time_point(std::chrono::duration_cast<time_point::duration>(slot_duration_type(first_)));
 }
 
 }  // namespace detail::base

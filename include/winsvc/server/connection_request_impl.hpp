@@ -131,7 +131,8 @@ WINSVC_INLINE void connection::find_route() {
   if (engine_state_.paused.load() && !router.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }
 
-/// Collects a body. It reports no error: the handler stage reads the body, responds to errors and logs them.
+/// Collects a body. A late body is 408. The handler stage finds other errors: it reads the body, responds to errors and
+/// logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
   const auto memory = body_memory(have);
@@ -149,6 +150,10 @@ WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_
     const auto result = receive();
     if (result == os::transfer::done) return std::nullopt;
     if (result == os::transfer::timed_out && current_time() < deadline_) return wait_for_input();
+  }
+  if (!is_complete && current_time() >= deadline_) {  // here, because the handler stage may have to wait for a thread
+    reject(408, http::body_error_text(408));
+    return std::nullopt;
   }
   complete_time_ = now_;
   stage_ = stage::handler;

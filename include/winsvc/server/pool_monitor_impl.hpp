@@ -101,7 +101,7 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
     // If no item was dequeued since the last scan, all threads are in handlers.
     if (!blocking_items_.empty() && idle_count_ > 0) work_available_.notify_one();
     else stuck = !blocking_items_.empty() && dequeued_count_ == dequeued_at_last_scan_ &&
-                 thread_count_ < limits_.max_threads;
+                 thread_count_ < limits_.max_threads && !shortage_;
     ensure_stream_threads();  // a thread that was started for a stream may have taken the role io
     if (!io_items_.empty() && !stopping_) source_.notify();
     dequeued_at_last_scan_ = dequeued_count_;
