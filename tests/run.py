@@ -59,7 +59,7 @@ STAGES = (
     Stage("tsan", FULL, "all files that create threads, under the thread sanitizer", program("units.py", "threads", "tsan")),
     Stage("package", FULL, "copied, CMake, pkg-config, Meson", program("package/run.py")),
     Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
-    Stage("separate", FULL, "some files of http against the object of g++; 20,000 random sequences of controls",
+    Stage("separate", FULL, "some files of http against the object of g++; 20,000 sequences of controls, 10,000 simulations",
           program("units.py", "separate", "clang")),
     Stage("forms", FULL, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
     Stage("msi", FULL, "the installer of examples/starter: install, upgrade, roll back, remove, under Wine",

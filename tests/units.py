@@ -7,7 +7,7 @@ PROGRAM  units      tests/{base,settings,route,wire,scm,commandline,os,log}: no 
          http       the other folders that mirror include/winsvc; with `asan`, cpp-httplib has OpenSSL, zlib, brotli and zstd
          threads    the files of both that create threads
          separate   some files of http in the separate form: they declare, and the winsvc.o that g++ compiles has the bodies;
-                    host/sequences with 20,000 sequences of controls
+                    host/sequences with 20,000 sequences of controls, server/simulation with 10,000 seeds
          crash      tests/os/crash.cpp alone, with mingw g++; units with `windows` is without it, and runs it as well
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
 WAY      clang    clang++, all warnings are errors
@@ -44,7 +44,7 @@ IN_SEPARATE_FORM = ("server/engine", "server/shortage", "server/simulation", "ad
 # g++ compiles this file in the separate form. It needs 17 s, most of it for cpp-httplib, so clang++ compiles the others.
 COMPILED_BY_GXX = "testing/umbrella"
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
-SEQUENCES = {"WINSVC_SEQUENCES": "20000"}
+LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000"}     # of the program `separate`
 # An assertion is one function call, without a try block: a file compiles in 5/6 of the time. An exception in an assertion
 # ends the test case.
 FAST_ASSERTIONS = ["-DDOCTEST_CONFIG_SUPER_FAST_ASSERTS"]
@@ -167,7 +167,7 @@ def doctest_program(tally, program, way):
         return
 
     if program == "separate":
-        os.environ.update(SEQUENCES)
+        os.environ.update(LONG_RUNS)
     shards = shards_of(found, ROOT / "tests", FILES_UNDER_WINE if way in UNDER_WINE else 1)
     jobs = min(int(JOBS), len(shards))
     with runner(way, target, f"{program}-{way}", jobs) as start:

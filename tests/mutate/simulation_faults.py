@@ -84,7 +84,7 @@ def main():
             program = Path(folder) / (name + ".exe")
             subprocess.run([*COMPILE, f"-I{tree}", str(ROOT / "tests" / "server" / "simulation.cpp"), str(main_object),
                             "-o", str(program), "-fuse-ld=lld", "-Wl,--gc-sections", "-pthread"], check=True)
-            done = subprocess.run([str(program), "--no-colors", "--test-case=*seeds*"], text=True, errors="replace",
+            done = subprocess.run([str(program), "--no-colors", "--test-case=*many seeds"], text=True, errors="replace",
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   env=dict(os.environ, WINSVC_SIMULATION_SEEDS=str(arguments.seeds)), check=False)
             found = re.search(r"seed \d+: .*", done.stdout)

@@ -26,7 +26,7 @@ inline std::string problem_in_process(const scenario& plan) {
   if (child == 0) {
     ::close(ends[0]);
     ::alarm(time_limit);
-    scheduler::idle_workers().clear();  // they exist in the parent process only
+    scheduler::begin_child(-1);
     const std::string problem = run_scenario(plan).problem;
     static_cast<void>(!::write(ends[1], problem.data(), problem.size()));
     ::_exit(0);

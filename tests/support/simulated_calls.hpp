@@ -60,13 +60,17 @@ inline constexpr std::int64_t start_time = 1'700'000'000;  // of both clocks, in
   return to_duration(t) - std::chrono::seconds(start_time);
 }
 
+/// As in glibc: 0 is free, 1 is locked, 2 is locked and a thread may wait.
 inline void lock(pthread_mutex_t* m) {
-  while (m->__data.__lock != 0) current_scheduler->wait(m, never);
-  m->__data.__lock = 1;
+  int locked = 1;
+  while (m->__data.__lock != 0) {
+    m->__data.__lock = locked = 2;
+    current_scheduler->wait(m, never);
+  }
+  m->__data.__lock = locked;
 }
 inline void unlock(pthread_mutex_t* m) {
-  m->__data.__lock = 0;
-  current_scheduler->wake_one(m);
+  if (std::exchange(m->__data.__lock, 0) == 2) current_scheduler->wake_one(m);
 }
 inline bool wait_for_condition(pthread_cond_t* changed, pthread_mutex_t* m, nanoseconds deadline) {
   unlock(m);

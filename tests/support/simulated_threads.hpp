@@ -84,7 +84,7 @@ struct thread_state {
   worker* on = nullptr;
   std::function<void()> body;
   const void* awaited = nullptr;  // the object of its wait
-  nanoseconds deadline = never;
+  std::int64_t deadline = 0;       // of its wait, in nanoseconds
   bool was_woken = false, finished = false, joined = false;
   nanoseconds cpu_time{0}, compute_start = never;
 };
@@ -157,7 +157,7 @@ class scheduler {
   bool wait(const void* object, nanoseconds deadline) {
     thread_state& self = *current_thread;
     self.awaited = object;
-    self.deadline = deadline;
+    self.deadline = deadline.count();
     blocked_.push_back(&self);
     switch_from(self);
     return self.was_woken;
@@ -165,8 +165,9 @@ class scheduler {
   /// Wakes one thread that waits for the object, if there is one.
   void wake_one(const void* object) {
     std::size_t count = 0, chosen = 0;
-    for (std::size_t i = 0; i < blocked_.size(); ++i) {
-      if (blocked_[i]->awaited == object && random_.below(++count) == 0) chosen = i;
+    thread_state* const* const blocked = blocked_.data();
+    for (std::size_t i = 0, size = blocked_.size(); i < size; ++i) {
+      if (blocked[i]->awaited == object && random_.below(++count) == 0) chosen = i;
     }
     if (count > 0) make_runnable(chosen, true);
   }
@@ -191,6 +192,11 @@ class scheduler {
   void forget(thread_state& thread) {
     thread.joined = true;
     idle_workers().push_back(thread.on);
+  }
+  /// After a fork: the threads exist in the parent process only. The child uses this processor; -1: any.
+  static void begin_child(int processor) {
+    idle_workers().clear();
+    fixed_processor = processor;
   }
   static std::vector<worker*>& idle_workers() {
     static std::vector<worker*> workers;
@@ -218,7 +224,8 @@ class scheduler {
   /// Only one thread runs at a time, and a switch on one processor costs a tenth of a switch between two. The workers
   /// inherit the affinity.
   static void use_one_processor() noexcept {
-    static const int processor = ::sched_getcpu();
+    static const int first = ::sched_getcpu();
+    const int processor = fixed_processor >= 0 ? fixed_processor : first;
     cpu_set_t set;
     CPU_ZERO(&set);
     if (processor < 0) return;
@@ -282,15 +289,24 @@ class scheduler {
         return next;
       }
       if (on_quiet) on_quiet();
-      auto time = events_.empty() ? never : events_.begin()->first.first;
-      for (const thread_state* const thread : blocked_) time = (std::min)(time, thread->deadline);
-      if (time == never) return give_up("all threads wait for each other at " + seconds_text(now_));
-      now_ = (std::max)(now_, time);
-      for (std::size_t i = 0; i < blocked_.size();) {
-        if (blocked_[i]->deadline <= now_) make_runnable(i, false);
-        else ++i;
-      }
+      if (!advance_clock()) return give_up("all threads wait for each other at " + seconds_text(now_));
     }
+  }
+  /// Advances the clock to the next event or deadline. Returns false if nothing is scheduled.
+  bool advance_clock() {
+    constexpr auto none = never.count();
+    auto time = events_.empty() ? none : events_.begin()->first.first.count();
+    thread_state* const* const blocked = blocked_.data();
+    for (std::size_t i = 0, size = blocked_.size(); i < size; ++i)
+      if (blocked[i]->deadline < time) time = blocked[i]->deadline;
+    if (time == none) return false;
+    if (now_.count() < time) now_ = nanoseconds(time);
+    time = now_.count();
+    for (std::size_t i = 0; i < blocked_.size();) {
+      if (blocked[i]->deadline <= time) make_runnable(i, false);
+      else ++i;
+    }
+    return true;
   }
   thread_state* give_up(std::string why) {
     problem = std::move(why);
@@ -307,6 +323,8 @@ class scheduler {
   }
 
  private:
+  inline static int fixed_processor = -1;  // -1: the one on which the first simulation started
+
   const scheduler_options options_;
   random_numbers random_;
   nanoseconds now_{0};
