@@ -2,6 +2,7 @@
 // request waits: other clients are served, and the client that must be rejected receives 503.
 #include <winsvc/testing.hpp>
 
+#include "limited_starter.hpp"
 #include "test_engine.hpp"
 
 #include <algorithm>
@@ -43,19 +44,6 @@ struct memory_sink final : winsvc::log_sink {
   }
   std::mutex mutex;
   std::string text;
-};
-
-/// Creates `available` threads, then fails.
-struct limited_starter final : winsvc::detail::os::thread_starter {
-  explicit limited_starter(int count) : available(count) {}
-  std::thread start(std::function<void()> body) override {
-    if (available.fetch_sub(1) <= 0) {
-      ++available;
-      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
-    }
-    return thread_starter::start(std::move(body));
-  }
-  std::atomic<int> available;
 };
 
 /// An engine with further routes. GET /block waits for `release`; GET /ticks is an event stream.
