@@ -395,6 +395,50 @@ TEST_CASE("a service on a loopback address accepts only loopback names in Host, 
   CHECK(status_of(with_names, "rebound.example") == 421);
 }
 
+TEST_CASE("the names that an app accepts also apply to the health checks, and while the service is paused") {
+  const auto handler = [] { return "hi"; };
+  auto with_names = [&](service& svc) {
+    svc.use(winsvc::allowed_hosts({"hello.example"}));
+    svc.get("/", handler);
+    svc.on_pause([] {});
+  };
+  auto in_group = [&](service& svc) {
+    svc.group("", [&](winsvc::route_group& g) {
+      g.use(winsvc::allowed_hosts({"hello.example"}));
+      g.get("/", handler);
+    });
+    svc.on_pause([] {});
+  };
+  auto at_route = [&](service& svc) {
+    svc.get("/", handler).use(winsvc::allowed_hosts({"hello.example"}));
+    svc.on_pause([] {});
+  };
+  const auto status_of = [](const simulated_scm& scm, const std::string& target, const std::string& host) {
+    auto socket = connected(scm);
+    const std::string bytes = "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+    CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
+    return hear(socket).status;
+  };
+  const auto check = [&](auto& app, int health_status) {
+    simulated_scm scm;
+    scm.start(app);
+    REQUIRE(scm.wait_for(state::running));
+    CHECK(status_of(scm, "/livez", "hello.example") == health_status);
+    CHECK(status_of(scm, "/readyz", "hello.example") == health_status);
+    CHECK(status_of(scm, "/livez", "rebound.example") == 421);
+    CHECK(scm.pause() == 0);
+    REQUIRE(scm.wait_for(state::paused));
+    CHECK(status_of(scm, "/", "hello.example") == 503);
+    CHECK(status_of(scm, "/", "localhost") == 503);
+    CHECK(status_of(scm, "/", "rebound.example") == 421);
+    CHECK(status_of(scm, "/missing", "localhost") == 503);
+    CHECK(status_of(scm, "/missing", "rebound.example") == 421);
+  };
+  check(with_names, 200);
+  check(in_group, 421);  // the names of a group apply to its routes
+  check(at_route, 421);
+}
+
 TEST_CASE("the check of the host precedes all middleware and applies to each path, WebSockets included") {
   auto app = [](service& svc) {
     svc.use([](const winsvc::request&, winsvc::response&, const winsvc::next_handler&) { winsvc::abort(418, "own"); });

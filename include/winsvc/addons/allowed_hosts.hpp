@@ -26,7 +26,7 @@ inline namespace WINSVC_ABI {
 /// port and brackets, `*.example.com` for all subdomains, or `*` for all hosts. The loopback names (localhost,
 /// 127.0.0.0/8, ::1) are always accepted. Requests without a Host field, which a browser cannot send, are accepted.
 /// Throws setup_error for a name with a port or a scheme. It replaces the default check of a loopback listener on its
-/// routes.
+/// routes, and with `svc.use` also on `/livez` and `/readyz`.
 [[nodiscard]] middleware allowed_hosts(std::vector<std::string> names = {});
 
 namespace detail::addons {

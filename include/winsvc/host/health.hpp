@@ -69,7 +69,8 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
     return !path.empty() && !definition.router.has_pattern(path);
   };
   if (is_free(definition.live_path)) {
-    definition.router.add(route::method::get, definition.live_path, [] { return "live\n"; }, location);
+    definition.router.add(route::method::get, definition.live_path, [] { return "live\n"; }, location,
+                          definition.router.global_host_checks());
     definition.router.serve_while_paused();
   }
   if (!is_free(definition.ready_path)) return;
@@ -93,7 +94,7 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
         // Still ready: a service without a log serves, and a restart does not help a full disk.
         const auto failure = definition.log_failure ? definition.log_failure() : std::nullopt;
         return reply::text(failure ? "ready\n" + failure->text() + '\n' : std::string("ready\n"));
-  }, location);
+  }, location, definition.router.global_host_checks());
   definition.router.serve_while_paused(!definition.ready_checks.empty());
 }
 

@@ -58,9 +58,13 @@ class router {
   /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
-  /// The middleware for a match: that of the route. An OPTIONS request without a route of its own uses the middleware
-  /// of another method of the path. Another request without a route uses that of the innermost group whose prefix it
-  /// has, or the global middleware. So CORS in a group sees the preflight requests and the errors of its paths.
+  /// The chain for the routes of winsvc itself: the app's own checks of the host, if check_hosts() was called. So they
+  /// accept the names that the app accepts.
+  [[nodiscard]] std::shared_ptr<const api::middleware_chain> global_host_checks() const;
+  /// The middleware for a match: that of the route, also while the service is paused. An OPTIONS request without a
+  /// route of its own uses the middleware of another method of the path. Another request without a route uses that of
+  /// the innermost group whose prefix it has, or the global middleware. So CORS in a group sees the preflight requests
+  /// and the errors of its paths.
   [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match, route::method method,
                                                             std::string_view raw_path) const;
 

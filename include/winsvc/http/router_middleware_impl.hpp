@@ -31,6 +31,14 @@ WINSVC_INLINE bool router::accepts_host(std::string_view host, const api::middle
   return std::any_of(chain.begin(), chain.end(), [this](const auto& link) { return is_host_check_(*link); });
 }
 
+WINSVC_INLINE std::shared_ptr<const api::middleware_chain> router::global_host_checks() const {
+  auto checks = std::make_shared<api::middleware_chain>();
+  for (const auto& link : *global_middleware_) {
+    if (is_host_check_ && is_host_check_(*link)) checks->push_back(link);
+  }
+  return checks;
+}
+
 WINSVC_INLINE void router::check_may_use(source_location location) const {
   if (frozen_)
     throw setup_error("use (" + location.to_string() +
@@ -63,7 +71,9 @@ WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::m
                                                                   route::method method,
                                                                   std::string_view raw_path) const {
   if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
-  if (match.outcome == route::match_outcome::method_not_allowed && method == route::method::options && match.sibling_id)
+  const bool is_options =
+      match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
+  if (match.sibling_id && (is_options || match.outcome == route::match_outcome::paused))
     return *handlers_[*match.sibling_id].middleware;
   const route_group* found = nullptr;
   for (const route_group& group : groups_) {

@@ -128,7 +128,10 @@ WINSVC_INLINE void connection::find_route() {
   } else {
     match_ = router.match(head_.method_id, head_.path, head_.method);
   }
-  if (engine_state_.paused.load() && !router.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
+  if (engine_state_.paused.load() && !router.serves_paused(match_)) {
+    if (match_.outcome == route::match_outcome::matched) match_.sibling_id = match_.route_id;
+    match_.outcome = route::match_outcome::paused;
+  }
 }
 
 /// Collects a body. A late body is 408. The handler stage finds other errors: it reads the body, responds to errors and
