@@ -1,5 +1,5 @@
-// Test of mixed forms: the translation unit that calls a function of winsvc and a function of the program. The bodies of
-// both are in library.cpp.
+// Test of mixed forms: the translation unit that calls a function of winsvc and a function of the program. The bodies
+// of both are in library.cpp.
 #include <string>
 
 #include "winsvc/base/encoding.hpp"
