@@ -5,7 +5,7 @@ docs/testing.md has the results.
 
   tests/mutate/simulation_faults.py [FAULT...] [--seeds N]
 
-FAULT    watchdog, starvation, queue-timeout, departed, lost-wakeup; default: all
+FAULT    a name from FAULTS; default: all
 --seeds  number of seeds for each fault (default 2000)
 
 A fault that no longer fits to the headers is an error: correct its replacement in FAULTS.
@@ -50,6 +50,28 @@ FAULTS = {
     "lost-wakeup": ("the monitor is not notified of an earlier deadline", [
         ("server/server_serve_impl.hpp", "  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();\n"
          "  slot.is_idle", "  static_cast<void>(deadlines_.set(slot, next.deadline));\n  slot.is_idle"),
+    ]),
+    "late-body": ("the response to a late body waits for a thread", [
+        ("server/connection_request_impl.hpp", "  if (!is_complete && current_time() >= deadline_) {",
+         "  if (false) {"),
+    ]),
+    "lost-edge": ("an interrupted recv counts as one without bytes", [
+        ("os/tcp.hpp", "    if (socket_api::is_interrupted(socket_api::last_error())) continue;\n"
+         "    if (!socket_api::would_block(", "    if (!socket_api::would_block("),
+    ]),
+    "deaf": ("a listener whose accept has failed does not try again", [
+        ("server/server_accept_impl.hpp", "    if (failed && deadlines_.set(", "    if (false && deadlines_.set("),
+    ]),
+    "aborted-client": ("a client that has left before it was accepted ends the accepts of a stop", [
+        ("os/posix/socket_api.hpp", " || last_error() == ECONNABORTED", ""),
+    ]),
+    "unsent-timeout": ("the response of a timeout is lost if it cannot be sent at once", [
+        ("http/exchange_stream.hpp", "std::chrono::milliseconds(0)) != os::transfer::done)\n      transport_.abort_connection();",
+         "std::chrono::milliseconds(0)) != os::transfer::done) {}"),
+    ]),
+    "unsent-continue": ("a response 100 that cannot be sent is ignored", [
+        ("http/exchange_stream.hpp", "        transport_.abort_connection();  // the client would wait, or has received a part\n"
+         "        return fail(-1);\n", ""),
     ]),
 }
 

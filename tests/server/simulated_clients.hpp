@@ -26,6 +26,8 @@ using namespace std::chrono_literals;
 /// Time limits of the server, and how late it may be: a slot of the timer wheel and some scans of the monitor.
 inline constexpr nanoseconds head_timeout = 10s, body_timeout = 20s, keep_alive_timeout = 60s, write_timeout = 20s,
                              route_timeout = 500ms, lateness = 120ms;
+/// The longest time in which a client is accepted, if accept() fails often.
+inline constexpr nanoseconds accept_limit = 3s;
 
 class client_group {
  public:
@@ -55,9 +57,11 @@ class client_group {
   /// Number of requests that arrived before the stop, were not answered, and whose client waits.
   [[nodiscard]] std::size_t unanswered() const noexcept {
     std::size_t count = 0;
+    const auto reading = plan_.system.fault_rate == 0 ? 0ms : 50ms;  // calls may fail until the server has the request
     for (const auto& c : clients_)
       for (const auto& r : c->outstanding)
-        count += r.is_complete && !c->has_left && !c->plan->never_reads && r.complete_time < stop_time ? 1u : 0u;
+        count += r.is_complete && !c->has_left && !c->plan->never_reads && c->link->accepted &&
+                         (std::max)(r.complete_time, c->link->accept_time) + reading < stop_time ? 1u : 0u;
     return count;
   }
   [[nodiscard]] bool has_connected_client() const noexcept {
@@ -70,9 +74,10 @@ class client_group {
   /// Called by a handler when it starts.
   void on_handler(std::size_t id) {
     auto& [owner, complete_time, starts] = requests_.at(id);
+    const auto arrival = (std::max)(complete_time, owner->link->accept_time);
     if (++starts > 1) fail("the handler of request " + std::to_string(id) + " was started twice");
     // A client that has left is noticed if its request has waited for 100 ms.
-    if (owner->has_left && owner->left_time + 2ms < world_.now() && complete_time + 200ms < world_.now())
+    if (owner->has_left && owner->left_time + 2ms < world_.now() && arrival + 200ms < world_.now())
       fail("departed client: the handler of request " + std::to_string(id) + " was started " +
            scheduler::seconds_text(world_.now() - owner->left_time) + " after its client had left");
   }
@@ -107,11 +112,16 @@ class client_group {
       return;
     }
     c.idle_since = world_.now();
+    world_.at(world_.now() + accept_limit, [this, &c] {
+      if (!c.link->accepted && is_open(c) && !stopping_)
+        fail("deaf: client " + std::to_string(c.number) + " was not accepted for " +
+             scheduler::seconds_text(accept_limit));
+    });
     supervise_idle(c);
     if (c.plan->requests.empty()) return leave_later(c);
     world_.at(world_.now() + std::chrono::milliseconds(c.plan->requests[0].think_ms), [this, &c] { send_next(c); });
   }
-  [[nodiscard]] bool is_open(const client& c) const noexcept { return c.link && !c.has_left && !c.link->server_closed; }
+  [[nodiscard]] bool is_open(const client& c) const noexcept { return c.link && !c.has_left && !c.link->has_ended(); }
 
   void send_next(client& c) {
     if (!is_open(c) || c.expects_close) return;
@@ -143,22 +153,6 @@ class client_group {
     supervise(c, r);
     if (c.next == c.plan->requests.size()) leave_later(c);
   }
-  static std::string request_text(const request_plan& planned, std::size_t id) {
-    const std::string target = std::string("/") + kind_names[static_cast<std::size_t>(planned.kind)] +
-                               "?n=" + std::to_string(id) + "&ms=" + std::to_string(planned.ms);
-    switch (planned.kind) {
-      case request_kind::slow_head: return "GET /fast?n=" + std::to_string(id) + " HTT";
-      case request_kind::slow_body:
-        return "POST /echo?n=" + std::to_string(id) + " HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n0123456789";
-      case request_kind::echo:
-        return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n0123456789";
-      case request_kind::expect:
-        return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
-      case request_kind::events:
-        return "GET " + target + " HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n";
-      default: return "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
-    }
-  }
   void leave_later(client& c) {
     if (c.plan->ends_early && c.outstanding.size() == 1 && c.outstanding[0].kind == request_kind::fast)
       net_.end(*c.link, false), c.expects_close = true;
@@ -173,7 +167,7 @@ class client_group {
 
   /// True if the server may reject a request for lack of threads or because a limit is reached.
   [[nodiscard]] bool may_reject() const noexcept {
-    return plan_.has_small_limits() || plan_.system.max_threads != 0;
+    return plan_.has_small_limits() || plan_.has_few_threads();
   }
   /// The longest time from the complete request to its response; never: the request has no limit.
   [[nodiscard]] nanoseconds limit_of(const request& r) const noexcept {
@@ -199,9 +193,14 @@ class client_group {
   void supervise(client& c, const request& r) {
     if (c.plan->never_reads) return supervise_unread(c);
     const auto limit = limit_of(r);
-    if (limit == never) return;
-    world_.at(world_.now() + limit, [this, &c, id = r.id, kind = r.kind] {
-      if (stopping_ || !is_open(c)) return;
+    if (limit != never) supervise_response(c, r.id, r.kind, world_.now() + limit, limit);
+  }
+  void supervise_response(client& c, std::size_t id, request_kind kind, nanoseconds deadline, nanoseconds limit) {
+    world_.at(deadline, [this, &c, id, kind, limit] {
+      if (stopping_ || !is_open(c) || !c.link->accepted) return;
+      // A client that was accepted late has more time.
+      if (c.link->accept_time + limit > world_.now())
+        return supervise_response(c, id, kind, c.link->accept_time + limit, limit);
       for (const auto& open : c.outstanding)
         if (open.id == id)
           fail("deadline: request " + std::to_string(id) + " (" + kind_names[static_cast<std::size_t>(kind)] +
@@ -210,14 +209,15 @@ class client_group {
   }
   /// A client that does not read a large response is closed after the write timeout.
   void supervise_unread(client& c) {
-    if (c.outstanding.back().kind != request_kind::large || plan_.has_small_limits() || plan_.system.max_threads != 0)
+    if (c.outstanding.back().kind != request_kind::large || plan_.has_small_limits() || plan_.has_few_threads())
       return;
     world_.at(world_.now() + write_timeout + 1s, [this, &c] {
       if (is_open(c) && !stopping_) fail("write timeout: client " + std::to_string(c.number) + " is still connected");
     });
   }
   void supervise_idle(client& c) {
-    world_.at(world_.now() + keep_alive_timeout + lateness, [this, &c, since = c.idle_since] {
+    world_.at(world_.now() + keep_alive_timeout + lateness + (plan_.system.fault_rate == 0 ? 0s : accept_limit),
+              [this, &c, since = c.idle_since] {
       if (is_open(c) && !stopping_ && !c.plan->never_reads && c.outstanding.empty() && c.idle_since == since)
         fail("keep-alive timeout: client " + std::to_string(c.number) + " is still connected");
     });
@@ -229,9 +229,13 @@ class client_group {
       c.input += net_.take(*c.link, static_cast<std::size_t>(-1));
       while (parse(c)) {}
     }
-    if (c.link->server_closed && !std::exchange(c.saw_close, true)) on_closed(c);
+    if (c.link->has_ended() && !std::exchange(c.saw_close, true)) on_closed(c);
   }
   void on_closed(client& c) {
+    // A response of the timeout thread is sent at once, or the client is disconnected.
+    const bool is_limited = !c.outstanding.empty() && (c.outstanding.front().kind == request_kind::limited ||
+                                                       c.outstanding.front().kind == request_kind::limited_hang);
+    if (c.link->had_failure || (c.link->had_not_ready && is_limited)) return c.outstanding.clear();
     if (c.link->was_reset) return fail("client " + std::to_string(c.number) + " connected and was reset by a stop");
     if (stopping_ || c.in_stream || c.plan->never_reads || c.expects_close) return;
     if (!c.outstanding.empty()) {

@@ -33,6 +33,7 @@ struct run_result {
   std::string problem;  // the first broken rule; empty: none
   std::uint64_t trace = 0;
   std::size_t answered = 0, unanswered = 0, aborted = 0;
+  fault_counts faults{};  // how often each kind of fault occurred
   nanoseconds end_time{0};
 };
 
@@ -57,6 +58,7 @@ class simulated_service {
     if (!server->bind("127.0.0.1", 8080)) return clients_.fail("bind failed");
     server->start();
     clients_.start();
+    world_.faults.enable(all_faults);
 
     const auto stop_time = std::chrono::milliseconds(plan_.stop_ms);
     while (world_.now() < stop_time) {
@@ -70,6 +72,7 @@ class simulated_service {
     const bool is_unused = !clients_.has_connected_client() && running_handlers_ == 0;
     clients_.stop_time = world_.now();
     clients_.begin_stop();
+    world_.faults.enable(all_faults & ~mask_of(fault::no_descriptor));  // it would reset the clients that wait
     const auto report = server->drain(std::chrono::milliseconds(plan_.drain_ms));
     world_.on_quiet = nullptr;  // the threads of the pool have ended, or end after their handlers
     const auto elapsed = world_.now() - clients_.stop_time;
@@ -176,6 +179,7 @@ inline run_result run_scenario(const scenario& plan) {
   run_result result = objects->result;
   result.problem = has_ended || !objects->clients.problem.empty() ? objects->clients.problem : objects->world.problem;
   result.trace = objects->world.trace();
+  result.faults = objects->world.faults.counts();
   result.answered = objects->clients.answered;
   if (!has_ended) static_cast<void>(objects.release());
   return result;

@@ -39,6 +39,24 @@ struct request_plan {
   int pieces = 1;    // in which the request is sent, 3 ms apart
 };
 
+/// The bytes of a request. Its handler returns `id`.
+inline std::string request_text(const request_plan& planned, std::size_t id) {
+  const std::string target = std::string("/") + kind_names[static_cast<std::size_t>(planned.kind)] +
+                             "?n=" + std::to_string(id) + "&ms=" + std::to_string(planned.ms);
+  switch (planned.kind) {
+    case request_kind::slow_head: return "GET /fast?n=" + std::to_string(id) + " HTT";
+    case request_kind::slow_body:
+      return "POST /echo?n=" + std::to_string(id) + " HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n0123456789";
+    case request_kind::echo:
+      return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n0123456789";
+    case request_kind::expect:
+      return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+    case request_kind::events:
+      return "GET " + target + " HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n";
+    default: return "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
+  }
+}
+
 struct client_plan {
   int connect_ms = 0;
   std::vector<request_plan> requests;
@@ -54,6 +72,10 @@ struct scenario {
   int drain_ms = 20'000;  // its limit
   std::vector<client_plan> clients;
 
+  [[nodiscard]] bool has(fault kind) const noexcept {
+    return system.fault_rate != 0 && (system.fault_kinds & mask_of(kind)) != 0;
+  }
+  [[nodiscard]] bool has_few_threads() const noexcept { return system.max_threads != 0 || has(fault::no_thread); }
   [[nodiscard]] bool has_small_limits() const noexcept {
     return threads < 256 || queue < 1000 || streams < 10'000 || connections < 10'000;
   }
@@ -103,6 +125,10 @@ inline scenario make_scenario(std::uint64_t seed, const scenario_size& size = {}
     client.never_reads = random.one_in(12);
     plan.clients.push_back(client);
   }
+  random_numbers fault_random(seed ^ 0xFA);  // another generator: the rest of the scenario does not depend on it
+  constexpr std::size_t fault_rates[] = {0, 0, 4, 16, 64};
+  plan.system.fault_rate = fault_rates[fault_random.below(std::size(fault_rates))];
+  plan.system.fault_kinds = static_cast<std::uint32_t>(fault_random.next() & all_faults);
   return plan;
 }
 
@@ -111,7 +137,11 @@ inline std::string text_of(const scenario& plan) {
   std::string text = "system: seed " + std::to_string(plan.system.seed) + ", switches 1 in " +
                      std::to_string(plan.system.switch_rate) + ", early wakeups 1 in " +
                      std::to_string(plan.system.early_wakeups) + ", at most " +
-                     std::to_string(plan.system.max_threads) + " threads\nserver: threads " +
+                     std::to_string(plan.system.max_threads) + " threads\n" +
+                     (plan.system.fault_rate == 0 ? std::string()
+                                                  : "failing calls: 1 in " + std::to_string(plan.system.fault_rate) +
+                                                        ", " + text_of_faults(plan.system.fault_kinds) + '\n') +
+                     "server: threads " +
                      std::to_string(plan.threads) + ", queue " + std::to_string(plan.queue) + ", streams " +
                      std::to_string(plan.streams) + ", connections " + std::to_string(plan.connections) +
                      "; stop at " + std::to_string(plan.stop_ms) + " ms, limit " + std::to_string(plan.drain_ms) +

@@ -40,11 +40,12 @@ struct seed_range_result {
   std::uint64_t failed_seed = 0;
   std::string problem;
   std::uint64_t trace = 0;  // depends on the steps of all seeds
+  fault_counts faults{};    // how often each kind of fault occurred
 };
 
 inline seed_range_result run_seeds(std::uint64_t first, std::uint64_t count, std::size_t max_processes = 64) {
   struct shared_state {  // the zero bytes of a new mapping are its start values
-    std::atomic<std::uint64_t> failed_seed, trace;
+    std::atomic<std::uint64_t> failed_seed, trace, faults[fault_count];
     struct child_state {
       std::atomic<std::uint64_t> seed;  // that it runs; 0: it has ended
       char problem[1000];
@@ -75,6 +76,7 @@ inline seed_range_result run_seeds(std::uint64_t first, std::uint64_t count, std
       ::alarm(120);  // seconds; a seed needs some milliseconds
       const auto run = run_scenario(make_scenario(seed));
       shared.trace += run.trace * seed;
+      for (std::size_t k = 0; k < fault_count; ++k) shared.faults[k] += run.faults[k];
       if (run.problem.empty()) continue;
       std::strncpy(self.problem, run.problem.c_str(), sizeof self.problem - 1);
       note_failure(seed);
@@ -94,6 +96,7 @@ inline seed_range_result run_seeds(std::uint64_t first, std::uint64_t count, std
     note_failure(child.seed);
   }
   result.trace = shared.trace;
+  for (std::size_t k = 0; k < fault_count; ++k) result.faults[k] = shared.faults[k];
   result.failed_seed = shared.failed_seed;
   for (const auto& child : shared.children)
     if (result.failed_seed != 0 && child.seed == result.failed_seed) result.problem = child.problem;

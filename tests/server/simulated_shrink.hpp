@@ -72,9 +72,14 @@ scenario shrink(scenario plan, const Predicate& fails, int max_attempts = 300) {
     candidate.clients[i].ends_early = candidate.clients[i].never_reads = false;
     static_cast<void>(attempt(candidate));
   }
+  for (std::size_t i = 0; i < fault_count && plan.system.fault_rate != 0; ++i) {
+    scenario candidate = plan;
+    candidate.system.fault_kinds &= ~(1u << i);
+    if (candidate.system.fault_kinds != plan.system.fault_kinds) static_cast<void>(attempt(candidate));
+  }
   for (const auto& simplify : std::vector<void (*)(scenario&)>{
            [](scenario& s) { s.system.switch_rate = 0; }, [](scenario& s) { s.system.early_wakeups = 0; },
-           [](scenario& s) { s.system.max_threads = 0; },
+           [](scenario& s) { s.system.max_threads = 0; }, [](scenario& s) { s.system.fault_rate = 0; },
            [](scenario& s) { s.threads = 256, s.queue = 1000, s.streams = s.connections = 10'000; }}) {
     scenario candidate = plan;
     simplify(candidate);

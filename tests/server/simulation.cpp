@@ -95,6 +95,8 @@ TEST_CASE("the server keeps its rules for each of many seeds" * doctest::timeout
   if (count > 1) {
     const auto result = run_seeds(first, count);
     if (result.failed_seed != 0) report(make_scenario(result.failed_seed), result.problem);
+    for (std::size_t kind = 0; result.failed_seed == 0 && count >= 300 && kind < fault_count; ++kind)
+      CHECK_MESSAGE(result.faults[kind] > 0, "no seed has the fault '" << fault_names[kind] << "'");
     return;
   }
   const scenario plan = make_scenario(first);

@@ -31,6 +31,14 @@ namespace simulation {
 
 inline constexpr std::uint16_t server_port = 8080;
 
+/// A call that may be interrupted by a signal: may run other threads first. Returns true if it must return EINTR.
+inline bool begin_interruptible_call() {
+  current_scheduler->step();
+  if (!current_scheduler->faults.occurs(fault::interrupted)) return false;
+  errno = EINTR;
+  return true;
+}
+
 }  // namespace simulation
 
 extern "C" {
@@ -55,7 +63,7 @@ int listen(int fd, int backlog) noexcept {
 }
 int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
   if (simulation::is_simulated(fd)) {
-    simulation::current_scheduler->step();
+    if (simulation::begin_interruptible_call()) return -1;
     return simulation::current_network->accept(fd);
   }
   CALL_SYSTEM(accept4, fd, address, size, flags);
@@ -95,21 +103,21 @@ int shutdown(int fd, int direction) noexcept {
 }
 ssize_t recv(int fd, void* buffer, std::size_t size, int flags) {
   if (simulation::is_simulated(fd)) {
-    simulation::current_scheduler->step();
+    if (simulation::begin_interruptible_call()) return -1;
     return simulation::current_network->receive(fd, static_cast<char*>(buffer), size, (flags & MSG_PEEK) != 0);
   }
   CALL_SYSTEM(recv, fd, buffer, size, flags);
 }
 ssize_t send(int fd, const void* bytes, std::size_t size, int flags) {
   if (simulation::is_simulated(fd)) {
-    simulation::current_scheduler->step();
+    if (simulation::begin_interruptible_call()) return -1;
     return simulation::current_network->send(fd, {static_cast<const char*>(bytes), size});
   }
   CALL_SYSTEM(send, fd, bytes, size, flags);
 }
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   if (simulation::is_simulated(fd)) {
-    simulation::current_scheduler->step();
+    if (simulation::begin_interruptible_call()) return -1;
     ssize_t total = 0;
     for (std::size_t i = 0; i < message->msg_iovlen; ++i) {
       const iovec& part = message->msg_iov[i];
@@ -123,7 +131,10 @@ ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   CALL_SYSTEM(sendmsg, fd, message, flags);
 }
 int poll(pollfd* entries, nfds_t count, int timeout) {
-  if (simulation::is_simulated()) return simulation::current_network->poll(entries, count, timeout);
+  if (simulation::is_simulated()) {
+    if (simulation::begin_interruptible_call()) return -1;
+    return simulation::current_network->poll(entries, count, timeout);
+  }
   CALL_SYSTEM(poll, entries, count, timeout);
 }
 int epoll_create1(int flags) noexcept {
@@ -139,7 +150,7 @@ int epoll_ctl(int poller, int operation, int fd, epoll_event* event) noexcept {
 }
 int epoll_wait(int poller, epoll_event* events, int capacity, int timeout) {
   if (simulation::is_simulated(poller)) {
-    simulation::current_scheduler->step();
+    if (simulation::begin_interruptible_call()) return -1;
     return simulation::current_network->wait(poller, events, capacity);
   }
   CALL_SYSTEM(epoll_wait, poller, events, capacity, timeout);

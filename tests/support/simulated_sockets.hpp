@@ -9,6 +9,7 @@
 // Source: epoll(7), epoll_wait(2), eventfd(2), recv(2), send(2), poll(2).
 #pragma once
 
+#include "simulated_descriptors.hpp"
 #include "simulated_threads.hpp"
 
 #include <algorithm>
@@ -29,42 +30,6 @@
 namespace simulation {
 
 inline constexpr int first_descriptor = 1 << 24;
-
-struct descriptor;
-
-/// A connection, shared by the client and the descriptor of the server.
-struct connection {
-  std::string to_server, to_client;  // bytes that the other side has not read
-  std::size_t capacity = 128 * 1024;  // of to_client
-  bool client_ended = false;          // the client sends no more
-  bool client_left = false;           // the client has closed its socket
-  bool server_ended = false, server_closed = false, was_full = false;
-  bool accepted = false, was_reset = false;
-  std::function<void()> on_change;  // called as an event: bytes for the client, or the end
-  bool change_scheduled = false;
-  descriptor* server_side = nullptr;
-  std::uint16_t client_port = 0;
-};
-
-struct descriptor {
-  enum class kind { socket, listener, counter, pipe_side, poller } type = kind::socket;
-  std::shared_ptr<connection> peer;                    // socket
-  std::uint16_t port = 0;                              // listener
-  std::deque<std::shared_ptr<connection>> waiting;     // listener
-  bool ignores_clients = false;                        // listener
-  std::size_t* pending = nullptr;                      // counter and pipe: bytes to read
-  std::shared_ptr<std::size_t> owner;                  // of pending
-  bool is_write_end = false;
-  bool shut_down = false;
-  // Registration in a poller.
-  descriptor* poller = nullptr;
-  std::uint32_t watched = 0;
-  epoll_data_t data{};
-  bool is_ready = false;
-  std::size_t poll_count = 0;     // calls of poll() that wait for it
-  std::deque<descriptor*> ready;  // poller
-  nanoseconds ready_since = never;
-};
 
 class network {
  public:
@@ -177,6 +142,9 @@ class network {
     descriptor* const listener = find(fd);
     if (!listener) return errno = EBADF, -1;
     if (listener->waiting.empty()) return errno = EAGAIN, -1;
+    if (world_.faults.occurs(fault::client_aborted)) return errno = ECONNABORTED, -1;
+    if (world_.faults.occurs(fault::no_descriptor))
+      return errno = world_.faults.random().one_in(2) ? EMFILE : ENFILE, -1;
     const int accepted = open(descriptor::kind::socket);
     if (accepted == -1) return -1;
     descriptor& d = *find(accepted);
@@ -184,6 +152,7 @@ class network {
     listener->waiting.pop_front();
     d.peer->server_side = &d;
     d.peer->accepted = true;
+    d.peer->accept_time = world_.now();
     ++connection_count_;
     return accepted;
   }
@@ -191,11 +160,18 @@ class network {
     descriptor* const d = find(fd);
     if (!d || !d->peer) return errno = EBADF, -1;
     connection& c = *d->peer;
-    const auto count = (std::min)(capacity, c.to_server.size());
+    auto count = (std::min)(capacity, c.to_server.size());
     if (count == 0) {
       if (d->shut_down || c.client_ended) return 0;
       return errno = EAGAIN, -1;
     }
+    if (!peek && world_.faults.occurs(fault::late_bytes)) {
+      world_.at(world_.now() + std::chrono::milliseconds(world_.faults.random().between(1, 3)), [this, peer = d->peer] {
+        if (peer->server_side) raise(*peer->server_side, EPOLLIN);
+      });
+      return errno = EAGAIN, -1;
+    }
+    if (world_.faults.occurs(fault::short_receive)) count = world_.faults.part_of(count);
     std::memcpy(buffer, c.to_server.data(), count);
     if (!peek) c.to_server.erase(0, count);
     return static_cast<long>(count);
@@ -205,6 +181,15 @@ class network {
     if (!d || !d->peer) return errno = EBADF, -1;
     connection& c = *d->peer;
     if (d->shut_down || c.server_ended || c.client_left) return errno = EPIPE, -1;
+    if (world_.faults.occurs(fault::no_send_memory)) {
+      c.had_failure = true;
+      return errno = world_.faults.random().one_in(2) ? ENOBUFS : ENOMEM, -1;
+    }
+    if (world_.faults.occurs(fault::send_not_ready)) {
+      c.had_not_ready = true;
+      return errno = EAGAIN, -1;
+    }
+    if (world_.faults.occurs(fault::short_send)) bytes = bytes.substr(0, world_.faults.part_of(bytes.size()));
     const auto count = (std::min)(bytes.size(), c.capacity - (std::min)(c.capacity, c.to_client.size()));
     if (count < bytes.size()) c.was_full = true;
     if (count == 0) return errno = EAGAIN, -1;
@@ -232,6 +217,10 @@ class network {
   int control(int poller, int operation, int fd, const epoll_event* event) {
     descriptor* const d = find(fd);
     if (!d) return errno = EBADF, -1;
+    if (operation == EPOLL_CTL_ADD && d->peer && world_.faults.occurs(fault::no_poll_memory)) {
+      d->peer->had_failure = true;
+      return errno = world_.faults.random().one_in(2) ? ENOMEM : ENOSPC, -1;
+    }
     forget(*d);
     if (operation == EPOLL_CTL_DEL) return 0;
     d->poller = find(poller);

@@ -14,6 +14,9 @@
 // Limits: an instruction takes no virtual time, and threads are not switched between two calls of the system.
 #pragma once
 
+#include "simulated_faults.hpp"
+#include "simulated_random.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -35,29 +38,6 @@ namespace simulation {
 
 using nanoseconds = std::chrono::nanoseconds;
 inline constexpr nanoseconds never = (nanoseconds::max)();
-
-/// A small generator of random numbers (splitmix64), which is the same on each machine.
-class random_numbers {
- public:
-  explicit random_numbers(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() noexcept {
-    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  }
-  /// A number from 0 to `count` - 1.
-  std::size_t below(std::size_t count) noexcept { return static_cast<std::size_t>(next() % count); }
-  /// A number from `low` to `high`.
-  int between(int low, int high) noexcept {
-    return low + static_cast<int>(below(static_cast<std::size_t>(high - low + 1)));
-  }
-  /// True in one of `count` cases.
-  bool one_in(std::size_t count) noexcept { return below(count) == 0; }
-
- private:
-  std::uint64_t state_;
-};
 
 struct thread_state;
 
@@ -102,12 +82,17 @@ struct scheduler_options {
   std::size_t switch_rate = 16;   ///< one call of the system in `switch_rate` switches threads; 0: none
   std::size_t early_wakeups = 0;  ///< one wait in `early_wakeups` returns early, without a reason; 0: none
   std::size_t max_threads = 0;    ///< pthread_create fails from this number of threads on; 0: no limit
+  std::size_t fault_rate = 0;     ///< one possible failure of a call in `fault_rate` occurs; 0: none
+  std::uint32_t fault_kinds = all_faults;
   std::uint64_t max_steps = 20'000'000;  ///< then the simulation ends as one without progress
 };
 
 class scheduler {
  public:
-  explicit scheduler(const scheduler_options& options) : options_(options), random_(options.seed ^ 0x5EED) {}
+  explicit scheduler(const scheduler_options& options)
+      : faults(options.seed, options.fault_rate, options.fault_kinds),
+        options_(options),
+        random_(options.seed ^ 0x5EED) {}
 
   /// Runs `body` on a simulated thread, until it and all threads that it started have ended. Returns false if it did
   /// not end: all threads wait for each other, or there are too many steps. Then the scheduler and all that its threads
@@ -132,6 +117,8 @@ class scheduler {
   }
   /// Called each time that no thread can run, before the clock advances.
   std::function<void()> on_quiet;
+  /// Failures of calls; none until they are enabled.
+  system_faults faults;
   /// The reason of an end without success.
   std::string problem;
   /// Number of threads that have not ended, and a number that depends on the order of all steps.
@@ -145,6 +132,7 @@ class scheduler {
   /// Starts a thread. Null if the limit is reached.
   thread_state* create(std::function<void()> body) {
     if (options_.max_threads != 0 && live_count_ >= options_.max_threads) return nullptr;
+    if (faults.occurs(fault::no_thread)) return nullptr;
     return &start(std::move(body));
   }
   /// May run other threads first.

@@ -129,7 +129,9 @@ class exchange_stream {
   bool send_instead(const std::string& bytes) noexcept {
     auto owner = response_owner::none;
     if (!response_owner_.compare_exchange_strong(owner, response_owner::timeout)) return false;
-    static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
+    // The thread that calls it must not wait. A client that cannot receive at once is disconnected.
+    if (transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)) != os::transfer::done)
+      transport_.abort_connection();
     sent_ = bytes.size();
     return true;
   }
@@ -216,7 +218,11 @@ class exchange_stream {
     if (!buffer_.remaining().empty()) return true;
     if (std::exchange(must_send_continue_, false)) {
       constexpr std::string_view interim_response = "HTTP/1.1 100 Continue\r\n\r\n";
-      transport_.send(interim_response.data(), interim_response.size(), limits_.write_timeout);
+      if (transport_.send(interim_response.data(), interim_response.size(), limits_.write_timeout) !=
+          os::transfer::done) {
+        transport_.abort_connection();  // the client would wait, or has received a part
+        return fail(-1);
+      }
     }
     // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
     const auto deadline = request_started_ + limits_.body_deadline(body_bytes_read_);

@@ -141,7 +141,7 @@ WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
     s = ::accept(listener, nullptr, nullptr);
     if (s != -1) disable_inherit(s), set_nonblocking(s);
   #endif
-  } while (s == -1 && is_interrupted(last_error()));
+  } while (s == -1 && (is_interrupted(last_error()) || last_error() == ECONNABORTED));  // that client has left
   return s;
 }
 
