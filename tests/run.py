@@ -75,7 +75,7 @@ STAGES = (
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True),
     Stage("scm-wine10", OPT_IN, "the same under Wine 10; runs if chosen, or in CI, after tools/deps --wine10",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True, wine10=True),
-    Stage("browser", FULL, "the dashboard's page in a headless Chromium", program("browser/run.py"), waits=True),
+    Stage("browser", FULL, "the pages of a service in a headless Chromium", program("browser/run.py"), waits=True),
     Stage("deps", FULL, "a second tools/deps does nothing", program("tools/deps_test.py"), waits=True),
     Stage("faults", OPT_IN, "prove under Wine finds each fault that is planted in a build (five minutes)",
           program("scm/planted_faults.py")),

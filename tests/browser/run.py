@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Tests of the dashboard page in a real browser: its content, layout, accessibility, and errors of the service.
+"""Tests of the pages in a real browser: the dashboard (content, layout, accessibility, errors of the service), and the
+pages of a running service (live_pages.py).
 
   tests/browser/run.py                    run the tests; half a minute
   tests/browser/run.py --pictures FOLDER  also save screenshots
@@ -16,6 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import chromium  # noqa: E402
+import live_pages  # noqa: E402
 from fake_service import (HOSTILE_TEXTS, NOW, TYPES, FakeService,  # noqa: E402
                           busy_service, hostile_service, idle_service, large_service)
 from kit import BUILD, GXX, ROOT, STANDARD, WARNINGS, Tally, run  # noqa: E402
@@ -65,6 +67,11 @@ LOW_CONTRAST = """(() => {
   const parts = c => c.match(/[\\d.]+/g).map(Number);
   const luminance = c => parts(c).slice(0, 3).map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
                                  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const canvas = document.createElement("p");
+  canvas.style.backgroundColor = "Canvas";                  // of a page without a background
+  document.body.append(canvas);
+  const page_color = getComputedStyle(canvas).backgroundColor;
+  canvas.remove();
   const found = [], seen = new Set();
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; node = walk.nextNode();) {
@@ -73,7 +80,7 @@ LOW_CONTRAST = """(() => {
     let parent = e;
     while (parent && (parts(getComputedStyle(parent).backgroundColor)[3] ?? 1) < 1) parent = parent.parentElement;
     const style = getComputedStyle(e), color = e.closest("svg") ? style.fill : style.color;
-    const background = getComputedStyle(parent || document.documentElement).backgroundColor;
+    const background = parent ? getComputedStyle(parent).backgroundColor : page_color;
     const a = luminance(color), b = luminance(background), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     seen.add(color + background);
     const name = `${e.tagName}.${e.getAttribute("class")} ${node.data.slice(0, 30)}`;
@@ -446,6 +453,8 @@ def main():
                           check_unreachable_service, check_hidden_page):
                 check(tally, browser, service)
             check_layout(tally, browser, service, options.pictures)
+            live_pages.check_live_pages(tally, browser, {"overflowing": OVERFLOWING, "contrast": LOW_CONTRAST},
+                                        options.pictures)
         service.stop()
     tally.finish()
 

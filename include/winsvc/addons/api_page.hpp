@@ -48,7 +48,12 @@ inline constexpr std::string_view api_page_css = R"css(
 .api h2 { margin: 1.5rem 0 0.5rem; }
 .api h3 { margin: 0.75rem 0 0.25rem; font-size: 0.875rem; }
 .api details { margin: 0.5rem 0; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--panel); }
-.api summary { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; padding: 0.5rem 0.75rem; cursor: pointer; }
+.api summary {
+  display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.25rem 0.75rem; padding: 0.5rem 0.75rem; cursor: pointer;
+}
+.api summary::before { content: "\25b8"; color: var(--quiet); }
+.api details[open] summary::before { content: "\25be"; }
+.api [role=status] { margin-top: 0.75rem; }
 .api details > div { padding: 0 0.75rem 0.75rem; border-top: 1px solid var(--line); }
 .api .method { min-width: 4.5rem; font-weight: 650; color: var(--blue); }
 .api .method[data-method="post"] { color: var(--green); }
@@ -62,7 +67,10 @@ inline constexpr std::string_view api_page_css = R"css(
   color: var(--text); background: var(--back);
 }
 .api textarea { min-height: 8rem; }
-.api pre { overflow-x: auto; max-height: 24rem; padding: 0.5rem; background: var(--back); white-space: pre-wrap; }
+.api pre {
+  overflow-x: auto; max-height: 24rem; margin-top: 0.375rem; padding: 0.5rem; background: var(--back);
+  white-space: pre-wrap;
+}
 .api button { margin-top: 0.5rem; padding: 0.25rem 1rem; }
 .api .status[data-class="2"] { color: var(--green); }
 .api .status[data-class="4"] { color: var(--amber); }
@@ -96,6 +104,7 @@ function type_text(schema) {
   schema = resolve(schema);
   if (name) return name;
   if (schema.anyOf) return schema.anyOf.map(type_text).join(" or ");
+  if (schema.format === "binary") return "file";
   let text = schema.type === "array" ? `list of ${type_text(schema.items)}` : schema.type ?? "any";
   if (schema.enum) text = schema.enum.join(", ");
   const limits = {minimum: "from", maximum: "to", exclusiveMinimum: "above", exclusiveMaximum: "below",

@@ -67,8 +67,12 @@ main { display: grid; gap: 1.25rem; margin-top: 1.5rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
 .uneven { grid-template-columns: 2fr 1fr; }
 
-figcaption { display: grid; grid-template-columns: 7.5rem 1fr auto; gap: 0.375rem 1rem; align-items: baseline; }
+figcaption {
+  display: grid; grid-template-columns: repeat(2, minmax(0, 7.5rem)) 1fr; gap: 0.375rem 1rem; align-items: baseline;
+}
 figcaption h2 { grid-column: 1 / 3; }
+figcaption h2 + span { justify-self: end; }
+.key { white-space: nowrap; }
 .key::before {
   content: ""; display: inline-block; width: 0.875rem; height: 0.1875rem; margin-right: 0.5rem;
   vertical-align: middle; border-radius: 1px; background: currentColor;
@@ -99,7 +103,8 @@ button, select, input {
 input { cursor: text; width: 16rem; max-width: 100%; }
 input::placeholder { color: var(--quiet); opacity: 1; }
 td button {
-  font: inherit; border: 0; padding: 0; background: none; text-align: left; overflow-wrap: anywhere;
+  font: inherit; border: 0; padding: 0; background: none;
+  text-align: left; vertical-align: top; overflow-wrap: anywhere;
   text-decoration: underline dotted; text-underline-offset: 0.25em;
 }
 button:hover, select:hover { border-color: var(--quiet); }
