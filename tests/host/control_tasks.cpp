@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 
 TEST_CASE("the tasks are returned in the order of the controls") {
   control_task_queue queue;
-  queue.push({scm::control_action::pause, {}, nullptr});
-  queue.push({scm::control_action::resume, {}, nullptr});
+  queue.push({{scm::control_action::pause, {}, nullptr}});
+  queue.push({{scm::control_action::resume, {}, nullptr}});
 
   const auto never = [] { return false; };
   CHECK(queue.wait(never)->action == scm::control_action::pause);
@@ -33,15 +33,15 @@ TEST_CASE("a stop ends the wait, also if tasks are left") {
   CHECK_FALSE(queue.wait([&] { return is_stopping.load(); }));
   stopper.join();
 
-  queue.push({scm::control_action::pause, {}, nullptr});
+  queue.push({{scm::control_action::pause, {}, nullptr}});
   CHECK_FALSE(queue.wait([&] { return is_stopping.load(); }));
 }
 
 TEST_CASE("a rejected custom control receives the code") {
   control_task_queue queue;
   const auto result = std::make_shared<pending_result>();
-  queue.push({scm::control_action::custom, {}, result});
-  queue.push({scm::control_action::pause, {}, nullptr});
+  queue.push({{scm::control_action::custom, {}, result}});
+  queue.push({{scm::control_action::pause, {}, nullptr}});
 
   queue.reject_all(1061);
 

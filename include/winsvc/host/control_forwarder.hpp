@@ -16,6 +16,7 @@
 #include <functional>
 #include <mutex>
 
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/scm/control_event.hpp"
@@ -67,11 +68,12 @@ WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event&
     }
     ++active_controls_;
   }
-  const std::uint32_t code = service_runtime->control(event);
-  const std::lock_guard lock(mutex_);
-  --active_controls_;
-  control_finished_.notify_all();
-  return code;
+  const scope_exit finished([this]() noexcept {  // also after an exception: detach() waits for it
+    const std::lock_guard lock(mutex_);
+    --active_controls_;
+    control_finished_.notify_all();
+  });
+  return service_runtime->control(event);
 }
 
 WINSVC_INLINE void control_forwarder::attach(runtime& service_runtime) {

@@ -1,18 +1,19 @@
 // Control tasks: the work that a control other than stop causes (pause, continue, reload, events, custom controls). The
 // control handler queues a task; the service thread runs the tasks one after the other.
 //
-//   queue.push({scm::control_action::pause, event, nullptr});                   // control handler
+//   queue.push({{scm::control_action::pause, event, nullptr}});                 // control handler
 //   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // service thread
 //
-// A hook that throws here is logged, and the service continues. A hook that times out ends the service
-// (host/runtime_stop_impl.hpp, on_hook_timeout).
+// A hook that throws here is logged, and the service continues; so does a task that runs out of memory. A hook that
+// times out ends the service (host/runtime_stop_impl.hpp, on_hook_timeout).
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,7 @@
 #include "winsvc/host/builtin_settings.hpp"
 #include "winsvc/host/status_reporter.hpp"
 #include "winsvc/server/engine.hpp"
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/scm/events.hpp"
 
@@ -65,9 +67,10 @@ struct control_task {
 /// The control tasks that wait for the service thread, in the order of the controls. Safe to use from any thread.
 class control_task_queue {
  public:
-  void push(control_task task) {
+  /// Needs no memory: the state for the SCM may have changed already, so the task must follow.
+  void push(std::list<control_task>&& prepared) noexcept {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+    tasks_.splice(tasks_.end(), prepared);
     wakeup_.notify_all();
   }
   /// Makes wait() evaluate its condition again.
@@ -96,7 +99,7 @@ class control_task_queue {
  private:
   std::mutex mutex_;
   std::condition_variable wakeup_;
-  std::deque<control_task> tasks_;  // under mutex_
+  std::list<control_task> tasks_;  // under mutex_
 };
 
 /// Runs control tasks on the service thread.
@@ -125,6 +128,7 @@ class control_task_runner {
 
  private:
   void dispatch(control_task& task);
+  void abandon(const control_task& task);
   void pause();
   void resume();
   void run_custom_control(control_task& task);
@@ -174,8 +178,22 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
-  dispatch(task);
+  try {
+    dispatch(task);
+  } catch (const std::exception&) {
+    abandon(task);
+  }
   report_progress();  // a pause, a continue or a stop may wait for this task
+}
+
+/// Ends a task that ran out of memory, in the same way as one whose hook threw.
+WINSVC_INLINE void control_task_runner::abandon(const control_task& task) {
+  base::attempt([&] { log_.error("control " + std::to_string(task.event.control) + ": out of memory"); });
+  const auto state = status_reporter_.state();
+  if (state == scm::state::pause_pending) engine_.pause(false);
+  if (state == scm::state::pause_pending || state == scm::state::continue_pending)
+    status_reporter_.apply(scm::lifecycle_event::hook_failed);
+  if (task.result) task.result->set(base::win32_error::not_enough_memory);
 }
 
 WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {

@@ -16,6 +16,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -178,8 +179,18 @@ namespace detail::host {
 
 WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
+  std::list<control_task> task;  // made before the state changes; without memory for it, only a stop is accepted
+  const bool has_memory = base::attempt([&] {
+    task.push_back({scm::control_action::nothing, event, nullptr});
+    constexpr std::uint32_t first_custom_control = 128;
+    if (event.control >= first_custom_control) task.back().result = std::make_shared<pending_result>();
+  });
+  const auto number = static_cast<scm::control>(event.control);
+  const bool is_stop = number == scm::control::stop || number == scm::control::shutdown ||
+                       number == scm::control::preshutdown;
   {
     const std::lock_guard lock(mutex_);
+    if (!has_memory && !is_stop) return base::win32_error::not_enough_memory;
     const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
     const auto decision =
         status_reporter_.handle_control(event.control, limits.step_limit + control_task_runner::wait_hint_margin);
@@ -190,8 +201,9 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
                               : "Windows is shutting down",
                           limits.step_limit, limits.total);
     } else {
-      if (decision.action == scm::control_action::custom) result = std::make_shared<pending_result>();
-      tasks_.push({decision.action, event, result});
+      task.back().action = decision.action;
+      result = task.back().result;
+      tasks_.push(std::move(task));
     }
   }
   if (!result) {
