@@ -192,8 +192,10 @@ class exchange_stream {
     return count;
   }
 
-  /// Appends decoded bytes of a chunked body to `target`, at least one or the end. Returns false on an error.
+  /// Appends decoded bytes of a chunked body to `target`, at least one or the end. Returns false on an error. The bytes
+  /// before an error come first: their consumer may find an error that precedes it.
   bool decode_chunks(std::string& target) {
+    if (chunk_error_ != 0) return fail(chunk_error_);
     while (target.empty() && framing_ != wire::framing::none) {
       if (!fill()) return false;
       std::size_t consumed = 0;
@@ -201,8 +203,10 @@ class exchange_stream {
       const auto step = decoder_->feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
-      if (step == wire::chunked_decoder::step::bad) return fail(400);
-      if (step == wire::chunked_decoder::step::too_large) return fail(413);
+      if (step == wire::chunked_decoder::step::bad || step == wire::chunked_decoder::step::too_large) {
+        chunk_error_ = step == wire::chunked_decoder::step::bad ? 400 : 413;
+        return !target.empty() || fail(chunk_error_);
+      }
       if (step == wire::chunked_decoder::step::done) framing_ = wire::framing::none;
     }
     return true;
@@ -262,6 +266,7 @@ class exchange_stream {
   bool must_send_continue_;
   const wire::limits& limits_;
   std::optional<wire::chunked_decoder> decoder_;  // of a chunked body
+  int chunk_error_ = 0;                           // status of an error of decoder_
   std::uint64_t body_bytes_read_ = 0;
   clock::time_point request_started_;
   std::uint64_t sent_ = 0;
