@@ -305,122 +305,122 @@
 //  33465  http/transport.hpp                   Transport: the interface of a connection to its bytes.
 //  33642  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
 //  33961  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34237  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34418  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34457  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34624  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34713  http/problem.hpp                     Error responses of winsvc.
-//  34884  http/context_impl.hpp                Implementation of api/context.hpp.
-//  34979  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35244  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35296  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35458  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35532  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35782  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  35935  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  35966  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36065  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36257  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36396  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36605  http/file_body.hpp                   Sets a file as the body of a response.
-//  36720  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  36958  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37205  http/request_processor.hpp           Request processor: handles one request.
-//  37475  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37823  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37926  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38082  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38173  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38391  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38646  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38782  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38828  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  38931  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  38964  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39348  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39637  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39899  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  39976  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40057  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40434  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40706  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40874  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41077  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41197  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41468  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41766  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41878  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42084  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42226  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42301  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42320  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42517  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42747  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43015  host/access_log.hpp                  Access log: one log entry for each response.
-//  43074  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43194  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43356  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43609  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43679  host/health.hpp                      Liveness and readiness routes.
-//  43782  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  43950  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44076  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44215  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44484  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44608  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44727  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44794  host/run_options.hpp                 Options and result of one run of a service.
-//  44862  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  44995  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45117  host/control_channel_server.hpp      Control channel server.
-//  45297  host/runtime.hpp                     Runtime of a service.
-//  45558  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45667  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45809  host/status.hpp                      Text and JSON of `status`.
-//  45976  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46098  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46214  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46306  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46421  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46546  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46659  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  46996  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47191  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47394  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47656  manage/wait.hpp                      Waits until a service reaches a state.
-//  47759  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  47984  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  48061  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48334  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48543  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48736  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  48978  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49051  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49158  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49224  manage/install.hpp                   `install` and `update` verbs.
-//  49572  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49726  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49829  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50030  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50127  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50219  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50316  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50351  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50671  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50892  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51057  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51194  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51314  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51406  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51520  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51875  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52162  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52330  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52424  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  34242  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34423  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34462  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34629  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34718  http/problem.hpp                     Error responses of winsvc.
+//  34889  http/context_impl.hpp                Implementation of api/context.hpp.
+//  34984  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35249  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35301  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35463  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35537  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35787  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  35940  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  35971  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36070  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36262  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36401  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36610  http/file_body.hpp                   Sets a file as the body of a response.
+//  36725  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  36963  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37210  http/request_processor.hpp           Request processor: handles one request.
+//  37480  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37828  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  37931  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38087  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38178  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38396  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38651  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38787  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38833  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  38936  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  38969  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39353  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39642  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39904  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  39981  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40062  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40439  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40711  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40879  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41082  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41202  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41473  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41771  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41883  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42089  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42231  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42306  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42325  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42522  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42752  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43020  host/access_log.hpp                  Access log: one log entry for each response.
+//  43079  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43199  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43361  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43614  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43684  host/health.hpp                      Liveness and readiness routes.
+//  43787  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  43955  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44081  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44220  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44506  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44630  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44749  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44816  host/run_options.hpp                 Options and result of one run of a service.
+//  44884  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45017  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45139  host/control_channel_server.hpp      Control channel server.
+//  45319  host/runtime.hpp                     Runtime of a service.
+//  45592  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45701  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45843  host/status.hpp                      Text and JSON of `status`.
+//  46010  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46132  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46248  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46341  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46456  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46581  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46694  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47031  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47226  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47429  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47691  manage/wait.hpp                      Waits until a service reaches a state.
+//  47794  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48019  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48096  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48369  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48578  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48771  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49013  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49086  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49193  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49259  manage/install.hpp                   `install` and `update` verbs.
+//  49607  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49761  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49864  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50065  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50162  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50254  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50351  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50386  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50706  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  50927  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51092  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51229  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51349  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51441  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51555  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  51910  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52197  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52365  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52459  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52755  config/undef.hpp                     Undefines the internal macros.
+//  52790  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -34147,8 +34147,10 @@ class exchange_stream {
     return count;
   }
 
-  /// Appends decoded bytes of a chunked body to `target`, at least one or the end. Returns false on an error.
+  /// Appends decoded bytes of a chunked body to `target`, at least one or the end. Returns false on an error. The bytes
+  /// before an error come first: their consumer may find an error that precedes it.
   bool decode_chunks(std::string& target) {
+    if (chunk_error_ != 0) return fail(chunk_error_);
     while (target.empty() && framing_ != wire::framing::none) {
       if (!fill()) return false;
       std::size_t consumed = 0;
@@ -34156,8 +34158,10 @@ class exchange_stream {
       const auto step = decoder_->feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
-      if (step == wire::chunked_decoder::step::bad) return fail(400);
-      if (step == wire::chunked_decoder::step::too_large) return fail(413);
+      if (step == wire::chunked_decoder::step::bad || step == wire::chunked_decoder::step::too_large) {
+        chunk_error_ = step == wire::chunked_decoder::step::bad ? 400 : 413;
+        return !target.empty() || fail(chunk_error_);
+      }
       if (step == wire::chunked_decoder::step::done) framing_ = wire::framing::none;
     }
     return true;
@@ -34217,6 +34221,7 @@ class exchange_stream {
   bool must_send_continue_;
   const wire::limits& limits_;
   std::optional<wire::chunked_decoder> decoder_;  // of a chunked body
+  int chunk_error_ = 0;                           // status of an error of decoder_
   std::uint64_t body_bytes_read_ = 0;
   clock::time_point request_started_;
   std::uint64_t sent_ = 0;
@@ -44218,17 +44223,18 @@ WINSVC_INLINE std::unique_ptr<settings_watcher> watch_settings_file(service_defi
 // Control tasks: the work that a control other than stop causes (pause, continue, reload, events, custom controls). The
 // control handler queues a task; the service thread runs the tasks one after the other.
 //
-//   queue.push({scm::control_action::pause, event, nullptr});                   // control handler
+//   queue.push({{scm::control_action::pause, event, nullptr}});                 // control handler
 //   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // service thread
 //
-// A hook that throws here is logged, and the service continues. A hook that times out ends the service
-// (host/runtime_stop_impl.hpp, on_hook_timeout).
+// A hook that throws here is logged, and the service continues; so does a task that runs out of memory. A hook that
+// times out ends the service (host/runtime_stop_impl.hpp, on_hook_timeout).
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -44271,9 +44277,10 @@ struct control_task {
 /// The control tasks that wait for the service thread, in the order of the controls. Safe to use from any thread.
 class control_task_queue {
  public:
-  void push(control_task task) {
+  /// Needs no memory: the state for the SCM may have changed already, so the task must follow.
+  void push(std::list<control_task>&& prepared) noexcept {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+    tasks_.splice(tasks_.end(), prepared);
     wakeup_.notify_all();
   }
   /// Makes wait() evaluate its condition again.
@@ -44302,7 +44309,7 @@ class control_task_queue {
  private:
   std::mutex mutex_;
   std::condition_variable wakeup_;
-  std::deque<control_task> tasks_;  // under mutex_
+  std::list<control_task> tasks_;  // under mutex_
 };
 
 /// Runs control tasks on the service thread.
@@ -44331,6 +44338,7 @@ class control_task_runner {
 
  private:
   void dispatch(control_task& task);
+  void abandon(const control_task& task);
   void pause();
   void resume();
   void run_custom_control(control_task& task);
@@ -44380,8 +44388,22 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
-  dispatch(task);
+  try {
+    dispatch(task);
+  } catch (const std::exception&) {
+    abandon(task);
+  }
   report_progress();  // a pause, a continue or a stop may wait for this task
+}
+
+/// Ends a task that ran out of memory, in the same way as one whose hook threw.
+WINSVC_INLINE void control_task_runner::abandon(const control_task& task) {
+  base::attempt([&] { log_.error("control " + std::to_string(task.event.control) + ": out of memory"); });
+  const auto state = status_reporter_.state();
+  if (state == scm::state::pause_pending) engine_.pause(false);
+  if (state == scm::state::pause_pending || state == scm::state::continue_pending)
+    status_reporter_.apply(scm::lifecycle_event::hook_failed);
+  if (task.result) task.result->set(base::win32_error::not_enough_memory);
 }
 
 WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {
@@ -45314,6 +45336,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
 #include <deque>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45453,8 +45476,18 @@ namespace detail::host {
 
 WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
+  std::list<control_task> task;  // made before the state changes; without memory for it, only a stop is accepted
+  const bool has_memory = base::attempt([&] {
+    task.push_back({scm::control_action::nothing, event, nullptr});
+    constexpr std::uint32_t first_custom_control = 128;
+    if (event.control >= first_custom_control) task.back().result = std::make_shared<pending_result>();
+  });
+  const auto number = static_cast<scm::control>(event.control);
+  const bool is_stop = number == scm::control::stop || number == scm::control::shutdown ||
+                       number == scm::control::preshutdown;
   {
     const std::lock_guard lock(mutex_);
+    if (!has_memory && !is_stop) return base::win32_error::not_enough_memory;
     const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
     const auto decision =
         status_reporter_.handle_control(event.control, limits.step_limit + control_task_runner::wait_hint_margin);
@@ -45465,8 +45498,9 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
                               : "Windows is shutting down",
                           limits.step_limit, limits.total);
     } else {
-      if (decision.action == scm::control_action::custom) result = std::make_shared<pending_result>();
-      tasks_.push({decision.action, event, result});
+      task.back().action = decision.action;
+      result = task.back().result;
+      tasks_.push(std::move(task));
     }
   }
   if (!result) {
@@ -46277,11 +46311,12 @@ WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event&
     }
     ++active_controls_;
   }
-  const std::uint32_t code = service_runtime->control(event);
-  const std::lock_guard lock(mutex_);
-  --active_controls_;
-  control_finished_.notify_all();
-  return code;
+  const scope_exit finished([this]() noexcept {  // also after an exception: detach() waits for it
+    const std::lock_guard lock(mutex_);
+    --active_controls_;
+    control_finished_.notify_all();
+  });
+  return service_runtime->control(event);
 }
 
 WINSVC_INLINE void control_forwarder::attach(runtime& service_runtime) {
