@@ -66,12 +66,22 @@ FAULTS = {
         ("os/posix/socket_api.hpp", " || last_error() == ECONNABORTED", ""),
     ]),
     "unsent-timeout": ("the response of a timeout is lost if it cannot be sent at once", [
-        ("http/exchange_stream.hpp", "std::chrono::milliseconds(0)) != os::transfer::done)\n      transport_.abort_connection();",
+        ("http/exchange_stream.hpp", "std::chrono::milliseconds(0)) != os::transfer::done)\n"
+         "      transport_.abort_connection();",
          "std::chrono::milliseconds(0)) != os::transfer::done) {}"),
     ]),
+    "lost-event": ("an event does not wake the subscribers", [
+        ("http/event_subscription.hpp", "const bool wakes = each->waits_ || each->lags();",
+         "const bool wakes = each->lags();"),
+    ]),
+    "lagging": ("a subscriber that does not read stays connected", [
+        ("http/event_subscription.hpp", "  return source_->end_->offset - taken_offset_ > max_lag_bytes;",
+         "  return false;"),
+    ]),
     "unsent-continue": ("a response 100 that cannot be sent is ignored", [
-        ("http/exchange_stream.hpp", "        transport_.abort_connection();  // the client would wait, or has received a part\n"
-         "        return fail(-1);\n", ""),
+        ("http/exchange_stream.hpp",
+         "        transport_.abort_connection();  // the client would wait, or has received a part\n        return fail(-1);\n",
+         ""),
     ]),
 }
 

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "../support/simulated_sockets.hpp"
-#include "simulated_scenario.hpp"
+#include "simulated_client.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -21,21 +21,10 @@
 
 namespace simulation {
 
-using namespace std::chrono_literals;
-
-/// Time limits of the server, and how late it may be: a slot of the timer wheel and some scans of the monitor.
-inline constexpr nanoseconds head_timeout = 10s, body_timeout = 20s, keep_alive_timeout = 60s, write_timeout = 20s,
-                             route_timeout = 500ms, lateness = 120ms;
-/// The longest time in which a client is accepted, if accept() fails often.
-inline constexpr nanoseconds accept_limit = 3s;
-
 class client_group {
  public:
-  client_group(const scenario& plan, scheduler& world, network& net) : plan_(plan), world_(world), net_(net) {
-    for (const auto& each : plan.clients)
-      for (const auto& planned : each.requests)
-        if (planned.kind == request_kind::compute) compute_time_ += std::chrono::milliseconds(planned.ms);
-  }
+  client_group(const scenario& plan, scheduler& world, network& net)
+      : plan_(plan), world_(world), net_(net), limits_(plan) {}
   void start() {
     clients_.reserve(plan_.clients.size());
     for (const auto& each : plan_.clients) {
@@ -60,7 +49,8 @@ class client_group {
     const auto reading = plan_.system.fault_rate == 0 ? 0ms : 50ms;  // calls may fail until the server has the request
     for (const auto& c : clients_)
       for (const auto& r : c->outstanding)
-        count += r.is_complete && !c->has_left && !c->plan->never_reads && c->link->accepted &&
+        count += r.is_complete && !c->has_left && !c->plan->never_reads && c->plan->read_ms == 0 &&
+                         c->link->accepted && !c->link->had_failure &&
                          (std::max)(r.complete_time, c->link->accept_time) + reading < stop_time ? 1u : 0u;
     return count;
   }
@@ -71,9 +61,31 @@ class client_group {
   }
   nanoseconds stop_time = never;
 
+  /// Called by the handler of a subscription, before and after it.
+  void begin_subscription(std::size_t id) { requests_.at(id).first_event = published_; }
+  void end_subscription(std::size_t id) {
+    request_record& r = requests_.at(id);
+    r.owner->events = std::make_unique<event_reader>(r.first_event, begun_);
+    r.owner->bytes_before = published_bytes_;
+  }
+  /// Called by the publisher, before and after it sends the next event.
+  void begin_event() { ++begun_; }
+  void end_event() {
+    published_bytes_ += plan_.event_size;
+    const std::size_t number = published_++;
+    world_.at(world_.now() + lateness, [this, number] { check_event(number); });
+  }
+  /// Called after the stop: each subscriber has received each event.
+  void check_subscribers() {
+    for (const auto& c : clients_)
+      if (reads_events(*c) && (!c->events->has(published_ - 1) || !c->events->has_ended()))
+        fail("stop: client " + std::to_string(c->number) + " has not received the last event");
+  }
+
   /// Called by a handler when it starts.
   void on_handler(std::size_t id) {
-    auto& [owner, complete_time, starts] = requests_.at(id);
+    auto& [owner, complete_time, starts, first_event] = requests_.at(id);
+    static_cast<void>(first_event);
     const auto arrival = (std::max)(complete_time, owner->link->accept_time);
     if (++starts > 1) fail("the handler of request " + std::to_string(id) + " was started twice");
     // A client that has left is noticed if its request has waited for 100 ms.
@@ -83,28 +95,6 @@ class client_group {
   }
 
  private:
-  struct request {
-    request_kind kind;
-    std::size_t id;
-    int ms;
-    nanoseconds begin_time{}, complete_time{};
-    bool is_complete = false;
-  };
-  struct client {
-    const client_plan* plan = nullptr;
-    std::size_t number = 0, next = 0;
-    std::shared_ptr<connection> link;
-    std::deque<request> outstanding;
-    std::string input;
-    bool has_left = false, in_stream = false, expects_close = false, saw_close = false;
-    nanoseconds left_time{}, idle_since{};
-  };
-  struct request_record {
-    client* owner;
-    nanoseconds complete_time;
-    int starts;
-  };
-
   void connect(client& c) {
     c.link = net_.connect(8080, [this, &c] { receive(c); });
     if (!c.link) {
@@ -127,7 +117,7 @@ class client_group {
     if (!is_open(c) || c.expects_close) return;
     const request_plan& planned = c.plan->requests[c.next++];
     const std::size_t id = requests_.size();
-    requests_.push_back({&c, never, 0});
+    requests_.push_back({&c, never, 0, 0});
     c.outstanding.push_back({planned.kind, id, planned.ms, world_.now(), never, false});
     std::string bytes = request_text(planned, id);
     const auto pieces = static_cast<std::size_t>(planned.pieces);
@@ -165,34 +155,9 @@ class client_group {
     });
   }
 
-  /// True if the server may reject a request for lack of threads or because a limit is reached.
-  [[nodiscard]] bool may_reject() const noexcept {
-    return plan_.has_small_limits() || plan_.has_few_threads();
-  }
-  /// The longest time from the complete request to its response; never: the request has no limit.
-  [[nodiscard]] nanoseconds limit_of(const request& r) const noexcept {
-    const auto own = std::chrono::milliseconds(r.ms);
-    const bool no_shortage = !may_reject();
-    switch (r.kind) {
-      case request_kind::livez: return lateness;
-      case request_kind::limited:
-      case request_kind::limited_hang: return route_timeout + lateness;
-      case request_kind::slow_head: return head_timeout + lateness;
-      case request_kind::slow_body: return body_timeout + lateness;
-      case request_kind::fast:
-      case request_kind::large:
-      case request_kind::echo: return no_shortage ? lateness : never;
-      case request_kind::expect:
-      case request_kind::events: return no_shortage ? 1s : never;
-      case request_kind::sleep: return no_shortage ? own + compute_time_ + 3s : never;
-      case request_kind::compute: return no_shortage ? 5 * compute_time_ + 3s : never;
-      case request_kind::hang: break;
-    }
-    return never;
-  }
   void supervise(client& c, const request& r) {
     if (c.plan->never_reads) return supervise_unread(c);
-    const auto limit = limit_of(r);
+    const auto limit = limits_.limit_of(r.kind, std::chrono::milliseconds(r.ms));
     if (limit != never) supervise_response(c, r.id, r.kind, world_.now() + limit, limit);
   }
   void supervise_response(client& c, std::size_t id, request_kind kind, nanoseconds deadline, nanoseconds limit) {
@@ -225,17 +190,56 @@ class client_group {
 
   void receive(client& c) {
     if (c.has_left) return;
-    if (!c.plan->never_reads) {
-      c.input += net_.take(*c.link, static_cast<std::size_t>(-1));
-      while (parse(c)) {}
+    if (c.plan->read_ms != 0) {
+      read_later(c);
+    } else if (!c.plan->never_reads) {
+      read(c, static_cast<std::size_t>(-1));
     }
     if (c.link->has_ended() && !std::exchange(c.saw_close, true)) on_closed(c);
   }
+  void read(client& c, std::size_t count) {
+    c.input += net_.take(*c.link, count);
+    while (parse(c)) {}
+    if (!c.in_stream || !c.events) return;
+    if (const auto found = c.events->feed(c.input); !found.empty())
+      fail("client " + std::to_string(c.number) + " received a wrong event: " + found);
+  }
+  void read_later(client& c) {
+    if (c.plan->never_reads || std::exchange(c.will_read, true)) return;
+    world_.at(world_.now() + std::chrono::milliseconds(c.plan->read_ms), [this, &c] {
+      c.will_read = false;
+      if (c.has_left) return;
+      read(c, 16 * 1024);
+      if (!c.link->to_client.empty()) read_later(c);
+    });
+  }
+  /// True for a subscriber that reads all at once and whose calls have not failed.
+  [[nodiscard]] static bool reads_events(const client& c) noexcept {
+    return c.events && c.in_stream && !c.has_left && !c.link->had_failure && !c.plan->never_reads &&
+           c.plan->read_ms == 0;
+  }
+  void check_event(std::size_t number) {
+    constexpr std::size_t max_lag = 8 * 1024 * 1024, capacity = 512 * 1024;
+    for (const auto& c : clients_) {
+      if (stopping_ || !is_open(*c) || !c->events) continue;
+      if (reads_events(*c) && !c->events->has(number))
+        fail("late event: client " + std::to_string(c->number) + " has not received event " + std::to_string(number));
+      // `published_bytes_` has increased during the time of this check.
+      if (c->plan->never_reads && published_ == number + 1 && published_bytes_ - c->bytes_before > max_lag + capacity)
+        fail("lagging: client " + std::to_string(c->number) + " is still connected");
+    }
+  }
   void on_closed(client& c) {
+    constexpr std::size_t capacity = 128 * 1024;
+    if (c.events && !stopping_ && !c.link->had_failure &&
+        published_bytes_ - c.bytes_before < c.events->received_bytes() + capacity)
+      return fail("subscriber " + std::to_string(c.number) + " was disconnected");
+    if (c.events) return;
     // A response of the timeout thread is sent at once, or the client is disconnected.
     const bool is_limited = !c.outstanding.empty() && (c.outstanding.front().kind == request_kind::limited ||
                                                        c.outstanding.front().kind == request_kind::limited_hang);
-    if (c.link->had_failure || (c.link->had_not_ready && is_limited)) return c.outstanding.clear();
+    if (c.link->had_failure) return;
+    if (c.link->had_not_ready && is_limited) return c.outstanding.clear();
     if (c.link->was_reset) return fail("client " + std::to_string(c.number) + " connected and was reset by a stop");
     if (stopping_ || c.in_stream || c.plan->never_reads || c.expects_close) return;
     if (!c.outstanding.empty()) {
@@ -268,8 +272,9 @@ class client_group {
     const auto field = head.find("\r\nContent-Length: ");
     // An event stream that is rejected ends at once, and has a length.
     const bool is_stream = status == 200 && !c.outstanding.empty() &&
-                           c.outstanding.front().kind == request_kind::events &&
-                           (field == std::string::npos || !may_reject());
+                           (c.outstanding.front().kind == request_kind::events ||
+                            c.outstanding.front().kind == request_kind::subscribe) &&
+                           (field == std::string::npos || !limits_.may_reject());
     std::size_t length = 0;
     if (!is_stream) {
       if (field == std::string::npos) return fail("a response without Content-Length: " + head), false;
@@ -305,7 +310,8 @@ class client_group {
              ") of client " + std::to_string(c.number) + " received " + std::to_string(status);
     };
     const auto elapsed = world_.now() - (r.is_complete ? r.complete_time : r.begin_time);
-    const bool is_rejected = status == 503 && r.kind != request_kind::events && may_reject();
+    const bool is_rejected = status == 503 && limits_.may_reject() &&
+                             (r.kind != request_kind::events || plan_.connections < 10'000);
     bool is_expected = status == 200;
     switch (r.kind) {
       case request_kind::slow_head: is_expected = status == 408 && elapsed >= head_timeout; break;
@@ -319,7 +325,8 @@ class client_group {
     }
     if (!is_expected && !is_rejected && !(stopping_ && status == 408))
       return fail(text() + " after " + scheduler::seconds_text(elapsed));
-    const bool has_id = status == 200 && r.kind != request_kind::large && r.kind != request_kind::events;
+    const bool has_id = status == 200 && r.kind != request_kind::large && r.kind != request_kind::events &&
+                        r.kind != request_kind::subscribe;
     if (has_id && body != std::to_string(r.id))
       fail(text() + " with the response of another request: " + body);
   }
@@ -330,7 +337,8 @@ class client_group {
   std::vector<std::unique_ptr<client>> clients_;
   std::deque<request_record> requests_;
   bool stopping_ = false;
-  nanoseconds compute_time_{0};
+  std::size_t begun_ = 0, published_ = 0, published_bytes_ = 0;  // events of the channel
+  const response_limits limits_;
 };
 
 }  // namespace simulation

@@ -61,8 +61,15 @@ class simulated_service {
     world_.faults.enable(all_faults);
 
     const auto stop_time = std::chrono::milliseconds(plan_.stop_ms);
+    auto event_time = world_.now();
     while (world_.now() < stop_time) {
-      sleep((std::min)(nanoseconds(500ms), stop_time - world_.now()));
+      auto next = (std::min)(world_.now() + 500ms, nanoseconds(stop_time));
+      if (plan_.channel_events > event_count_) next = (std::min)(next, (std::max)(event_time, world_.now()));
+      sleep(next - world_.now());
+      if (plan_.channel_events > event_count_ && world_.now() >= event_time) {
+        publish();
+        event_time = world_.now() + std::chrono::milliseconds(plan_.event_ms);
+      }
       const auto streams = (std::min)(plan_.streams, plan_.clients.size());
       const auto max_threads = (std::max)(plan_.threads, processors + 2) + 2 * processors + streams;
       if (server->threads() > max_threads) clients_.fail("limit: " + std::to_string(server->threads()) + " threads");
@@ -80,6 +87,7 @@ class simulated_service {
       clients_.fail("stop: it took " + scheduler::seconds_text(elapsed));
     if (is_unused && elapsed > 1s) clients_.fail("stop: without clients, it took " + scheduler::seconds_text(elapsed));
     sleep(1us);  // the clients receive the last bytes
+    if (event_count_ > 0 && plan_.drain_ms >= 1000) clients_.check_subscribers();
     result.unanswered = clients_.unanswered();
     result.aborted = report.aborted;
     if (result.unanswered > report.aborted)
@@ -92,6 +100,7 @@ class simulated_service {
     if (net_.open_count() != 0) clients_.fail("end: " + std::to_string(net_.open_count()) + " descriptors remain");
     if (world_.thread_count() != 1) clients_.fail("end: threads remain");
     if (running_handlers_ != 0) clients_.fail("end: handlers run");
+    if (channel_.subscribers() != 0) clients_.fail("end: subscribers remain");
     if (net_.lost_clients != 0) clients_.fail("stop: clients that had connected were reset");
     result.end_time = world_.now();
   }
@@ -114,6 +123,12 @@ class simulated_service {
                   winsvc::detail::route::method method = winsvc::detail::route::method::get) {
     return routes_.add(method, path, [this, body](const winsvc::request& req) { return handle(req, body); },
                        winsvc::source_location::current());
+  }
+  void publish() {
+    const auto number = event_count_++;
+    clients_.begin_event();
+    channel_.send(event_data(number, plan_.event_size), {}, std::to_string(number));
+    clients_.end_event();
   }
   void add_routes() {
     using winsvc::detail::route::method;
@@ -143,6 +158,12 @@ class simulated_service {
         --streams_;
       });
     }, here);
+    routes_.add(method::get, "/subscribe", [this](const winsvc::request& req, winsvc::response& res) {
+      handle(req, [](std::chrono::milliseconds) {});
+      clients_.begin_subscription(number_of(req, "n"));
+      winsvc::reply::events(channel_).apply(res);
+      clients_.end_subscription(number_of(req, "n"));
+    }, here);
     routes_.freeze();
   }
   void check_quiet() {
@@ -155,9 +176,10 @@ class simulated_service {
   scheduler& world_;
   network& net_;
   client_group& clients_;
+  winsvc::event_channel channel_;
   winsvc::detail::http::router routes_;
   winsvc::stop_source release_;
-  std::size_t running_handlers_ = 0, streams_ = 0;
+  std::size_t running_handlers_ = 0, streams_ = 0, event_count_ = 0;
 };
 
 /// Runs a scenario to its end. If the run does not end, its objects remain: their threads still use them.

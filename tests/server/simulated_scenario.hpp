@@ -28,9 +28,11 @@ enum class request_kind {
   large,         // 200 at once, with 512 KiB
   slow_head,     // 408 after head_timeout: the head ends in the middle
   slow_body,     // 408 after body_timeout: the body ends in the middle
+  subscribe,     // 200 at once, then the events of the channel until the stop
 };
 inline constexpr const char* kind_names[] = {"fast", "livez", "sleep", "compute", "limited", "hang", "limited_hang",
-                                             "events", "echo", "expect", "large", "slow_head", "slow_body"};
+                                             "events", "echo", "expect", "large", "slow_head", "slow_body",
+                                             "subscribe"};
 
 struct request_plan {
   request_kind kind = request_kind::fast;
@@ -52,6 +54,7 @@ inline std::string request_text(const request_plan& planned, std::size_t id) {
     case request_kind::expect:
       return "POST " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
     case request_kind::events:
+    case request_kind::subscribe:
       return "GET " + target + " HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n";
     default: return "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
   }
@@ -63,6 +66,7 @@ struct client_plan {
   int leave_ms = -1;         // after the last request was sent; -1: the server closes the connection
   bool ends_early = false;   // ends its side after the last request, and reads the response
   bool never_reads = false;  // does not read its responses
+  int read_ms = 0;           // reads 16 KiB each time; 0: reads at once
 };
 
 struct scenario {
@@ -70,6 +74,8 @@ struct scenario {
   std::size_t threads = 256, queue = 1000, streams = 10'000, connections = 10'000;  // limits of the server
   int stop_ms = 10'000;   // the time of the stop
   int drain_ms = 20'000;  // its limit
+  std::size_t channel_events = 0, event_size = 0;  // the events of the channel, each with some more bytes
+  int event_ms = 0;                                // between two of them
   std::vector<client_plan> clients;
 
   [[nodiscard]] bool has(fault kind) const noexcept {
@@ -88,13 +94,30 @@ struct scenario_size {
 inline request_plan make_request(random_numbers& random, int flavor) {
   request_plan request;
   // Each flavor has two kinds that are more frequent, so that their requests meet.
-  constexpr int kinds = static_cast<int>(std::size(kind_names));
+  constexpr int kinds = static_cast<int>(request_kind::subscribe);  // make_channel() adds those
   const int frequent = random.below(2) == 0 ? flavor % kinds : flavor / kinds % kinds;
   request.kind = static_cast<request_kind>(random.one_in(3) ? random.between(0, kinds - 1) : frequent);
   request.ms = random.one_in(3) ? random.between(300, 5000) : random.between(1, 300);
   request.think_ms = random.one_in(4) ? random.between(0, 5000) : random.between(0, 50);
   request.pieces = random.one_in(4) ? random.between(2, 4) : 1;
   return request;
+}
+
+/// Adds a publisher of events and subscribers. Some publishers send more than a channel keeps for a slow subscriber.
+inline void make_channel(random_numbers& random, scenario& plan) {
+  const bool is_large = random.one_in(20);
+  plan.channel_events = static_cast<std::size_t>(random.between(5, is_large ? 50 : 200));
+  plan.event_size = static_cast<std::size_t>(is_large ? 256 * 1024 : random.between(0, random.one_in(4) ? 20'000 : 50));
+  plan.event_ms = random.one_in(3) ? random.between(0, 1) : random.between(1, 200);
+  for (int i = random.between(1, is_large ? 4 : 12); i > 0; --i) {
+    client_plan client;
+    client.connect_ms = random.between(0, plan.event_ms * static_cast<int>(plan.channel_events) / 2 + 50);
+    client.requests.push_back({request_kind::subscribe, 0, 0, 1});
+    if (random.one_in(4)) client.leave_ms = random.between(0, 2000);
+    if (random.one_in(3)) client.read_ms = random.between(1, 500);
+    client.never_reads = random.one_in(6);
+    plan.clients.push_back(client);
+  }
 }
 
 inline scenario make_scenario(std::uint64_t seed, const scenario_size& size = {}) {
@@ -129,6 +152,7 @@ inline scenario make_scenario(std::uint64_t seed, const scenario_size& size = {}
   constexpr std::size_t fault_rates[] = {0, 0, 4, 16, 64};
   plan.system.fault_rate = fault_rates[fault_random.below(std::size(fault_rates))];
   plan.system.fault_kinds = static_cast<std::uint32_t>(fault_random.next() & all_faults);
+  if (fault_random.one_in(3)) make_channel(fault_random, plan);
   return plan;
 }
 
@@ -146,6 +170,9 @@ inline std::string text_of(const scenario& plan) {
                      std::to_string(plan.streams) + ", connections " + std::to_string(plan.connections) +
                      "; stop at " + std::to_string(plan.stop_ms) + " ms, limit " + std::to_string(plan.drain_ms) +
                      " ms\n";
+  if (plan.channel_events != 0)
+    text += "channel: " + std::to_string(plan.channel_events) + " events with " + std::to_string(plan.event_size) +
+            " bytes, each " + std::to_string(plan.event_ms) + " ms\n";
   std::size_t number = 0;
   for (const auto& client : plan.clients) {
     text += "client " + std::to_string(number++) + ": connects at " + std::to_string(client.connect_ms) + " ms";
@@ -155,6 +182,7 @@ inline std::string text_of(const scenario& plan) {
     if (client.leave_ms >= 0) text += "; leaves after " + std::to_string(client.leave_ms) + " ms";
     if (client.ends_early) text += "; ends its side";
     if (client.never_reads) text += "; never reads";
+    if (client.read_ms != 0) text += "; reads each " + std::to_string(client.read_ms) + " ms";
     text += '\n';
   }
   return text;
