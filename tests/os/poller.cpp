@@ -217,6 +217,29 @@ TEST_CASE_TEMPLATE("a client that connects to a listener is reported and can be 
   static_cast<void>(p.remove(registration));
 }
 
+#if defined(_WIN32)
+TEST_CASE("if no socket for AcceptEx can be created, arm_accept fails and reports no event, and works again later") {
+  winsvc::detail::os::poller p;
+  auto listener = tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(listener);
+  winsvc::detail::os::poller::registration registration;
+  REQUIRE(p.add_listener(registration, *listener, &p));
+  const int family = std::exchange(registration.family, 999);  // a family of which no socket can be created
+
+  CHECK_FALSE(p.arm_accept(registration));
+  p.notify();
+  CHECK(wait_for_event(p) == nullptr);  // the server tries again after a delay
+
+  registration.family = family;
+  CHECK(p.arm_accept(registration));
+  auto connected = tcp_socket::connect(listener->local(), 5s);
+  REQUIRE(connected);
+  CHECK(wait_for_event(p) == &p);
+  CHECK(p.accept(registration));
+  static_cast<void>(p.remove(registration));
+}
+#endif
+
 TEST_CASE_TEMPLATE("a client that was reported and not accepted is reported again", Poller, winsvc::detail::os::poller,
                    winsvc::detail::os::poll_poller) {
   Poller p;
