@@ -81,25 +81,28 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(command):
-    """Runs the command, a list, with PORT replaced by a free port."""
+def running(command, listen_seconds=5, **options):
+    """Runs the command, a list, with PORT replaced by a free port, and waits until it listens. `options` are those of
+    Popen."""
     port = free_port()
     arguments = [word.replace("PORT", str(port)) for word in map(str, command)]
     process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *arguments],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                               **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **options})
     try:
-        for _ in range(500):
+        end = time.monotonic() + listen_seconds
+        while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
+            if time.monotonic() > end:
+                sys.exit(f"{arguments[0]} does not listen")
             time.sleep(0.01)
-        else:
-            sys.exit(f"{arguments[0]} does not listen")
         yield Server(process, port)
     finally:
         process.kill()
         process.wait()
-        process.stdin.close()
-        process.stdout.close()
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
 
 
 def start_wrk(server, path="/", connections=16, seconds=2, headers=None, script=None):

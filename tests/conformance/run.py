@@ -8,7 +8,7 @@ The test vectors are in vectors/, one file per rule; vectors.py describes their 
 (server.cpp): with whole sends, with single bytes, and split at random points, which are the same in each run. The
 responses must not depend on how requests are split. The project's parser and h11 parse each response (responses.py).
 
-The tests of proxy.py and slow_clients.py follow.
+The tests of proxy.py, slow_clients.py and tests/bench/crowds.py follow.
 """
 
 import concurrent.futures
@@ -23,6 +23,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+import crowds  # noqa: E402
 import proxy  # noqa: E402
 import responses  # noqa: E402
 import server_process  # noqa: E402
@@ -258,6 +260,13 @@ def check_write_timeout(tally, program):
                 f"{received} bytes received, exit code of the server {server.exit_code}")
 
 
+def check_crowds(tally, program):
+    """A twentieth of the crowds: 500 event streams, 250 slow bodies, 500 idle connections and 25 slow heads at once."""
+    with server_process.running(program) as server:
+        error, text = crowds.measure(crowds.load.Server(server.process, server.port), 0.05, 2, max_mib=30)
+    tally.check(f"crowds: {text}", not error, error)
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 def run_vectors(tally, program, rules, h11):
@@ -326,6 +335,7 @@ def main():
         check_write_timeout(tally, program)
         proxy.check_all(tally, program)
         slow_clients.check_all(tally, program)
+        check_crowds(tally, program)
     tally.finish()
 
 

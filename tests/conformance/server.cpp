@@ -109,6 +109,12 @@ void add_routes(router& routes, const std::string& file) {
              },
              location);
 
+  // For tests/bench/crowds.py.
+  static winsvc::event_channel ticks;
+  routes.add(method::get, "/livez", [] { return "live"; }, location);
+  routes.add(method::get, "/ticks", [] { return reply::events(ticks); }, location);
+  routes.add(method::post, "/size", [](const request& req) { return std::to_string(req.body.size()); }, location);
+
   // The reports of a trusted proxy, for proxy.py.
   const auto chain = std::make_shared<winsvc::detail::api::middleware_chain>();
   chain->push_back(std::make_shared<const winsvc::middleware>(winsvc::request_id()));

@@ -401,11 +401,11 @@ TEST_CASE("while one of 50 allocations fails, a busy service with all controls d
   std::atomic<bool> done{false};
   std::atomic<int> served{0}, hung{0};
   const std::string large(200'000, 'x');
-  const auto with_body = [&](const std::string& target, const std::string& body) {
+  const auto post_request = [&](const std::string& target, const std::string& body) {
     return "POST " + target + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   };
   const std::pair<std::string, std::string> requests[] = {  // {request, the text after which its client leaves}
-      {"GET /" + fields + "\r\n", "\1"},       {with_body("/echo", large), "\1"},    {with_body("/upload", large), "\1"},
+      {"GET /" + fields + "\r\n", "\1"},       {post_request("/echo", large), "\1"},    {post_request("/upload", large), "\1"},
       {"GET /stream" + fields + "\r\n", "\1"}, {"GET /events" + fields + "\r\n", "data: "},
       {"GET /readyz" + fields + "\r\n", "\1"}, {"GET /missing" + fields + "\r\n", "\1"}};
   {

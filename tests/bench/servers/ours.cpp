@@ -1,4 +1,4 @@
-// The engine, for tests/bench/engine.py, tests/bench/crowds.py and tests/budget/run.py:
+// The engine, for tests/bench/engine.py and tests/budget/run.py:
 //
 //   ours PORT [access-log | json-access-log | metrics | host-check]
 //
