@@ -69,3 +69,34 @@ TEST_CASE("the error may be a system code") {
   CHECK(denied.error() == 5);
   CHECK(result<void, std::uint32_t>());
 }
+
+TEST_CASE("a result can be copied, moved and assigned, between a value and an error") {
+  const result<std::string> value(std::string(100, 'v'));
+  const result<std::string> error(failure{winsvc::error{87, "read", std::string(100, 's'), "it is odd", ""}});
+  for (const auto* from : {&value, &error}) {
+    for (const auto* to : {&value, &error}) {
+      result<std::string> copy(*from);
+      copy = *to;
+      REQUIRE(static_cast<bool>(copy) == static_cast<bool>(*to));
+      if (copy) CHECK(*copy == **to);
+      if (!copy) CHECK(copy.error().to_string() == to->error().to_string());
+      const result<std::string> moved(std::move(copy));
+      CHECK(static_cast<bool>(moved) == static_cast<bool>(*to));
+    }
+  }
+}
+
+TEST_CASE("a result destroys its value once") {
+  const auto counted = std::make_shared<int>(1);
+  {
+    result<std::shared_ptr<int>> first(counted);
+    result<std::shared_ptr<int>> second(first);
+    CHECK(counted.use_count() == 3);
+    first = failure{winsvc::error{87, "read", "", "it is odd", ""}};
+    CHECK(counted.use_count() == 2);
+    second = std::move(first);
+    CHECK(counted.use_count() == 1);
+    CHECK_FALSE(second);
+  }
+  CHECK(counted.use_count() == 1);
+}
