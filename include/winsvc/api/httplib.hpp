@@ -51,8 +51,27 @@
 #undef Success
 #undef None
 
+// cpp-httplib declares the virtual functions of its server and its client in the classes, and defines them as inline
+// functions later. For GCC and clang the first one is the key function of its class (Itanium C++ ABI, section 5.2.3),
+// so each file that includes httplib.h contains both classes with all that they call, std::regex too. Functions that
+// are declared inline are compiled only if they are used: hello has 210 KB less code, and compiles in nine tenths of
+// the time. Standard headers with virtual base classes, where `virtual` has another meaning, are included before.
+#if !WINSVC_COMPILER_MSVC
+  #include <fstream>
+  #include <iomanip>
+  #include <iostream>
+  #include <regex>
+  #include <sstream>
+  #if defined(__clang__)
+    #pragma GCC diagnostic ignored "-Wkeyword-macro"
+  #endif
+  #define virtual inline virtual
+#endif
 // A side effect of cpp-httplib remains: its macros stay defined.
 #include WINSVC_HTTPLIB
+#if !WINSVC_COMPILER_MSVC
+  #undef virtual
+#endif
 
 #pragma pop_macro("None")
 #pragma pop_macro("Success")

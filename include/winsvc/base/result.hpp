@@ -27,8 +27,8 @@ struct failure {
 template <class E>
 failure(E) -> failure<E>;
 
-// Not a std::variant: with it, an object that is compiled without optimization has about 80 more functions for each type
-// of result.
+// Not a std::variant: with it, an object that is compiled without optimization has about 80 more functions for each
+// type of result.
 template <class T, class E = winsvc::error>
 class [[nodiscard]] result {
  public:
