@@ -8,9 +8,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -65,6 +67,16 @@ inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_sta
 /// Returns the value of a level as an install plan shows it.
 [[nodiscard]] std::string format_config_level(const config_level& l);
 
+/// Calls `function` with the alternative that the level has. An alternative that it does not accept is a compile error.
+template <class F, std::size_t... Index>
+void call_with_value(const config_level& l, const F& function, std::index_sequence<Index...> /*alternatives*/) {
+  static_cast<void>(((l.index() == Index && (function(*std::get_if<Index>(&l)), true)) || ...));
+}
+template <class F>
+void call_with_value(const config_level& l, const F& function) {
+  call_with_value(l, function, std::make_index_sequence<std::variant_size_v<config_level>>{});
+}
+
 }  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -101,7 +113,9 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
     }
     std::string operator()(const preshutdown_timeout& level) const { return base::exact_duration(level.limit); }
   };
-  return std::visit(formatter{}, l);
+  std::string text;
+  call_with_value(l, [&text](const auto& level) { text = formatter{}(level); });
+  return text;
 }
 
 }  // namespace detail::scm

@@ -85,7 +85,7 @@ template <class Unit>
 }
 
 WINSVC_INLINE native_level::native_level(const scm::config_level& value) : number_(scm::number(value)) {
-  std::visit([this](const auto& v) { set(v); }, value);
+  scm::call_with_value(value, [this](const auto& v) { set(v); });
 }
 
 WINSVC_INLINE void native_level::set(const scm::description_text& v) {
