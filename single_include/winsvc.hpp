@@ -2017,8 +2017,8 @@ struct error {
   std::string message;     ///< message of the system
   std::string hint;        ///< remedy; empty if none is known
   /// Where the mistake is. Only an error of the system has a code; the others end a verb with exit code 2.
-  enum class source { system, command_line, app };
-  source origin = source::system;
+  enum class origin_kind { system, command_line, app };
+  origin_kind origin = origin_kind::system;
 
   /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
   /// omitted if it is 0 or if `message` already contains it.
@@ -10606,11 +10606,11 @@ WINSVC_INLINE std::string error::to_string() const {
 namespace detail::base {
 
 WINSVC_INLINE winsvc::error usage_error(std::string message, std::string hint) {
-  return {0, {}, {}, std::move(message), std::move(hint), error::source::command_line};
+  return {0, {}, {}, std::move(message), std::move(hint), error::origin_kind::command_line};
 }
 
 WINSVC_INLINE winsvc::error app_error(std::string message) {
-  return {0, {}, {}, std::move(message), {}, error::source::app};
+  return {0, {}, {}, std::move(message), {}, error::origin_kind::app};
 }
 
 WINSVC_INLINE std::string exception_message() noexcept {
@@ -32779,11 +32779,11 @@ class router {
     handlers_.back().runs_app_code = runs_app_code;
     table_.metadata(handlers_.size() - 1).hidden = true;
   }
-  [[nodiscard]] bool serves_paused(const route::match_result& match) const noexcept {
+  [[nodiscard]] bool serves_while_paused(const route::match_result& match) const noexcept {
     return match.outcome == route::match_outcome::matched && handlers_[match.route_id].while_paused;
   }
   [[nodiscard]] bool runs_no_app_code(const route::match_result& match) const noexcept {
-    return serves_paused(match) && !handlers_[match.route_id].runs_app_code;
+    return serves_while_paused(match) && !handlers_[match.route_id].runs_app_code;
   }
 
   /// Maximum size of a body in bytes: the limit of the route, or `default_limit`.
@@ -39538,7 +39538,7 @@ WINSVC_INLINE void connection::find_route() {
   } else {
     match_ = router.match(head_.method_id, head_.path, head_.method);
   }
-  if (engine_state_.paused.load() && !router.serves_paused(match_)) {
+  if (engine_state_.paused.load() && !router.serves_while_paused(match_)) {
     if (match_.outcome == route::match_outcome::matched) match_.sibling_id = match_.route_id;
     match_.outcome = route::match_outcome::paused;
   }
@@ -39677,7 +39677,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   access_record_.status = exchange.delivery.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
-      !processor_.router().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+      !processor_.router().serves_while_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
@@ -47043,8 +47043,8 @@ WINSVC_INLINE void service_host::attach_log_sinks(service_definition& definition
 WINSVC_INLINE std::vector<error> service_host::settings_errors(service_definition& definition) const {
   std::vector<error> errors = definition.settings.errors();
   for (auto& error : errors) {
-    if (error.origin != winsvc::error::source::command_line) continue;
-    error.origin = winsvc::error::source::system;
+    if (error.origin != winsvc::error::origin_kind::command_line) continue;
+    error.origin = winsvc::error::origin_kind::system;
     error.code = base::win32_error::invalid_data;
     error.hint += (error.hint.empty() ? "" : "; ") +
                   std::string("use 'update --unset NAME' to remove it from the installed service");
@@ -52022,7 +52022,7 @@ struct program_dependencies {
   [[nodiscard]] int print_error(const winsvc::error& error) const {
     const std::string text = error.to_string();  // several lines, if a service reported several errors
     for (const auto line : base::split(text, '\n')) err(program() + ": " + std::string(line) + '\n');
-    return error.origin == winsvc::error::source::system ? os::exit_code(error.code) : base::exit_codes::usage;
+    return error.origin == winsvc::error::origin_kind::system ? os::exit_code(error.code) : base::exit_codes::usage;
   }
   /// Prints one line for each error and returns the exit code of the first one; 0 if there are no errors.
   [[nodiscard]] int print_errors(const std::vector<error>& errors) const {
@@ -52068,7 +52068,7 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
       password = dependencies.read_input_line();
       if (password) return *password;
       return failure{error{0, "read the password of", account, "standard input has ended", "pipe it as one line",
-                           error::source::command_line}};
+                           error::origin_kind::command_line}};
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
@@ -52664,7 +52664,7 @@ WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
   const auto errors = registry.errors();
   return std::any_of(errors.begin(), errors.end(),
                      [](const error& f) {
-                       return f.origin == error::source::command_line || f.code == base::win32_error::invalid_data;
+                       return f.origin == error::origin_kind::command_line || f.code == base::win32_error::invalid_data;
                      });
 }
 WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_registry& registry,
@@ -52725,7 +52725,7 @@ WINSVC_INLINE std::optional<int> check_command_line(const host::service_definiti
                                                     const program_dependencies& dependencies) {
   std::vector<error> from_command_line;
   for (const auto& error : definition.settings.errors()) {
-    if (error.origin == error::source::command_line) from_command_line.push_back(error);
+    if (error.origin == error::origin_kind::command_line) from_command_line.push_back(error);
   }
   if (!from_command_line.empty()) return dependencies.print_errors(from_command_line);
 

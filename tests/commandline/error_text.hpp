@@ -15,7 +15,7 @@ using words = std::vector<std::string>;
 inline std::string error_text(const words& arguments) {
   const auto result = winsvc::detail::commandline::parse_command(arguments);
   if (result) return "accepted";
-  CHECK(result.error().origin == winsvc::error::source::command_line);
+  CHECK(result.error().origin == winsvc::error::origin_kind::command_line);
   return result.error().to_string();
 }
 

@@ -142,7 +142,7 @@ TEST_CASE("every verb accepts only its options in the table, in both forms and i
           CHECK(is_applied(*result, o.id));
         } else {
           REQUIRE_FALSE(result);
-          CHECK(result.error().origin == error::source::command_line);
+          CHECK(result.error().origin == error::origin_kind::command_line);
           CHECK(contains(result.error().message, "does not accept the option"));
           CHECK(contains(result.error().hint, "help " + verb));
         }

@@ -159,7 +159,7 @@ TEST_CASE("requests without an effect are named, and a dependency on itself is r
 
   const auto done = b.update(options_of({"--depends", "HELLO"}));
   REQUIRE_FALSE(done);
-  CHECK(done.error().origin == winsvc::error::source::command_line);
+  CHECK(done.error().origin == winsvc::error::origin_kind::command_line);
   CHECK(has(sentence(done), "the service cannot depend on itself"));
 
   b.warnings.clear();

@@ -26,8 +26,8 @@ struct error {
   std::string message;     ///< message of the system
   std::string hint;        ///< remedy; empty if none is known
   /// Where the mistake is. Only an error of the system has a code; the others end a verb with exit code 2.
-  enum class source { system, command_line, app };
-  source origin = source::system;
+  enum class origin_kind { system, command_line, app };
+  origin_kind origin = origin_kind::system;
 
   /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
   /// omitted if it is 0 or if `message` already contains it.
@@ -82,11 +82,11 @@ WINSVC_INLINE std::string error::to_string() const {
 namespace detail::base {
 
 WINSVC_INLINE winsvc::error usage_error(std::string message, std::string hint) {
-  return {0, {}, {}, std::move(message), std::move(hint), error::source::command_line};
+  return {0, {}, {}, std::move(message), std::move(hint), error::origin_kind::command_line};
 }
 
 WINSVC_INLINE winsvc::error app_error(std::string message) {
-  return {0, {}, {}, std::move(message), {}, error::source::app};
+  return {0, {}, {}, std::move(message), {}, error::origin_kind::app};
 }
 
 WINSVC_INLINE std::string exception_message() noexcept {

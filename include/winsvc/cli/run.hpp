@@ -153,7 +153,7 @@ WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
   const auto errors = registry.errors();
   return std::any_of(errors.begin(), errors.end(),
                      [](const error& f) {
-                       return f.origin == error::source::command_line || f.code == base::win32_error::invalid_data;
+                       return f.origin == error::origin_kind::command_line || f.code == base::win32_error::invalid_data;
                      });
 }
 WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_registry& registry,
@@ -214,7 +214,7 @@ WINSVC_INLINE std::optional<int> check_command_line(const host::service_definiti
                                                     const program_dependencies& dependencies) {
   std::vector<error> from_command_line;
   for (const auto& error : definition.settings.errors()) {
-    if (error.origin == error::source::command_line) from_command_line.push_back(error);
+    if (error.origin == error::origin_kind::command_line) from_command_line.push_back(error);
   }
   if (!from_command_line.empty()) return dependencies.print_errors(from_command_line);
 

@@ -64,7 +64,7 @@ struct program_dependencies {
   [[nodiscard]] int print_error(const winsvc::error& error) const {
     const std::string text = error.to_string();  // several lines, if a service reported several errors
     for (const auto line : base::split(text, '\n')) err(program() + ": " + std::string(line) + '\n');
-    return error.origin == winsvc::error::source::system ? os::exit_code(error.code) : base::exit_codes::usage;
+    return error.origin == winsvc::error::origin_kind::system ? os::exit_code(error.code) : base::exit_codes::usage;
   }
   /// Prints one line for each error and returns the exit code of the first one; 0 if there are no errors.
   [[nodiscard]] int print_errors(const std::vector<error>& errors) const {
@@ -110,7 +110,7 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
       password = dependencies.read_input_line();
       if (password) return *password;
       return failure{error{0, "read the password of", account, "standard input has ended", "pipe it as one line",
-                           error::source::command_line}};
+                           error::origin_kind::command_line}};
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {

@@ -296,8 +296,8 @@ WINSVC_INLINE void service_host::attach_log_sinks(service_definition& definition
 WINSVC_INLINE std::vector<error> service_host::settings_errors(service_definition& definition) const {
   std::vector<error> errors = definition.settings.errors();
   for (auto& error : errors) {
-    if (error.origin != winsvc::error::source::command_line) continue;
-    error.origin = winsvc::error::source::system;
+    if (error.origin != winsvc::error::origin_kind::command_line) continue;
+    error.origin = winsvc::error::origin_kind::system;
     error.code = base::win32_error::invalid_data;
     error.hint += (error.hint.empty() ? "" : "; ") +
                   std::string("use 'update --unset NAME' to remove it from the installed service");

@@ -109,11 +109,11 @@ class router {
     handlers_.back().runs_app_code = runs_app_code;
     table_.metadata(handlers_.size() - 1).hidden = true;
   }
-  [[nodiscard]] bool serves_paused(const route::match_result& match) const noexcept {
+  [[nodiscard]] bool serves_while_paused(const route::match_result& match) const noexcept {
     return match.outcome == route::match_outcome::matched && handlers_[match.route_id].while_paused;
   }
   [[nodiscard]] bool runs_no_app_code(const route::match_result& match) const noexcept {
-    return serves_paused(match) && !handlers_[match.route_id].runs_app_code;
+    return serves_while_paused(match) && !handlers_[match.route_id].runs_app_code;
   }
 
   /// Maximum size of a body in bytes: the limit of the route, or `default_limit`.

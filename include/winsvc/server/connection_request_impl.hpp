@@ -128,7 +128,7 @@ WINSVC_INLINE void connection::find_route() {
   } else {
     match_ = router.match(head_.method_id, head_.path, head_.method);
   }
-  if (engine_state_.paused.load() && !router.serves_paused(match_)) {
+  if (engine_state_.paused.load() && !router.serves_while_paused(match_)) {
     if (match_.outcome == route::match_outcome::matched) match_.sibling_id = match_.route_id;
     match_.outcome = route::match_outcome::paused;
   }
@@ -267,7 +267,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   access_record_.status = exchange.delivery.status;
   access_record_.bytes = stream.sent_bytes();
   access_record_.counts_in_statistics =
-      !processor_.router().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+      !processor_.router().serves_while_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
