@@ -1,6 +1,7 @@
 // WebSockets over loopback, with a client that sends and receives bytes; rejected handshakes over memory.
 #include <winsvc/testing.hpp>
 
+#include "../support/memory_sink.hpp"
 #include "../support/wait.hpp"
 
 #include <doctest/doctest.h>
@@ -32,23 +33,10 @@ const std::string handshake =
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     "Sec-WebSocket-Version: 13\r\n";
 
-struct log_lines : winsvc::log_sink {
-  void write(const winsvc::log_entry& e) noexcept override {
-    const std::lock_guard lock(mutex);
-    text += e.text + '\n';
-  }
-  bool has(std::string_view part) {
-    const std::lock_guard lock(mutex);
-    return text.find(part) != std::string::npos;
-  }
-  std::mutex mutex;
-  std::string text;
-};
-
 /// An engine with the routes of an app, on a free port.
 struct test_server {
   winsvc::detail::host::service_definition definition;
-  std::shared_ptr<log_lines> log = std::make_shared<log_lines>();
+  std::shared_ptr<log_support::memory_sink> log = std::make_shared<log_support::memory_sink>();
   std::unique_ptr<winsvc::detail::server::engine> engine;
 
   explicit test_server(const std::function<void(service&)>& app) {
@@ -362,9 +350,9 @@ TEST_CASE("a handler that throws closes with 1011 and the request id; abort clos
   t.head();
   const std::string message = t.next_frame();
   CHECK(message.find("close 1011 the handler failed; the log has the reason under ") == 0);
-  CHECK(s.log->has("websocket handler of /echo failed: secret detail"));
+  CHECK(s.log->contains("websocket handler of /echo failed: secret detail"));
   CHECK(message.substr(message.rfind(' ') + 1).size() > 4);
-  CHECK(s.log->has("request " + message.substr(message.rfind(' ') + 1) + ":"));
+  CHECK(s.log->contains("request " + message.substr(message.rfind(' ') + 1) + ":"));
   t.send_close(1011);
   CHECK(t.next_frame() == "end");
   websocket_client full(s, handshake, "/full");
@@ -373,11 +361,11 @@ TEST_CASE("a handler that throws closes with 1011 and the request id; abort clos
   websocket_client bytes(s, handshake, "/bytes");
   bytes.head();
   CHECK(bytes.next_frame().find("close 1011") == 0);
-  CHECK(s.log->has("a text message is UTF-8"));
+  CHECK(s.log->contains("a text message is UTF-8"));
   websocket_client code(s, handshake, "/code");
   code.head();
   CHECK(code.next_frame().find("close 1011") == 0);
-  CHECK(s.log->has("close code 1006 must not be sent"));
+  CHECK(s.log->contains("close code 1006 must not be sent"));
 }
 
 TEST_CASE("a copy sends from any thread while the handler receives, and is closed when the handler has returned") {

@@ -1,6 +1,7 @@
 // The engine with many clients and with slow or greedy ones: limits reject the excess, and no client delays another.
 #include <winsvc/testing.hpp>
 
+#include "../support/memory_sink.hpp"
 #include "test_engine.hpp"
 
 #include <algorithm>
@@ -26,23 +27,9 @@ using winsvc::detail::wire::limits;
 
 namespace {
 
-struct memory_sink final : winsvc::log_sink {
-  void write(const winsvc::log_entry& entry) noexcept override {
-    const std::lock_guard lock(mutex);
-    lines.push_back(entry.text);
-  }
-  std::size_t count(std::string_view text) {
-    const std::lock_guard lock(mutex);
-    return static_cast<std::size_t>(
-        std::count_if(lines.begin(), lines.end(), [text](const auto& line) { return line.find(text) != line.npos; }));
-  }
-  std::mutex mutex;
-  std::vector<std::string> lines;
-};
-
 /// Adds a log sink to the engine and returns it.
-std::shared_ptr<memory_sink> add_log(test_engine& engine) {
-  auto sink = std::make_shared<memory_sink>();
+std::shared_ptr<log_support::memory_sink> add_log(test_engine& engine) {
+  auto sink = std::make_shared<log_support::memory_sink>();
   engine.log.add_sink(sink);
   return sink;
 }

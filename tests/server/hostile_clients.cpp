@@ -2,6 +2,7 @@
 // other clients are served.
 #include <winsvc/testing.hpp>
 
+#include "../support/memory_sink.hpp"
 #include "limited_starter.hpp"
 #include "test_engine.hpp"
 
@@ -33,19 +34,6 @@ using server_limits = winsvc::server_limits;
 namespace {
 
 const auto here = winsvc::source_location::current();
-
-struct memory_sink final : winsvc::log_sink {
-  void write(const winsvc::log_entry& entry) noexcept override {
-    const std::lock_guard lock(mutex);
-    text += entry.text + '\n';
-  }
-  bool contains(std::string_view part) {
-    const std::lock_guard lock(mutex);
-    return text.find(part) != text.npos;
-  }
-  std::mutex mutex;
-  std::string text;
-};
 
 /// An engine with further routes: GET /compute uses a processor for 200 ms; GET /events sends one event and
 /// stays open.
@@ -79,7 +67,7 @@ struct attacked_engine : test_engine {
     release.request_stop();
     engine.reset();
   }
-  std::shared_ptr<memory_sink> sink = std::make_shared<memory_sink>();
+  std::shared_ptr<log_support::memory_sink> sink = std::make_shared<log_support::memory_sink>();
 };
 
 using test_clients = std::vector<std::unique_ptr<test_client>>;

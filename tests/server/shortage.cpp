@@ -2,6 +2,7 @@
 // request waits: other clients are served, and the client that must be rejected receives 503.
 #include <winsvc/testing.hpp>
 
+#include "../support/memory_sink.hpp"
 #include "limited_starter.hpp"
 #include "test_engine.hpp"
 
@@ -32,19 +33,6 @@ using server_limits = winsvc::server_limits;
 namespace {
 
 const auto here = winsvc::source_location::current();
-
-struct memory_sink final : winsvc::log_sink {
-  void write(const winsvc::log_entry& entry) noexcept override {
-    const std::lock_guard lock(mutex);
-    text += entry.text + '\n';
-  }
-  bool contains(std::string_view part) {
-    const std::lock_guard lock(mutex);
-    return text.find(part) != text.npos;
-  }
-  std::mutex mutex;
-  std::string text;
-};
 
 /// An engine with further routes. GET /block waits for `release`; GET /ticks is an event stream.
 struct busy_engine : test_engine {
@@ -118,7 +106,7 @@ struct busy_engine : test_engine {
     CHECK(eventually([&] { return blocked >= 2; }));
     return clients;
   }
-  std::shared_ptr<memory_sink> sink = std::make_shared<memory_sink>();
+  std::shared_ptr<log_support::memory_sink> sink = std::make_shared<log_support::memory_sink>();
   std::atomic<int> blocked{0}, streams{0}, limited_calls{0};
 };
 

@@ -2,6 +2,7 @@
 // program, built with OpenSSL (stage http-asan); without OpenSSL, it tests the error.
 #include <winsvc/testing.hpp>
 
+#include "../support/memory_sink.hpp"
 #include "../support/wait.hpp"
 
 #include <doctest/doctest.h>
@@ -98,19 +99,6 @@ tls_files with_authorities(tls_files files, const std::string& name) {
   files.client_authorities = test_certificates().path(name);
   return files;
 }
-
-struct log_lines : winsvc::log_sink {
-  void write(const winsvc::log_entry& e) noexcept override {
-    const std::lock_guard lock(mutex);
-    text += e.text + '\n';
-  }
-  std::string all() {
-    const std::lock_guard lock(mutex);
-    return text;
-  }
-  std::mutex mutex;
-  std::string text;
-};
 
 struct tls_server {
   winsvc::detail::host::service_definition definition;
@@ -467,7 +455,7 @@ TEST_CASE("the error for an unusable file names the file and the remedy") {
 }
 
 TEST_CASE("a service with an unusable certificate does not start, and logs the error") {
-  auto lines = std::make_shared<log_lines>();
+  auto lines = std::make_shared<log_support::memory_sink>();
   auto app = [&](service& svc) {
     svc.name("t").listen("127.0.0.1", 0).tls(test_certificates().path("one.pem"), test_certificates().path("two.key"));
     svc.log().add_sink(lines);
@@ -483,7 +471,7 @@ TEST_CASE("a reload uses new certificates for new connections, and keeps the old
   const auto& m = test_certificates();
   m.write("now.pem", m.read("one.pem"));
   m.write("now.key", m.read("one.key"));
-  auto lines = std::make_shared<log_lines>();
+  auto lines = std::make_shared<log_support::memory_sink>();
   auto app = [&](service& svc) {
     svc.name("t").listen("127.0.0.1", 0).tls(m.path("now.pem"), m.path("now.key"));
     svc.log().add_sink(lines);
