@@ -36,6 +36,17 @@ inline std::vector<int> allowed_processors() {
   return found;
 }
 
+/// Waits for the end of a child process. Returns how it failed; empty if its exit code is 0. `id`: the result of
+/// fork().
+inline std::string end_of_child(pid_t id) {
+  if (id < 0) return "the process could not be created";
+  int status = 0;
+  if (::waitpid(id, &status, 0) != id) return "the end of the process is not known";
+  if (WIFSIGNALED(status)) return "the process ended with signal " + std::to_string(WTERMSIG(status));
+  if (WEXITSTATUS(status) != 0) return "the process ended with exit code " + std::to_string(WEXITSTATUS(status));
+  return {};
+}
+
 struct seed_range_result {
   std::uint64_t failed_seed = 0;
   std::string problem;
@@ -86,13 +97,11 @@ inline seed_range_result run_seeds(std::uint64_t first, std::uint64_t count, std
     ::_exit(0);
   }
   for (std::size_t i = 0; i < processes; ++i) {
-    int status = -1;
-    if (ids[i] > 0) ::waitpid(ids[i], &status, 0);
+    const std::string problem = end_of_child(ids[i]);
+    if (problem.empty()) continue;
     auto& child = shared.children[i];
-    if (ids[i] > 0 && WIFEXITED(status)) continue;
-    if (child.seed == 0) child.seed = first + i;  // it did not start
-    std::strncpy(child.problem, ("the process ended with signal " + std::to_string(WTERMSIG(status))).c_str(),
-                 sizeof child.problem - 1);
+    if (child.seed == 0) child.seed = first + i;  // it did not start, or not end with _exit(0)
+    std::strncpy(child.problem, problem.c_str(), sizeof child.problem - 1);
     note_failure(child.seed);
   }
   result.trace = shared.trace;
