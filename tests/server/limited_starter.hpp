@@ -11,17 +11,20 @@
 
 namespace engine_tests {
 
-/// Creates `available` threads, then fails.
+/// Creates `available` threads, then fails until `available` is raised. The call number `failing_call` fails too.
 struct limited_starter final : winsvc::detail::os::thread_starter {
-  explicit limited_starter(int count) : available(count) {}
+  explicit limited_starter(int count, int failing = 0) : available(count), failing_call(failing) {}
   std::thread start(std::function<void()> body) override {
-    if (available.fetch_sub(1) <= 0) {
-      ++available;
+    const bool is_refused = ++calls == failing_call;
+    if (is_refused || available.fetch_sub(1) <= 0) {
+      if (!is_refused) ++available;
+      ++failures;
       throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
     }
     return thread_starter::start(std::move(body));
   }
-  std::atomic<int> available;
+  std::atomic<int> available, failures{0}, calls{0};
+  const int failing_call;  ///< 0: none
 };
 
 }  // namespace engine_tests

@@ -2,6 +2,7 @@
 #include "winsvc/server/thread_pool.hpp"
 
 #include "../support/wait.hpp"
+#include "limited_starter.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,12 +15,12 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
+using engine_tests::limited_starter;
 using waiting::wait_until;
 using winsvc::detail::server::thread_pool;
 using winsvc::detail::server::thread_pool_limits;
@@ -395,28 +396,8 @@ TEST_CASE("streams have no limit in the queue, and each one has its own thread")
   CHECK(eventually([&] { return stream.served == 40; }));
 }
 
-namespace {
-
-/// Creates `available` threads, then fails until `available` is raised. The call number `failing_call` fails too.
-struct limited_starter final : winsvc::detail::os::thread_starter {
-  std::thread start(std::function<void()> body) override {
-    const bool is_refused = ++calls == failing_call;
-    if (is_refused || available.fetch_sub(1) <= 0) {
-      if (!is_refused) ++available;
-      ++failures;
-      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
-    }
-    return thread_starter::start(std::move(body));
-  }
-  std::atomic<int> available{0}, failures{0}, calls{0};
-  int failing_call = 0;
-};
-
-}  // namespace
-
 TEST_CASE("without further threads, streams wait and handlers are served, and the shortage is reported until it ends") {
-  limited_starter starter;
-  starter.available = 7;  // I/O, reserve, monitor, and four others
+  limited_starter starter(7);  // I/O, reserve, monitor, and four others
   job_source w(limits_of(1, 4, 16), starter);
   w.pool.start();
   auto& stream = w.make([&](thread_pool::thread_role) {
@@ -445,9 +426,7 @@ TEST_CASE("without further threads, streams wait and handlers are served, and th
 TEST_CASE("a pool with one thread runs handlers on it, and the reserve thread serves ready items meanwhile") {
   for (const std::size_t io_threads : {std::size_t{1}, std::size_t{2}}) {  // the system creates one of them
     CAPTURE(io_threads);
-    limited_starter starter;
-    starter.available = 3;  // the pool thread, reserve, monitor
-    starter.failing_call = io_threads == 2 ? 2 : 0;
+    limited_starter starter(3, io_threads == 2 ? 2 : 0);  // the pool thread, reserve, monitor
     job_source w(limits_of(io_threads, 4, 16), starter);
     w.pool.start();
     auto& handler = w.make_long();
@@ -473,8 +452,7 @@ TEST_CASE("a pool with one thread runs handlers on it, and the reserve thread se
 }
 
 TEST_CASE("while no thread can be created, the pool does not try more often than each 50 ms") {
-  limited_starter starter;
-  starter.available = 4;  // I/O, reserve, monitor, and one for handlers
+  limited_starter starter(4);  // I/O, reserve, monitor, and one for handlers
   job_source w(limits_of(1, 1, 16), starter);
   w.pool.start();
   auto& handler = w.make_long();
@@ -509,8 +487,7 @@ TEST_CASE("a stream does not wait for handlers, also if the queue is not empty a
 }
 
 TEST_CASE("if all threads are blocked and no thread can be created, the reserve thread serves ready items") {
-  limited_starter starter;
-  starter.available = 4;  // two I/O threads, reserve, monitor
+  limited_starter starter(4);  // two I/O threads, reserve, monitor
   job_source w(limits_of(2, 4, 16), starter);
   w.pool.start();
   auto& long_job = w.make_long();
