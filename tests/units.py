@@ -44,7 +44,8 @@ IN_SEPARATE_FORM = ("server/engine", "server/shortage", "server/simulation", "ad
 # g++ compiles this file in the separate form. It needs 17 s, most of it for cpp-httplib, so clang++ compiles the others.
 COMPILED_BY_GXX = "testing/umbrella"
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
-LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000"}     # of the program `separate`
+# The program `separate` has these; it omits the random case of host/memory_shortage.
+LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000", "WINSVC_MEMORY_SHORTAGE_SECONDS": "0"}
 # An assertion is one function call, without a try block: a file compiles in 5/6 of the time. An exception in an assertion
 # ends the test case.
 FAST_ASSERTIONS = ["-DDOCTEST_CONFIG_SUPER_FAST_ASSERTS"]
