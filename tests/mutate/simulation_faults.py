@@ -80,7 +80,8 @@ FAULTS = {
     ]),
     "unsent-continue": ("a response 100 that cannot be sent is ignored", [
         ("http/exchange_stream.hpp",
-         "        transport_.abort_connection();  // the client would wait, or has received a part\n        return fail(-1);\n",
+         "        transport_.abort_connection();  // the client would wait, or has received a part\n"
+         "        return fail(-1);\n",
          ""),
     ]),
 }

@@ -1,7 +1,7 @@
 // Calls of the system that fail in a simulation, although the caller did nothing wrong.
 //
 //   system_faults faults(seed, 16, all_faults);    // one possible failure in 16 occurs
-//   faults.enable(true);
+//   faults.enable(all_faults);
 //   if (faults.occurs(fault::no_descriptor)) return errno = EMFILE, -1;
 //
 // Each fault is one that the manual page of the call permits.
