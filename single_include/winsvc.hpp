@@ -55,372 +55,372 @@
 //   3309  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
 //   3397  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
 //   3549  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3848  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4059  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4122  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4274  api/app_objects.hpp                  App objects (dependency injection).
-//   4342  api/handler_arguments.hpp            Arguments of a handler.
-//   4454  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4587  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4918  api/parameter.hpp                    Parameters of a route.
-//   5136  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5242  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5426  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5512  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5584  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5656  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5805  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5844  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5946  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5967  api/file_options.hpp                 Options of a static folder.
-//   5998  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6034  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6343  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6432  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6471  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6598  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6638  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6721  scm/control_event.hpp                Event data of a control.
-//   6794  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6969  settings/settings_file.hpp           Settings file (.ini).
-//   7044  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7268  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7419  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7455  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7497  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7577  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7647  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7815  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7902  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8031  base/quote.hpp                       Windows command lines.
-//   8074  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8183  scm/spec.hpp                         Service specification.
-//   8290  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8371  api/service.hpp                      service: the object with which an app describes its service.
-//   8725  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8771  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8810  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8879  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8892  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8943  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9031  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9072  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9140  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9177  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9218  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9249  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9276  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9347  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9393  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9445  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9477  addons/headers.hpp                   Middleware for response headers and body size.
+//   3853  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4064  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4127  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4279  api/app_objects.hpp                  App objects (dependency injection).
+//   4347  api/handler_arguments.hpp            Arguments of a handler.
+//   4459  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4592  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4923  api/parameter.hpp                    Parameters of a route.
+//   5141  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5247  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5431  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5517  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5589  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5661  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5810  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5849  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5951  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5972  api/file_options.hpp                 Options of a static folder.
+//   6003  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6039  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6348  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6437  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6476  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6603  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6643  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6726  scm/control_event.hpp                Event data of a control.
+//   6799  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6974  settings/settings_file.hpp           Settings file (.ini).
+//   7049  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7273  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7424  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7460  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7502  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7582  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7652  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7820  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7907  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8036  base/quote.hpp                       Windows command lines.
+//   8079  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8188  scm/spec.hpp                         Service specification.
+//   8295  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8376  api/service.hpp                      service: the object with which an app describes its service.
+//   8730  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8776  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8815  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8884  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8897  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8948  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9036  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9077  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9145  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9182  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9223  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9254  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9281  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9352  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9398  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9450  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9482  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9510  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9740  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9829  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9896  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10045  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10061  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10187  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10233  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10275  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10357  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10431  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10549  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10582  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10637  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10879  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10915  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10961  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11054  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11084  route/url_value.hpp:bodies           url_value, with_query.
-//  11126  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11286  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11411  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11538  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11614  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11652  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11701  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11739  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11773  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11795  api/parameter.hpp:bodies             Parameters of a route.
-//  11853  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11881  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11953  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12019  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12047  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12071  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12238  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12395  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12502  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12526  base/quote.hpp:bodies                Windows command lines.
-//  12616  scm/spec.hpp:bodies                  Service specification.
-//  12758  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12878  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13028  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13100  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13257  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13308  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13346  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13380  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13408  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13460  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13554  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13676  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13736  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13782  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13810  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13855  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14009  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14142  settings/registry.hpp                Registry of the settings of an app.
-//  14454  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14664  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14896  route/table.hpp                      Route table (route::table).
-//  15279  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15385  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15493  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15678  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  15979  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16157  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16372  wire/file_name.hpp                   Safe file names for uploads.
-//  16451  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16521  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16672  wire/representation.hpp              Representation of content in a response.
-//  16824  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17108  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17403  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17510  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17686  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17819  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17904  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  17972  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18039  scm/account.hpp                      Account of a service.
-//  18199  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18440  scm/security.hpp                     Security descriptors in SDDL.
-//  18663  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18880  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18939  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19064  scm/event_record.hpp                 Records of the Windows event log.
-//  19206  scm/saved_state.hpp                  Saved state of a service.
-//  19364  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19637  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19677  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19759  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  19958  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20221  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20405  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20533  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20717  os/socket.hpp                        TCP sockets with timeouts.
-//  20885  os/listen.hpp                        Opens the listening sockets of a host.
-//  21011  os/posix/headers.hpp                 POSIX system headers.
-//  21051  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21246  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21290  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21398  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21505  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21681  os/tcp.hpp                           TCP sockets on all platforms.
-//  22022  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22199  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22327  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22603  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22658  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22729  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22775  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  22981  os/connection_threads.hpp            Connection threads of the control channel.
-//  23072  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23295  os/console.hpp                       Console input and output.
-//  23396  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23552  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23698  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23895  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  23970  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24019  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24191  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24274  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24328  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24379  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24482  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24523  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24710  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24732  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24767  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24851  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  24954  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  24994  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25044  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25089  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25153  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25455  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25508  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25581  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25679  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25854  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26101  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26302  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26482  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26714  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26938  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27000  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27289  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27391  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27637  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27726  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27798  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27885  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27938  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28035  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28173  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28267  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28506  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28548  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28663  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28790  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  28964  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29133  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29434  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29441  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29477  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29790  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29868  log/log_query.hpp                    Log query of the verb `logs`.
-//  29953  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30048  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30147  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30220  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30602  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30713  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30759  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  30993  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31363  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31666  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31908  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32031  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32200  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32680  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  32979  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33073  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33286  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33456  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33532  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33709  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34028  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34309  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34490  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34529  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34696  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34785  http/problem.hpp                     Error responses of winsvc.
-//  34956  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35051  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35316  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35368  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35530  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35604  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35854  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36007  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36038  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36137  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36329  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36468  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36677  http/file_body.hpp                   Sets a file as the body of a response.
-//  36792  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37030  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37277  http/request_processor.hpp           Request processor: handles one request.
-//  37547  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37895  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  37998  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38154  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38245  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38463  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38718  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38854  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38900  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39003  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39036  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39420  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39709  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  39971  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40048  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40129  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40506  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40778  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40946  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41149  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41269  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41540  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41838  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  41950  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42156  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42298  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42373  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42392  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42589  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42819  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43087  host/access_log.hpp                  Access log: one log entry for each response.
-//  43146  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43266  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43428  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43681  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43751  host/health.hpp                      Liveness and readiness routes.
-//  43854  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44022  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44148  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44287  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44573  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44697  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44816  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44883  host/run_options.hpp                 Options and result of one run of a service.
-//  44951  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45084  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45206  host/control_channel_server.hpp      Control channel server.
-//  45386  host/runtime.hpp                     Runtime of a service.
-//  45659  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45768  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  45910  host/status.hpp                      Text and JSON of `status`.
-//  46077  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46199  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46315  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46408  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46523  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46648  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46761  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47098  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47293  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47496  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47758  manage/wait.hpp                      Waits until a service reaches a state.
-//  47861  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48086  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  48163  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48436  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48645  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48838  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49080  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49153  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49260  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49326  manage/install.hpp                   `install` and `update` verbs.
-//  49674  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49828  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  49931  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50132  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50229  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50321  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50418  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50453  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50773  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  50994  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51159  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51296  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51416  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51508  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51622  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  51977  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52264  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52432  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52526  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9515  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9745  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9834  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9901  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10050  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10066  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10192  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10238  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10280  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10362  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10436  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10554  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10587  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10642  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10884  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10920  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  10966  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11059  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11089  route/url_value.hpp:bodies           url_value, with_query.
+//  11131  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11291  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11416  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11543  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11619  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11657  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11706  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11744  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11778  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11800  api/parameter.hpp:bodies             Parameters of a route.
+//  11858  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11886  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11958  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12024  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12052  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12076  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12243  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12400  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12507  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12531  base/quote.hpp:bodies                Windows command lines.
+//  12621  scm/spec.hpp:bodies                  Service specification.
+//  12763  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12883  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13033  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13105  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13262  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13313  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13352  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13386  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13414  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13466  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13560  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13682  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13742  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13788  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13816  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13861  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14015  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14148  settings/registry.hpp                Registry of the settings of an app.
+//  14460  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14670  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  14902  route/table.hpp                      Route table (route::table).
+//  15285  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15391  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15499  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15684  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  15985  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16163  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16378  wire/file_name.hpp                   Safe file names for uploads.
+//  16457  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16527  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16678  wire/representation.hpp              Representation of content in a response.
+//  16830  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17114  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17409  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17516  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17695  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17828  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  17918  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  17986  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18053  scm/account.hpp                      Account of a service.
+//  18213  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18454  scm/security.hpp                     Security descriptors in SDDL.
+//  18677  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18894  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  18953  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19078  scm/event_record.hpp                 Records of the Windows event log.
+//  19220  scm/saved_state.hpp                  Saved state of a service.
+//  19378  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19651  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19691  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19773  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  19972  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20235  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20419  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20547  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20731  os/socket.hpp                        TCP sockets with timeouts.
+//  20899  os/listen.hpp                        Opens the listening sockets of a host.
+//  21025  os/posix/headers.hpp                 POSIX system headers.
+//  21065  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21260  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21304  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21412  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21519  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21695  os/tcp.hpp                           TCP sockets on all platforms.
+//  22036  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22213  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22341  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22617  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22672  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22743  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22789  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  22995  os/connection_threads.hpp            Connection threads of the control channel.
+//  23086  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23309  os/console.hpp                       Console input and output.
+//  23410  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23566  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23712  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23909  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  23984  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24033  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24205  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24288  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24342  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24393  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24496  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24537  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24724  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24746  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24781  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24865  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  24968  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25008  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25058  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25103  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25167  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25469  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25522  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25595  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25693  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25868  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26115  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26316  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26496  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26728  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  26952  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27014  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27303  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27405  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27651  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27740  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27812  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27899  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  27952  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28049  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28187  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28281  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28520  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28562  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28677  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28804  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  28978  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29147  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29448  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29455  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29491  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29804  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29882  log/log_query.hpp                    Log query of the verb `logs`.
+//  29967  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30062  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30161  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30234  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30616  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30727  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30773  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31007  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31377  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31680  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  31922  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32045  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32214  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32694  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33000  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33101  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33314  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33484  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33560  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33737  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34056  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34337  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34518  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34557  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34724  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34813  http/problem.hpp                     Error responses of winsvc.
+//  34984  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35079  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35336  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35388  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35550  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35624  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35874  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36027  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36058  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36157  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36349  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36488  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36697  http/file_body.hpp                   Sets a file as the body of a response.
+//  36812  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37050  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37297  http/request_processor.hpp           Request processor: handles one request.
+//  37568  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  37917  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38020  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38176  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38267  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38485  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38740  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38876  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  38922  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39025  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39058  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39442  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39733  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  39995  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40072  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40153  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40530  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40802  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40970  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41173  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41293  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41564  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41862  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  41974  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42180  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42322  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42397  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42416  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42613  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42843  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43112  host/access_log.hpp                  Access log: one log entry for each response.
+//  43171  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43291  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43453  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43706  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43778  host/health.hpp                      Liveness and readiness routes.
+//  43882  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44050  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44176  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44315  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44606  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44730  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44849  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  44916  host/run_options.hpp                 Options and result of one run of a service.
+//  44984  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45117  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45239  host/control_channel_server.hpp      Control channel server.
+//  45419  host/runtime.hpp                     Runtime of a service.
+//  45687  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45796  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  45938  host/status.hpp                      Text and JSON of `status`.
+//  46105  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46227  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46343  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46436  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46551  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46676  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46789  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47126  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47321  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47524  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47786  manage/wait.hpp                      Waits until a service reaches a state.
+//  47889  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48114  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48191  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48464  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48673  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48866  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49108  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49181  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49288  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49354  manage/install.hpp                   `install` and `update` verbs.
+//  49702  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49856  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  49959  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50160  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50257  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50349  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50446  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50481  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50801  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51022  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51187  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51324  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51444  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51536  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51650  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52005  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52292  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52460  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52554  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52857  config/undef.hpp                     Undefines the internal macros.
+//  52885  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -3618,6 +3618,14 @@ void add_json_fault(const Json& value, const std::string& pointer, const std::st
   faults.add(pointer, "must be " + requirement + ", but is " + describe_json(value));
 }
 
+/// True if a number with a decimal point or an exponent is a whole number that a double can state exactly. So a whole
+/// number that is too large for std::int64_t, which a parser may return as a double, is not accepted rounded. The limit
+/// is excluded: the parser rounds the next whole number to it.
+[[nodiscard]] constexpr bool is_exact_whole_number(double number) noexcept {
+  constexpr double limit = 9007199254740992.0;  // 2 to the power of 53
+  return number > -limit && number < limit && static_cast<double>(static_cast<std::int64_t>(number)) == number;
+}
+
 /// The value of a JSON number as an Integer; nullopt if it is not a whole number, or does not fit. A number with a
 /// decimal point is whole if it has no fraction, as in JSON Schema.
 template <class Integer, class Json>
@@ -3639,11 +3647,8 @@ std::optional<Integer> whole_number(const Json& value) {
   }
   if (!value.is_number_float()) return std::nullopt;
   const double number = value.template get<double>();
-  constexpr double limit = 9007199254740992.0;  // 2^53: up to here each whole number is exact
-  if (!(number >= -limit && number <= limit)) return std::nullopt;
-  const auto whole = static_cast<std::int64_t>(number);
-  if (static_cast<double>(whole) != number) return std::nullopt;
-  return whole_number<Integer>(Json(whole));
+  if (!is_exact_whole_number(number)) return std::nullopt;
+  return whole_number<Integer>(Json(static_cast<std::int64_t>(number)));
 }
 
 /// True if `kept` is what remains of the whole number `sent` in an integer of 8, 16, 32 or 64 bits.
@@ -9196,7 +9201,7 @@ inline namespace WINSVC_ABI {
 /// Responds with 421 to requests for other hosts, WebSocket handshakes included. `names`: a name, an address without
 /// port and brackets, `*.example.com` for all subdomains, or `*` for all hosts. The loopback names (localhost,
 /// 127.0.0.0/8, ::1) are always accepted. Requests without a Host field, which a browser cannot send, are accepted.
-/// Throws setup_error for a name with a port or a scheme. It replaces the default check of a loopback listener on its
+/// Throws setup_error for a name with a port or a scheme. On a loopback listener, it replaces the default check on its
 /// routes, and with `svc.use` also on `/livez` and `/readyz`.
 [[nodiscard]] middleware allowed_hosts(std::vector<std::string> names = {});
 
@@ -9207,8 +9212,8 @@ struct host_check {
   std::vector<std::string> names;
   void operator()(const request& req, response&, const next_handler& next) const;
 };
-/// True if the middleware was made by `allowed_hosts`.
-[[nodiscard]] bool is_host_check(const middleware& function) noexcept;
+/// The names of a middleware that was made by `allowed_hosts`; null for another one.
+[[nodiscard]] const std::vector<std::string>* host_names(const middleware& function) noexcept;
 
 }  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
@@ -13320,8 +13325,9 @@ WINSVC_INLINE void host_check::operator()(const request& req, response&, const n
     abort(421, std::string(wire::rejected_host_reason));
   next();
 }
-WINSVC_INLINE bool is_host_check(const middleware& function) noexcept {
-  return function.target<host_check>() != nullptr;
+WINSVC_INLINE const std::vector<std::string>* host_names(const middleware& function) noexcept {
+  const auto* const check = function.target<host_check>();
+  return check ? &check->names : nullptr;
 }
 
 }  // namespace detail::addons
@@ -17614,6 +17620,9 @@ struct service_status {
   std::chrono::milliseconds wait_hint{0};
 };
 
+/// True for the number of a custom control.
+[[nodiscard]] constexpr bool is_custom_control(std::uint32_t number) noexcept { return number >= 128 && number <= 255; }
+
 /// Controls that the app has hooks for. The service does not accept the others, and the SCM rejects them with 1052. The
 /// SCM sends every custom control; without a hook the service returns 120.
 struct handled_controls {
@@ -17626,7 +17635,7 @@ struct handled_controls {
   std::bitset<128> custom;  ///< 128 to 255
 
   [[nodiscard]] bool has_custom(std::uint32_t control) const noexcept {
-    return control >= 128 && control <= 255 && custom[control - 128];
+    return is_custom_control(control) && custom[control - 128];
   }
 };
 
@@ -17648,7 +17657,7 @@ struct handled_controls {
     case control::preshutdown: return (mask & accepted_control::preshutdown) != 0;
     case control::time_change: return (mask & accepted_control::time_change) != 0;
     case control::interrogate: return true;
-    default: return static_cast<std::uint32_t>(c) >= 128 && static_cast<std::uint32_t>(c) <= 255;
+    default: return is_custom_control(static_cast<std::uint32_t>(c));
   }
 }
 
@@ -17837,6 +17846,11 @@ namespace detail::scm {
 
 /// Effect of a control: nothing, a stop, or a control task that the service thread runs.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
+
+/// True if the control action is a control task.
+[[nodiscard]] constexpr bool needs_task(control_action action) noexcept {
+  return action != control_action::nothing && action != control_action::stop;
+}
 
 struct control_decision {
   std::uint32_t return_code = 0;  ///< return value of the control handler; for `custom`, the hook's result replaces it
@@ -32720,17 +32734,20 @@ class router {
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
+  /// Returns the names that a middleware accepts; null if it does not check the host.
+  using host_names_function = const std::vector<std::string>* (*)(const middleware&) noexcept;
   /// Makes accepts_host() reject all hosts but those of the loopback interface. Chains with a middleware for which
-  /// `is_host_check` is true decide themselves. Call it before freeze().
-  void check_hosts(bool (*is_host_check)(const middleware&) noexcept) noexcept { is_host_check_ = is_host_check; }
-  /// True if a request with this authority (wire::head::host) may reach a chain. Costs little: it reads the head only.
-  [[nodiscard]] bool accepts_host(std::string_view host, const api::middleware_chain& chain) const;
+  /// `host_names` returns names decide themselves. Call it before freeze().
+  void check_hosts(host_names_function host_names) noexcept { host_names_ = host_names; }
+  /// Makes accepts_host() compare the names of the global middleware for the last added route, whose chain is empty.
+  void accept_global_hosts() noexcept { handlers_.back().accepts_global_hosts = true; }
+  /// True if a request with this authority (wire::head::host) may reach `chain`, the middleware for the match. Costs
+  /// little: it reads the head only.
+  [[nodiscard]] bool accepts_host(std::string_view host, const route::match_result& match, route::method method,
+                                  const api::middleware_chain& chain) const;
   /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
-  /// The chain for the routes of winsvc itself: the app's own checks of the host, if check_hosts() was called. So they
-  /// accept the names that the app accepts.
-  [[nodiscard]] std::shared_ptr<const api::middleware_chain> global_host_checks() const;
   /// The middleware for a match: that of the route, also while the service is paused. An OPTIONS request without a
   /// route of its own uses the middleware of another method of the path. Another request without a route uses that of
   /// the innermost group whose prefix it has, or the global middleware. So CORS in a group sees the preflight requests
@@ -32828,8 +32845,12 @@ class router {
     const api::required_object* objects = nullptr;
     std::size_t object_count = 0;
     bool needs_request = true;
-    bool while_paused = false, runs_app_code = false;
+    bool while_paused = false, runs_app_code = false, accepts_global_hosts = false;
   };
+  /// The route whose middleware runs for a match; null if it is that of a group or the global one.
+  [[nodiscard]] const bound_route* middleware_route(const route::match_result& match,
+                                                    route::method method) const noexcept;
+
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
   std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
@@ -32838,7 +32859,7 @@ class router {
     std::shared_ptr<const api::middleware_chain> middleware;
   };
   std::vector<route_group> groups_;
-  bool (*is_host_check_)(const middleware&) noexcept = nullptr;  // null: each host is accepted
+  host_names_function host_names_ = nullptr;  // null: each host is accepted
   bool frozen_ = false;
 };
 
@@ -32987,6 +33008,7 @@ WINSVC_INLINE void router::call_without_request(const route::match_result& match
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -32996,17 +33018,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE bool router::accepts_host(std::string_view host, const api::middleware_chain& chain) const {
-  if (!is_host_check_ || host.empty() || wire::is_loopback_host(wire::host_of(host))) return true;
-  return std::any_of(chain.begin(), chain.end(), [this](const auto& link) { return is_host_check_(*link); });
-}
-
-WINSVC_INLINE std::shared_ptr<const api::middleware_chain> router::global_host_checks() const {
-  auto checks = std::make_shared<api::middleware_chain>();
-  for (const auto& link : *global_middleware_) {
-    if (is_host_check_ && is_host_check_(*link)) checks->push_back(link);
+WINSVC_INLINE bool router::accepts_host(std::string_view host, const route::match_result& match, route::method method,
+                                        const api::middleware_chain& chain) const {
+  if (!host_names_ || host.empty() || wire::is_loopback_host(wire::host_of(host))) return true;
+  const bound_route* const route = middleware_route(match, method);
+  const bool compares_names = route && route->accepts_global_hosts;
+  bool has_check = false;
+  for (const auto& link : compares_names ? *global_middleware_ : chain) {
+    const auto* const names = host_names_(*link);
+    if (compares_names && names && !wire::is_allowed_host(host, *names)) return false;
+    has_check = has_check || names;
   }
-  return checks;
+  return has_check;
 }
 
 WINSVC_INLINE void router::check_may_use(source_location location) const {
@@ -33037,14 +33060,19 @@ WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
   }
 }
 
+WINSVC_INLINE const router::bound_route* router::middleware_route(const route::match_result& match,
+                                                                  route::method method) const noexcept {
+  if (match.outcome == route::match_outcome::matched) return &handlers_[match.route_id];
+  const bool is_options =
+      match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
+  const bool uses_sibling = match.sibling_id && (is_options || match.outcome == route::match_outcome::paused);
+  return uses_sibling ? &handlers_[*match.sibling_id] : nullptr;
+}
+
 WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::match_result& match,
                                                                   route::method method,
                                                                   std::string_view raw_path) const {
-  if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
-  const bool is_options =
-      match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
-  if (match.sibling_id && (is_options || match.outcome == route::match_outcome::paused))
-    return *handlers_[*match.sibling_id].middleware;
+  if (const bound_route* const route = middleware_route(match, method)) return *route->middleware;
   const route_group* found = nullptr;
   for (const route_group& group : groups_) {
     if (route::has_prefix(raw_path, group.prefix) && (!found || route::prefix_precedes(group.prefix, found->prefix)))
@@ -35055,7 +35083,6 @@ WINSVC_INLINE std::string detail::api::random_bytes(std::size_t count) {
 // Also the json_library of nlohmann's parser.
 
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35120,13 +35147,6 @@ WINSVC_INLINE bool json_reader::reject(value v, const json_place& place, const s
 WINSVC_INLINE bool json_reader::check_kind(value v, const json_place& place, json_kind kind,
                                            const char* requirement) const {
   return library.kind(v) == kind || reject(v, place, requirement);
-}
-
-/// True if a number with a decimal point or an exponent is a whole number that a double can state exactly. So a whole
-/// number that is too large for std::int64_t, which a parser may return as a double, is not accepted rounded.
-WINSVC_INLINE bool is_exact_whole_number(double number) noexcept {
-  constexpr double limit = 9007199254740992.0;  // 2 to the power of 53
-  return number >= -limit && number <= limit && std::trunc(number) == number;
 }
 
 WINSVC_INLINE std::string whole_number_text(const std::string& lower, const std::string& upper) {
@@ -37328,7 +37348,8 @@ class request_processor {
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
     if (!router_.runs_no_app_code(match)) return false;
     const auto& chain = router_.middleware_for(match, head.method_id, head.path);
-    return chain.empty() && router_.accepts_host(head.host, chain);  // else an error handler of the app may run
+    return chain.empty() &&
+           router_.accepts_host(head.host, match, head.method_id, chain);  // else an error handler of the app may run
   }
   /// Timeout of the route; nullopt if it has none.
   [[nodiscard]] std::optional<std::chrono::milliseconds> timeout_of(const route::match_result& match) const noexcept {
@@ -37629,7 +37650,8 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
       criteria.has_conditions = true;
   }
   const auto& chain = router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path);
-  if (router_.accepts_host(exchange.head.host, chain)) run_middleware(exchange, chain, 0, res);
+  if (router_.accepts_host(exchange.head.host, exchange.match, exchange.head.method_id, chain))
+    run_middleware(exchange, chain, 0, res);
   else error_responder_.send_error(exchange, res, 421, wire::rejected_host_reason);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
@@ -39559,12 +39581,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_
   deadline_ = request_started_ + limits_.body_deadline(have);
   const bool is_complete =
       head_.framing == wire::framing::chunked ? is_chunked_body_complete() : have >= head_.content_length;
+  auto result = os::transfer::timed_out;
   if (!is_complete && !options.timed_out) {
-    const auto result = receive();
+    result = receive();
     if (result == os::transfer::done) return std::nullopt;
     if (result == os::transfer::timed_out && current_time() < deadline_) return wait_for_input();
   }
-  if (!is_complete && current_time() >= deadline_) {  // here, because the handler stage may have to wait for a thread
+  // Late; rejected here, because the handler stage may have to wait for a thread.
+  if (!is_complete && result == os::transfer::timed_out && current_time() >= deadline_) {
     reject(408, http::body_error_text(408));
     return std::nullopt;
   }
@@ -43032,7 +43056,8 @@ WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)>
 WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
   check_not_frozen("on_control");
   const std::string call = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
-  if (h.code < 128 || h.code > 255) throw setup_error(call + "not a custom control; use a code from 128 to 255");
+  if (!detail::scm::is_custom_control(h.code))
+    throw setup_error(call + "not a custom control; use a code from 128 to 255");
   for (const auto& other : definition_.control_hooks) {
     if (other.code == h.code)
       throw setup_error(call + "a hook exists (" + other.location.to_string() + "); a control can have only one hook");
@@ -43686,7 +43711,7 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 //
 //   status_reporter reporter([&](const scm::service_status& status) { dispatcher.set_status(status); });
 //   reporter.apply(scm::lifecycle_event::start, 30s);           // START_PENDING
-//   reporter.handle_control(control, 25s);                       // the decision and the new state, in one step
+//   reporter.handle_control(control, 25s, true);                 // the decision and the new state, in one step
 
 #include <atomic>
 #include <chrono>
@@ -43717,10 +43742,12 @@ class status_reporter {
     return publish(event, wait_hint, exit);
   }
 
-  /// Decides what a control means in this state and publishes the resulting state, in one step under the lock.
-  scm::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint) {
+  /// Decides what a control means in this state and publishes the resulting state, in one step under the lock. Without
+  /// memory for a task (`has_task` is false), a control that needs one is rejected, and the state does not change.
+  scm::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint, bool has_task) {
     const std::lock_guard lock(mutex_);
     const auto decision = scm::decide_control(lifecycle_.status().current, hooks_, control);
+    if (!has_task && scm::needs_task(decision.action)) return {base::win32_error::not_enough_memory, {}, {}};
     if (decision.event) publish(*decision.event, wait_hint, {});
     return decision;
   }
@@ -43815,9 +43842,9 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
     return !path.empty() && !definition.router.has_pattern(path);
   };
   if (is_free(definition.live_path)) {
-    definition.router.add(route::method::get, definition.live_path, [] { return "live\n"; }, location,
-                          definition.router.global_host_checks());
+    definition.router.add(route::method::get, definition.live_path, [] { return "live\n"; }, location);
     definition.router.serve_while_paused();
+    definition.router.accept_global_hosts();
   }
   if (!is_free(definition.ready_path)) return;
 
@@ -43840,8 +43867,9 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
         // Still ready: a service without a log serves, and a restart does not help a full disk.
         const auto failure = definition.log_failure ? definition.log_failure() : std::nullopt;
         return reply::text(failure ? "ready\n" + failure->text() + '\n' : std::string("ready\n"));
-  }, location, definition.router.global_host_checks());
+  }, location);
   definition.router.serve_while_paused(!definition.ready_checks.empty());
+  definition.router.accept_global_hosts();
 }
 
 }  // namespace detail::host
@@ -44293,8 +44321,8 @@ WINSVC_INLINE std::unique_ptr<settings_watcher> watch_settings_file(service_defi
 //   queue.push({{scm::control_action::pause, event, nullptr}});                 // control handler
 //   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // service thread
 //
-// A hook that throws here is logged, and the service continues; so does a task that runs out of memory. A hook that
-// times out ends the service (host/runtime_stop_impl.hpp, on_hook_timeout).
+// A hook that throws here is logged, and the service continues; so is a task that has no memory, or no thread for its
+// hooks. A hook that times out ends the service (host/runtime_stop_impl.hpp, on_hook_timeout).
 
 #include <chrono>
 #include <condition_variable>
@@ -44463,14 +44491,19 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
   report_progress();  // a pause, a continue or a stop may wait for this task
 }
 
-/// Ends a task that ran out of memory, in the same way as one whose hook threw.
+/// Ends a task that has no memory, or no thread for its hooks, in the same way as one whose hook threw. Call it only in
+/// a catch block.
 WINSVC_INLINE void control_task_runner::abandon(const control_task& task) {
-  base::attempt([&] { log_.error("control " + std::to_string(task.event.control) + ": out of memory"); });
+  const std::string reason = base::exception_message();
+  base::attempt([&] { log_.error("control " + std::to_string(task.event.control) + ": " + reason); });
   const auto state = status_reporter_.state();
   if (state == scm::state::pause_pending) engine_.pause(false);
   if (state == scm::state::pause_pending || state == scm::state::continue_pending)
     status_reporter_.apply(scm::lifecycle_event::hook_failed);
-  if (task.result) task.result->set(base::win32_error::not_enough_memory);
+  if (!task.result) return;
+  constexpr std::uint32_t code = base::win32_error::not_enough_memory;
+  base::attempt([&] { definition_.last_control_results.add(task.event.control, code); });
+  task.result->set(code);
 }
 
 WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {
@@ -45543,21 +45576,16 @@ namespace detail::host {
 
 WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
-  std::list<control_task> task;  // made before the state changes; without memory for it, only a stop is accepted
-  const bool has_memory = base::attempt([&] {
-    task.push_back({scm::control_action::nothing, event, nullptr});
-    constexpr std::uint32_t first_custom_control = 128;
-    if (event.control >= first_custom_control) task.back().result = std::make_shared<pending_result>();
+  std::list<control_task> task;  // made before the state changes
+  const bool has_task = base::attempt([&] {
+    const bool is_custom = scm::is_custom_control(event.control);
+    task.push_back({scm::control_action::nothing, event, is_custom ? std::make_shared<pending_result>() : nullptr});
   });
-  const auto number = static_cast<scm::control>(event.control);
-  const bool is_stop = number == scm::control::stop || number == scm::control::shutdown ||
-                       number == scm::control::preshutdown;
   {
     const std::lock_guard lock(mutex_);
-    if (!has_memory && !is_stop) return base::win32_error::not_enough_memory;
     const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
-    const auto decision =
-        status_reporter_.handle_control(event.control, limits.step_limit + control_task_runner::wait_hint_margin);
+    const auto wait_hint = limits.step_limit + control_task_runner::wait_hint_margin;
+    const auto decision = status_reporter_.handle_control(event.control, wait_hint, has_task);
     if (decision.action == scm::control_action::nothing) return decision.return_code;
     if (decision.action == scm::control_action::stop) {
       record_stop_request(event.control == static_cast<std::uint32_t>(scm::control::stop)
@@ -45678,7 +45706,7 @@ namespace detail::host {
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
   if (wire::is_loopback_host(definition_.host))
-    definition_.router.check_hosts(addons::is_host_check);
+    definition_.router.check_hosts(addons::host_names);
   add_health_routes(definition_, [this] { return current_phase(); });
   prepare_upload_folder(definition_);
   definition_.freeze();

@@ -52,8 +52,8 @@ FAULTS = {
          "  slot.is_idle", "  static_cast<void>(deadlines_.set(slot, next.deadline));\n  slot.is_idle"),
     ]),
     "late-body": ("the response to a late body waits for a thread", [
-        ("server/connection_request_impl.hpp", "  if (!is_complete && current_time() >= deadline_) {",
-         "  if (false) {"),
+        ("server/connection_request_impl.hpp",
+         "  if (!is_complete && result == os::transfer::timed_out && current_time() >= deadline_) {", "  if (false) {"),
     ]),
     "lost-edge": ("an interrupted recv counts as one without bytes", [
         ("os/tcp.hpp", "    if (socket_api::is_interrupted(socket_api::last_error())) continue;\n"

@@ -134,3 +134,14 @@ TEST_CASE("each accepted control is handled, and its lifecycle event is legal in
     }
   }
 }
+
+TEST_CASE("each custom control, and no other, has the action whose sender waits for a result") {
+  for (const state s : all_states) {
+    for (std::uint32_t number = 0; number <= 300; ++number) {
+      CAPTURE(number);
+      const bool is_settled = s == state::running || s == state::paused;
+      const bool is_custom = decide_control(s, all_hooks(), number).action == control_action::custom;
+      CHECK(is_custom == (is_settled && winsvc::detail::scm::is_custom_control(number)));
+    }
+  }
+}

@@ -27,7 +27,7 @@ class silent_client final : public winsvc::detail::http::transport {
     received = (std::min)(capacity, input.size() - position_);
     if (received == 0) {
       if (limit.count() > 0) ++blocked;
-      return transfer::timed_out;
+      return has_left ? transfer::closed : transfer::timed_out;
     }
     input.copy(buffer, received, position_);
     position_ += received;
@@ -56,6 +56,7 @@ class silent_client final : public winsvc::detail::http::transport {
 
   std::string input, output;
   int blocked = 0;  ///< receives that would have blocked a thread
+  bool has_left = false;  ///< the client has closed the connection
 
  private:
   std::size_t position_ = 0;
@@ -66,7 +67,8 @@ struct connection_fixture {
   winsvc::detail::http::router routes;
   winsvc::detail::wire::limits limits;
   winsvc::logger log;
-  winsvc::detail::http::engine_state state;
+  winsvc::testing::manual_clock time;
+  winsvc::detail::http::engine_state state{time};
   winsvc::detail::server::scratch_buffers buffers;
   silent_client transport;
   std::unique_ptr<winsvc::detail::http::request_processor> processor;
@@ -79,7 +81,7 @@ struct connection_fixture {
     routes.add(method::get, "/", [] { return "hello"; }, here);
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
     routes.freeze();
-    processor = std::make_unique<winsvc::detail::http::request_processor>(routes, limits, log);
+    processor = std::make_unique<winsvc::detail::http::request_processor>(routes, limits, log, time);
     connection = std::make_unique<winsvc::detail::server::connection>(transport, *processor, state, limits);
   }
   wait_condition step() { return connection->advance(buffers, {}); }
@@ -135,5 +137,19 @@ TEST_CASE("a body over the limit is rejected without waiting for a byte of it") 
     const auto response = parse_response(s.transport.output);
     CHECK(response.status == 413);
     CHECK(response.header("Connection") == "close");
+  }
+}
+
+TEST_CASE("at the deadline of a body, a silent client gets 408; one that has left does not count as late") {
+  for (const bool has_left : {false, true}) {
+    CAPTURE(has_left);
+    connection_fixture s("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf");
+    CHECK(s.step().reason == wait_reason::readable);
+
+    s.transport.has_left = has_left;
+    s.time.advance(s.limits.body_deadline(4));
+    static_cast<void>(s.step());
+
+    CHECK(parse_response(s.transport.output).status == (has_left ? 400 : 408));
   }
 }

@@ -327,6 +327,54 @@ TEST_CASE("if the system has no thread for further streams, they wait and all ot
   CHECK(eventually([&] { return s.streams == 30; }));
 }
 
+TEST_CASE("while all threads are blocked, health checks are served for each host name that the app accepts") {
+  const int io_threads = static_cast<int>(winsvc::detail::os::processor_count());
+  limited_starter starter(io_threads + 2);  // the reserve thread and the monitor thread
+  winsvc::detail::host::service_definition definition;
+  auto& router = definition.router;
+  const auto chain = std::make_shared<winsvc::detail::api::middleware_chain>();
+  chain->push_back(std::make_shared<const winsvc::middleware>(winsvc::allowed_hosts({"hello.example"})));
+  router.set_global_middleware(chain, here);
+  router.check_hosts(winsvc::detail::addons::host_names);
+  test_engine s;
+  std::atomic<int> blocked{0};
+  for (int i = 0; i < io_threads; ++i) {  // each route is new, so that its first request is on an I/O thread
+    router.add(method::get, "/block/" + std::to_string(i), [&] {
+      ++blocked;
+      wait_for_stop(s.release, "the test to release the handlers");
+      return "released";
+    }, here, chain);
+  }
+  winsvc::detail::host::add_health_routes(definition, [] { return winsvc::detail::host::run_phase::serving; });
+  router.freeze();
+  s.engine = std::make_unique<winsvc::detail::server::engine>(router, s.limits, s.log, winsvc::clock::system(),
+                                                              starter);
+  const winsvc::scope_exit release([&]() noexcept {
+    s.release.request_stop();
+    s.engine.reset();
+  });
+  s.open();
+  const auto status_of = [](test_client& client, const std::string& target, const std::string& host) {
+    client.send("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    return client.read_response().status;
+  };
+  std::vector<std::unique_ptr<test_client>> clients;
+  for (int i = 0; i < io_threads; ++i) {
+    clients.push_back(std::make_unique<test_client>(s));
+    clients.back()->send("GET /block/" + std::to_string(i) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  REQUIRE(eventually([&] { return blocked == io_threads; }));
+
+  test_client health(s);
+  for (const char* target : {"/livez", "/readyz"}) {
+    CHECK(status_of(health, target, "localhost") == 200);
+    CHECK(status_of(health, target, "hello.example") == 200);
+  }
+  CHECK(blocked == io_threads);
+  s.release.request_stop();
+  CHECK(status_of(health, "/livez", "rebound.example") == 421);
+}
+
 TEST_CASE("slow bodies of any size and framing hold no thread") {
 #ifdef __linux__
   const auto threads_before = threads_of_process();

@@ -25,7 +25,7 @@ inline namespace WINSVC_ABI {
 /// Responds with 421 to requests for other hosts, WebSocket handshakes included. `names`: a name, an address without
 /// port and brackets, `*.example.com` for all subdomains, or `*` for all hosts. The loopback names (localhost,
 /// 127.0.0.0/8, ::1) are always accepted. Requests without a Host field, which a browser cannot send, are accepted.
-/// Throws setup_error for a name with a port or a scheme. It replaces the default check of a loopback listener on its
+/// Throws setup_error for a name with a port or a scheme. On a loopback listener, it replaces the default check on its
 /// routes, and with `svc.use` also on `/livez` and `/readyz`.
 [[nodiscard]] middleware allowed_hosts(std::vector<std::string> names = {});
 
@@ -36,8 +36,8 @@ struct host_check {
   std::vector<std::string> names;
   void operator()(const request& req, response&, const next_handler& next) const;
 };
-/// True if the middleware was made by `allowed_hosts`.
-[[nodiscard]] bool is_host_check(const middleware& function) noexcept;
+/// The names of a middleware that was made by `allowed_hosts`; null for another one.
+[[nodiscard]] const std::vector<std::string>* host_names(const middleware& function) noexcept;
 
 }  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
@@ -57,8 +57,9 @@ WINSVC_INLINE void host_check::operator()(const request& req, response&, const n
     abort(421, std::string(wire::rejected_host_reason));
   next();
 }
-WINSVC_INLINE bool is_host_check(const middleware& function) noexcept {
-  return function.target<host_check>() != nullptr;
+WINSVC_INLINE const std::vector<std::string>* host_names(const middleware& function) noexcept {
+  const auto* const check = function.target<host_check>();
+  return check ? &check->names : nullptr;
 }
 
 }  // namespace detail::addons

@@ -72,6 +72,14 @@ void add_json_fault(const Json& value, const std::string& pointer, const std::st
   faults.add(pointer, "must be " + requirement + ", but is " + describe_json(value));
 }
 
+/// True if a number with a decimal point or an exponent is a whole number that a double can state exactly. So a whole
+/// number that is too large for std::int64_t, which a parser may return as a double, is not accepted rounded. The limit
+/// is excluded: the parser rounds the next whole number to it.
+[[nodiscard]] constexpr bool is_exact_whole_number(double number) noexcept {
+  constexpr double limit = 9007199254740992.0;  // 2 to the power of 53
+  return number > -limit && number < limit && static_cast<double>(static_cast<std::int64_t>(number)) == number;
+}
+
 /// The value of a JSON number as an Integer; nullopt if it is not a whole number, or does not fit. A number with a
 /// decimal point is whole if it has no fraction, as in JSON Schema.
 template <class Integer, class Json>
@@ -93,11 +101,8 @@ std::optional<Integer> whole_number(const Json& value) {
   }
   if (!value.is_number_float()) return std::nullopt;
   const double number = value.template get<double>();
-  constexpr double limit = 9007199254740992.0;  // 2^53: up to here each whole number is exact
-  if (!(number >= -limit && number <= limit)) return std::nullopt;
-  const auto whole = static_cast<std::int64_t>(number);
-  if (static_cast<double>(whole) != number) return std::nullopt;
-  return whole_number<Integer>(Json(whole));
+  if (!is_exact_whole_number(number)) return std::nullopt;
+  return whole_number<Integer>(Json(static_cast<std::int64_t>(number)));
 }
 
 /// True if `kept` is what remains of the whole number `sent` in an integer of 8, 16, 32 or 64 bits.

@@ -4,8 +4,8 @@
 //   queue.push({{scm::control_action::pause, event, nullptr}});                 // control handler
 //   while (auto task = queue.wait(is_stopping)) runner.run_task(*task);         // service thread
 //
-// A hook that throws here is logged, and the service continues; so does a task that runs out of memory. A hook that
-// times out ends the service (host/runtime_stop_impl.hpp, on_hook_timeout).
+// A hook that throws here is logged, and the service continues; so is a task that has no memory, or no thread for its
+// hooks. A hook that times out ends the service (host/runtime_stop_impl.hpp, on_hook_timeout).
 #pragma once
 
 #include <chrono>
@@ -29,6 +29,7 @@
 #include "winsvc/host/status_reporter.hpp"
 #include "winsvc/server/engine.hpp"
 #include "winsvc/base/attempt.hpp"
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/scm/events.hpp"
 
@@ -186,14 +187,19 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
   report_progress();  // a pause, a continue or a stop may wait for this task
 }
 
-/// Ends a task that ran out of memory, in the same way as one whose hook threw.
+/// Ends a task that has no memory, or no thread for its hooks, in the same way as one whose hook threw. Call it only in
+/// a catch block.
 WINSVC_INLINE void control_task_runner::abandon(const control_task& task) {
-  base::attempt([&] { log_.error("control " + std::to_string(task.event.control) + ": out of memory"); });
+  const std::string reason = base::exception_message();
+  base::attempt([&] { log_.error("control " + std::to_string(task.event.control) + ": " + reason); });
   const auto state = status_reporter_.state();
   if (state == scm::state::pause_pending) engine_.pause(false);
   if (state == scm::state::pause_pending || state == scm::state::continue_pending)
     status_reporter_.apply(scm::lifecycle_event::hook_failed);
-  if (task.result) task.result->set(base::win32_error::not_enough_memory);
+  if (!task.result) return;
+  constexpr std::uint32_t code = base::win32_error::not_enough_memory;
+  base::attempt([&] { definition_.last_control_results.add(task.event.control, code); });
+  task.result->set(code);
 }
 
 WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {

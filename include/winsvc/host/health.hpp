@@ -69,9 +69,9 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
     return !path.empty() && !definition.router.has_pattern(path);
   };
   if (is_free(definition.live_path)) {
-    definition.router.add(route::method::get, definition.live_path, [] { return "live\n"; }, location,
-                          definition.router.global_host_checks());
+    definition.router.add(route::method::get, definition.live_path, [] { return "live\n"; }, location);
     definition.router.serve_while_paused();
+    definition.router.accept_global_hosts();
   }
   if (!is_free(definition.ready_path)) return;
 
@@ -94,8 +94,9 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
         // Still ready: a service without a log serves, and a restart does not help a full disk.
         const auto failure = definition.log_failure ? definition.log_failure() : std::nullopt;
         return reply::text(failure ? "ready\n" + failure->text() + '\n' : std::string("ready\n"));
-  }, location, definition.router.global_host_checks());
+  }, location);
   definition.router.serve_while_paused(!definition.ready_checks.empty());
+  definition.router.accept_global_hosts();
 }
 
 }  // namespace detail::host

@@ -179,21 +179,16 @@ namespace detail::host {
 
 WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
-  std::list<control_task> task;  // made before the state changes; without memory for it, only a stop is accepted
-  const bool has_memory = base::attempt([&] {
-    task.push_back({scm::control_action::nothing, event, nullptr});
-    constexpr std::uint32_t first_custom_control = 128;
-    if (event.control >= first_custom_control) task.back().result = std::make_shared<pending_result>();
+  std::list<control_task> task;  // made before the state changes
+  const bool has_task = base::attempt([&] {
+    const bool is_custom = scm::is_custom_control(event.control);
+    task.push_back({scm::control_action::nothing, event, is_custom ? std::make_shared<pending_result>() : nullptr});
   });
-  const auto number = static_cast<scm::control>(event.control);
-  const bool is_stop = number == scm::control::stop || number == scm::control::shutdown ||
-                       number == scm::control::preshutdown;
   {
     const std::lock_guard lock(mutex_);
-    if (!has_memory && !is_stop) return base::win32_error::not_enough_memory;
     const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
-    const auto decision =
-        status_reporter_.handle_control(event.control, limits.step_limit + control_task_runner::wait_hint_margin);
+    const auto wait_hint = limits.step_limit + control_task_runner::wait_hint_margin;
+    const auto decision = status_reporter_.handle_control(event.control, wait_hint, has_task);
     if (decision.action == scm::control_action::nothing) return decision.return_code;
     if (decision.action == scm::control_action::stop) {
       record_stop_request(event.control == static_cast<std::uint32_t>(scm::control::stop)

@@ -33,7 +33,7 @@ namespace detail::host {
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
   if (wire::is_loopback_host(definition_.host))
-    definition_.router.check_hosts(addons::is_host_check);
+    definition_.router.check_hosts(addons::host_names);
   add_health_routes(definition_, [this] { return current_phase(); });
   prepare_upload_folder(definition_);
   definition_.freeze();

@@ -220,7 +220,8 @@ WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)>
 WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
   check_not_frozen("on_control");
   const std::string call = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
-  if (h.code < 128 || h.code > 255) throw setup_error(call + "not a custom control; use a code from 128 to 255");
+  if (!detail::scm::is_custom_control(h.code))
+    throw setup_error(call + "not a custom control; use a code from 128 to 255");
   for (const auto& other : definition_.control_hooks) {
     if (other.code == h.code)
       throw setup_error(call + "a hook exists (" + other.location.to_string() + "); a control can have only one hook");

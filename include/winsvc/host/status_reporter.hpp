@@ -3,7 +3,7 @@
 //
 //   status_reporter reporter([&](const scm::service_status& status) { dispatcher.set_status(status); });
 //   reporter.apply(scm::lifecycle_event::start, 30s);           // START_PENDING
-//   reporter.handle_control(control, 25s);                       // the decision and the new state, in one step
+//   reporter.handle_control(control, 25s, true);                 // the decision and the new state, in one step
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <mutex>
 #include <utility>
 
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/scm/control_policy.hpp"
 #include "winsvc/scm/lifecycle.hpp"
@@ -39,10 +40,12 @@ class status_reporter {
     return publish(event, wait_hint, exit);
   }
 
-  /// Decides what a control means in this state and publishes the resulting state, in one step under the lock.
-  scm::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint) {
+  /// Decides what a control means in this state and publishes the resulting state, in one step under the lock. Without
+  /// memory for a task (`has_task` is false), a control that needs one is rejected, and the state does not change.
+  scm::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint, bool has_task) {
     const std::lock_guard lock(mutex_);
     const auto decision = scm::decide_control(lifecycle_.status().current, hooks_, control);
+    if (!has_task && scm::needs_task(decision.action)) return {base::win32_error::not_enough_memory, {}, {}};
     if (decision.event) publish(*decision.event, wait_hint, {});
     return decision;
   }

@@ -108,7 +108,8 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
       criteria.has_conditions = true;
   }
   const auto& chain = router_.middleware_for(exchange.match, exchange.head.method_id, exchange.head.path);
-  if (router_.accepts_host(exchange.head.host, chain)) run_middleware(exchange, chain, 0, res);
+  if (router_.accepts_host(exchange.head.host, exchange.match, exchange.head.method_id, chain))
+    run_middleware(exchange, chain, 0, res);
   else error_responder_.send_error(exchange, res, 421, wire::rejected_host_reason);
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;

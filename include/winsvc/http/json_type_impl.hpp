@@ -3,7 +3,6 @@
 #pragma once
 
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,6 +16,7 @@
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/json.hpp"
 #include "winsvc/api/json_body.hpp"
+#include "winsvc/api/json_compare.hpp"
 #include "winsvc/api/json_library.hpp"
 #include "winsvc/api/json_type.hpp"
 #include "winsvc/base/error.hpp"
@@ -78,13 +78,6 @@ WINSVC_INLINE bool json_reader::reject(value v, const json_place& place, const s
 WINSVC_INLINE bool json_reader::check_kind(value v, const json_place& place, json_kind kind,
                                            const char* requirement) const {
   return library.kind(v) == kind || reject(v, place, requirement);
-}
-
-/// True if a number with a decimal point or an exponent is a whole number that a double can state exactly. So a whole
-/// number that is too large for std::int64_t, which a parser may return as a double, is not accepted rounded.
-WINSVC_INLINE bool is_exact_whole_number(double number) noexcept {
-  constexpr double limit = 9007199254740992.0;  // 2 to the power of 53
-  return number >= -limit && number <= limit && std::trunc(number) == number;
 }
 
 WINSVC_INLINE std::string whole_number_text(const std::string& lower, const std::string& upper) {

@@ -68,7 +68,8 @@ class request_processor {
   [[nodiscard]] bool is_builtin(const route::match_result& match, const wire::head& head) const {
     if (!router_.runs_no_app_code(match)) return false;
     const auto& chain = router_.middleware_for(match, head.method_id, head.path);
-    return chain.empty() && router_.accepts_host(head.host, chain);  // else an error handler of the app may run
+    return chain.empty() &&
+           router_.accepts_host(head.host, match, head.method_id, chain);  // else an error handler of the app may run
   }
   /// Timeout of the route; nullopt if it has none.
   [[nodiscard]] std::optional<std::chrono::milliseconds> timeout_of(const route::match_result& match) const noexcept {

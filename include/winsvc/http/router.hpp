@@ -50,17 +50,20 @@ class router {
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
+  /// Returns the names that a middleware accepts; null if it does not check the host.
+  using host_names_function = const std::vector<std::string>* (*)(const middleware&) noexcept;
   /// Makes accepts_host() reject all hosts but those of the loopback interface. Chains with a middleware for which
-  /// `is_host_check` is true decide themselves. Call it before freeze().
-  void check_hosts(bool (*is_host_check)(const middleware&) noexcept) noexcept { is_host_check_ = is_host_check; }
-  /// True if a request with this authority (wire::head::host) may reach a chain. Costs little: it reads the head only.
-  [[nodiscard]] bool accepts_host(std::string_view host, const api::middleware_chain& chain) const;
+  /// `host_names` returns names decide themselves. Call it before freeze().
+  void check_hosts(host_names_function host_names) noexcept { host_names_ = host_names; }
+  /// Makes accepts_host() compare the names of the global middleware for the last added route, whose chain is empty.
+  void accept_global_hosts() noexcept { handlers_.back().accepts_global_hosts = true; }
+  /// True if a request with this authority (wire::head::host) may reach `chain`, the middleware for the match. Costs
+  /// little: it reads the head only.
+  [[nodiscard]] bool accepts_host(std::string_view host, const route::match_result& match, route::method method,
+                                  const api::middleware_chain& chain) const;
   /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
-  /// The chain for the routes of winsvc itself: the app's own checks of the host, if check_hosts() was called. So they
-  /// accept the names that the app accepts.
-  [[nodiscard]] std::shared_ptr<const api::middleware_chain> global_host_checks() const;
   /// The middleware for a match: that of the route, also while the service is paused. An OPTIONS request without a
   /// route of its own uses the middleware of another method of the path. Another request without a route uses that of
   /// the innermost group whose prefix it has, or the global middleware. So CORS in a group sees the preflight requests
@@ -158,8 +161,12 @@ class router {
     const api::required_object* objects = nullptr;
     std::size_t object_count = 0;
     bool needs_request = true;
-    bool while_paused = false, runs_app_code = false;
+    bool while_paused = false, runs_app_code = false, accepts_global_hosts = false;
   };
+  /// The route whose middleware runs for a match; null if it is that of a group or the global one.
+  [[nodiscard]] const bound_route* middleware_route(const route::match_result& match,
+                                                    route::method method) const noexcept;
+
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
   std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
@@ -168,7 +175,7 @@ class router {
     std::shared_ptr<const api::middleware_chain> middleware;
   };
   std::vector<route_group> groups_;
-  bool (*is_host_check_)(const middleware&) noexcept = nullptr;  // null: each host is accepted
+  host_names_function host_names_ = nullptr;  // null: each host is accepted
   bool frozen_ = false;
 };
 

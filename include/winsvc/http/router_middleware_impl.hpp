@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/base/error.hpp"
@@ -26,17 +27,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE bool router::accepts_host(std::string_view host, const api::middleware_chain& chain) const {
-  if (!is_host_check_ || host.empty() || wire::is_loopback_host(wire::host_of(host))) return true;
-  return std::any_of(chain.begin(), chain.end(), [this](const auto& link) { return is_host_check_(*link); });
-}
-
-WINSVC_INLINE std::shared_ptr<const api::middleware_chain> router::global_host_checks() const {
-  auto checks = std::make_shared<api::middleware_chain>();
-  for (const auto& link : *global_middleware_) {
-    if (is_host_check_ && is_host_check_(*link)) checks->push_back(link);
+WINSVC_INLINE bool router::accepts_host(std::string_view host, const route::match_result& match, route::method method,
+                                        const api::middleware_chain& chain) const {
+  if (!host_names_ || host.empty() || wire::is_loopback_host(wire::host_of(host))) return true;
+  const bound_route* const route = middleware_route(match, method);
+  const bool compares_names = route && route->accepts_global_hosts;
+  bool has_check = false;
+  for (const auto& link : compares_names ? *global_middleware_ : chain) {
+    const auto* const names = host_names_(*link);
+    if (compares_names && names && !wire::is_allowed_host(host, *names)) return false;
+    has_check = has_check || names;
   }
-  return checks;
+  return has_check;
 }
 
 WINSVC_INLINE void router::check_may_use(source_location location) const {
@@ -67,14 +69,19 @@ WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
   }
 }
 
+WINSVC_INLINE const router::bound_route* router::middleware_route(const route::match_result& match,
+                                                                  route::method method) const noexcept {
+  if (match.outcome == route::match_outcome::matched) return &handlers_[match.route_id];
+  const bool is_options =
+      match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
+  const bool uses_sibling = match.sibling_id && (is_options || match.outcome == route::match_outcome::paused);
+  return uses_sibling ? &handlers_[*match.sibling_id] : nullptr;
+}
+
 WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::match_result& match,
                                                                   route::method method,
                                                                   std::string_view raw_path) const {
-  if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
-  const bool is_options =
-      match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
-  if (match.sibling_id && (is_options || match.outcome == route::match_outcome::paused))
-    return *handlers_[*match.sibling_id].middleware;
+  if (const bound_route* const route = middleware_route(match, method)) return *route->middleware;
   const route_group* found = nullptr;
   for (const route_group& group : groups_) {
     if (route::has_prefix(raw_path, group.prefix) && (!found || route::prefix_precedes(group.prefix, found->prefix)))

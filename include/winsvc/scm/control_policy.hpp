@@ -23,6 +23,11 @@ namespace detail::scm {
 /// Effect of a control: nothing, a stop, or a control task that the service thread runs.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
 
+/// True if the control action is a control task.
+[[nodiscard]] constexpr bool needs_task(control_action action) noexcept {
+  return action != control_action::nothing && action != control_action::stop;
+}
+
 struct control_decision {
   std::uint32_t return_code = 0;  ///< return value of the control handler; for `custom`, the hook's result replaces it
   std::optional<lifecycle_event> event;  ///< applied to the lifecycle before the control action

@@ -105,6 +105,9 @@ struct service_status {
   std::chrono::milliseconds wait_hint{0};
 };
 
+/// True for the number of a custom control.
+[[nodiscard]] constexpr bool is_custom_control(std::uint32_t number) noexcept { return number >= 128 && number <= 255; }
+
 /// Controls that the app has hooks for. The service does not accept the others, and the SCM rejects them with 1052. The
 /// SCM sends every custom control; without a hook the service returns 120.
 struct handled_controls {
@@ -117,7 +120,7 @@ struct handled_controls {
   std::bitset<128> custom;  ///< 128 to 255
 
   [[nodiscard]] bool has_custom(std::uint32_t control) const noexcept {
-    return control >= 128 && control <= 255 && custom[control - 128];
+    return is_custom_control(control) && custom[control - 128];
   }
 };
 
@@ -139,7 +142,7 @@ struct handled_controls {
     case control::preshutdown: return (mask & accepted_control::preshutdown) != 0;
     case control::time_change: return (mask & accepted_control::time_change) != 0;
     case control::interrogate: return true;
-    default: return static_cast<std::uint32_t>(c) >= 128 && static_cast<std::uint32_t>(c) <= 255;
+    default: return is_custom_control(static_cast<std::uint32_t>(c));
   }
 }
 

@@ -149,12 +149,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_
   deadline_ = request_started_ + limits_.body_deadline(have);
   const bool is_complete =
       head_.framing == wire::framing::chunked ? is_chunked_body_complete() : have >= head_.content_length;
+  auto result = os::transfer::timed_out;
   if (!is_complete && !options.timed_out) {
-    const auto result = receive();
+    result = receive();
     if (result == os::transfer::done) return std::nullopt;
     if (result == os::transfer::timed_out && current_time() < deadline_) return wait_for_input();
   }
-  if (!is_complete && current_time() >= deadline_) {  // here, because the handler stage may have to wait for a thread
+  // Late; rejected here, because the handler stage may have to wait for a thread.
+  if (!is_complete && result == os::transfer::timed_out && current_time() >= deadline_) {
     reject(408, http::body_error_text(408));
     return std::nullopt;
   }

@@ -104,7 +104,7 @@ int main(int count, char** arguments) {
     routes.add(method::get, "/r" + std::to_string(i) + "/{id}", [](int id) { return std::to_string(id); }, here);
   }
   const std::string_view option = count > 2 ? arguments[2] : "";
-  if (option == "host-check") routes.check_hosts(winsvc::detail::addons::is_host_check);  // as on a loopback address
+  if (option == "host-check") routes.check_hosts(winsvc::detail::addons::host_names);  // as on a loopback address
   routes.freeze();
 
   winsvc::logger log;
