@@ -1,6 +1,8 @@
 // A connection, step by step, over a transport that stays open: the result of each step and its wait condition.
 #include <winsvc/testing.hpp>
 
+#include "../support/memory_transport.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -18,7 +20,7 @@ using winsvc::testing::parse_response;
 namespace {
 
 /// Transport with input from memory; after it the client is silent. Receives that would block a thread are counted.
-class silent_client final : public winsvc::detail::http::transport {
+class silent_client final : public memory_transport {
  public:
   explicit silent_client(std::string bytes) : input(std::move(bytes)) {}
 
@@ -33,14 +35,6 @@ class silent_client final : public winsvc::detail::http::transport {
     position_ += received;
     return transfer::done;
   }
-  transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
-                        std::chrono::milliseconds limit) noexcept override {
-    return receive(buffer, capacity, received, limit);
-  }
-  transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds) noexcept override {
-    output.append(bytes, count);
-    return transfer::done;
-  }
   transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     sent = count;
     return send(bytes, count, {});
@@ -51,10 +45,8 @@ class silent_client final : public winsvc::detail::http::transport {
   winsvc::detail::http::close_reason shutdown(winsvc::detail::http::close_reason reason) noexcept override {
     return reason;
   }
-  [[nodiscard]] winsvc::detail::os::endpoint local() const override { return {"127.0.0.1", 80}; }
-  [[nodiscard]] winsvc::detail::os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
-  std::string input, output;
+  std::string input;
   int blocked = 0;  ///< receives that would have blocked a thread
   bool has_left = false;  ///< the client has closed the connection
 
