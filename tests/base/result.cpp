@@ -4,7 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 using winsvc::failure;
 using winsvc::result;
@@ -70,33 +74,54 @@ TEST_CASE("the error may be a system code") {
   CHECK(result<void, std::uint32_t>());
 }
 
-TEST_CASE("a result can be copied, moved and assigned, between a value and an error") {
-  const result<std::string> value(std::string(100, 'v'));
-  const result<std::string> error(failure{winsvc::error{87, "read", std::string(100, 's'), "it is odd", ""}});
-  for (const auto* from : {&value, &error}) {
-    for (const auto* to : {&value, &error}) {
-      result<std::string> copy(*from);
-      copy = *to;
-      REQUIRE(static_cast<bool>(copy) == static_cast<bool>(*to));
-      if (copy) CHECK(*copy == **to);
-      if (!copy) CHECK(copy.error().to_string() == to->error().to_string());
-      const result<std::string> moved(std::move(copy));
-      CHECK(static_cast<bool>(moved) == static_cast<bool>(*to));
+TEST_CASE("a result can be moved and assigned, between a value and an error") {
+  const auto make = [](bool has_value) -> result<std::string> {
+    if (has_value) return std::string(100, 'v');
+    return failure{winsvc::error{87, "read", std::string(100, 's'), "it is odd", ""}};
+  };
+  for (const bool from : {true, false}) {
+    for (const bool to : {true, false}) {
+      auto target = make(from);
+      target = make(to);
+      const result<std::string> moved(std::move(target));
+      REQUIRE(static_cast<bool>(moved) == to);
+      if (to) CHECK(*moved == std::string(100, 'v'));
+      if (!to) CHECK(moved.error().subject == std::string(100, 's'));
     }
   }
+  static_assert(!std::is_copy_constructible_v<result<std::string>>);
+  std::vector<result<std::unique_ptr<int>>> list;
+  for (int i = 0; i < 3; ++i) list.push_back(std::make_unique<int>(i));
+  CHECK(**list[2] == 2);
 }
 
 TEST_CASE("a result destroys its value once") {
   const auto counted = std::make_shared<int>(1);
   {
     result<std::shared_ptr<int>> first(counted);
-    result<std::shared_ptr<int>> second(first);
-    CHECK(counted.use_count() == 3);
-    first = failure{winsvc::error{87, "read", "", "it is odd", ""}};
+    result<std::shared_ptr<int>> second(std::move(first));
     CHECK(counted.use_count() == 2);
-    second = std::move(first);
+    second = std::shared_ptr<int>(counted);
+    CHECK(counted.use_count() == 2);
+    second = failure{winsvc::error{87, "read", "", "it is odd", ""}};
     CHECK(counted.use_count() == 1);
     CHECK_FALSE(second);
   }
   CHECK(counted.use_count() == 1);
+}
+
+TEST_CASE("a result whose value throws when it is moved has an error without text") {
+  struct thrower {
+    explicit thrower(bool value) : throws(value) {}
+    thrower(thrower&& other) : throws(other.throws) {
+      if (throws) throw std::runtime_error("moved");
+    }
+    thrower& operator=(thrower&&) = delete;
+    bool throws;
+  };
+  result<thrower> source(thrower(false)), target(thrower(false));
+  source->throws = true;
+  CHECK_THROWS_AS(target = std::move(source), std::runtime_error);
+  REQUIRE_FALSE(target);
+  CHECK(target.error().to_string().empty());
 }

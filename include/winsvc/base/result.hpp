@@ -27,63 +27,59 @@ struct failure {
 template <class E>
 failure(E) -> failure<E>;
 
+/// A result can be moved, not copied. If moving the value throws, the target has an error without text.
 // Not a std::variant: with it, an object that is compiled without optimization has about 80 more functions for each
 // type of result.
 template <class T, class E = winsvc::error>
 class [[nodiscard]] result {
  public:
   result(T value) : value_(std::move(value)), has_value_(true) {}
-  result(failure<E> cause) : error_(std::move(cause.error)), has_value_(false) {}
-  result(const result& other) : has_value_(other.has_value_) { construct(other); }
-  result(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) : has_value_(other.has_value_) {
-    construct(std::move(other));
+  result(failure<E> cause) : error_(std::move(cause.error)) {}
+  result(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) : error_(std::move(other.error_)) {
+    take_value(other);
   }
-  result& operator=(result other) noexcept {
-    static_assert(std::is_nothrow_move_constructible_v<T>, "after an exception there would be no value and no error");
-    this->~result();
-    return *new (this) result(std::move(other));
+  result& operator=(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+    if (this == &other) return *this;
+    destroy_value();
+    error_ = std::move(other.error_);
+    take_value(other);
+    return *this;
   }
-  ~result() {
-    if (has_value_) {
-      value_.~T();
-    } else {
-      error_.~E();
-    }
-  }
+  ~result() { destroy_value(); }
 
   explicit operator bool() const noexcept { return has_value_; }
 
-  /// The value. Precondition: the result has a value (asserted).
+  /// The value. Precondition: the result has a value (asserted; without assertions, the program crashes).
   T& operator*() & { return *operator->(); }
   const T& operator*() const& { return *operator->(); }
   T operator*() && { return std::move(*operator->()); }  // by value: *this is a temporary
   T* operator->() { return const_cast<T*>(std::as_const(*this).operator->()); }
   const T* operator->() const {
     WINSVC_ASSERT(has_value_ && "winsvc::result: a value was read from an error");
-    return std::addressof(value_);
+    return has_value_ ? std::addressof(value_) : nullptr;
   }
 
-  /// The error. Precondition: the result has an error (asserted).
+  /// The error. Precondition: the result has an error (asserted; without assertions, it is an error without text).
   [[nodiscard]] const E& error() const {
     WINSVC_ASSERT(!has_value_ && "winsvc::result: an error was read from a success");
     return error_;
   }
 
  private:
-  template <class Result>
-  void construct(Result&& other) {
-    if (has_value_) {
-      new (&value_) T(std::forward<Result>(other).value_);
-    } else {
-      new (&error_) E(std::forward<Result>(other).error_);
-    }
+  void take_value(result& other) {
+    if (!other.has_value_) return;
+    new (std::addressof(value_)) T(std::move(other.value_));
+    has_value_ = true;
+  }
+  void destroy_value() noexcept {
+    if (std::exchange(has_value_, false)) value_.~T();
   }
 
+  E error_{};
   union {
-    T value_;
-    E error_;
+    T value_;  // exists if has_value_
   };
-  bool has_value_;
+  bool has_value_ = false;
 };
 
 /// Success without a value, or an error. `return {};` is success.

@@ -234,7 +234,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
     return bytes;
   };
   const auto length = read_exactly(4);
-  if (!length) return length;
+  if (!length) return failure{length.error()};
   std::size_t size = 0;
   for (int i = 3; i >= 0; --i) size = size << 8 | static_cast<unsigned char>((*length)[static_cast<std::size_t>(i)]);
   if (size > elevated_input_limit) return sys_failure(ERROR_INVALID_DATA);
