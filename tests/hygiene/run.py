@@ -7,6 +7,7 @@ alone    each header compiles as a separate translation unit, with all warnings 
 cases    tests/hygiene/cases/*.cpp, compiled in each of the ways its first line names; `// expect: text` must be an error
 twice    two translation units link (the second is a copy of the first)
 macros   the include defines exactly the public macros
+keyword  a keyword that is redefined for httplib.h has its usual meaning in all other headers
 
 A translation unit that includes httplib.h takes 4 to 7 s, and one that includes winsvc.hpp 15 s, so there are few, and only
 `twice` generates code. clang++ compiles all headers, for Linux, Windows or both, because it is the fastest and uses the same
@@ -223,9 +224,25 @@ def macros(tally):
                     f"lost: {sorted(gone)}\nchanged: {sorted(changed)}")
 
 
+def changed_keyword(tally):
+    """api/httplib.hpp defines `virtual` while it includes httplib.h. No other header may see the definition."""
+    for way in ("g++", "clang++", "mingw"):
+        source = ROOT / "build" / "test" / "hygiene-keyword.cpp"
+        write(source, "#include <winsvc.hpp>\n")
+        code, output = run([*command(way), "-E", source])
+        file, found = "", set()
+        for line in output.split("\n"):
+            marker = re.match(r'# \d+ "([^"]*)"', line)
+            file = marker.group(1) if marker else file
+            if "inline virtual" in line:
+                found.add(pathlib.Path(file).name)
+        tally.check(f"`virtual` has another meaning in httplib.h only ({way})", code == 0 and found == {"httplib.h"},
+                    output[:2000] if code else f"in {sorted(found)}")
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
-PARTS = {"cases": cases, "macros": macros, "twice": twice, "alone": alone}
+PARTS = {"cases": cases, "macros": macros, "keyword": changed_keyword, "twice": twice, "alone": alone}
 
 
 def main():

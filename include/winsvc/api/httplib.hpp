@@ -55,13 +55,21 @@
 // functions later. For GCC and clang the first one is the key function of its class (Itanium C++ ABI, section 5.2.3),
 // so each file that includes httplib.h contains both classes with all that they call, std::regex too. Functions that
 // are declared inline are compiled only if they are used: hello has 210 KB less code, and compiles in nine tenths of
-// the time. Standard headers with virtual base classes, where `virtual` has another meaning, are included before.
+// the time. Standard headers that contain `virtual` are included before, so that they do not change.
 #if !WINSVC_COMPILER_MSVC
+  #include <chrono>
+  #include <condition_variable>
   #include <fstream>
+  #include <functional>
   #include <iomanip>
   #include <iostream>
+  #include <memory>
+  #include <mutex>
+  #include <random>
   #include <regex>
   #include <sstream>
+  #include <system_error>
+  #include <thread>
   #if defined(__clang__)
     #pragma GCC diagnostic ignored "-Wkeyword-macro"
   #endif
