@@ -27,10 +27,11 @@ from kit import MINGW, ROOT, STANDARD, GXX, WINDOWS_LIBRARIES, httplib_folder, r
 # {name: (number of clients, what each sends at first, what each sends every second)}
 CROWDS = {
     "event streams": (10_000, b"GET /ticks HTTP/1.1\r\nHost: localhost\r\n\r\n", b""),
-    "slow bodies": (5_000, b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n", b"x" * 2048),
+    "slow bodies": (5_000, b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", b"x" * 2048),
     "idle": (10_000, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b""),
     "slow heads": (500, b"GET / HTTP/1.1\r\nX: ", b"x"),
 }
+BODY_BYTES = 20_000        # of a slow body, which ends after 10 s
 MAX_MEDIAN_MS, MAX_MIB = 50, 300
 # The pool keeps a thread for each processor, and two others (winsvc/server/server.hpp, thread_pool_limits_for).
 MAX_THREADS = 37 + max(2, len(os.sched_getaffinity(0)))
@@ -57,9 +58,10 @@ def connections(port):
 
 
 @contextlib.contextmanager
-def crowd(port, name, scale):
+def crowd(port, name, scale, body_bytes):
     """Runs the clients of one crowd. Yields the process and the number of clients."""
     count, data, repeated = CROWDS[name]
+    data = data % body_bytes if b"%d" in data else data
     count = max(1, round(count * scale))
     process = subprocess.Popen([sys.executable, CLIENTS, str(port), str(count), data.hex(), repeated.hex()],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -86,11 +88,11 @@ class Peaks:
         self.mib = max(self.mib, self.server.resident())
 
 
-def measure(server, scale, seconds, max_mib=MAX_MIB):
+def measure(server, scale, seconds, max_mib=MAX_MIB, body_bytes=BODY_BYTES):
     """Returns (error, text): all crowds on a load.Server, first for `seconds`, then during the requests."""
     peaks = Peaks(server)
     with contextlib.ExitStack() as stack:
-        crowds = [stack.enter_context(crowd(server.port, name, scale)) for name in CROWDS]
+        crowds = [stack.enter_context(crowd(server.port, name, scale, body_bytes)) for name in CROWDS]
         for process, _ in crowds:
             if process.stdout.readline() != b"ready\n":
                 return "the clients of a crowd did not connect", ""
@@ -130,6 +132,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=0.1, help="share of the full numbers (default 0.1)")
     parser.add_argument("--seconds", type=float, default=20, help="duration before the requests (default 20)")
+    parser.add_argument("--body-bytes", type=int, default=BODY_BYTES, help=f"of a slow body (default {BODY_BYTES})")
     parser.add_argument("--wine", action="store_true", help="build for Windows and run under Wine")
     options = parser.parse_args()
     program = build(options.wine)
@@ -139,7 +142,7 @@ def main():
         server = stack.enter_context(load.running(
             command, listen_seconds=30, env=dict(environment, XDG_STATE_HOME=str(load.FOLDER / "state")),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        error, text = measure(server, options.scale, options.seconds)
+        error, text = measure(server, options.scale, options.seconds, body_bytes=options.body_bytes)
     print(text)
     sys.exit(error or 0)
 

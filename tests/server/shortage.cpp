@@ -654,3 +654,24 @@ TEST_CASE("a file that cannot be opened for want of descriptors is 503 with a lo
 #endif  // VTABLE_CHECK_NEEDS_DESCRIPTORS
 
 #endif
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  #if defined(__has_feature)
+    #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+      #define HAS_OTHER_ALLOCATOR
+    #endif
+  #endif
+  #ifndef HAS_OTHER_ALLOCATOR
+TEST_CASE("memory that was freed below a block in use is returned to the system") {
+  namespace os = winsvc::detail::os;
+  constexpr std::size_t count = 10'000, bytes = 8'000;  // below the size that glibc allocates with mmap
+  std::vector<std::unique_ptr<char[]>> blocks;
+  for (std::size_t i = 0; i < count; ++i) std::fill_n(blocks.emplace_back(new char[bytes]).get(), bytes, 'x');
+  const auto last = std::move(blocks.back());
+  blocks.clear();
+  const auto before = os::query_process_usage().resident;
+  os::release_free_memory();
+  CHECK(os::query_process_usage().resident < before - count * bytes / 2);
+}
+  #endif
+#endif

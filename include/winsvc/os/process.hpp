@@ -87,6 +87,9 @@ class thread_clock {
 /// one descriptor per connection, and the usual soft limit is 1,024. Returns the limit; 0: the system has none.
 std::size_t raise_descriptor_limit() noexcept;
 
+/// Returns freed memory to the system where the C library keeps it: glibc, malloc_trim(3). It has several arenas, and
+/// keeps all free memory below the highest block in use. Takes milliseconds for 100 MB.
+void release_free_memory() noexcept;
 /// Makes a write to a closed connection or pipe an error on POSIX, where the signal SIGPIPE ends the process by
 /// default: OpenSSL writes to a socket without MSG_NOSIGNAL. A handler of the app stays.
 void ignore_broken_pipes() noexcept;

@@ -94,6 +94,7 @@ class server final : private thread_pool::work_source {
   void serve(work_item& item, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
   void on_blocked(work_item& item) noexcept override;
   thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
+  thread_pool::time_point release_body_memory(thread_pool::time_point now) noexcept;
   void on_thread_shortage(const thread_shortage& numbers) noexcept override;
 
   /// The listener of an item, or nullptr.
@@ -126,6 +127,8 @@ class server final : private thread_pool::work_source {
       (std::chrono::steady_clock::time_point::max)();  // under mutex_; shorten_drain moves it
   os::poller poller_;
   deadline_timers deadlines_;
+  std::uint64_t body_bytes_at_release_ = 0;  // of release_body_memory(), used by the monitor thread
+  thread_pool::time_point next_release_{};
 
   std::deque<listener> listeners_;  // after start(), neither moved nor removed
   std::mutex accept_mutex_;         // held while connections are accepted and while the listeners are closed
@@ -264,11 +267,26 @@ WINSVC_INLINE void server::on_blocked(work_item& item) noexcept {
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
   const auto run = [this](engine_slot& slot) { static_cast<void>(thread_pool_.submit(slot, work_class::io)); };
-  return deadlines_.advance(now, run, [this, &run](engine_slot& slot) {
+  const auto next = deadlines_.advance(now, run, [this, &run](engine_slot& slot) {
     if (!thread_pool_.remove(slot)) return;  // a thread serves it: its owner sets the next deadline
     slot.timed_out = true;
     run(slot);
   });
+  return (std::min)(next, release_body_memory(now));
+}
+
+/// Returns the memory of large request bodies to the system, at most once in 5 s: the buffers of slow bodies grow in
+/// many steps, and the C library may keep three times the memory that is in use. Returns the time of the next call.
+WINSVC_INLINE thread_pool::time_point server::release_body_memory(thread_pool::time_point now) noexcept {
+  constexpr std::uint64_t least_bytes = 64 * 1024 * 1024;
+  constexpr std::chrono::seconds interval{5};
+  const std::uint64_t bytes = engine_state_.buffered_body_bytes.load();
+  if ((std::max)(bytes, body_bytes_at_release_) < least_bytes) return (thread_pool::time_point::max)();
+  if (now < next_release_) return next_release_;
+  os::release_free_memory();
+  body_bytes_at_release_ = bytes;
+  next_release_ = now + interval;
+  return bytes < least_bytes ? (thread_pool::time_point::max)() : next_release_;
 }
 
 WINSVC_INLINE void server::on_thread_shortage(const thread_shortage& numbers) noexcept {

@@ -28,6 +28,7 @@
 
   #if WINSVC_OS_LINUX
     #include <linux/filter.h>
+    #include <malloc.h>
     #include <sched.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>

@@ -215,6 +215,11 @@ WINSVC_INLINE std::size_t raise_descriptor_limit() noexcept {
   }
   return limit.rlim_cur == RLIM_INFINITY ? 0 : static_cast<std::size_t>(limit.rlim_cur);
 }
+WINSVC_INLINE void release_free_memory() noexcept {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
+}
 WINSVC_INLINE void ignore_broken_pipes() noexcept {
   struct sigaction current {};
   if (::sigaction(SIGPIPE, nullptr, &current) != 0 || current.sa_handler != SIG_DFL) return;

@@ -95,6 +95,7 @@ WINSVC_INLINE std::optional<std::chrono::nanoseconds> thread_clock::cpu_time() c
 }
 
 WINSVC_INLINE std::size_t raise_descriptor_limit() noexcept { return 0; }
+WINSVC_INLINE void release_free_memory() noexcept {}
 WINSVC_INLINE void ignore_broken_pipes() noexcept {}  // Windows has no such signal
 WINSVC_INLINE bool is_resource_shortage(std::uint32_t code) noexcept {
   switch (code) {
