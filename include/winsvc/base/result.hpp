@@ -36,13 +36,13 @@ class [[nodiscard]] result {
   result(T value) : value_(std::move(value)), has_value_(true) {}
   result(failure<E> cause) : error_(std::move(cause.error)) {}
   result(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) : error_(std::move(other.error_)) {
-    take_value(other);
+    move_value_from(other);
   }
   result& operator=(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
     if (this == &other) return *this;
     destroy_value();
     error_ = std::move(other.error_);
-    take_value(other);
+    move_value_from(other);
     return *this;
   }
   ~result() { destroy_value(); }
@@ -66,7 +66,7 @@ class [[nodiscard]] result {
   }
 
  private:
-  void take_value(result& other) {
+  void move_value_from(result& other) {
     if (!other.has_value_) return;
     new (std::addressof(value_)) T(std::move(other.value_));
     has_value_ = true;
