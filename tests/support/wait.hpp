@@ -162,7 +162,7 @@ template <class Function>
 auto call_within_deadline(const std::string& name, const Function& function) {
   std::optional<decltype(function())> result;
   scoped_thread(name, [&] { result = function(); }).join();
-  return *result;
+  return std::move(*result);
 }
 
 }  // namespace waiting

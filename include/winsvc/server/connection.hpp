@@ -20,7 +20,7 @@
 //   head             malformed head (4xx, 5xx) or late head (408)             response, then close
 //   head             client closed, keep-alive timeout, or drain              close
 //   body             the body arrived or failed                               handler
-//   body             late body (408)                                          response, then close
+//   body             late body (408), or too many bodies (503)                response, then close
 //   handler          blocking handler on an I/O thread                        handler, on a blocking thread
 //   handler          the handler holds its thread for a long time             handler, on a stream thread
 //   handler          a queue or a limit is full, or the time limit passed     response (503), then close; events: close
