@@ -74,7 +74,7 @@ TEST_CASE("the error may be a system code") {
   CHECK(result<void, std::uint32_t>());
 }
 
-TEST_CASE("a result can be moved and assigned, between a value and an error") {
+TEST_CASE("a result can be copied, moved and assigned, between a value and an error") {
   const auto make = [](bool has_value) -> result<std::string> {
     if (has_value) return std::string(100, 'v');
     return failure{winsvc::error{87, "read", std::string(100, 's'), "it is odd", ""}};
@@ -83,13 +83,16 @@ TEST_CASE("a result can be moved and assigned, between a value and an error") {
     for (const bool to : {true, false}) {
       auto target = make(from);
       target = make(to);
-      const result<std::string> moved(std::move(target));
+      const result<std::string> copy(target), moved(std::move(target));
+      CHECK(static_cast<bool>(copy) == to);
+      if (to) CHECK(*copy == *moved);
       REQUIRE(static_cast<bool>(moved) == to);
       if (to) CHECK(*moved == std::string(100, 'v'));
       if (!to) CHECK(moved.error().subject == std::string(100, 's'));
     }
   }
-  static_assert(!std::is_copy_constructible_v<result<std::string>>);
+  static_assert(std::is_copy_constructible_v<result<std::string>>);
+  static_assert(!std::is_copy_constructible_v<result<std::unique_ptr<int>>>);
   std::vector<result<std::unique_ptr<int>>> list;
   for (int i = 0; i < 3; ++i) list.push_back(std::make_unique<int>(i));
   CHECK(**list[2] == 2);

@@ -238,7 +238,7 @@ struct test_machine {
       elevated_with = std::move(command_line);
       elevated_input = input;
       on_output("output of the child\n");
-      return std::move(elevation);  // a number or a code: both keep their value
+      return elevation;
     };
     dependencies.join_parent = [this](const std::string& pipe) -> winsvc::detail::os::sys_result<std::string> {
       if (pipe != "pipe") return winsvc::detail::os::sys_failure(123);

@@ -27,27 +27,69 @@ struct failure {
 template <class E>
 failure(E) -> failure<E>;
 
-/// A result can be moved, not copied. If moving the value throws, the target has an error without text.
+namespace detail::base {
+
+/// A base class that makes a class movable only, unless `copyable`.
+template <bool copyable>
+struct copy_guard {};
+template <>
+struct copy_guard<false> {
+  copy_guard() = default;
+  copy_guard(const copy_guard&) = delete;
+  copy_guard(copy_guard&&) = default;
+  copy_guard& operator=(const copy_guard&) = delete;
+  copy_guard& operator=(copy_guard&&) = default;
+};
+
+/// A value, or an error. If copying or moving the value throws, the target of an assignment has an error without text.
 // Not a std::variant: with it, an object that is compiled without optimization has about 80 more functions for each
 // type of result.
-template <class T, class E = winsvc::error>
-class [[nodiscard]] result {
- public:
-  result(T value) : value_(std::move(value)), has_value_(true) {}
-  result(failure<E> cause) : error_(std::move(cause.error)) {}
-  result(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) : error_(std::move(other.error_)) {
-    move_value_from(other);
+template <class T, class E>
+struct result_storage {
+  explicit result_storage(T&& initial) : value(std::move(initial)), has_value(true) {}
+  explicit result_storage(failure<E>&& cause) : error(std::move(cause.error)) {}
+  result_storage(const result_storage& other) : error(other.error) { set_value(other); }
+  result_storage(result_storage&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
+      : error(std::move(other.error)) {
+    set_value(std::move(other));
   }
-  result& operator=(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+  result_storage& operator=(const result_storage& other) { return *this = result_storage(other); }
+  result_storage& operator=(result_storage&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
     if (this == &other) return *this;
     destroy_value();
-    error_ = std::move(other.error_);
-    move_value_from(other);
+    error = std::move(other.error);
+    set_value(std::move(other));
     return *this;
   }
-  ~result() { destroy_value(); }
+  ~result_storage() { destroy_value(); }
 
-  explicit operator bool() const noexcept { return has_value_; }
+  template <class Other>
+  void set_value(Other&& other) {
+    if (!other.has_value) return;
+    new (std::addressof(value)) T(std::forward<Other>(other).value);
+    has_value = true;
+  }
+  void destroy_value() noexcept {
+    if (std::exchange(has_value, false)) value.~T();
+  }
+
+  E error{};
+  union {
+    T value;  // exists if has_value
+  };
+  bool has_value = false;
+};
+
+}  // namespace detail::base
+
+/// A value or an error. It can be copied if its value can.
+template <class T, class E = winsvc::error>
+class [[nodiscard]] result : detail::base::copy_guard<std::is_copy_constructible_v<T>> {
+ public:
+  result(T value) : storage_(std::move(value)) {}
+  result(failure<E> cause) : storage_(std::move(cause)) {}
+
+  explicit operator bool() const noexcept { return storage_.has_value; }
 
   /// The value. Precondition: the result has a value (asserted; without assertions, the program crashes).
   T& operator*() & { return *operator->(); }
@@ -55,31 +97,18 @@ class [[nodiscard]] result {
   T operator*() && { return std::move(*operator->()); }  // by value: *this is a temporary
   T* operator->() { return const_cast<T*>(std::as_const(*this).operator->()); }
   const T* operator->() const {
-    WINSVC_ASSERT(has_value_ && "winsvc::result: a value was read from an error");
-    return has_value_ ? std::addressof(value_) : nullptr;
+    WINSVC_ASSERT(storage_.has_value && "winsvc::result: a value was read from an error");
+    return storage_.has_value ? std::addressof(storage_.value) : nullptr;
   }
 
   /// The error. Precondition: the result has an error (asserted; without assertions, it is an error without text).
   [[nodiscard]] const E& error() const {
-    WINSVC_ASSERT(!has_value_ && "winsvc::result: an error was read from a success");
-    return error_;
+    WINSVC_ASSERT(!storage_.has_value && "winsvc::result: an error was read from a success");
+    return storage_.error;
   }
 
  private:
-  void move_value_from(result& other) {
-    if (!other.has_value_) return;
-    new (std::addressof(value_)) T(std::move(other.value_));
-    has_value_ = true;
-  }
-  void destroy_value() noexcept {
-    if (std::exchange(has_value_, false)) value_.~T();
-  }
-
-  E error_{};
-  union {
-    T value_;  // exists if has_value_
-  };
-  bool has_value_ = false;
+  detail::base::result_storage<T, E> storage_;
 };
 
 /// Success without a value, or an error. `return {};` is success.
