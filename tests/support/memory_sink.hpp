@@ -4,14 +4,14 @@
 //   sink->contains("the route");   sink->count("has closed");
 #pragma once
 
+#include <winsvc/testing.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "winsvc/base/log.hpp"
 
 namespace log_support {
 
