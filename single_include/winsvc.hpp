@@ -8126,7 +8126,7 @@ struct copy_guard<false> {
   copy_guard& operator=(copy_guard&&) = default;
 };
 
-/// A value, or an error. If copying or moving the value throws, the target of an assignment has an error without text.
+/// A value, or an error. If moving the value throws, the target of an assignment has an error without text.
 // Not a std::variant: with it, an object that is compiled without optimization has about 80 more functions for each
 // type of result.
 template <class T, class E>
@@ -32793,9 +32793,9 @@ class router {
                             source_location location);
   /// The middleware for a match: that of the route, also while the service is paused. An OPTIONS request without a
   /// route of its own uses the middleware of another method of the path; while the service is paused, each request for
-  /// a path that has only other methods does. Another request without a route uses that of
-  /// the innermost group whose prefix it has, or the global middleware. So CORS in a group sees the preflight requests
-  /// and the errors of its paths.
+  /// a path that has only other methods does. Another request without a route uses that of the innermost group whose
+  /// prefix it has, or the global middleware. So CORS in a group sees the preflight requests and the errors of its
+  /// paths.
   [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match, route::method method,
                                                             std::string_view raw_path) const;
 
@@ -33882,7 +33882,7 @@ class event_subscription {
 
   const std::shared_ptr<channel> source_;
   event_position next_, last_;  // used by the connection only; last_: see end_with_published()
-  std::string first_text_;                   // precedes the events
+  std::string first_text_;      // precedes the events
   // Protected by the mutex of the channel:
   std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
   std::size_t position_ = 0;    // in channel::subscriptions_

@@ -41,7 +41,7 @@ struct copy_guard<false> {
   copy_guard& operator=(copy_guard&&) = default;
 };
 
-/// A value, or an error. If copying or moving the value throws, the target of an assignment has an error without text.
+/// A value, or an error. If moving the value throws, the target of an assignment has an error without text.
 // Not a std::variant: with it, an object that is compiled without optimization has about 80 more functions for each
 // type of result.
 template <class T, class E>

@@ -106,7 +106,7 @@ class event_subscription {
 
   const std::shared_ptr<channel> source_;
   event_position next_, last_;  // used by the connection only; last_: see end_with_published()
-  std::string first_text_;                   // precedes the events
+  std::string first_text_;      // precedes the events
   // Protected by the mutex of the channel:
   std::uint64_t taken_offset_;  // `offset` of next_, but not less than that of the subscription
   std::size_t position_ = 0;    // in channel::subscriptions_
