@@ -39,13 +39,14 @@ WITHOUT_PRECOMPILED = ("wire/multipart",)
 # A file that creates threads: itself, or because it starts an engine, a service or prove. testing::client creates none.
 CREATES_THREADS = re.compile(r"std::thread|scoped_thread|std::async|std::atomic|_engine|simulated_scm|embedded_host|fork\(|call_within|prove_probe")
 # One file of a folder, the other umbrella, and what the sanitizers cannot run.
-IN_SEPARATE_FORM = ("server/engine", "server/shortage", "server/simulation", "addons/middleware", "host/hook_thread",
-                    "host/memory_shortage", "host/sequences", "manage/send_control", "testing/scm", "testing/umbrella")
+IN_SEPARATE_FORM = ("server/engine", "server/hostile_clients", "server/shortage", "server/simulation", "addons/middleware",
+                    "host/hook_thread", "host/memory_shortage", "host/sequences", "manage/send_control", "testing/scm",
+                    "testing/umbrella")
 # g++ compiles this file in the separate form. It needs 17 s, most of it for cpp-httplib, so clang++ compiles the others.
 COMPILED_BY_GXX = "testing/umbrella"
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
-# The program `separate` has these; it omits the random case of host/memory_shortage.
-LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000", "WINSVC_MEMORY_SHORTAGE_SECONDS": "0"}
+# The program `separate` has these.
+LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000"}
 # An assertion is one function call, without a try block: a file compiles in 5/6 of the time. An exception in an assertion
 # ends the test case.
 FAST_ASSERTIONS = ["-DDOCTEST_CONFIG_SUPER_FAST_ASSERTS"]
