@@ -105,12 +105,14 @@ def running(command, listen_seconds=5, **options):
                 stream.close()
 
 
-def start_wrk(server, path="/", connections=16, seconds=2, headers=None, script=None):
+def start_wrk(server, path="/", connections=16, seconds=2, headers=None, body_bytes=0):
+    """Starts wrk; with `body_bytes`, it sends POST /body."""
     command = ["taskset", "-c", CLIENT_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
-    if script:
-        command += ["-s", script]
+    if body_bytes:
+        path = "/body"
+        command += ["-s", post_script(body_bytes)]
     return subprocess.Popen([*command, f"http://127.0.0.1:{server.port}{path}"], stdout=subprocess.PIPE, text=True)
 
 
@@ -133,9 +135,9 @@ def measure(server, seconds, **options):
     return {"cpu": (server.cpu() - before) / requests, "rate": rate, "p50": p50, "p99": p99}
 
 
-def body_script():
-    script = FOLDER / "body.lua"
-    script.write_text('wrk.method = "POST"\nwrk.body = string.rep("x", 10240)\n'
+def post_script(body_bytes):
+    script = FOLDER / "post.lua"
+    script.write_text(f'wrk.method = "POST"\nwrk.body = string.rep("x", {body_bytes})\n'
                       'wrk.headers["Content-Type"] = "text/plain"\n')
     return script
 
