@@ -231,196 +231,196 @@
 //  23032  os/connection_threads.hpp            Connection threads of the control channel.
 //  23123  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
 //  23346  os/console.hpp                       Console input and output.
-//  23447  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23603  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23749  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23946  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24021  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24070  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24242  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24325  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24379  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24430  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24533  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24574  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24761  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24783  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24818  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24902  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25005  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25045  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25095  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25140  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25204  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25511  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25564  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25637  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25735  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25910  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26157  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26358  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26538  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26770  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  26994  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27056  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27345  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27447  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27693  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27782  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27854  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27941  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  27994  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28091  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28229  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28323  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28563  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28605  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28720  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28847  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29021  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29190  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29491  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29498  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29534  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29847  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29925  log/log_query.hpp                    Log query of the verb `logs`.
-//  30010  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30105  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30204  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30277  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30659  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30770  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30816  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31050  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31420  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31723  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  31965  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32088  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32257  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32737  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33044  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33145  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33358  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33528  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33604  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33781  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34100  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34381  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34562  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34601  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34768  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34857  http/problem.hpp                     Error responses of winsvc.
-//  35028  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35123  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35380  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35432  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35594  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35668  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35918  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36071  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36102  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36201  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36393  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36532  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36741  http/file_body.hpp                   Sets a file as the body of a response.
-//  36856  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37094  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37341  http/request_processor.hpp           Request processor: handles one request.
-//  37612  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  37961  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38064  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38220  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38311  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38529  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38784  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38920  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  38966  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39069  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39102  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39486  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39777  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40039  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40116  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40197  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40574  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40846  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41014  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41217  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41337  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41608  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41924  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42036  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42242  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42384  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42459  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42478  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42675  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42905  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43174  host/access_log.hpp                  Access log: one log entry for each response.
-//  43233  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43353  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43515  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43768  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43840  host/health.hpp                      Liveness and readiness routes.
-//  43944  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44112  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44238  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44377  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44668  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44792  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44911  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  44978  host/run_options.hpp                 Options and result of one run of a service.
-//  45046  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45179  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45301  host/control_channel_server.hpp      Control channel server.
-//  45481  host/runtime.hpp                     Runtime of a service.
-//  45749  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45858  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46000  host/status.hpp                      Text and JSON of `status`.
-//  46167  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46289  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46405  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46498  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46613  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46738  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46851  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47188  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47383  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47586  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47848  manage/wait.hpp                      Waits until a service reaches a state.
-//  47951  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48176  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  48253  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48526  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48735  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48928  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49170  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49243  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49350  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49416  manage/install.hpp                   `install` and `update` verbs.
-//  49764  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49918  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50021  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50222  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50319  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50411  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50508  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50543  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50863  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51084  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51249  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51386  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51506  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51598  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51712  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52067  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52354  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52522  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52616  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  23449  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23605  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23751  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  23948  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24064  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24110  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24282  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24365  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24419  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24470  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24573  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24614  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24801  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24823  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24858  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  24942  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25045  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25085  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25135  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25180  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25244  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25551  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25604  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25677  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25775  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  25950  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26197  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26416  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26596  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26828  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27052  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27114  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27403  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27505  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27743  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27832  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27904  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  27991  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28044  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28141  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28279  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28373  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28613  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28655  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28770  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28897  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29071  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29240  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29541  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29548  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29584  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29897  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  29975  log/log_query.hpp                    Log query of the verb `logs`.
+//  30060  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30155  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30254  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30327  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30709  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30820  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30866  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31100  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31470  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31773  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32015  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32138  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32307  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32787  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33094  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33195  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33408  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33578  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33654  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33831  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34150  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34431  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34612  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34651  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34818  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  34907  http/problem.hpp                     Error responses of winsvc.
+//  35078  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35173  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35430  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35482  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35644  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35718  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  35968  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36121  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36152  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36251  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36443  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36582  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36791  http/file_body.hpp                   Sets a file as the body of a response.
+//  36906  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37144  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37391  http/request_processor.hpp           Request processor: handles one request.
+//  37662  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38011  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38114  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38270  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38361  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38579  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38834  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  38970  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39016  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39119  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39152  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39536  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39827  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40089  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40166  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40247  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40624  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40896  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41064  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41267  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41387  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41658  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  41974  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42086  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42292  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42434  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42509  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42528  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42725  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  42955  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43224  host/access_log.hpp                  Access log: one log entry for each response.
+//  43283  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43403  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43565  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43818  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43890  host/health.hpp                      Liveness and readiness routes.
+//  43994  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44162  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44288  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44427  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44718  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44842  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  44961  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45028  host/run_options.hpp                 Options and result of one run of a service.
+//  45096  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45229  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45351  host/control_channel_server.hpp      Control channel server.
+//  45531  host/runtime.hpp                     Runtime of a service.
+//  45799  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  45908  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46050  host/status.hpp                      Text and JSON of `status`.
+//  46217  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46339  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46455  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46548  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46663  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46788  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  46901  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47238  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47433  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47636  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  47898  manage/wait.hpp                      Waits until a service reaches a state.
+//  48001  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48226  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48303  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48576  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48785  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  48978  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49220  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49293  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49400  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49466  manage/install.hpp                   `install` and `update` verbs.
+//  49814  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  49968  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50071  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50272  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50369  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50461  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50558  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50593  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  50913  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51134  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51299  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51436  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51556  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51648  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51762  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52117  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52408  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52576  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52670  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  52947  config/undef.hpp                     Undefines the internal macros.
+//  53001  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -23361,6 +23361,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
+enum class output_stream { standard, error };
+
 /// Write UTF-8 to standard output or standard error. A Windows console receives UTF-16, independent of its code page.
 /// Errors are ignored.
 void write_stdout(std::string_view utf8) noexcept;
@@ -23948,7 +23950,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
 
 // Elevation: runs this program again with administrator rights and returns its output and its exit code.
 //
-//   if (auto code = run_elevated({"install"}, {}, [](std::string_view text) { write_stdout(text); })) return *code;
+//   if (auto code = run_elevated({"install"}, {}, print)) return *code;     // print(stream, text)
 //
 // Windows prompts the user for consent (UAC); the window of the child process is hidden. Parent and child communicate
 // through a named pipe that only this user and administrators can open. The child opens it with SECURITY_ANONYMOUS, so
@@ -23967,15 +23969,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
+/// Receives a text and the stream for which it was written.
+using output_receiver = std::function<void(output_stream, std::string_view)>;
+
 /// Runs this executable with `arguments`, elevated, in the current folder, and waits for it. Returns its exit code;
 /// fails with 1223 if the user refuses. `input`: the text that `connect_to_parent` returns in the child (a password,
-/// which must not be on a command line). `on_output` receives the output of the child on this thread, in chunks of
-/// complete UTF-8 characters.
+/// which must not be on a command line). `on_output` receives each text that the child writes, in its order, on this
+/// thread.
 ///
 /// A child that ends without `connect_to_parent` is not an error: its exit code is returned. Ctrl-C ends only this
 /// process; the child completes its work.
 [[nodiscard]] sys_result<std::uint32_t> run_elevated(std::vector<std::string> arguments, const std::string& input,
-                                                     const std::function<void(std::string_view)>& on_output);
+                                                     const output_receiver& on_output);
 
 inline constexpr std::size_t elevated_input_limit = 65'536;  ///< bytes; longer input fails with 87
 
@@ -23986,6 +23991,28 @@ inline constexpr std::string_view elevated_option = "--elevated";
 /// write_stdout and write_stderr of os/console.hpp send to the parent (the C and C++ streams keep their handles). Fails
 /// with 123 if `pipe` is not the name of such a pipe.
 [[nodiscard]] sys_result<std::string> connect_to_parent(const std::string& pipe);
+
+/// The bytes that precede a text on the pipe: its stream, and its length as 4 bytes, little-endian.
+[[nodiscard]] std::string output_header(output_stream stream, std::size_t size);
+/// Returns a length of 4 bytes, little-endian.
+[[nodiscard]] std::size_t decode_length(std::string_view bytes) noexcept;
+
+/// Splits the bytes of the pipe into texts.
+class output_decoder {
+ public:
+  explicit output_decoder(const output_receiver& receiver) : receiver_(receiver) {}
+  /// Passes on each text that is complete.
+  void add(std::string_view bytes);
+  /// Passes on the part of a text that has arrived before the child ended.
+  void finish();
+
+ private:
+  static constexpr std::size_t header_size = 5;
+  void pass_on(std::size_t size);
+
+  const output_receiver& receiver_;
+  std::string pending_;
+};
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -23999,16 +24026,32 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-/// Returns the length of the prefix that ends with a complete UTF-8 character: a read from a pipe can end inside a
-/// character. Invalid UTF-8 counts as complete, because later bytes cannot complete it.
-WINSVC_INLINE std::size_t complete_utf8_prefix(std::string_view text) noexcept {
-  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0u) == 0x80u) continue;  // a continuation byte
-    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
-    return length > back ? text.size() - back : text.size();
+WINSVC_INLINE std::string output_header(output_stream stream, std::size_t size) {
+  std::string out(1, stream == output_stream::error ? '\2' : '\1');
+  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(size >> shift & 0xFFu);
+  return out;
+}
+WINSVC_INLINE std::size_t decode_length(std::string_view bytes) noexcept {
+  std::size_t size = 0;
+  for (std::size_t i = 4; i-- > 0;) size = size << 8 | static_cast<unsigned char>(bytes[i]);
+  return size;
+}
+
+WINSVC_INLINE void output_decoder::add(std::string_view bytes) {
+  pending_.append(bytes);
+  while (pending_.size() >= header_size) {
+    const std::size_t size = decode_length(std::string_view(pending_).substr(1, 4));
+    if (pending_.size() - header_size < size) return;
+    pass_on(size);
   }
-  return text.size();
+}
+WINSVC_INLINE void output_decoder::finish() {
+  if (pending_.size() > header_size) pass_on(pending_.size() - header_size);
+}
+WINSVC_INLINE void output_decoder::pass_on(std::size_t size) {
+  const auto stream = pending_[0] == '\2' ? output_stream::error : output_stream::standard;
+  receiver_(stream, std::string_view(pending_).substr(header_size, size));
+  pending_.erase(0, header_size + size);
 }
 
 }  // namespace detail::os
@@ -24024,9 +24067,7 @@ WINSVC_INLINE std::size_t complete_utf8_prefix(std::string_view text) noexcept {
 // Elevation on POSIX (os/elevation.hpp): not supported. The user runs the program with sudo.
 
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #if !WINSVC_OS_WINDOWS
@@ -24034,8 +24075,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
-                                       const std::function<void(std::string_view)>&);
+sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&, const output_receiver&);
 sys_result<std::string> connect_to_parent(const std::string&);
 
 }  // namespace detail::os
@@ -24051,7 +24091,7 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
-                                                     const std::function<void(std::string_view)>&) {
+                                                     const output_receiver&) {
   return sys_failure(base::win32_error::not_supported);
 }
 WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) {
@@ -26160,6 +26200,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
 // Console input and output on Windows (os/console.hpp): WriteConsoleW, ReadConsoleW, SetConsoleCtrlHandler.
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -26174,8 +26215,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-/// `standard_handle`: STD_OUTPUT_HANDLE or STD_ERROR_HANDLE.
-void write_handle(DWORD standard_handle, std::string_view utf8) noexcept;
+void write_stream(output_stream stream, std::string_view utf8) noexcept;
+/// From now on, write_stream sends each text to this pipe, with its stream (os/elevation.hpp).
+void write_to_parent(HANDLE pipe) noexcept;
 
 /// Reads a line from a console, with its line end. Fails with ERROR_CANCELLED if the user pressed Ctrl-C. A line that
 /// starts with Ctrl-Z (0x1A) is the end of the input.
@@ -26223,32 +26265,48 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-WINSVC_INLINE void write_handle(DWORD standard_handle, std::string_view utf8) noexcept {
-  const HANDLE handle = ::GetStdHandle(standard_handle);
-  if (!handle || handle == INVALID_HANDLE_VALUE) return;
+/// The pipe to the parent of an elevated process; nullptr in every other process.
+WINSVC_INLINE std::atomic<HANDLE>& parent_pipe() noexcept {
+  static std::atomic<HANDLE> pipe{nullptr};
+  return pipe;
+}
+WINSVC_INLINE void write_to_parent(HANDLE pipe) noexcept { parent_pipe() = pipe; }
+
+WINSVC_INLINE void write_bytes(HANDLE handle, std::string_view bytes) noexcept {
   DWORD written = 0;
-  DWORD mode = 0;
-  if (::GetConsoleMode(handle, &mode)) {
-    try {
-      const std::wstring text = to_wide(utf8);
-      std::wstring_view remaining = text;  // a console accepts at most 64 KiB per call, and may write less
-      while (!remaining.empty()) {
-        const auto chunk_size = static_cast<DWORD>((std::min)(remaining.size(), std::size_t{8192}));
-        if (!::WriteConsoleW(handle, remaining.data(), chunk_size, &written, nullptr) || written == 0) break;
-        remaining.remove_prefix(written);
-      }
-    } catch (...) {  // out of memory: the text is lost
-    }
-    return;
-  }
-  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr) &&
+  while (!bytes.empty() && ::WriteFile(handle, bytes.data(), static_cast<DWORD>(bytes.size()), &written, nullptr) &&
          written != 0) {
-    utf8.remove_prefix(written);
+    bytes.remove_prefix(written);
   }
 }
 
-WINSVC_INLINE void write_stdout(std::string_view utf8) noexcept { write_handle(STD_OUTPUT_HANDLE, utf8); }
-WINSVC_INLINE void write_stderr(std::string_view utf8) noexcept { write_handle(STD_ERROR_HANDLE, utf8); }
+WINSVC_INLINE void write_stream(output_stream stream, std::string_view utf8) noexcept {
+  try {  // out of memory: the text is lost
+    if (const HANDLE pipe = parent_pipe()) {
+      write_bytes(pipe, output_header(stream, utf8.size()).append(utf8));
+      return;
+    }
+    const HANDLE handle = ::GetStdHandle(stream == output_stream::error ? STD_ERROR_HANDLE : STD_OUTPUT_HANDLE);
+    if (!handle || handle == INVALID_HANDLE_VALUE) return;
+    DWORD mode = 0;
+    if (!::GetConsoleMode(handle, &mode)) {
+      write_bytes(handle, utf8);
+      return;
+    }
+    const std::wstring text = to_wide(utf8);
+    std::wstring_view remaining = text;  // a console accepts at most 64 KiB per call, and may write less
+    while (!remaining.empty()) {
+      const auto chunk_size = static_cast<DWORD>((std::min)(remaining.size(), std::size_t{8192}));
+      DWORD written = 0;
+      if (!::WriteConsoleW(handle, remaining.data(), chunk_size, &written, nullptr) || written == 0) break;
+      remaining.remove_prefix(written);
+    }
+  } catch (...) {
+  }
+}
+
+WINSVC_INLINE void write_stdout(std::string_view utf8) noexcept { write_stream(output_stream::standard, utf8); }
+WINSVC_INLINE void write_stderr(std::string_view utf8) noexcept { write_stream(output_stream::error, utf8); }
 
 WINSVC_INLINE bool is_stdout_terminal() noexcept {
   DWORD mode = 0;
@@ -27452,12 +27510,12 @@ class native_dispatcher final : public dispatcher {
 //
 // The pipe has a random name and one instance, which must be the first of that name. Only this user and administrators
 // may open it: the administrator who gives consent can be another user. The parent sends the length of the input (4
-// bytes, little-endian), then the input. All bytes from the child are output. The end of the child closes the pipe,
-// also after a crash; the parent waits for the pipe and for the process, so it cannot block forever.
+// bytes, little-endian), then the input. The child sends the texts that it writes, each with its stream
+// (output_decoder). The end of the child closes the pipe, also after a crash; the parent waits for the pipe and for the
+// process, so it cannot block forever.
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27632,22 +27690,16 @@ WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
 }
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string> arguments, const std::string& input,
-                                                     const std::function<void(std::string_view)>& on_output) {
+                                                     const output_receiver& on_output) {
   if (input.size() > elevated_input_limit) return sys_failure(ERROR_INVALID_PARAMETER);
   auto child = elevated_child::start(std::move(arguments));
   if (!child) return sys_failure(child.error());
 
-  std::string length;
-  for (int shift = 0; shift < 32; shift += 8) length += static_cast<char>(input.size() >> shift & 0xFFu);
+  const std::string length = output_header(output_stream::standard, input.size()).substr(1);
   if (child->connect() && child->write(length + input)) {
-    std::string pending;  // begins with the incomplete character of the last chunk
-    for (auto chunk = child->read(); !chunk.empty(); chunk = child->read()) {
-      pending.append(chunk);
-      const std::size_t complete = complete_utf8_prefix(pending);
-      if (complete != 0) on_output(std::string_view(pending).substr(0, complete));
-      pending.erase(0, complete);
-    }
-    if (!pending.empty()) on_output(pending);
+    output_decoder decoder(on_output);
+    for (auto chunk = child->read(); !chunk.empty(); chunk = child->read()) decoder.add(chunk);
+    decoder.finish();
   }
   return child->exit_code();
 }
@@ -27670,14 +27722,12 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
   };
   const auto length = read_exactly(4);
   if (!length) return failure{length.error()};
-  std::size_t size = 0;
-  for (int i = 3; i >= 0; --i) size = size << 8 | static_cast<unsigned char>((*length)[static_cast<std::size_t>(i)]);
+  const std::size_t size = decode_length(*length);
   if (size > elevated_input_limit) return sys_failure(ERROR_INVALID_DATA);
   auto input = read_exactly(size);
   if (!input) return input;
 
-  ::SetStdHandle(STD_OUTPUT_HANDLE, parent);  // never closed here: the end of this process closes it
-  ::SetStdHandle(STD_ERROR_HANDLE, parent);
+  write_to_parent(parent);  // never closed here: the end of this process closes it
   return input;
 }
 
@@ -52101,7 +52151,7 @@ struct program_dependencies {
   std::function<os::sys_result<std::string>(std::string_view prompt)> read_secret = os::read_secret;
   std::function<std::optional<std::string>()> read_input_line = os::read_input_line;
   std::function<os::sys_result<std::uint32_t>(std::vector<std::string> arguments, const std::string& input,
-                                              const std::function<void(std::string_view)>& on_output)>
+                                              const os::output_receiver& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::connect_to_parent;
   winsvc::detail::diagnose::system_probe probe{};
@@ -52214,7 +52264,10 @@ WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::comm
     if (!password) return dependencies.print_error(password.error());
     input = *std::move(password);
   }
-  const auto code = dependencies.run_elevated(commandline::elevated_arguments(arguments), input, dependencies.out);
+  const auto print = [&dependencies](os::output_stream stream, std::string_view text) {
+    (stream == os::output_stream::error ? dependencies.err : dependencies.out)(text);
+  };
+  const auto code = dependencies.run_elevated(commandline::elevated_arguments(arguments), input, print);
   if (code) return static_cast<int>(*code);
   if (code.error() != base::win32_error::cancelled) return dependencies.print_error(denied);
   return dependencies.print_error(base::error_with_explanation(code.error(), denied.operation, denied.subject));
@@ -52332,16 +52385,17 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     dependencies.out(command.report.json ? host::status_json(*report) : host::status_text(*report));
     return host::status_exit(*report);
   }
-  if (command.control.stop_reason &&
-      !diagnose::command_service(
-          channel, "why " + format_single_line(*command.control.stop_reason + by_user(os::user_name())), pid()))
-    context.warn("the stop reason was not delivered: the service is not running or does not respond");
+  const auto reason = command.control.stop_reason;
+  const bool is_reason_lost =
+      reason && !diagnose::command_service(
+                    channel, "why " + format_single_line(*reason + by_user(os::user_name())), pid());
   const auto done = run_verb(context, command);
-  if (done) return base::exit_codes::ok;
   const bool may_elevate = !command.no_elevate && !command.elevated && !command.install.plan;
-  if (context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
-    return elevate(context, command, arguments, dependencies, done.error());
-  return dependencies.print_error(done.error());
+  if (!done && context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
+    return elevate(context, command, arguments, dependencies, done.error());  // this delivers the reason, too
+  if (is_reason_lost)
+    context.warn("the stop reason was not delivered: the service is not running or does not respond");
+  return done ? base::exit_codes::ok : dependencies.print_error(done.error());
 }
 
 }  // namespace detail::cli

@@ -233,11 +233,13 @@ struct test_machine {
     };
     dependencies.read_input_line = [this] { return piped; };
     dependencies.run_elevated = [this](std::vector<std::string> command_line, const std::string& input,
-                                       const std::function<void(std::string_view)>& on_output) {
+                                       const winsvc::detail::os::output_receiver& on_output) {
       ++elevations;
       elevated_with = std::move(command_line);
       elevated_input = input;
-      on_output("output of the child\n");
+      if (!elevation) return elevation;
+      on_output(winsvc::detail::os::output_stream::standard, "output of the child\n");
+      on_output(winsvc::detail::os::output_stream::error, "warning of the child\n");
       return elevation;
     };
     dependencies.join_parent = [this](const std::string& pipe) -> winsvc::detail::os::sys_result<std::string> {
@@ -419,7 +421,7 @@ TEST_CASE("if access is denied, the verb runs elevated, with the output and exit
   CHECK(m.elevated_with == std::vector<std::string>{"install", "--port", "80", "--start"});
   CHECK(m.elevated_input.empty());
   CHECK(m.out == "output of the child\n");
-  CHECK(m.err.empty());
+  CHECK(m.err == "warning of the child\n");
 }
 
 TEST_CASE("each verb that changes a service is elevated once, --plan and status never") {
@@ -440,6 +442,16 @@ TEST_CASE("each verb that changes a service is elevated once, --plan and status 
   CHECK(m.run({"install", "--plan"}) == 5);
   CHECK(m.run({"status"}) == 5);
   CHECK(m.elevations == 1);
+}
+
+TEST_CASE("a stop reason that only the elevated process can deliver is no warning") {
+  test_machine m;
+  m.scm->fail_with["open_service"] = 5;
+  CHECK(m.run({"stop", "--why", "a new disk"}) == 0);
+  CHECK(m.elevations == 1);
+  CHECK(m.err == "warning of the child\n");
+  CHECK(m.run({"stop", "--why", "a new disk", "--no-elevate"}) == 5);
+  CHECK(has(m.err, "warning: the stop reason was not delivered"));
 }
 
 TEST_CASE("start arguments reach the elevated process") {

@@ -5,24 +5,35 @@
 
 using namespace winsvc;
 
-TEST_CASE("an incomplete UTF-8 character at the end is held back, and invalid UTF-8 is not") {
-  using detail::os::complete_utf8_prefix;
-  CHECK(complete_utf8_prefix("") == 0);
-  CHECK(complete_utf8_prefix("abc") == 3);
-  CHECK(complete_utf8_prefix("a\xC3\xBC") == 3);
-  CHECK(complete_utf8_prefix("a\xC3") == 1);
-  CHECK(complete_utf8_prefix("\xE2\x82") == 0);
-  CHECK(complete_utf8_prefix("\xE2\x82\xAC") == 3);
-  CHECK(complete_utf8_prefix("a\xF0\x9F\x99") == 1);
-  CHECK(complete_utf8_prefix("a\xF0\x9F\x99\x82") == 5);
-  CHECK(complete_utf8_prefix("\x80\x80\x80\x80") == 4);
-  CHECK(complete_utf8_prefix("a\x80") == 2);
+TEST_CASE("the texts of a child keep their order and their streams, however the bytes arrive") {
+  using detail::os::output_stream;
+  const std::string out = "installed\n", err(70'000, 'w');
+  const std::string sent = detail::os::output_header(output_stream::standard, out.size()) + out +
+                           detail::os::output_header(output_stream::error, err.size()) + err +
+                           detail::os::output_header(output_stream::standard, 0) +
+                           detail::os::output_header(output_stream::standard, 99) + "half";
+  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, std::size_t{16'384}, sent.size()}) {
+    CAPTURE(step);
+    std::vector<std::pair<output_stream, std::string>> texts;
+    const detail::os::output_receiver receive = [&texts](output_stream stream, std::string_view text) {
+      texts.emplace_back(stream, text);
+    };
+    detail::os::output_decoder decoder(receive);
+    for (std::size_t i = 0; i < sent.size(); i += step) decoder.add(std::string_view(sent).substr(i, step));
+    CHECK(texts.size() == 3);
+    decoder.finish();
+    REQUIRE(texts.size() == 4);
+    CHECK(texts[0] == std::pair(output_stream::standard, out));
+    CHECK(texts[1] == std::pair(output_stream::error, err));
+    CHECK(texts[2].second.empty());
+    CHECK(texts[3] == std::pair(output_stream::standard, std::string("half")));
+  }
 }
 
 #if !defined(_WIN32)
 
 TEST_CASE("elevation is not supported on POSIX") {
-  CHECK(detail::os::run_elevated({"install"}, "", [](std::string_view) {}).error() == 50);
+  CHECK(detail::os::run_elevated({"install"}, "", [](detail::os::output_stream, std::string_view) {}).error() == 50);
   CHECK(detail::os::connect_to_parent("winsvc-0").error() == 50);
 }
 
@@ -84,13 +95,15 @@ bool is_elevated() {
 
 struct child_result {
   detail::os::sys_result<std::uint32_t> code = detail::os::sys_failure(0xBAD);
-  std::string output;
+  std::string output, errors;
 };
 child_result run(std::vector<std::string> arguments, const std::string& input = "") {
   arguments.insert(arguments.begin(), "--part");
   child_result result;
-  result.code =
-      detail::os::run_elevated(std::move(arguments), input, [&](std::string_view chunk) { result.output += chunk; });
+  const auto receive = [&](detail::os::output_stream stream, std::string_view text) {
+    (stream == detail::os::output_stream::error ? result.errors : result.output) += text;
+  };
+  result.code = detail::os::run_elevated(std::move(arguments), input, receive);
   return result;
 }
 
@@ -102,14 +115,15 @@ TEST_CASE("arguments and input reach the elevated child unchanged, and its outpu
   REQUIRE(child.code);
   CHECK(*child.code == 7);
   CHECK(child.output ==
-        "[--part][echo][C:\\My tools\\][a \"quoted\"][][Z\xC3\xBCrich]\ninput: pass w\xC3\xB6rd\n");
+        "[--part][echo][C:\\My tools\\][a \"quoted\"][][Z\xC3\xBCrich]\n");
+  CHECK(child.errors == "input: pass w\xC3\xB6rd\n");
 }
 
 TEST_CASE("input may be empty, and input above the limit fails before the child starts") {
   if (!is_elevated()) return;
-  CHECK(run({"echo"}).output == "[--part][echo]\ninput: \n");
+  CHECK(run({"echo"}).errors == "input: \n");
   const std::string limit(detail::os::elevated_input_limit, 'x');
-  CHECK(run({"echo"}, limit).output == "[--part][echo]\ninput: " + limit + "\n");
+  CHECK(run({"echo"}, limit).errors == "input: " + limit + "\n");
   CHECK(run({"echo"}, limit + "x").code.error() == 87);
 }
 
@@ -129,19 +143,18 @@ TEST_CASE("the output of a child that is terminated is returned") {
   CHECK(child.output == "half of w");
 }
 
-TEST_CASE("1 MB of output returns completely, in chunks of complete characters") {
+TEST_CASE("1 MB of output returns completely, in its texts") {
   if (!is_elevated()) return;
-  std::size_t bytes = 0, partial = 0, chunks = 0;
-  const auto code = detail::os::run_elevated({"--part", "much output"}, "", [&](std::string_view chunk) {
-    bytes += chunk.size();
-    partial += chunk.size() % 3;
-    ++chunks;
-  });
+  std::size_t bytes = 0, texts = 0;
+  const auto receive = [&](detail::os::output_stream, std::string_view text) {
+    bytes += text.size();
+    ++texts;
+  };
+  const auto code = detail::os::run_elevated({"--part", "much output"}, "", receive);
   REQUIRE(code);
   CHECK(*code == 0);
   CHECK(bytes == 999'000);
-  CHECK(partial == 0);
-  CHECK(chunks > 1);
+  CHECK(texts == 1000);
 }
 
 TEST_CASE("the child has the current folder of its parent") {

@@ -53,7 +53,7 @@ struct program_dependencies {
   std::function<os::sys_result<std::string>(std::string_view prompt)> read_secret = os::read_secret;
   std::function<std::optional<std::string>()> read_input_line = os::read_input_line;
   std::function<os::sys_result<std::uint32_t>(std::vector<std::string> arguments, const std::string& input,
-                                              const std::function<void(std::string_view)>& on_output)>
+                                              const os::output_receiver& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::connect_to_parent;
   winsvc::detail::diagnose::system_probe probe{};
@@ -166,7 +166,10 @@ WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::comm
     if (!password) return dependencies.print_error(password.error());
     input = *std::move(password);
   }
-  const auto code = dependencies.run_elevated(commandline::elevated_arguments(arguments), input, dependencies.out);
+  const auto print = [&dependencies](os::output_stream stream, std::string_view text) {
+    (stream == os::output_stream::error ? dependencies.err : dependencies.out)(text);
+  };
+  const auto code = dependencies.run_elevated(commandline::elevated_arguments(arguments), input, print);
   if (code) return static_cast<int>(*code);
   if (code.error() != base::win32_error::cancelled) return dependencies.print_error(denied);
   return dependencies.print_error(base::error_with_explanation(code.error(), denied.operation, denied.subject));
@@ -284,16 +287,17 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     dependencies.out(command.report.json ? host::status_json(*report) : host::status_text(*report));
     return host::status_exit(*report);
   }
-  if (command.control.stop_reason &&
-      !diagnose::command_service(
-          channel, "why " + format_single_line(*command.control.stop_reason + by_user(os::user_name())), pid()))
-    context.warn("the stop reason was not delivered: the service is not running or does not respond");
+  const auto reason = command.control.stop_reason;
+  const bool is_reason_lost =
+      reason && !diagnose::command_service(
+                    channel, "why " + format_single_line(*reason + by_user(os::user_name())), pid());
   const auto done = run_verb(context, command);
-  if (done) return base::exit_codes::ok;
   const bool may_elevate = !command.no_elevate && !command.elevated && !command.install.plan;
-  if (context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
-    return elevate(context, command, arguments, dependencies, done.error());
-  return dependencies.print_error(done.error());
+  if (!done && context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
+    return elevate(context, command, arguments, dependencies, done.error());  // this delivers the reason, too
+  if (is_reason_lost)
+    context.warn("the stop reason was not delivered: the service is not running or does not respond");
+  return done ? base::exit_codes::ok : dependencies.print_error(done.error());
 }
 
 }  // namespace detail::cli

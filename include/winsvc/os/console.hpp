@@ -17,6 +17,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
+enum class output_stream { standard, error };
+
 /// Write UTF-8 to standard output or standard error. A Windows console receives UTF-16, independent of its code page.
 /// Errors are ignored.
 void write_stdout(std::string_view utf8) noexcept;

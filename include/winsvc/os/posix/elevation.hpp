@@ -2,9 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "winsvc/base/error_codes.hpp"
@@ -16,8 +14,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
-                                       const std::function<void(std::string_view)>&);
+sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&, const output_receiver&);
 sys_result<std::string> connect_to_parent(const std::string&);
 
 }  // namespace detail::os
@@ -33,7 +30,7 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
-                                                     const std::function<void(std::string_view)>&) {
+                                                     const output_receiver&) {
   return sys_failure(base::win32_error::not_supported);
 }
 WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -14,6 +15,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/console.hpp"
+#include "winsvc/os/elevation.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -22,8 +24,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-/// `standard_handle`: STD_OUTPUT_HANDLE or STD_ERROR_HANDLE.
-void write_handle(DWORD standard_handle, std::string_view utf8) noexcept;
+void write_stream(output_stream stream, std::string_view utf8) noexcept;
+/// From now on, write_stream sends each text to this pipe, with its stream (os/elevation.hpp).
+void write_to_parent(HANDLE pipe) noexcept;
 
 /// Reads a line from a console, with its line end. Fails with ERROR_CANCELLED if the user pressed Ctrl-C. A line that
 /// starts with Ctrl-Z (0x1A) is the end of the input.
@@ -71,32 +74,48 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-WINSVC_INLINE void write_handle(DWORD standard_handle, std::string_view utf8) noexcept {
-  const HANDLE handle = ::GetStdHandle(standard_handle);
-  if (!handle || handle == INVALID_HANDLE_VALUE) return;
+/// The pipe to the parent of an elevated process; nullptr in every other process.
+WINSVC_INLINE std::atomic<HANDLE>& parent_pipe() noexcept {
+  static std::atomic<HANDLE> pipe{nullptr};
+  return pipe;
+}
+WINSVC_INLINE void write_to_parent(HANDLE pipe) noexcept { parent_pipe() = pipe; }
+
+WINSVC_INLINE void write_bytes(HANDLE handle, std::string_view bytes) noexcept {
   DWORD written = 0;
-  DWORD mode = 0;
-  if (::GetConsoleMode(handle, &mode)) {
-    try {
-      const std::wstring text = to_wide(utf8);
-      std::wstring_view remaining = text;  // a console accepts at most 64 KiB per call, and may write less
-      while (!remaining.empty()) {
-        const auto chunk_size = static_cast<DWORD>((std::min)(remaining.size(), std::size_t{8192}));
-        if (!::WriteConsoleW(handle, remaining.data(), chunk_size, &written, nullptr) || written == 0) break;
-        remaining.remove_prefix(written);
-      }
-    } catch (...) {  // out of memory: the text is lost
-    }
-    return;
-  }
-  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr) &&
+  while (!bytes.empty() && ::WriteFile(handle, bytes.data(), static_cast<DWORD>(bytes.size()), &written, nullptr) &&
          written != 0) {
-    utf8.remove_prefix(written);
+    bytes.remove_prefix(written);
   }
 }
 
-WINSVC_INLINE void write_stdout(std::string_view utf8) noexcept { write_handle(STD_OUTPUT_HANDLE, utf8); }
-WINSVC_INLINE void write_stderr(std::string_view utf8) noexcept { write_handle(STD_ERROR_HANDLE, utf8); }
+WINSVC_INLINE void write_stream(output_stream stream, std::string_view utf8) noexcept {
+  try {  // out of memory: the text is lost
+    if (const HANDLE pipe = parent_pipe()) {
+      write_bytes(pipe, output_header(stream, utf8.size()).append(utf8));
+      return;
+    }
+    const HANDLE handle = ::GetStdHandle(stream == output_stream::error ? STD_ERROR_HANDLE : STD_OUTPUT_HANDLE);
+    if (!handle || handle == INVALID_HANDLE_VALUE) return;
+    DWORD mode = 0;
+    if (!::GetConsoleMode(handle, &mode)) {
+      write_bytes(handle, utf8);
+      return;
+    }
+    const std::wstring text = to_wide(utf8);
+    std::wstring_view remaining = text;  // a console accepts at most 64 KiB per call, and may write less
+    while (!remaining.empty()) {
+      const auto chunk_size = static_cast<DWORD>((std::min)(remaining.size(), std::size_t{8192}));
+      DWORD written = 0;
+      if (!::WriteConsoleW(handle, remaining.data(), chunk_size, &written, nullptr) || written == 0) break;
+      remaining.remove_prefix(written);
+    }
+  } catch (...) {
+  }
+}
+
+WINSVC_INLINE void write_stdout(std::string_view utf8) noexcept { write_stream(output_stream::standard, utf8); }
+WINSVC_INLINE void write_stderr(std::string_view utf8) noexcept { write_stream(output_stream::error, utf8); }
 
 WINSVC_INLINE bool is_stdout_terminal() noexcept {
   DWORD mode = 0;

@@ -3,13 +3,13 @@
 //
 // The pipe has a random name and one instance, which must be the first of that name. Only this user and administrators
 // may open it: the administrator who gives consent can be another user. The parent sends the length of the input (4
-// bytes, little-endian), then the input. All bytes from the child are output. The end of the child closes the pipe,
-// also after a crash; the parent waits for the pipe and for the process, so it cannot block forever.
+// bytes, little-endian), then the input. The child sends the texts that it writes, each with its stream
+// (output_decoder). The end of the child closes the pipe, also after a crash; the parent waits for the pipe and for the
+// process, so it cannot block forever.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +23,7 @@
 #include "winsvc/os/elevation.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/console.hpp"
 #include "winsvc/os/win/file.hpp"
 #include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/security.hpp"
@@ -197,22 +198,16 @@ WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
 }
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string> arguments, const std::string& input,
-                                                     const std::function<void(std::string_view)>& on_output) {
+                                                     const output_receiver& on_output) {
   if (input.size() > elevated_input_limit) return sys_failure(ERROR_INVALID_PARAMETER);
   auto child = elevated_child::start(std::move(arguments));
   if (!child) return sys_failure(child.error());
 
-  std::string length;
-  for (int shift = 0; shift < 32; shift += 8) length += static_cast<char>(input.size() >> shift & 0xFFu);
+  const std::string length = output_header(output_stream::standard, input.size()).substr(1);
   if (child->connect() && child->write(length + input)) {
-    std::string pending;  // begins with the incomplete character of the last chunk
-    for (auto chunk = child->read(); !chunk.empty(); chunk = child->read()) {
-      pending.append(chunk);
-      const std::size_t complete = complete_utf8_prefix(pending);
-      if (complete != 0) on_output(std::string_view(pending).substr(0, complete));
-      pending.erase(0, complete);
-    }
-    if (!pending.empty()) on_output(pending);
+    output_decoder decoder(on_output);
+    for (auto chunk = child->read(); !chunk.empty(); chunk = child->read()) decoder.add(chunk);
+    decoder.finish();
   }
   return child->exit_code();
 }
@@ -235,14 +230,12 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
   };
   const auto length = read_exactly(4);
   if (!length) return failure{length.error()};
-  std::size_t size = 0;
-  for (int i = 3; i >= 0; --i) size = size << 8 | static_cast<unsigned char>((*length)[static_cast<std::size_t>(i)]);
+  const std::size_t size = decode_length(*length);
   if (size > elevated_input_limit) return sys_failure(ERROR_INVALID_DATA);
   auto input = read_exactly(size);
   if (!input) return input;
 
-  ::SetStdHandle(STD_OUTPUT_HANDLE, parent);  // never closed here: the end of this process closes it
-  ::SetStdHandle(STD_ERROR_HANDLE, parent);
+  write_to_parent(parent);  // never closed here: the end of this process closes it
   return input;
 }
 
