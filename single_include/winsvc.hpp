@@ -18,409 +18,410 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    428  config/version.hpp                   The version of winsvc, defined only here.
-//    445  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    484  config/form.hpp                      The form in which winsvc is compiled.
-//    575  config/options.hpp                   Compile-time options of winsvc.
-//    637  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    688  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    719  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    796  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    853  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    913  os/win/windows_headers.hpp           Windows system headers.
-//    974  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1213  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1256  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1317  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1372  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1422  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1465  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1566  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1599  settings/setting_value.hpp           Types of settings and their text form.
-//   1791  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1936  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   2000  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2059  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2122  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2348  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2719  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2841  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2934  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   2997  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3035  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3107  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3152  route/url_value.hpp                  url_value, with_query.
-//   3201  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3285  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3317  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3405  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3557  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3861  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4072  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4135  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4287  api/app_objects.hpp                  App objects (dependency injection).
-//   4355  api/handler_arguments.hpp            Arguments of a handler.
-//   4467  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4600  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4931  api/parameter.hpp                    Parameters of a route.
-//   5149  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5255  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5439  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5525  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5597  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5669  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5818  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5857  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5959  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5980  api/file_options.hpp                 Options of a static folder.
-//   6011  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6047  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6356  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6445  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6484  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6611  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6651  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6734  scm/control_event.hpp                Event data of a control.
-//   6807  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6982  settings/settings_file.hpp           Settings file (.ini).
-//   7057  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7281  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7432  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7468  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7510  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7590  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7660  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7828  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7915  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8044  base/quote.hpp                       Windows command lines.
-//   8087  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8221  scm/spec.hpp                         Service specification.
-//   8328  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8409  api/service.hpp                      service: the object with which an app describes its service.
-//   8763  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8809  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8848  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8917  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8930  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8981  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9069  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9110  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9178  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9215  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9256  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9287  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9314  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9385  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9431  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9483  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9515  addons/headers.hpp                   Middleware for response headers and body size.
+//    429  config/version.hpp                   The version of winsvc, defined only here.
+//    446  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    485  config/form.hpp                      The form in which winsvc is compiled.
+//    576  config/options.hpp                   Compile-time options of winsvc.
+//    638  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    689  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    720  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    797  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    854  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    914  os/win/windows_headers.hpp           Windows system headers.
+//    975  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1214  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1257  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1318  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1373  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1423  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1466  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1567  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1600  settings/setting_value.hpp           Types of settings and their text form.
+//   1792  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1937  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   2001  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2060  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2123  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2349  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2720  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2842  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2935  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   2998  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3036  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3108  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3153  route/url_value.hpp                  url_value, with_query.
+//   3202  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3286  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3318  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3406  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3558  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
+//   3862  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4073  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4136  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4288  api/app_objects.hpp                  App objects (dependency injection).
+//   4356  api/handler_arguments.hpp            Arguments of a handler.
+//   4468  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4601  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4932  api/parameter.hpp                    Parameters of a route.
+//   5150  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5256  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5440  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5526  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5598  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5670  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5819  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5858  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5960  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5981  api/file_options.hpp                 Options of a static folder.
+//   6012  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6048  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6357  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6448  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6487  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6614  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6654  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6737  scm/control_event.hpp                Event data of a control.
+//   6810  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6985  settings/settings_file.hpp           Settings file (.ini).
+//   7060  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7284  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7435  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7471  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7513  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7593  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7663  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7831  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7918  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8047  base/quote.hpp                       Windows command lines.
+//   8090  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8224  scm/spec.hpp                         Service specification.
+//   8331  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8412  api/service.hpp                      service: the object with which an app describes its service.
+//   8766  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8812  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8851  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8922  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8935  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8986  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9073  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9114  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9182  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9219  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9260  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9291  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9318  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9388  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9434  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9486  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9518  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9548  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9778  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9867  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9934  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10083  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10099  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10225  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10271  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10313  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10395  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10469  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10587  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10620  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10675  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10917  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10953  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  10999  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11092  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11122  route/url_value.hpp:bodies           url_value, with_query.
-//  11164  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11324  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11449  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11576  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11652  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11690  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11739  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11777  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11811  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11833  api/parameter.hpp:bodies             Parameters of a route.
-//  11891  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11919  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11991  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12057  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12085  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12109  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12276  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12433  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12540  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12564  base/quote.hpp:bodies                Windows command lines.
-//  12654  scm/spec.hpp:bodies                  Service specification.
-//  12796  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12916  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13066  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13138  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13295  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13346  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13385  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13419  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13447  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13499  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13593  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13715  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13775  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13821  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13849  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13894  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14048  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14181  settings/registry.hpp                Registry of the settings of an app.
-//  14493  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14703  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  14935  route/table.hpp                      Route table (route::table).
-//  15318  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15424  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15532  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15717  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16018  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16196  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16411  wire/file_name.hpp                   Safe file names for uploads.
-//  16490  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16560  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16711  wire/representation.hpp              Representation of content in a response.
-//  16863  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17147  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17442  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17549  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17728  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17861  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  17951  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18019  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18086  scm/account.hpp                      Account of a service.
-//  18246  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18487  scm/security.hpp                     Security descriptors in SDDL.
-//  18710  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18927  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  18986  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19111  scm/event_record.hpp                 Records of the Windows event log.
-//  19253  scm/saved_state.hpp                  Saved state of a service.
-//  19411  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19684  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19724  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19806  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20005  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20268  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20452  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20580  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20767  os/socket.hpp                        TCP sockets with timeouts.
-//  20935  os/listen.hpp                        Opens the listening sockets of a host.
-//  21061  os/posix/headers.hpp                 POSIX system headers.
-//  21102  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21297  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21341  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21449  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21556  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21732  os/tcp.hpp                           TCP sockets on all platforms.
-//  22073  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22250  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22378  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22654  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22709  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22780  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22826  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23032  os/connection_threads.hpp            Connection threads of the control channel.
-//  23123  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23346  os/console.hpp                       Console input and output.
-//  23449  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23605  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23751  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  23948  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24064  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24110  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24282  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24365  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24419  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24470  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24573  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24614  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24801  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24823  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24858  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  24942  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25045  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25085  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25135  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25180  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25244  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25551  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25604  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25677  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25775  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  25950  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26197  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26416  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26596  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26828  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27052  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27114  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27403  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27505  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27743  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27832  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27904  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  27991  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28044  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28141  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28279  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28373  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28613  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28655  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28770  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28897  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29071  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29240  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29541  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29548  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29584  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29897  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  29975  log/log_query.hpp                    Log query of the verb `logs`.
-//  30060  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30155  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30254  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30327  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30709  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30820  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30866  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31100  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31470  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31773  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32015  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32138  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32307  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32787  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33094  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33195  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33408  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33578  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33654  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33831  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34150  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34431  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34612  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34651  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34818  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  34907  http/problem.hpp                     Error responses of winsvc.
-//  35078  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35173  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35430  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35482  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35644  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35718  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  35968  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36121  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36152  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36251  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36443  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36582  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36791  http/file_body.hpp                   Sets a file as the body of a response.
-//  36906  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37144  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37391  http/request_processor.hpp           Request processor: handles one request.
-//  37662  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38011  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38114  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38270  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38361  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38579  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38834  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  38970  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39016  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39119  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39152  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39536  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39827  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40089  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40166  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40247  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40624  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40896  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41064  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41267  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41387  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41658  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  41974  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42086  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42292  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42434  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42509  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42528  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42725  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  42955  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43224  host/access_log.hpp                  Access log: one log entry for each response.
-//  43283  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43403  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43565  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43818  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43890  host/health.hpp                      Liveness and readiness routes.
-//  43994  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44162  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44288  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44427  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44718  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44842  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  44961  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45028  host/run_options.hpp                 Options and result of one run of a service.
-//  45096  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45229  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45351  host/control_channel_server.hpp      Control channel server.
-//  45531  host/runtime.hpp                     Runtime of a service.
-//  45799  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  45908  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46050  host/status.hpp                      Text and JSON of `status`.
-//  46217  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46339  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46455  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46548  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46663  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46788  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  46901  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47238  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47433  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47636  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  47898  manage/wait.hpp                      Waits until a service reaches a state.
-//  48001  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48226  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  48303  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48576  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48785  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  48978  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49220  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49293  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49400  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49466  manage/install.hpp                   `install` and `update` verbs.
-//  49814  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  49968  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50071  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50272  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50369  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50461  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50558  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50593  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  50913  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51134  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51299  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51436  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51556  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51648  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51762  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52117  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52408  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52576  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52670  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9551  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9781  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9870  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9937  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10086  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10102  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10228  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10274  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10316  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10398  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10472  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10590  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10623  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10678  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10920  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10956  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11002  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11095  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11125  route/url_value.hpp:bodies           url_value, with_query.
+//  11167  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11327  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11452  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11579  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11655  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11693  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11742  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11780  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11814  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11836  api/parameter.hpp:bodies             Parameters of a route.
+//  11894  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11922  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  11994  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12060  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12088  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12112  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12279  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12436  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12543  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12567  base/quote.hpp:bodies                Windows command lines.
+//  12657  scm/spec.hpp:bodies                  Service specification.
+//  12799  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12919  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13069  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13141  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13298  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13349  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13388  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13422  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13450  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13501  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13595  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13717  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13777  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13823  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13851  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13896  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14050  base/wait_deadline.hpp               wait_deadline: the end of a wait that only real time can end.
+//  14114  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14247  settings/registry.hpp                Registry of the settings of an app.
+//  14559  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14769  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15001  route/table.hpp                      Route table (route::table).
+//  15384  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15490  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15598  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15783  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16084  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16262  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16477  wire/file_name.hpp                   Safe file names for uploads.
+//  16556  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16626  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16777  wire/representation.hpp              Representation of content in a response.
+//  16929  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17213  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17508  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17615  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17794  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17927  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18017  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18085  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18152  scm/account.hpp                      Account of a service.
+//  18312  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18553  scm/security.hpp                     Security descriptors in SDDL.
+//  18776  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  18993  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19052  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19177  scm/event_record.hpp                 Records of the Windows event log.
+//  19319  scm/saved_state.hpp                  Saved state of a service.
+//  19477  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19750  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19790  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19872  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20071  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20334  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20518  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20646  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20833  os/socket.hpp                        TCP sockets with timeouts.
+//  21001  os/listen.hpp                        Opens the listening sockets of a host.
+//  21127  os/posix/headers.hpp                 POSIX system headers.
+//  21168  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21363  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21407  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21515  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21622  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21798  os/tcp.hpp                           TCP sockets on all platforms.
+//  22139  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22316  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22444  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22720  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22775  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22846  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22892  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23098  os/connection_threads.hpp            Connection threads of the control channel.
+//  23189  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23412  os/console.hpp                       Console input and output.
+//  23515  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23671  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23817  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24014  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24130  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24176  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24348  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24431  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24485  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24536  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24639  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24680  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24867  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24889  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24924  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25008  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25111  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25151  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25201  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25246  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25310  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25617  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25670  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25743  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25841  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26016  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26263  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26482  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26662  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26894  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27118  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27180  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27469  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27571  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27809  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27898  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27970  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28057  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28110  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28207  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28345  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28439  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28679  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28721  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28836  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28963  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29137  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29306  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29607  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29614  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29650  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29963  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30041  log/log_query.hpp                    Log query of the verb `logs`.
+//  30126  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30221  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30320  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30393  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30775  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30886  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30932  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31166  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31536  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31839  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32081  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32204  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32373  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32853  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33160  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33261  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33474  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33644  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33720  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33927  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34246  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34526  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34707  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34746  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34913  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35002  http/problem.hpp                     Error responses of winsvc.
+//  35173  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35269  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35526  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35578  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35740  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35814  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36064  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36217  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36248  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36347  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36539  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36678  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36887  http/file_body.hpp                   Sets a file as the body of a response.
+//  37002  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37243  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37490  http/request_processor.hpp           Request processor: handles one request.
+//  37761  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38110  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38213  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38369  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38460  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38678  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38933  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39069  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39115  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39218  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39251  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39635  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39926  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40189  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40266  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40347  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40725  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  40997  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41178  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41381  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41501  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41761  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42076  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42188  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42394  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42536  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42611  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42630  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42830  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43060  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43329  host/access_log.hpp                  Access log: one log entry for each response.
+//  43388  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43508  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43670  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43923  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  43995  host/health.hpp                      Liveness and readiness routes.
+//  44099  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44267  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44393  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44532  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44823  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44947  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45066  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45133  host/run_options.hpp                 Options and result of one run of a service.
+//  45201  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45335  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45457  host/control_channel_server.hpp      Control channel server.
+//  45637  host/runtime.hpp                     Runtime of a service.
+//  45905  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46014  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46156  host/status.hpp                      Text and JSON of `status`.
+//  46323  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46445  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46561  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46654  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46769  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46894  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47007  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47343  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47541  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47744  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48006  manage/wait.hpp                      Waits until a service reaches a state.
+//  48109  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48334  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48411  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48684  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48893  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49086  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49328  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49401  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49508  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49574  manage/install.hpp                   `install` and `update` verbs.
+//  49922  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50076  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50179  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50380  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50477  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50569  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50666  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50701  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51021  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51242  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51407  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51544  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51664  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51756  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51870  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52225  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52516  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52684  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52778  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53001  config/undef.hpp                     Undefines the internal macros.
+//  53109  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -6409,6 +6410,8 @@ class context {
     return static_cast<T*>(find(detail::api::type_key<T>()));
   }
 
+  /// The clock of the service, which a test replaces. It exists as long as the service.
+  [[nodiscard]] const clock& time() const noexcept;
   /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
   /// discarded.
   [[nodiscard]] bool timed_out() const noexcept;
@@ -8875,9 +8878,11 @@ class embedded_run;
 /// Runs a service on separate threads. Only `wait` and the destructor block. Safe to use from any thread.
 class host {
  public:
-  /// `app` is a function or any callable object that takes `service&`; it is copied, and called by `start`.
+  /// `app` is a function or any callable object that takes `service&`; it is copied, and called by `start`. `time` is
+  /// the clock of the service, which a test replaces; it must outlive the host.
   template <class App, class = std::enable_if_t<!std::is_same_v<std::decay_t<App>, host>>>
-  explicit host(App&& app) : host(factory(std::make_shared<std::decay_t<App>>(std::forward<App>(app)))) {}
+  explicit host(App&& app, const clock& time = clock::system())
+      : host(factory(std::make_shared<std::decay_t<App>>(std::forward<App>(app))), time) {}
   /// Stops the service and waits for its end.
   ~host();
   host(const host&) = delete;
@@ -8895,7 +8900,7 @@ class host {
   result<void> wait();
 
  private:
-  explicit host(detail::api::app_factory app);
+  host(detail::api::app_factory app, const clock& time);
   template <class App>
   static detail::api::app_factory factory(std::shared_ptr<App> app) {
     static_assert(std::is_invocable_v<App&, service&>,
@@ -9049,7 +9054,6 @@ class session {
 struct session_options {
   std::string cookie_name = "session";
   std::chrono::seconds lifetime = std::chrono::hours(24 * 14);  ///< without requests
-  const clock* time = &clock::system();                         ///< tests pass another clock
 };
 
 /// Middleware that gives each request a session. `key` signs the cookie: a secret of at least 16 bytes, which must stay
@@ -9339,15 +9343,15 @@ class token_buckets {
   /// `max_buckets`: number of clients that have their own bucket. Full buckets are removed, which does not affect their
   /// clients. If all buckets are in use, further clients share one bucket, so that an attack from many addresses cannot
   /// remove the bucket of another client.
-  token_buckets(double per_second, double burst, std::size_t max_buckets = 10'000, const clock& time = clock::system())
-      : per_second_(per_second), burst_(burst), max_buckets_(max_buckets), time_(time),
-        shared_bucket_{burst, time.now()} {
+  token_buckets(double per_second, double burst, std::size_t max_buckets = 10'000)
+      : per_second_(per_second), burst_(burst), max_buckets_(max_buckets), shared_bucket_{burst, {}} {
     if (!(per_second > 0) || !(burst >= 1))
       throw setup_error("rate_limit: invalid rate or burst; the rate must be above 0, the burst at least 1");
   }
 
-  /// Takes a token. Returns 0, or the time until the next token is available.
-  std::chrono::milliseconds try_take(const ip_bytes& client);
+  /// Takes a token. `now`: a time of the same clock in each call. Returns 0, or the time until the next token is
+  /// available.
+  std::chrono::milliseconds try_take(const ip_bytes& client, clock::time_point now);
   /// Number of clients that have a bucket.
   [[nodiscard]] std::size_t size() const {
     const std::lock_guard lock(mutex_);
@@ -9367,7 +9371,6 @@ class token_buckets {
 
   double per_second_, burst_;
   std::size_t max_buckets_;
-  const clock& time_;
   mutable std::mutex mutex_;
   std::map<ip_bytes, bucket> buckets_;
   bucket shared_bucket_;
@@ -12976,7 +12979,7 @@ class session_cookie {
 
   [[nodiscard]] session read(const request& req) const {
     session result;
-    const auto text = unsign(options_.cookie_name, find_cookie(req, options_.cookie_name), key_, *options_.time);
+    const auto text = unsign(options_.cookie_name, find_cookie(req, options_.cookie_name), key_, context(req).time());
     if (!text) return result;
     for (const std::string_view field : base::split(*text, '&')) {
       const auto equals = field.find('=');
@@ -12991,9 +12994,9 @@ class session_cookie {
   }
 
   /// Sets the cookie if the session has changed or a tenth of its lifetime has passed.
-  void write(response& res, const session& current) const {
+  void write(const clock& time, response& res, const session& current) const {
     const bool is_empty = current.values_.empty() && current.flashes_.empty() && current.token_.empty();
-    const auto since_1970 = options_.time->system_now().time_since_epoch();
+    const auto since_1970 = time.system_now().time_since_epoch();
     const auto now =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
     const bool is_due = !is_empty && now > current.issued_ + static_cast<std::uint64_t>(options_.lifetime.count()) / 10;
@@ -13009,7 +13012,7 @@ class session_cookie {
     for (const auto& [name, value] : current.values_) add('v', name, value);
     for (const auto& message : current.flashes_) add('f', {}, message);
     if (!current.token_.empty()) add('c', {}, current.token_);
-    const std::string value = sign(options_.cookie_name, text, key_, options_.lifetime, *options_.time);
+    const std::string value = sign(options_.cookie_name, text, key_, options_.lifetime, time);
     if (value.size() > max_cookie_bytes)
       throw std::length_error("session: its values need " + std::to_string(value.size()) +
                               " bytes, but a cookie has at most " + std::to_string(max_cookie_bytes));
@@ -13034,7 +13037,7 @@ WINSVC_INLINE middleware sessions(std::string key, session_options options) {
     const context values(req);
     values.set(stored.read(req));
     next();
-    stored.write(res, *values.get<session>());
+    stored.write(values.time(), res, *values.get<session>());
   };
 }
 
@@ -13452,8 +13455,7 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::chrono::milliseconds token_buckets::try_take(const ip_bytes& client) {
-  const auto now = time_.now();
+WINSVC_INLINE std::chrono::milliseconds token_buckets::try_take(const ip_bytes& client, clock::time_point now) {
   const std::lock_guard lock(mutex_);
   bucket& b = bucket_of(client, now);
   b.tokens = tokens_in(b, now);
@@ -13483,7 +13485,7 @@ WINSVC_INLINE void token_buckets::remove_full_buckets(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next_handler& next) {
-    const auto wait = buckets->try_take(detail::wire::rate_limit_key(client_address(req)));
+    const auto wait = buckets->try_take(detail::wire::rate_limit_key(client_address(req)), context(req).time().now());
     if (wait.count() == 0) return next();
     detail::api::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");
@@ -14043,6 +14045,70 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() noexcept {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
+// base/wait_deadline.hpp
+// =====================================================================================================================
+
+// wait_deadline: the end of a wait that only real time can end: of a poll() of the system, or for another thread.
+//
+//   const wait_deadline deadline(time, 5s);
+//   do result = socket.receive(buffer, size, received, deadline.next_wait());
+//   while (result == os::transfer::timed_out && !deadline.has_passed());
+//
+// A clock of a test may be faster or slower than real time, and the system cannot wait for it. The deadline has passed
+// when the clock or the system's clock has reached it, whichever is first. So a test that advances its clock ends the
+// wait, and a wait never exceeds its limit in real time.
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+class wait_deadline {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+
+  /// `time` must outlive the deadline.
+  wait_deadline(const clock& time, milliseconds limit) noexcept
+      : time_(&time), end_(time.now() + limit), system_end_(is_system() ? end_ : clock::system().now() + limit) {}
+
+  /// Moves the deadline to `limit` from now, if that is earlier.
+  void shorten(milliseconds limit) noexcept {
+    end_ = (std::min)(end_, time_->now() + limit);
+    system_end_ = (std::min)(system_end_, clock::system().now() + limit);
+  }
+  /// At least 0.
+  [[nodiscard]] milliseconds remaining() const noexcept {
+    auto left = end_ - time_->now();
+    if (!is_system()) left = (std::min)(left, system_end_ - clock::system().now());
+    return (std::max)(std::chrono::duration_cast<milliseconds>(left), milliseconds(0));
+  }
+  [[nodiscard]] bool has_passed() const noexcept { return remaining() == milliseconds(0); }
+  /// The real time of the next wait. A clock of a test may advance at any time, so the wait for it is short.
+  [[nodiscard]] milliseconds next_wait() const noexcept {
+    constexpr milliseconds longest_with_another_clock{5};
+    return is_system() ? remaining() : (std::min)(remaining(), longest_with_another_clock);
+  }
+  /// Waits until `changed` is notified, at most next_wait().
+  void wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock) const {
+    clock::system().wait_until(changed, lock, clock::system().now() + next_wait());
+  }
+
+ private:
+  [[nodiscard]] bool is_system() const noexcept { return time_ == &clock::system(); }
+
+  const clock* time_;
+  clock::time_point end_, system_end_;
+};
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
 // =====================================================================================================================
 // base/flat_json.hpp
@@ -33495,9 +33561,9 @@ enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_byt
 /// `paused` is a switch and not a view of the service's state: a stop from PAUSED completes its requests with 503, too,
 /// because the pause hooks have run.
 struct engine_state {
-  explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
+  explicit engine_state(const clock& time_source) : time(time_source) {}
 
-  clock& time;
+  const clock& time;
   std::atomic<bool> draining{false};       ///< connections end after their response; the default order matters
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
@@ -33748,13 +33814,16 @@ class transport_owner {
 
 class socket_transport : public transport {
  public:
-  /// `drain` ends a wait for a new request. All connections of an engine share it; it must outlive them.
-  socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
+  /// `drain` ends a wait for a new request. All connections of an engine share it and the clock, which must outlive
+  /// them.
+  socket_transport(os::tcp_socket socket, os::waker& drain, const clock& time) noexcept
+      : socket_(std::move(socket)), drain_(&drain), time_(time) {}
   void set_owner(transport_owner* owner) noexcept { owner_ = owner; }
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
-    const auto result = socket_.receive(buffer, capacity, received, limit);
+    const auto result = limit.count() <= 0 ? socket_.receive(buffer, capacity, received, limit)
+                                           : wait_receive(buffer, capacity, received, limit);
     has_no_input_ = result == os::transfer::timed_out || (result == os::transfer::done && received < capacity);
     return result;
   }
@@ -33778,26 +33847,27 @@ class socket_transport : public transport {
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    static_cast<void>(drain_->wait_for(socket_, limit));
+    static_cast<void>(wait_for_input(base::wait_deadline(time_, limit)));
     // Bytes that have arrived are served, whatever ended the wait.
     return socket_.receive(buffer, capacity, received, std::chrono::milliseconds(0));
   }
   os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept override {
-    return socket_.send(bytes, count, limit);
+    for (std::size_t sent = 0;; bytes += sent, count -= sent) {
+      const auto result = send_some(bytes, count, sent);
+      if (result != os::transfer::timed_out) return result;
+      if (limit.count() <= 0 || !wait_sendable(limit)) return os::transfer::timed_out;
+    }
   }
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (;;) {
-      const auto outcome = drain_->wait_for(socket_, limit);
+      const auto outcome = wait_for_input(deadline);
       if (outcome == os::waker::outcome::woken) return stream_event::draining;
       if (outcome == os::waker::outcome::timed_out) return stream_event::timed_out;
       if (outcome == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
-      const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
-      if (remaining.count() <= 0) return stream_event::timed_out;
-      limit = (std::min)(remaining, std::chrono::milliseconds(100));
-      std::this_thread::sleep_for(limit);
+      if (deadline.has_passed()) return stream_event::timed_out;
+      std::this_thread::sleep_for((std::min)(deadline.next_wait(), std::chrono::milliseconds(100)));
     }
   }
   close_reason shutdown(close_reason reason) noexcept override {
@@ -33805,7 +33875,7 @@ class socket_transport : public transport {
     return reason;
   }
   [[nodiscard]] bool wait_sendable(std::chrono::milliseconds limit) noexcept override {
-    return needs_write(true) ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+    return wait_ready(needs_write(true), base::wait_deadline(time_, limit));
   }
   [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
@@ -33817,8 +33887,34 @@ class socket_transport : public transport {
   void abort_connection() noexcept override { socket_.shutdown_both(); }
 
  protected:
+  /// Receives at least one byte within `limit`.
+  [[nodiscard]] os::transfer wait_receive(char* buffer, std::size_t capacity, std::size_t& received,
+                                          std::chrono::milliseconds limit) noexcept {
+    const base::wait_deadline deadline(time_, limit);
+    auto result = os::transfer::timed_out;
+    do result = socket_.receive(buffer, capacity, received, deadline.next_wait());
+    while (result == os::transfer::timed_out && !deadline.has_passed());
+    return result;
+  }
+  /// Waits until the socket is writable or readable. Returns false after the deadline.
+  [[nodiscard]] bool wait_ready(bool writable, const base::wait_deadline& deadline) const noexcept {
+    do {
+      const auto limit = deadline.next_wait();
+      if (writable ? socket_.wait_writable(limit) : socket_.wait_readable(limit)) return true;
+    } while (!deadline.has_passed());
+    return false;
+  }
+  /// Waits until the socket is readable or the drain begins.
+  [[nodiscard]] os::waker::outcome wait_for_input(const base::wait_deadline& deadline) const noexcept {
+    auto outcome = os::waker::outcome::timed_out;
+    do outcome = drain_->wait_for(socket_, deadline.next_wait());
+    while (outcome == os::waker::outcome::timed_out && !deadline.has_passed());
+    return outcome;
+  }
+
   os::tcp_socket socket_;
   os::waker* drain_;
+  const clock& time_;
   transport_owner* owner_ = nullptr;
   bool has_no_input_ = false;
 };
@@ -34195,8 +34291,7 @@ class exchange_stream {
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close(). `request_started`: the time at which the deadline of the body begins.
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits, clock::time_point request_started,
-                  const clock& time = clock::system())
+                  const wire::limits& limits, clock::time_point request_started, const clock& time)
       : time_(time),
         transport_(transport),
         buffer_(buffer),
@@ -35127,6 +35222,7 @@ WINSVC_INLINE std::string context::scheme() const {
 WINSVC_INLINE std::string context::host() const {
   return exchange_->forwarded.host.empty() ? std::string(exchange_->head.host) : exchange_->forwarded.host;
 }
+WINSVC_INLINE const clock& context::time() const noexcept { return exchange_->stream.time(); }
 WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded.path_prefix; }
 
 namespace detail::api {
@@ -35992,7 +36088,7 @@ class handler_timeouts {
  public:
   using time_point = clock::time_point;
 
-  explicit handler_timeouts(clock& time = clock::system(),
+  explicit handler_timeouts(const clock& time,
                             os::thread_starter& starter = os::thread_starter::system())
       : time_(time), starter_(starter) {}
   ~handler_timeouts();
@@ -36026,7 +36122,7 @@ class handler_timeouts {
   void start_locked();
   void run();
 
-  clock& time_;
+  const clock& time_;
   os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -36911,7 +37007,7 @@ WINSVC_INLINE void attach_file(response& res) {
 // (out_of_memory_response in http/request_processor.hpp).
 //
 //   const bool complete = write_response(exchange, res, headers);   // bytes go to exchange.stream
-//   const std::string bytes = complete_response(res);               // a response that ends the connection
+//   const std::string bytes = complete_response(res, time);         // a response that ends the connection
 //
 //   body                         HTTP/1.1                     HTTP/1.0
 //   text, or none                Content-Length               Content-Length
@@ -36950,11 +37046,11 @@ struct connection_headers {
 [[nodiscard]] bool write_response(exchange& exchange, response& res, const connection_headers& connection);
 
 /// The complete bytes of a response that ends the connection.
-[[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
+[[nodiscard]] std::string complete_response(const response& res, const clock& time, bool send_body = true);
 
 /// The Date field with its line end. Each thread formats it once per second and reads the system clock at most every
 /// 20 ms.
-[[nodiscard]] std::string_view date_line();
+[[nodiscard]] std::string_view date_line(const clock& time);
 
 /// True if the response has a body whose end only its provider knows.
 [[nodiscard]] bool is_stream(const response& res) noexcept;
@@ -36973,20 +37069,23 @@ namespace detail::http {
 
 WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
 
-WINSVC_INLINE std::string_view date_line() {
+WINSVC_INLINE std::string_view date_line(const clock& time) {
   struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
+    const clock* source;
     std::chrono::steady_clock::time_point checked_at;
     std::int64_t second;
     std::size_t length;
     char text[48];
   };
   static_assert(std::is_trivially_destructible_v<cached_date>);
-  static thread_local cached_date last{{}, -1, 0, {}};
+  static thread_local cached_date last{nullptr, {}, -1, 0, {}};
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
-  const auto now = clock::system().now();
-  if (last.second != -1 && now - last.checked_at < std::chrono::milliseconds(20)) return text_of(last);
+  const auto now = time.now();
+  const bool is_recent = now >= last.checked_at && now - last.checked_at < std::chrono::milliseconds(20);
+  if (last.source == &time && is_recent) return text_of(last);
+  last.source = &time;
   last.checked_at = now;
-  const auto wall = clock::system().system_now();
+  const auto wall = time.system_now();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
     const std::string text = "Date: " + http_date(wall) + "\r\n";
@@ -37051,7 +37150,7 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
 
 /// Appends the head. `length`: the Content-Length; nullopt: none.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
-                               bool chunked, std::string& output) {
+                               bool chunked, const clock& time, std::string& output) {
   char number[24];
   const auto text_of = [&number](std::uint64_t value) {
     return std::string_view(number, static_cast<std::size_t>(
@@ -37070,7 +37169,7 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   if (chunked) append_field(output, "Transfer-Encoding", "chunked");
   else if (length && !bodyless) append_field(output, "Content-Length", text_of(*length));
   if (!connection.empty()) append_field(output, "Connection", connection);
-  if (!date) output.append(date_line());
+  if (!date) output.append(date_line(time));
   output.append(std::string_view("\r\n"));
 }
 
@@ -37082,7 +37181,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   if (!res.content_provider_ || no_body) {
     const std::uint64_t length = delivery.length_of_head ? *delivery.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
-    append_head(res, connection.connection, length, false, output);
+    append_head(res, connection.connection, length, false, stream.time(), output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
     if (send_body && res.body.size() >= min_moved_bytes) delivery.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
@@ -37093,7 +37192,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     const bool whole = delivery.parts.empty();
     std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
     for (const auto& part : delivery.parts) length += part.head.size() + part.length;
-    append_head(res, connection.connection, length, false, output);
+    append_head(res, connection.connection, length, false, stream.time(), output);
     if (!connection.send_body) return true;
     const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
@@ -37116,7 +37215,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 
   const auto length = delivery.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
-  append_head(res, connection.connection, length, chunked, output);
+  append_head(res, connection.connection, length, chunked, stream.time(), output);
   if (!connection.send_body) return true;
   if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
     delivery.events_to_send = from->subscription;
@@ -37127,9 +37226,9 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   return res.content_provider_success_ = stream_sink(exchange, chunked).run(res);
 }
 
-WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {
+WINSVC_INLINE std::string complete_response(const response& res, const clock& time, bool send_body) {
   std::string output;
-  append_head(res, "close", res.body.size(), false, output);
+  append_head(res, "close", res.body.size(), false, time, output);
   if (send_body && !wire::is_bodyless_status(res.status)) output.append(res.body);
   return output;
 }
@@ -37419,7 +37518,7 @@ namespace detail::http {
 
 class request_processor {
  public:
-  request_processor(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  request_processor(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
                     os::thread_starter& starter = os::thread_starter::system());
 
   /// Starts the timeout thread if a route has a timeout. Throws std::system_error if the system cannot create it.
@@ -37488,7 +37587,7 @@ class request_processor {
   const http::router& router_;
   const wire::limits& limits_;
   logger& log_;
-  clock& time_;
+  const clock& time_;
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
@@ -37514,7 +37613,7 @@ inline constexpr std::string_view event_stream_type = "text/event-stream";
 }
 
 /// The complete bytes of an error response that ends the connection, for a request without a valid head.
-[[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
+[[nodiscard]] std::string error_response(int status, std::string_view reason, const clock& time, bool send_body = true);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -37529,7 +37628,7 @@ inline namespace WINSVC_ABI {
 namespace detail::http {
 
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
-                                                   clock& time, os::thread_starter& starter)
+                                                   const clock& time, os::thread_starter& starter)
     : router_(router),
       limits_(limits),
       log_(log),
@@ -37645,11 +37744,11 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   return headers;
 }
 
-WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
+WINSVC_INLINE std::string error_response(int status, std::string_view reason, const clock& time, bool send_body) {
   response res;
   write_error(res, {status, reason}, error_format::json);
   if (status == 503 || status == 429) add_retry_after(res);
-  return complete_response(res, send_body);
+  return complete_response(res, time, send_body);
 }
 
 }  // namespace detail::http
@@ -37962,11 +38061,11 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     reject_invalid_headers(res);
     static_cast<void>(remove_framing_fields(own, res));
     own.delivery.status = res.status;
-    return complete_response(res, send_body);
+    return complete_response(res, time_, send_body);
   } catch (...) {
     own.delivery.status = status;
     log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
-    return error_response(status, detail, send_body);
+    return error_response(status, detail, time_, send_body);
   }
 }
 
@@ -39055,7 +39154,7 @@ struct drain_report {
 class engine {
  public:
   /// `time` and `starter`: the clock of all timeouts, and the source of all threads. They must outlive the engine.
-  engine(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  engine(const http::router& router, const wire::limits& limits, logger& log, const clock& time = clock::system(),
          os::thread_starter& starter = os::thread_starter::system());
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
@@ -39084,8 +39183,8 @@ class engine {
   /// Stops accepting, completes the requests in flight and aborts the rest after `limit`. Calls `progress` on this
   /// thread when a connection has closed and further responses were sent.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-  /// From any thread: ends the running or a later drain at `deadline` at the latest.
-  void shorten_drain(std::chrono::steady_clock::time_point deadline);
+  /// From any thread: ends the running or a later drain after `remaining` at the latest.
+  void shorten_drain(std::chrono::milliseconds remaining);
 
   /// Detaches the threads that a drain reported as stuck. After that, keep the engine until the process ends.
   void abandon_threads();
@@ -40043,7 +40142,7 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
     record.status = own.delivery.status;
     return bytes;
   } catch (...) {  // out of memory
-    return http::error_response(status, reason, head_.method_id != route::method::head);
+    return http::error_response(status, reason, engine_state_.time, head_.method_id != route::method::head);
   }
 }
 
@@ -40055,8 +40154,9 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
   clear_output();
   http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
+  const bool is_head = base::starts_with(received, "HEAD ");
   output_ = in_flight_ ? error_bytes(status, reason, record)
-                       : http::error_response(status, reason, !base::starts_with(received, "HEAD "));
+                       : http::error_response(status, reason, engine_state_.time, !is_head);
   record.bytes = output_.size();
   keep_alive_ = false;
   body_unread_ = true;
@@ -40356,7 +40456,7 @@ class thread_pool {
     ~work_source() = default;
   };
 
-  thread_pool(work_source& source, const thread_pool_limits& limits, clock& time = clock::system(),
+  thread_pool(work_source& source, const thread_pool_limits& limits, const clock& time,
               os::thread_starter& starter = os::thread_starter::system())
       : source_(source), limits_(limits), time_(time), starter_(starter) {}
   /// Calls stop().
@@ -40441,6 +40541,7 @@ class thread_pool {
   void ensure_stream_threads();
   void start_scanning() noexcept;
   void monitor_main() noexcept;
+  void wait_for_monitor(std::unique_lock<std::mutex>& lock, time_point next_timer);
   bool scan_threads();
   bool scan_io_threads();
   bool scan_queues();
@@ -40450,7 +40551,7 @@ class thread_pool {
 
   work_source& source_;
   const thread_pool_limits limits_;
-  clock& time_;
+  const clock& time_;
   os::thread_starter& starter_;
 
   mutable std::mutex mutex_;  // protects the members up to stopping_
@@ -40468,7 +40569,7 @@ class thread_pool {
   std::atomic<std::size_t> io_item_count_{0};  // of io_items_, read without mutex_; notify() follows each push
 
   pool_thread reserve_;
-  time_point next_retry_{};  // used by the monitor thread
+  time_point next_retry_{};  // on the system's clock; used by the monitor thread
 
   // scanning_: false -> true when a thread starts an item or queues one; true -> false after 10 scans without activity.
   // A thread increments `sequence` and then loads scanning_; the monitor clears scanning_ and then scans once more.
@@ -40933,8 +41034,7 @@ WINSVC_INLINE void thread_pool::wake_monitor() {
 WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   constexpr int max_quiet_scans = 10;
   for (int quiet_scans = 0;;) {
-    const auto now = time_.now();
-    auto next = source_.run_timers(now);
+    const auto next = source_.run_timers(time_.now());
     if (scanning_.load()) {
       quiet_scans = scan_threads() ? 0 : quiet_scans + 1;
       if (quiet_scans >= max_quiet_scans) {
@@ -40942,14 +41042,28 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
         if (scan_threads()) scanning_.store(true);  // an item began after the last scan and saw scanning_ as true
         quiet_scans = 0;
       }
-      if (scanning_.load()) next = (std::min)(next, now + scan_interval);
     }
     join_finished();
     std::unique_lock lock(monitor_mutex_);
-    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || time_.now() < next))
-      time_.wait_until(monitor_wakeup_, lock, next);
+    wait_for_monitor(lock, next);
     wake_requested_ = false;
     if (monitor_stopping_) return;
+  }
+}
+
+/// Waits for the next timer or scan. The timers use the clock of the service, the scans real time, because they observe
+/// threads of the system.
+WINSVC_INLINE void thread_pool::wait_for_monitor(std::unique_lock<std::mutex>& lock, time_point next_timer) {
+  const auto& real = clock::system();
+  auto next_scan = (time_point::max)();
+  if (scanning_.load()) {
+    const auto until_timer = (std::max)(next_timer - time_.now(), clock::duration::zero());
+    next_scan = real.now() + (std::min<clock::duration>)(scan_interval, until_timer);
+  }
+  while (!wake_requested_ && !monitor_stopping_ && real.now() < next_scan &&
+         (next_timer == (time_point::max)() || time_.now() < next_timer)) {
+    if (next_scan == (time_point::max)()) time_.wait_until(monitor_wakeup_, lock, next_timer);
+    else real.wait_until(monitor_wakeup_, lock, next_scan);
   }
 }
 
@@ -40998,7 +41112,7 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
     const std::lock_guard lock(mutex_);
     start_thread(false);
   }
-  retry_in_shortage(time_.now());
+  retry_in_shortage(clock::system().now());
   return busy;
 }
 
@@ -41017,7 +41131,7 @@ WINSVC_INLINE bool thread_pool::growth_helps() {
     }
   }
   load_tally tally;
-  const auto now = time_.now();
+  const auto now = clock::system().now();  // the CPU times are real times
   for (std::size_t i = 0; i < count; ++i) {
     const auto cpu = sampled[i]->cpu_clock.cpu_time();
     if (cpu) sampled[i]->load.sample(now, *cpu);
@@ -41168,7 +41282,7 @@ class deadline_timers {
  public:
   using time_point = clock::time_point;
 
-  explicit deadline_timers(const clock& time = clock::system()) : wheel_(time.now()) {}
+  explicit deadline_timers(const clock& time) : wheel_(time.now()) {}
 
   /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
   bool set(engine_slot& slot, time_point deadline) {
@@ -41411,7 +41525,8 @@ namespace detail::server {
 
 /// Returns the transport for an accepted socket: with TLS if `identity` is not null.
 [[nodiscard]] std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity> identity);
+                                                                     std::shared_ptr<tls_identity> identity,
+                                                                     const clock& time);
 
 }  // namespace detail::server
 }  // inline namespace WINSVC_ABI
@@ -41433,22 +41548,19 @@ namespace detail::server {
 ///   any          a send times out, perhaps in the middle of a record -> broken
 class tls_transport final : public http::socket_transport {
  public:
-  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
-      : http::socket_transport(std::move(socket), drain),
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity, const clock& time)
+      : http::socket_transport(std::move(socket), drain, time),
         identity_(std::move(identity)),
         session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
   ~tls_transport() override { httplib::tls::free_session(session_); }
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (;;) {
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
-      const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return os::transfer::timed_out;
-      const bool ready = need == wait_need::read ? socket_.wait_readable(remaining) : socket_.wait_writable(remaining);
-      if (!ready) return os::transfer::timed_out;
+      if (deadline.has_passed() || !wait_ready(need == wait_need::write, deadline)) return os::transfer::timed_out;
     }
   }
   [[nodiscard]] bool has_no_input() const noexcept override { return false; }  // the library buffers input
@@ -41457,16 +41569,13 @@ class tls_transport final : public http::socket_transport {
 
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (bool last = false;; ) {  // a record may arrive in parts, and no part ends the wait
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
       if (last) return os::transfer::timed_out;
-      if (need == wait_need::write) {
-        last = !socket_.wait_writable(time_until(deadline));
-      } else {
-        last = drain_->wait_for(socket_, time_until(deadline)) != os::waker::outcome::ready;
-      }
+      if (need == wait_need::write) last = !wait_ready(true, deadline);
+      else last = wait_for_input(deadline) != os::waker::outcome::ready;
     }
   }
 
@@ -41474,9 +41583,7 @@ class tls_transport final : public http::socket_transport {
     for (std::size_t sent = 0;; bytes += sent, count -= sent) {
       const auto result = send_some(bytes, count, sent);
       if (result != os::transfer::timed_out) return result;
-      const bool ready =
-          last_need_ == wait_need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
-      if (!ready) {
+      if (!wait_sendable(limit)) {
         state_ = state::broken;  // a part of a record may have been sent
         return os::transfer::timed_out;
       }
@@ -41499,9 +41606,9 @@ class tls_transport final : public http::socket_transport {
   }
 
   http::stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (;;) {
-      const auto woken = drain_->wait_for(socket_, time_until(deadline));
+      const auto woken = wait_for_input(deadline);
       if (woken == os::waker::outcome::woken) return http::stream_event::draining;
       if (woken == os::waker::outcome::timed_out) return http::stream_event::timed_out;
       if (woken == os::waker::outcome::failed || socket_.peer_closed()) return http::stream_event::peer_closed;
@@ -41509,12 +41616,11 @@ class tls_transport final : public http::socket_transport {
       if (early_size_ == 0) {
         const auto need = read(early_, sizeof early_, early_size_);
         if (need == wait_need::closed || need == wait_need::failed) return http::stream_event::peer_closed;
-        if (need == wait_need::read && time_until(deadline).count() > 0) continue;
+        if (need == wait_need::read && !deadline.has_passed()) continue;
       }
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
-      const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return http::stream_event::timed_out;
-      std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
+      if (deadline.has_passed()) return http::stream_event::timed_out;
+      std::this_thread::sleep_for((std::min)(deadline.next_wait(), std::chrono::milliseconds(100)));
     }
   }
 
@@ -41540,10 +41646,6 @@ class tls_transport final : public http::socket_transport {
   enum class wait_need { nothing, read, write, closed, failed };  // result of a library call: what it waits for
   enum class state { handshaking, ready, broken };
 
-  [[nodiscard]] static std::chrono::milliseconds time_until(clock::time_point deadline) noexcept {
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
-    return (std::max)(remaining, std::chrono::milliseconds(0));
-  }
   [[nodiscard]] static os::transfer outcome(wait_need need) noexcept {
     return need == wait_need::nothing ? os::transfer::done
            : need == wait_need::closed ? os::transfer::closed
@@ -41611,7 +41713,7 @@ class tls_transport final : public http::socket_transport {
   }
   void reject_plain_http() noexcept {
     try {
-      const std::string response = http::error_response(400, "this port requires HTTPS: use https://");
+      const std::string response = http::error_response(400, "this port requires HTTPS: use https://", time_);
       static_cast<void>(socket_.send(response.data(), response.size(), std::chrono::milliseconds(0)));
     } catch (...) {  // out of memory: close without a response
     }
@@ -41628,9 +41730,10 @@ class tls_transport final : public http::socket_transport {
 };
 
 WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity> identity) {
-  if (!identity) return std::make_unique<http::socket_transport>(std::move(socket), drain);
-  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
+                                                               std::shared_ptr<tls_identity> identity,
+                                                               const clock& time) {
+  if (!identity) return std::make_unique<http::socket_transport>(std::move(socket), drain, time);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity), time);
 }
 
 }  // namespace detail::server
@@ -41643,8 +41746,8 @@ inline namespace WINSVC_ABI {
 namespace detail::server {
 
 WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity>) {
-  return std::make_unique<http::socket_transport>(std::move(socket), drain);
+                                                               std::shared_ptr<tls_identity>, const clock& time) {
+  return std::make_unique<http::socket_transport>(std::move(socket), drain, time);
 }
 
 }  // namespace detail::server
@@ -41692,7 +41795,7 @@ namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
+  server(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
          os::thread_starter& starter);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
@@ -41710,7 +41813,7 @@ class server final : private thread_pool::work_source {
   void pause(bool paused) noexcept { engine_state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return engine_state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-  void shorten_drain(clock::time_point deadline);
+  void shorten_drain(std::chrono::milliseconds remaining);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
   [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.in_flight.load(); }
@@ -41764,13 +41867,12 @@ class server final : private thread_pool::work_source {
 
   const wire::limits limits_;
   logger& log_;
-  clock& time_;
+  const clock& time_;
   http::request_processor processor_;
   http::engine_state engine_state_;
   os::endpoint address_;
   os::waker drain_waker_;
-  std::chrono::steady_clock::time_point drain_deadline_ =
-      (std::chrono::steady_clock::time_point::max)();  // under mutex_; shorten_drain moves it
+  base::wait_deadline drain_deadline_{time_, std::chrono::hours(24 * 365)};  // under mutex_; a drain shortens it
   os::poller poller_;
   deadline_timers deadlines_;
   std::uint64_t body_bytes_at_release_ = 0;  // of release_body_memory(), used by the monitor thread
@@ -41816,7 +41918,7 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE server::server(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
                              os::thread_starter& starter)
     : limits_(limits),
       log_(log),
@@ -42212,7 +42314,7 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
     free_slots_.push_back(&slots_.emplace_back(poller_, thread_pool_));
   }
   connection_slot& slot = *free_slots_.back();
-  slot.transport = make_transport(std::move(socket), drain_waker_, identity_);
+  slot.transport = make_transport(std::move(socket), drain_waker_, identity_, time_);
   slot.transport->set_owner(&slot);
   try {
     slot.active_connection.emplace(*slot.transport, processor_, engine_state_, limits_);
@@ -42239,7 +42341,7 @@ WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, 
     is_encrypted = identity_ != nullptr;
   }
   if (!is_encrypted) {
-    const std::string response = http::error_response(status, reason);
+    const std::string response = http::error_response(status, reason, time_);
     static_cast<void>(socket.send(response.data(), response.size(), std::chrono::milliseconds(0)));
   }
   socket.shutdown_send();
@@ -42346,9 +42448,10 @@ WINSVC_INLINE void server::close_listeners() noexcept {
       if (each.socket.is_open()) each.socket.ignore_new_clients();
   }
   if (std::exchange(started_, false)) {
-    constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
+    // The handshake of a client on this machine that has begun to connect takes real time.
+    constexpr std::chrono::milliseconds handshake_time{1};
     for (auto& each : listeners_) accept_connections(each, true);
-    time_.sleep(handshake_time);
+    clock::system().sleep(handshake_time);
     for (auto& each : listeners_) accept_connections(each, true);
   }
   const std::lock_guard lock(accept_mutex_);
@@ -42381,10 +42484,9 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   wake_all();
 
   auto reported_responses = responses_before;
-  const auto deadline = time_.now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
-  drain_deadline_ = (std::min)(drain_deadline_, deadline);
+  drain_deadline_.shorten(limit);
   const auto report_progress = [&] {
     const auto now = engine_state_.response_count.load();
     if (now == reported_responses || !progress) return;
@@ -42393,8 +42495,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && time_.now() < drain_deadline_) {
-    time_.wait_until(connection_closed_, lock, drain_deadline_);
+  while (!all_closed() && !drain_deadline_.has_passed()) {
+    drain_deadline_.wait(connection_closed_, lock);
     report_progress();
   }
   report_progress();  // also if no wait was necessary
@@ -42407,8 +42509,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
       slot.transport->abort_connection();
     }
     // A thread that waits for the network wakes at once; a handler that computes has another 500 ms.
-    const auto abort_deadline = time_.now() + std::chrono::milliseconds(500);
-    while (!all_closed() && time_.now() < abort_deadline) time_.wait_until(connection_closed_, lock, abort_deadline);
+    const base::wait_deadline abort_deadline(time_, std::chrono::milliseconds(500));
+    while (!all_closed() && !abort_deadline.has_passed()) abort_deadline.wait(connection_closed_, lock);
   }
   report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();
@@ -42418,9 +42520,9 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   return report;
 }
 
-WINSVC_INLINE void server::shorten_drain(clock::time_point deadline) {
+WINSVC_INLINE void server::shorten_drain(std::chrono::milliseconds remaining) {
   const std::lock_guard lock(mutex_);
-  drain_deadline_ = (std::min)(drain_deadline_, deadline);
+  drain_deadline_.shorten(remaining);
   connection_closed_.notify_all();
 }
 
@@ -42455,7 +42557,7 @@ namespace detail::server {
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const http::router& router, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE engine::engine(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
                              os::thread_starter& starter)
     : server_(std::make_unique<server>(router, limits, log, time, starter)) {}
 WINSVC_INLINE engine::~engine() = default;
@@ -42479,8 +42581,8 @@ WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const 
   return server_->drain(limit, progress);
 }
 
-WINSVC_INLINE void engine::shorten_drain(clock::time_point deadline) {
-  server_->shorten_drain(deadline);
+WINSVC_INLINE void engine::shorten_drain(std::chrono::milliseconds remaining) {
+  server_->shorten_drain(remaining);
 }
 
 WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }
@@ -42620,9 +42722,12 @@ class stop_target {
 };
 
 struct service_definition {
+  /// `run_time`: the clock of this run; it must outlive the definition.
+  explicit service_definition(const clock& run_time = clock::system()) : time(&run_time), log(run_time) {}
+
   scm::service_spec spec;
   std::optional<std::string> instance;  ///< instance of this run; set before the app is called
-  const clock* time = &clock::system();  ///< time source of the run; a test sets a manual_clock
+  const clock* const time;              ///< of the engine, the log, the hooks and the limits of the host
   std::string version;
   std::string data_folder;              ///< data folder of this run, if the host sets it; see resolve_data_folder()
   std::string host = "127.0.0.1";
@@ -44032,7 +44137,7 @@ class hook_thread {
   using time_point = clock::time_point;
   static constexpr milliseconds no_limit = (milliseconds::max)();
 
-  explicit hook_thread(const clock& time = clock::system()) : state_(std::make_shared<shared_state>(time)) {}
+  explicit hook_thread(const clock& time) : state_(std::make_shared<shared_state>(time)) {}
   ~hook_thread();
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;
@@ -45159,7 +45264,8 @@ WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
 }
 
 WINSVC_INLINE result<std::unique_ptr<server::engine>> make_engine(service_definition& definition) {
-  auto engine = std::make_unique<server::engine>(definition.router, definition.limits, definition.log);
+  auto engine =
+      std::make_unique<server::engine>(definition.router, definition.limits, definition.log, *definition.time);
   if (definition.tls) {
     auto identity = server::tls_identity::load(*definition.tls);
     if (!identity) return failure{identity.error()};
@@ -45201,12 +45307,12 @@ WINSVC_INLINE error without_hint(error failed) {
 WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definition& definition,
                                          const run_options& options, const stop_token& stop,
                                          const std::function<void()>& on_attempt) {
-  const auto deadline = definition.time->now() + options.bind_timeout;
+  const base::wait_deadline deadline(*definition.time, options.bind_timeout);
   for (bool first = true;; first = false) {
     const auto bound = engine.bind(definition.host, definition.port);
     if (bound) return true;
     bind_failure failed = describe_bind_failure(bound.error(), definition, options);
-    if (failed.retry_reason.empty() || definition.time->now() >= deadline) {
+    if (failed.retry_reason.empty() || deadline.has_passed()) {
       if (!first) failed.described.message += "; tried for " + base::duration_text(options.bind_timeout);
       return failure{std::move(failed.described)};
     }
@@ -45305,7 +45411,7 @@ WINSVC_INLINE void drainer::run() {
 
 WINSVC_INLINE void drainer::shorten() {
   const auto remaining = stop_deadlines_.next_step();
-  engine_.shorten_drain(clock::system().now() + remaining);
+  engine_.shorten_drain(remaining);
   if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
 }
 
@@ -47135,8 +47241,7 @@ WINSVC_INLINE void service_host::apply_environment() {
 }
 
 WINSVC_INLINE void service_host::make_definition(run_objects& objects) {
-  objects.definition = std::make_unique<service_definition>();
-  objects.definition->time = dependencies_.time;
+  objects.definition = std::make_unique<service_definition>(*dependencies_.time);
   objects.definition->spec.name = name_;
   objects.definition->instance = launch_options_.instance;
   load_setting_sources(*objects.definition, launch_options_, os::executable_path());
@@ -47267,7 +47372,7 @@ namespace detail::host {
 /// One run of a service in a program. Thread-safe.
 class embedded_run {
  public:
-  explicit embedded_run(api::app_factory app) : app_(std::move(app)) {}
+  embedded_run(api::app_factory app, const clock& time) : app_(std::move(app)), time_(time) {}
 
   void start();
   void stop(std::string_view reason);
@@ -47278,6 +47383,8 @@ class embedded_run {
  private:
   /// The objects of the run, which a thread that does not return may use until the process ends.
   struct run_objects {
+    explicit run_objects(const clock& time) : definition(time) {}
+
     service_definition definition;
     std::unique_ptr<winsvc::service> svc;
     std::shared_ptr<void> app;
@@ -47288,6 +47395,7 @@ class embedded_run {
   std::optional<error> run(const std::shared_ptr<run_objects>& objects);
 
   api::app_factory app_;
+  const clock& time_;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Under mutex_:
@@ -47318,7 +47426,7 @@ WINSVC_INLINE void embedded_run::start() {
     std::shared_ptr<run_objects> objects;
     std::optional<error> failure;
     try {
-      objects = std::make_shared<run_objects>();
+      objects = std::make_shared<run_objects>(time_);
       failure = run(objects);
     } catch (...) {
       failure = error{scm::win32_error::exception_in_service, "set up", {}, base::exception_message(), {}};
@@ -47410,8 +47518,8 @@ WINSVC_INLINE result<void> embedded_run::wait() {
 
 }  // namespace detail::host
 
-WINSVC_INLINE host::host(detail::api::app_factory app)
-    : run_(std::make_shared<detail::host::embedded_run>(std::move(app))) {}
+WINSVC_INLINE host::host(detail::api::app_factory app, const clock& time)
+    : run_(std::make_shared<detail::host::embedded_run>(std::move(app), time)) {}
 WINSVC_INLINE host::~host() {
   run_->stop("the host was destroyed");
   detail::base::attempt([this] { static_cast<void>(run_->wait()); });

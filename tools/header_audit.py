@@ -1,13 +1,14 @@
 """Checks the structure of the headers in include/, for `tools/amalgamate --audit`.
 
 The rules: floors, includes of add-ons, include cycles, unreachable headers, form of includes, wrapper headers, ASCII,
-leading comments, the separate form (config/form.hpp), namespaces, names without an include, line width, clocks,
-atomics, and retired words. tools/macro_audit.py has the rules for macros.
+leading comments, the separate form (config/form.hpp), namespaces, names without an include, line width, atomics,
+and retired words. tools/macro_audit.py has the rules for macros, tools/clock_audit.py the one for clocks.
 """
 
 import itertools
 import re
 
+from clock_audit import audit_clock
 from header_tree import (BODIES_LINE, COLD, FORM, IMPLEMENTATION, TESTING, UMBRELLA, UNDEF, TreeError,
                          app_headers, code_lines, include_order, short_name, strip_comments)
 from macro_audit import audit_foreign_macros, audit_macros
@@ -268,19 +269,6 @@ def audit_width(headers):
         for number, line in enumerate(header.lines, start=1):
             if len(line) > WIDTH and not re.match(r"\s*#\s*error", line):
                 yield f"include/{name}:{number}: {len(line)} columns; a line has at most {WIDTH}"
-
-
-CLOCK = "winsvc/base/clock.hpp"
-
-
-def audit_clock(headers):
-    """Everything that waits takes its time from a clock, which tests replace."""
-    for name, header in headers.items():
-        if name == CLOCK:
-            continue
-        for number, line in enumerate(code_lines(header.lines), start=1):
-            if re.search(r"\b(?:steady|system|high_resolution)_clock::now\(", line):
-                yield f"include/{name}:{number}: a time that no test can replace: use a clock ({CLOCK})"
 
 
 ATOMIC_MEMBER = re.compile(r"\bstd::atomic<.*>\s+\w.*[;{]$")

@@ -1,6 +1,6 @@
 """Parses the headers in include/: their preprocessor directives and the order in which they include each other.
 
-Used by tools/amalgamate, tools/header_audit.py and tools/macro_audit.py.
+Used by tools/amalgamate and the audits (tools/*_audit.py).
 """
 
 import re

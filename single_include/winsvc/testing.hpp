@@ -16,15 +16,15 @@
 //
 //     32  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations for tests, which use ...
 //     47  testing/client.hpp                client: sends requests to an app in memory, without a socket.
-//    317  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    364  testing/status_rules.hpp          find_status_violations.
-//    480  testing/control_rules.hpp         find_control_violations.
-//    586  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    867  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1152  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
-//   1256  testing/related_objects.hpp       related_objects: the objects of an installed service that are not in ...
-//   1406  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1759  testing.hpp                       Test support for your services, on any platform.
+//    320  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    368  testing/status_rules.hpp          find_status_violations.
+//    484  testing/control_rules.hpp         find_control_violations.
+//    590  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    871  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1156  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1260  testing/related_objects.hpp       related_objects: the objects of an installed service that are not in ...
+//   1410  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1763  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -213,11 +213,12 @@ class memory_transport final : public detail::http::transport {
 class client {
  public:
   /// `app`: a function or another callable; it must outlive the client. For an App that is a type, pass
-  /// `std::in_place_type<T>`.
+  /// `std::in_place_type<T>`. `time`: the clock of the service; it must outlive the client.
   template <class App>
-  explicit client(App& app) : client(detail::api::app_of_callable(app)) {}
+  explicit client(App& app, const clock& time = clock::system()) : client(detail::api::app_of_callable(app), time) {}
   template <class App>
-  explicit client(std::in_place_type_t<App>) : client(detail::api::app_of_type<App>()) {}
+  explicit client(std::in_place_type_t<App>, const clock& time = clock::system())
+      : client(detail::api::app_of_type<App>(), time) {}
 
   /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
@@ -289,8 +290,9 @@ class client {
     std::vector<log_entry> entries;
   };
 
-  explicit client(const detail::api::app_factory& app)
-      : definition_(std::make_unique<detail::host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
+  client(const detail::api::app_factory& app, const clock& time)
+      : definition_(std::make_unique<detail::host::service_definition>(time)),
+        log_sink_(std::make_shared<memory_sink>()) {
     definition_->spec.name = "test";
     definition_->data_folder = detail::os::path_join(detail::os::temporary_folder(),
                                                      "winsvc-test-" + std::to_string(detail::os::process_id()));
@@ -299,7 +301,8 @@ class client {
     object_ = definition_->call_app(app, *service_);
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->freeze();
-    engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
+    engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log,
+                                                        *definition_->time);
     for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }
 
@@ -344,6 +347,7 @@ class manual_clock final : public clock {
   using clock::wait_until;
   void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
                   time_point deadline) const override {
+    if (deadline == (time_point::max)()) return changed.wait(lock);
     // A short wait of real time: `advance` does not know the condition variables that wait for it.
     if (now() < deadline) changed.wait_for(lock, std::chrono::milliseconds(1));
   }

@@ -186,49 +186,49 @@ TEST_CASE("a cors policy that browsers reject is rejected at start") {
 
 TEST_CASE("each client gets the burst at once and then the rate") {
   winsvc::testing::manual_clock time;
-  winsvc::token_buckets buckets(2, 3, 100, time);
+  winsvc::token_buckets buckets(2, 3, 100);
 
-  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(address(1)) == 0ms);
-  const auto wait = buckets.try_take(address(1));
+  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(address(1), time.now()) == 0ms);
+  const auto wait = buckets.try_take(address(1), time.now());
   CHECK(wait > 490ms);
   CHECK(wait < 510ms);
-  CHECK(buckets.try_take(address(2)) == 0ms);
+  CHECK(buckets.try_take(address(2), time.now()) == 0ms);
   time.advance(500ms);
-  CHECK(buckets.try_take(address(1)) == 0ms);
-  CHECK(buckets.try_take(address(1)) > 0ms);
+  CHECK(buckets.try_take(address(1), time.now()) == 0ms);
+  CHECK(buckets.try_take(address(1), time.now()) > 0ms);
   time.advance(1h);
-  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(address(1)) == 0ms);
-  CHECK(buckets.try_take(address(1)) > 0ms);
+  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(address(1), time.now()) == 0ms);
+  CHECK(buckets.try_take(address(1), time.now()) > 0ms);
 }
 
 TEST_CASE("full buckets are removed when the limit of buckets is reached, others are kept") {
   winsvc::testing::manual_clock time;
-  winsvc::token_buckets buckets(0.1, 1, 4, time);
-  for (int i = 1; i < 4; ++i) CHECK(buckets.try_take(address(i)) == 0ms);
+  winsvc::token_buckets buckets(0.1, 1, 4);
+  for (int i = 1; i < 4; ++i) CHECK(buckets.try_take(address(i), time.now()) == 0ms);
   time.advance(5s);
-  CHECK(buckets.try_take(address(4)) == 0ms);
+  CHECK(buckets.try_take(address(4), time.now()) == 0ms);
   CHECK(buckets.size() == 4);
   time.advance(6s);  // the buckets of clients 1 to 3 are full again
 
-  for (int i = 5; i < 8; ++i) CHECK(buckets.try_take(address(i)) == 0ms);
+  for (int i = 5; i < 8; ++i) CHECK(buckets.try_take(address(i), time.now()) == 0ms);
   CHECK(buckets.size() == 4);
-  CHECK(buckets.try_take(address(4)) > 0ms);  // kept, because it was not full
+  CHECK(buckets.try_take(address(4), time.now()) > 0ms);  // kept, because it was not full
   time.advance(1h);
-  CHECK(buckets.try_take(address(8)) == 0ms);
+  CHECK(buckets.try_take(address(8), time.now()) == 0ms);
   CHECK(buckets.size() == 1);
 }
 
 TEST_CASE("clients without a bucket share one bucket and do not affect the others") {
   winsvc::testing::manual_clock time;
-  winsvc::token_buckets buckets(0.01, 2, 4, time);
-  for (int i = 0; i < 4; ++i) CHECK(buckets.try_take(address(i)) == 0ms);
+  winsvc::token_buckets buckets(0.01, 2, 4);
+  for (int i = 0; i < 4; ++i) CHECK(buckets.try_take(address(i), time.now()) == 0ms);
 
   int accepted = 0;
-  for (int i = 4; i < 1000; ++i) accepted += buckets.try_take(address(i)) == 0ms ? 1 : 0;
+  for (int i = 4; i < 1000; ++i) accepted += buckets.try_take(address(i), time.now()) == 0ms ? 1 : 0;
   CHECK(accepted == 2);
   CHECK(buckets.size() == 4);
-  CHECK(buckets.try_take(address(0)) == 0ms);  // an earlier client keeps its bucket
-  CHECK(buckets.try_take(address(0)) > 0ms);
+  CHECK(buckets.try_take(address(0), time.now()) == 0ms);  // an earlier client keeps its bucket
+  CHECK(buckets.try_take(address(0), time.now()) > 0ms);
 }
 
 TEST_CASE("a client that exceeds the rate gets 429 with Retry-After") {

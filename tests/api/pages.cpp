@@ -110,13 +110,12 @@ TEST_CASE("a session is renewed while requests arrive, and ends after its lifeti
   winsvc::testing::manual_clock time;
   winsvc::session_options options;
   options.lifetime = 100s;
-  options.time = &time;
   auto app = [options](service& svc) {
     svc.use(winsvc::sessions(key, options));
     svc.get("/set", [](const request& req) { session::of(req).set("user", "anna"); });
     svc.get("/get", [](const request& req) { return session::of(req).get("user").value_or("none"); });
   };
-  client c(app);
+  client c(app, time);
   const std::string first = cookie_of(c.get("/set"));
 
   time.advance(5s);

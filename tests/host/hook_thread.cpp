@@ -19,7 +19,7 @@ using winsvc::detail::host::hook_thread;
 using steady = std::chrono::steady_clock;
 
 TEST_CASE("all hooks run on one separate thread, and an exception is reported") {
-  hook_thread hooks;
+  hook_thread hooks(winsvc::clock::system());
   std::thread::id first, second;
 
   CHECK(hooks.run([&] { first = std::this_thread::get_id(); }, 5s).outcome == hook_result::completed);
@@ -37,7 +37,7 @@ TEST_CASE("all hooks run on one separate thread, and an exception is reported") 
 
 TEST_CASE("a hook without progress within its timeout is abandoned") {
   stop_source go, returned;
-  hook_thread hooks;
+  hook_thread hooks(winsvc::clock::system());
   const auto start = steady::now();
 
   const hook_result result = hooks.run(
@@ -54,7 +54,7 @@ TEST_CASE("a hook without progress within its timeout is abandoned") {
 }
 
 TEST_CASE("progress restarts the timeout of a hook") {
-  hook_thread hooks;
+  hook_thread hooks(winsvc::clock::system());
 
   const hook_result result = hooks.run([&] {
         for (int i = 0; i < 10; ++i) {
@@ -67,14 +67,14 @@ TEST_CASE("progress restarts the timeout of a hook") {
 }
 
 TEST_CASE("a hook without a limit does not time out") {
-  hook_thread hooks;
+  hook_thread hooks(winsvc::clock::system());
 
   CHECK(hooks.run([] { std::this_thread::sleep_for(20ms); }, hook_thread::no_limit).outcome == hook_result::completed);
 }
 
 TEST_CASE("shorten_deadline reduces the timeout of the running hook and of later hooks") {
   stop_source go, started;
-  hook_thread hooks;
+  hook_thread hooks(winsvc::clock::system());
   waiting::scoped_thread caller("the thread that calls shorten_deadline()", [&] {
     wait_for_stop(started, "the hook to start");
     hooks.shorten_deadline(30ms);
@@ -93,7 +93,7 @@ TEST_CASE("shorten_deadline reduces the timeout of the running hook and of later
   go.request_stop();
 
   stop_source release;
-  hook_thread later;
+  hook_thread later(winsvc::clock::system());
   later.shorten_deadline(30ms);
   CHECK(later.run([release] { wait_for_stop(release, "the release of the hook"); }, 60s).outcome ==
         hook_result::timed_out);

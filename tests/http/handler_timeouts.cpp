@@ -67,7 +67,10 @@ TEST_CASE("a timeout is called although the handler of an earlier one still runs
   wait_until([&] { return called == 3; }, "the timeout of the third handler");
 }
 
-TEST_CASE("handler timeouts without a timeout start no thread") { handler_timeouts timeouts; }
+TEST_CASE("handler timeouts without a timeout start no thread") {
+  const winsvc::testing::manual_clock time;
+  handler_timeouts timeouts(time);
+}
 
 TEST_CASE("a handler that exceeds the timeout of its route is answered with 503, and logged") {
   std::atomic<bool> saw_timeout{false}, finished{false};

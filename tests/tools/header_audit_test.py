@@ -26,9 +26,26 @@ class Audit(TreeTest):
         self.assert_violation("include/winsvc/route/table.hpp:4", "on the same floor")
 
     def test_a_time_that_does_not_come_from_a_clock_is_reported(self):
-        self.change("winsvc/settings/spec.hpp", 'constexpr const char* spec()',
-                    "const auto start = std::chrono::steady_clock::now();\nconstexpr const char* spec()")
-        self.assert_violation("include/winsvc/settings/spec.hpp:8", "use a clock")
+        for read in ("std::chrono::steady_clock::now()", "winsvc::clock::system().now()", "std::time(nullptr)",
+                     "::clock_gettime(id, &time)", "::GetTickCount64()", "std::this_thread::sleep_for(limit)"):
+            with self.subTest(read):
+                self.files = dict(VALID_TREE)
+                self.change("winsvc/settings/spec.hpp", 'constexpr const char* spec()',
+                            f"const auto start = {read};\nconstexpr const char* spec()")
+                self.assert_violation("include/winsvc/settings/spec.hpp:8", "use a clock")
+
+    def test_a_header_that_may_read_the_clock_may_not_read_it_more_often(self):
+        read = "const auto start{} = clock::system().now();\n"
+        for lines, expected in ((1, "in 1 lines, not in 2"), (2, None), (3, "use a clock")):
+            with self.subTest(lines=lines):
+                self.files = dict(VALID_TREE)
+                self.files["winsvc/wire/cookie.hpp"] = ("// Cookies.\n#pragma once\n\n" +
+                                                     "".join(read.format(i) for i in range(lines)))
+                self.include_in_umbrella("winsvc/wire/cookie.hpp")
+                if expected:
+                    self.assert_violation("wire/cookie.hpp", expected)
+                else:
+                    self.assertEqual(self.run_amalgamate("--audit").returncode, 0)
 
     def test_an_atomic_without_a_comment_is_reported(self):
         self.change("winsvc/settings/spec.hpp", 'constexpr const char* spec()',

@@ -18,6 +18,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/api/context.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
 #include "winsvc/api/values.hpp"
@@ -32,15 +33,15 @@ class token_buckets {
   /// `max_buckets`: number of clients that have their own bucket. Full buckets are removed, which does not affect their
   /// clients. If all buckets are in use, further clients share one bucket, so that an attack from many addresses cannot
   /// remove the bucket of another client.
-  token_buckets(double per_second, double burst, std::size_t max_buckets = 10'000, const clock& time = clock::system())
-      : per_second_(per_second), burst_(burst), max_buckets_(max_buckets), time_(time),
-        shared_bucket_{burst, time.now()} {
+  token_buckets(double per_second, double burst, std::size_t max_buckets = 10'000)
+      : per_second_(per_second), burst_(burst), max_buckets_(max_buckets), shared_bucket_{burst, {}} {
     if (!(per_second > 0) || !(burst >= 1))
       throw setup_error("rate_limit: invalid rate or burst; the rate must be above 0, the burst at least 1");
   }
 
-  /// Takes a token. Returns 0, or the time until the next token is available.
-  std::chrono::milliseconds try_take(const ip_bytes& client);
+  /// Takes a token. `now`: a time of the same clock in each call. Returns 0, or the time until the next token is
+  /// available.
+  std::chrono::milliseconds try_take(const ip_bytes& client, clock::time_point now);
   /// Number of clients that have a bucket.
   [[nodiscard]] std::size_t size() const {
     const std::lock_guard lock(mutex_);
@@ -60,7 +61,6 @@ class token_buckets {
 
   double per_second_, burst_;
   std::size_t max_buckets_;
-  const clock& time_;
   mutable std::mutex mutex_;
   std::map<ip_bytes, bucket> buckets_;
   bucket shared_bucket_;
@@ -81,8 +81,7 @@ class token_buckets {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::chrono::milliseconds token_buckets::try_take(const ip_bytes& client) {
-  const auto now = time_.now();
+WINSVC_INLINE std::chrono::milliseconds token_buckets::try_take(const ip_bytes& client, clock::time_point now) {
   const std::lock_guard lock(mutex_);
   bucket& b = bucket_of(client, now);
   b.tokens = tokens_in(b, now);
@@ -112,7 +111,7 @@ WINSVC_INLINE void token_buckets::remove_full_buckets(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next_handler& next) {
-    const auto wait = buckets->try_take(detail::wire::rate_limit_key(client_address(req)));
+    const auto wait = buckets->try_take(detail::wire::rate_limit_key(client_address(req)), context(req).time().now());
     if (wait.count() == 0) return next();
     detail::api::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");

@@ -79,7 +79,6 @@ class session {
 struct session_options {
   std::string cookie_name = "session";
   std::chrono::seconds lifetime = std::chrono::hours(24 * 14);  ///< without requests
-  const clock* time = &clock::system();                         ///< tests pass another clock
 };
 
 /// Middleware that gives each request a session. `key` signs the cookie: a secret of at least 16 bytes, which must stay
@@ -157,7 +156,7 @@ class session_cookie {
 
   [[nodiscard]] session read(const request& req) const {
     session result;
-    const auto text = unsign(options_.cookie_name, find_cookie(req, options_.cookie_name), key_, *options_.time);
+    const auto text = unsign(options_.cookie_name, find_cookie(req, options_.cookie_name), key_, context(req).time());
     if (!text) return result;
     for (const std::string_view field : base::split(*text, '&')) {
       const auto equals = field.find('=');
@@ -172,9 +171,9 @@ class session_cookie {
   }
 
   /// Sets the cookie if the session has changed or a tenth of its lifetime has passed.
-  void write(response& res, const session& current) const {
+  void write(const clock& time, response& res, const session& current) const {
     const bool is_empty = current.values_.empty() && current.flashes_.empty() && current.token_.empty();
-    const auto since_1970 = options_.time->system_now().time_since_epoch();
+    const auto since_1970 = time.system_now().time_since_epoch();
     const auto now =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
     const bool is_due = !is_empty && now > current.issued_ + static_cast<std::uint64_t>(options_.lifetime.count()) / 10;
@@ -190,7 +189,7 @@ class session_cookie {
     for (const auto& [name, value] : current.values_) add('v', name, value);
     for (const auto& message : current.flashes_) add('f', {}, message);
     if (!current.token_.empty()) add('c', {}, current.token_);
-    const std::string value = sign(options_.cookie_name, text, key_, options_.lifetime, *options_.time);
+    const std::string value = sign(options_.cookie_name, text, key_, options_.lifetime, time);
     if (value.size() > max_cookie_bytes)
       throw std::length_error("session: its values need " + std::to_string(value.size()) +
                               " bytes, but a cookie has at most " + std::to_string(max_cookie_bytes));
@@ -215,7 +214,7 @@ WINSVC_INLINE middleware sessions(std::string key, session_options options) {
     const context values(req);
     values.set(stored.read(req));
     next();
-    stored.write(res, *values.get<session>());
+    stored.write(values.time(), res, *values.get<session>());
   };
 }
 

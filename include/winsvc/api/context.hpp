@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/app_objects.hpp"
@@ -57,6 +58,8 @@ class context {
     return static_cast<T*>(find(detail::api::type_key<T>()));
   }
 
+  /// The clock of the service, which a test replaces. It exists as long as the service.
+  [[nodiscard]] const clock& time() const noexcept;
   /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
   /// discarded.
   [[nodiscard]] bool timed_out() const noexcept;

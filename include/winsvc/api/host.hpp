@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "winsvc/api/app.hpp"
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 
@@ -30,9 +31,11 @@ class embedded_run;
 /// Runs a service on separate threads. Only `wait` and the destructor block. Safe to use from any thread.
 class host {
  public:
-  /// `app` is a function or any callable object that takes `service&`; it is copied, and called by `start`.
+  /// `app` is a function or any callable object that takes `service&`; it is copied, and called by `start`. `time` is
+  /// the clock of the service, which a test replaces; it must outlive the host.
   template <class App, class = std::enable_if_t<!std::is_same_v<std::decay_t<App>, host>>>
-  explicit host(App&& app) : host(factory(std::make_shared<std::decay_t<App>>(std::forward<App>(app)))) {}
+  explicit host(App&& app, const clock& time = clock::system())
+      : host(factory(std::make_shared<std::decay_t<App>>(std::forward<App>(app))), time) {}
   /// Stops the service and waits for its end.
   ~host();
   host(const host&) = delete;
@@ -50,7 +53,7 @@ class host {
   result<void> wait();
 
  private:
-  explicit host(detail::api::app_factory app);
+  host(detail::api::app_factory app, const clock& time);
   template <class App>
   static detail::api::app_factory factory(std::shared_ptr<App> app) {
     static_assert(std::is_invocable_v<App&, service&>,

@@ -111,9 +111,12 @@ class stop_target {
 };
 
 struct service_definition {
+  /// `run_time`: the clock of this run; it must outlive the definition.
+  explicit service_definition(const clock& run_time = clock::system()) : time(&run_time), log(run_time) {}
+
   scm::service_spec spec;
   std::optional<std::string> instance;  ///< instance of this run; set before the app is called
-  const clock* time = &clock::system();  ///< time source of the run; a test sets a manual_clock
+  const clock* const time;              ///< of the engine, the log, the hooks and the limits of the host
   std::string version;
   std::string data_folder;              ///< data folder of this run, if the host sets it; see resolve_data_folder()
   std::string host = "127.0.0.1";

@@ -84,7 +84,7 @@ WINSVC_INLINE void drainer::run() {
 
 WINSVC_INLINE void drainer::shorten() {
   const auto remaining = stop_deadlines_.next_step();
-  engine_.shorten_drain(clock::system().now() + remaining);
+  engine_.shorten_drain(remaining);
   if (workers_) workers_->shorten_deadline(definition_.time->now() + remaining + std::chrono::seconds(1));
 }
 

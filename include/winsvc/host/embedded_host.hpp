@@ -23,6 +23,7 @@
 
 #include "winsvc/base/attempt.hpp"
 #include "winsvc/api/host.hpp"
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
@@ -38,7 +39,7 @@ namespace detail::host {
 /// One run of a service in a program. Thread-safe.
 class embedded_run {
  public:
-  explicit embedded_run(api::app_factory app) : app_(std::move(app)) {}
+  embedded_run(api::app_factory app, const clock& time) : app_(std::move(app)), time_(time) {}
 
   void start();
   void stop(std::string_view reason);
@@ -49,6 +50,8 @@ class embedded_run {
  private:
   /// The objects of the run, which a thread that does not return may use until the process ends.
   struct run_objects {
+    explicit run_objects(const clock& time) : definition(time) {}
+
     service_definition definition;
     std::unique_ptr<winsvc::service> svc;
     std::shared_ptr<void> app;
@@ -59,6 +62,7 @@ class embedded_run {
   std::optional<error> run(const std::shared_ptr<run_objects>& objects);
 
   api::app_factory app_;
+  const clock& time_;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Under mutex_:
@@ -89,7 +93,7 @@ WINSVC_INLINE void embedded_run::start() {
     std::shared_ptr<run_objects> objects;
     std::optional<error> failure;
     try {
-      objects = std::make_shared<run_objects>();
+      objects = std::make_shared<run_objects>(time_);
       failure = run(objects);
     } catch (...) {
       failure = error{scm::win32_error::exception_in_service, "set up", {}, base::exception_message(), {}};
@@ -181,8 +185,8 @@ WINSVC_INLINE result<void> embedded_run::wait() {
 
 }  // namespace detail::host
 
-WINSVC_INLINE host::host(detail::api::app_factory app)
-    : run_(std::make_shared<detail::host::embedded_run>(std::move(app))) {}
+WINSVC_INLINE host::host(detail::api::app_factory app, const clock& time)
+    : run_(std::make_shared<detail::host::embedded_run>(std::move(app), time)) {}
 WINSVC_INLINE host::~host() {
   run_->stop("the host was destroyed");
   detail::base::attempt([this] { static_cast<void>(run_->wait()); });

@@ -18,6 +18,7 @@
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/stop.hpp"
+#include "winsvc/base/wait_deadline.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/host/run_options.hpp"
@@ -74,7 +75,8 @@ WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
 }
 
 WINSVC_INLINE result<std::unique_ptr<server::engine>> make_engine(service_definition& definition) {
-  auto engine = std::make_unique<server::engine>(definition.router, definition.limits, definition.log);
+  auto engine =
+      std::make_unique<server::engine>(definition.router, definition.limits, definition.log, *definition.time);
   if (definition.tls) {
     auto identity = server::tls_identity::load(*definition.tls);
     if (!identity) return failure{identity.error()};
@@ -116,12 +118,12 @@ WINSVC_INLINE error without_hint(error failed) {
 WINSVC_INLINE result<bool> bind_listener(server::engine& engine, service_definition& definition,
                                          const run_options& options, const stop_token& stop,
                                          const std::function<void()>& on_attempt) {
-  const auto deadline = definition.time->now() + options.bind_timeout;
+  const base::wait_deadline deadline(*definition.time, options.bind_timeout);
   for (bool first = true;; first = false) {
     const auto bound = engine.bind(definition.host, definition.port);
     if (bound) return true;
     bind_failure failed = describe_bind_failure(bound.error(), definition, options);
-    if (failed.retry_reason.empty() || definition.time->now() >= deadline) {
+    if (failed.retry_reason.empty() || deadline.has_passed()) {
       if (!first) failed.described.message += "; tried for " + base::duration_text(options.bind_timeout);
       return failure{std::move(failed.described)};
     }

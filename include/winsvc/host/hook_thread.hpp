@@ -42,7 +42,7 @@ class hook_thread {
   using time_point = clock::time_point;
   static constexpr milliseconds no_limit = (milliseconds::max)();
 
-  explicit hook_thread(const clock& time = clock::system()) : state_(std::make_shared<shared_state>(time)) {}
+  explicit hook_thread(const clock& time) : state_(std::make_shared<shared_state>(time)) {}
   ~hook_thread();
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;

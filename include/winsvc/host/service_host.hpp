@@ -248,8 +248,7 @@ WINSVC_INLINE void service_host::apply_environment() {
 }
 
 WINSVC_INLINE void service_host::make_definition(run_objects& objects) {
-  objects.definition = std::make_unique<service_definition>();
-  objects.definition->time = dependencies_.time;
+  objects.definition = std::make_unique<service_definition>(*dependencies_.time);
   objects.definition->spec.name = name_;
   objects.definition->instance = launch_options_.instance;
   load_setting_sources(*objects.definition, launch_options_, os::executable_path());

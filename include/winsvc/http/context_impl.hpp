@@ -11,6 +11,7 @@
 
 #include "winsvc/api/context.hpp"
 #include "winsvc/api/cookies.hpp"
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
@@ -55,6 +56,7 @@ WINSVC_INLINE std::string context::scheme() const {
 WINSVC_INLINE std::string context::host() const {
   return exchange_->forwarded.host.empty() ? std::string(exchange_->head.host) : exchange_->forwarded.host;
 }
+WINSVC_INLINE const clock& context::time() const noexcept { return exchange_->stream.time(); }
 WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded.path_prefix; }
 
 namespace detail::api {

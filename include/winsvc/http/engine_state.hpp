@@ -93,9 +93,9 @@ enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_byt
 /// `paused` is a switch and not a view of the service's state: a stop from PAUSED completes its requests with 503, too,
 /// because the pause hooks have run.
 struct engine_state {
-  explicit engine_state(clock& time_source = clock::system()) : time(time_source) {}
+  explicit engine_state(const clock& time_source) : time(time_source) {}
 
-  clock& time;
+  const clock& time;
   std::atomic<bool> draining{false};       ///< connections end after their response; the default order matters
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
   std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent

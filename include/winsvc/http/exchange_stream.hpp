@@ -51,8 +51,7 @@ class exchange_stream {
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close(). `request_started`: the time at which the deadline of the body begins.
   exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
-                  const wire::limits& limits, clock::time_point request_started,
-                  const clock& time = clock::system())
+                  const wire::limits& limits, clock::time_point request_started, const clock& time)
       : time_(time),
         transport_(transport),
         buffer_(buffer),

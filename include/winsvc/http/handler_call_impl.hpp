@@ -326,11 +326,11 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     reject_invalid_headers(res);
     static_cast<void>(remove_framing_fields(own, res));
     own.delivery.status = res.status;
-    return complete_response(res, send_body);
+    return complete_response(res, time_, send_body);
   } catch (...) {
     own.delivery.status = status;
     log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
-    return error_response(status, detail, send_body);
+    return error_response(status, detail, time_, send_body);
   }
 }
 

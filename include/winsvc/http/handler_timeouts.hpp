@@ -29,7 +29,7 @@ class handler_timeouts {
  public:
   using time_point = clock::time_point;
 
-  explicit handler_timeouts(clock& time = clock::system(),
+  explicit handler_timeouts(const clock& time,
                             os::thread_starter& starter = os::thread_starter::system())
       : time_(time), starter_(starter) {}
   ~handler_timeouts();
@@ -63,7 +63,7 @@ class handler_timeouts {
   void start_locked();
   void run();
 
-  clock& time_;
+  const clock& time_;
   os::thread_starter& starter_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -45,7 +45,7 @@ namespace detail::http {
 
 class request_processor {
  public:
-  request_processor(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  request_processor(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
                     os::thread_starter& starter = os::thread_starter::system());
 
   /// Starts the timeout thread if a route has a timeout. Throws std::system_error if the system cannot create it.
@@ -114,7 +114,7 @@ class request_processor {
   const http::router& router_;
   const wire::limits& limits_;
   logger& log_;
-  clock& time_;
+  const clock& time_;
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
@@ -140,7 +140,7 @@ inline constexpr std::string_view event_stream_type = "text/event-stream";
 }
 
 /// The complete bytes of an error response that ends the connection, for a request without a valid head.
-[[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
+[[nodiscard]] std::string error_response(int status, std::string_view reason, const clock& time, bool send_body = true);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -155,7 +155,7 @@ inline namespace WINSVC_ABI {
 namespace detail::http {
 
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
-                                                   clock& time, os::thread_starter& starter)
+                                                   const clock& time, os::thread_starter& starter)
     : router_(router),
       limits_(limits),
       log_(log),
@@ -271,11 +271,11 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   return headers;
 }
 
-WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
+WINSVC_INLINE std::string error_response(int status, std::string_view reason, const clock& time, bool send_body) {
   response res;
   write_error(res, {status, reason}, error_format::json);
   if (status == 503 || status == 429) add_retry_after(res);
-  return complete_response(res, send_body);
+  return complete_response(res, time, send_body);
 }
 
 }  // namespace detail::http

@@ -3,7 +3,7 @@
 // (out_of_memory_response in http/request_processor.hpp).
 //
 //   const bool complete = write_response(exchange, res, headers);   // bytes go to exchange.stream
-//   const std::string bytes = complete_response(res);               // a response that ends the connection
+//   const std::string bytes = complete_response(res, time);         // a response that ends the connection
 //
 //   body                         HTTP/1.1                     HTTP/1.0
 //   text, or none                Content-Length               Content-Length
@@ -54,11 +54,11 @@ struct connection_headers {
 [[nodiscard]] bool write_response(exchange& exchange, response& res, const connection_headers& connection);
 
 /// The complete bytes of a response that ends the connection.
-[[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
+[[nodiscard]] std::string complete_response(const response& res, const clock& time, bool send_body = true);
 
 /// The Date field with its line end. Each thread formats it once per second and reads the system clock at most every
 /// 20 ms.
-[[nodiscard]] std::string_view date_line();
+[[nodiscard]] std::string_view date_line(const clock& time);
 
 /// True if the response has a body whose end only its provider knows.
 [[nodiscard]] bool is_stream(const response& res) noexcept;
@@ -77,20 +77,23 @@ namespace detail::http {
 
 WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
 
-WINSVC_INLINE std::string_view date_line() {
+WINSVC_INLINE std::string_view date_line(const clock& time) {
   struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
+    const clock* source;
     std::chrono::steady_clock::time_point checked_at;
     std::int64_t second;
     std::size_t length;
     char text[48];
   };
   static_assert(std::is_trivially_destructible_v<cached_date>);
-  static thread_local cached_date last{{}, -1, 0, {}};
+  static thread_local cached_date last{nullptr, {}, -1, 0, {}};
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
-  const auto now = clock::system().now();
-  if (last.second != -1 && now - last.checked_at < std::chrono::milliseconds(20)) return text_of(last);
+  const auto now = time.now();
+  const bool is_recent = now >= last.checked_at && now - last.checked_at < std::chrono::milliseconds(20);
+  if (last.source == &time && is_recent) return text_of(last);
+  last.source = &time;
   last.checked_at = now;
-  const auto wall = clock::system().system_now();
+  const auto wall = time.system_now();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
     const std::string text = "Date: " + http_date(wall) + "\r\n";
@@ -155,7 +158,7 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
 
 /// Appends the head. `length`: the Content-Length; nullopt: none.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
-                               bool chunked, std::string& output) {
+                               bool chunked, const clock& time, std::string& output) {
   char number[24];
   const auto text_of = [&number](std::uint64_t value) {
     return std::string_view(number, static_cast<std::size_t>(
@@ -174,7 +177,7 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   if (chunked) append_field(output, "Transfer-Encoding", "chunked");
   else if (length && !bodyless) append_field(output, "Content-Length", text_of(*length));
   if (!connection.empty()) append_field(output, "Connection", connection);
-  if (!date) output.append(date_line());
+  if (!date) output.append(date_line(time));
   output.append(std::string_view("\r\n"));
 }
 
@@ -186,7 +189,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   if (!res.content_provider_ || no_body) {
     const std::uint64_t length = delivery.length_of_head ? *delivery.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
-    append_head(res, connection.connection, length, false, output);
+    append_head(res, connection.connection, length, false, stream.time(), output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
     if (send_body && res.body.size() >= min_moved_bytes) delivery.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
@@ -197,7 +200,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     const bool whole = delivery.parts.empty();
     std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
     for (const auto& part : delivery.parts) length += part.head.size() + part.length;
-    append_head(res, connection.connection, length, false, output);
+    append_head(res, connection.connection, length, false, stream.time(), output);
     if (!connection.send_body) return true;
     const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
@@ -220,7 +223,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 
   const auto length = delivery.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
-  append_head(res, connection.connection, length, chunked, output);
+  append_head(res, connection.connection, length, chunked, stream.time(), output);
   if (!connection.send_body) return true;
   if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
     delivery.events_to_send = from->subscription;
@@ -231,9 +234,9 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   return res.content_provider_success_ = stream_sink(exchange, chunked).run(res);
 }
 
-WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {
+WINSVC_INLINE std::string complete_response(const response& res, const clock& time, bool send_body) {
   std::string output;
-  append_head(res, "close", res.body.size(), false, output);
+  append_head(res, "close", res.body.size(), false, time, output);
   if (send_body && !wire::is_bodyless_status(res.status)) output.append(res.body);
   return output;
 }

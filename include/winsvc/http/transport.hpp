@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/wait_deadline.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -97,13 +98,16 @@ class transport_owner {
 
 class socket_transport : public transport {
  public:
-  /// `drain` ends a wait for a new request. All connections of an engine share it; it must outlive them.
-  socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
+  /// `drain` ends a wait for a new request. All connections of an engine share it and the clock, which must outlive
+  /// them.
+  socket_transport(os::tcp_socket socket, os::waker& drain, const clock& time) noexcept
+      : socket_(std::move(socket)), drain_(&drain), time_(time) {}
   void set_owner(transport_owner* owner) noexcept { owner_ = owner; }
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
-    const auto result = socket_.receive(buffer, capacity, received, limit);
+    const auto result = limit.count() <= 0 ? socket_.receive(buffer, capacity, received, limit)
+                                           : wait_receive(buffer, capacity, received, limit);
     has_no_input_ = result == os::transfer::timed_out || (result == os::transfer::done && received < capacity);
     return result;
   }
@@ -127,26 +131,27 @@ class socket_transport : public transport {
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    static_cast<void>(drain_->wait_for(socket_, limit));
+    static_cast<void>(wait_for_input(base::wait_deadline(time_, limit)));
     // Bytes that have arrived are served, whatever ended the wait.
     return socket_.receive(buffer, capacity, received, std::chrono::milliseconds(0));
   }
   os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept override {
-    return socket_.send(bytes, count, limit);
+    for (std::size_t sent = 0;; bytes += sent, count -= sent) {
+      const auto result = send_some(bytes, count, sent);
+      if (result != os::transfer::timed_out) return result;
+      if (limit.count() <= 0 || !wait_sendable(limit)) return os::transfer::timed_out;
+    }
   }
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (;;) {
-      const auto outcome = drain_->wait_for(socket_, limit);
+      const auto outcome = wait_for_input(deadline);
       if (outcome == os::waker::outcome::woken) return stream_event::draining;
       if (outcome == os::waker::outcome::timed_out) return stream_event::timed_out;
       if (outcome == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
-      const auto remaining =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
-      if (remaining.count() <= 0) return stream_event::timed_out;
-      limit = (std::min)(remaining, std::chrono::milliseconds(100));
-      std::this_thread::sleep_for(limit);
+      if (deadline.has_passed()) return stream_event::timed_out;
+      std::this_thread::sleep_for((std::min)(deadline.next_wait(), std::chrono::milliseconds(100)));
     }
   }
   close_reason shutdown(close_reason reason) noexcept override {
@@ -154,7 +159,7 @@ class socket_transport : public transport {
     return reason;
   }
   [[nodiscard]] bool wait_sendable(std::chrono::milliseconds limit) noexcept override {
-    return needs_write(true) ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+    return wait_ready(needs_write(true), base::wait_deadline(time_, limit));
   }
   [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
@@ -166,8 +171,34 @@ class socket_transport : public transport {
   void abort_connection() noexcept override { socket_.shutdown_both(); }
 
  protected:
+  /// Receives at least one byte within `limit`.
+  [[nodiscard]] os::transfer wait_receive(char* buffer, std::size_t capacity, std::size_t& received,
+                                          std::chrono::milliseconds limit) noexcept {
+    const base::wait_deadline deadline(time_, limit);
+    auto result = os::transfer::timed_out;
+    do result = socket_.receive(buffer, capacity, received, deadline.next_wait());
+    while (result == os::transfer::timed_out && !deadline.has_passed());
+    return result;
+  }
+  /// Waits until the socket is writable or readable. Returns false after the deadline.
+  [[nodiscard]] bool wait_ready(bool writable, const base::wait_deadline& deadline) const noexcept {
+    do {
+      const auto limit = deadline.next_wait();
+      if (writable ? socket_.wait_writable(limit) : socket_.wait_readable(limit)) return true;
+    } while (!deadline.has_passed());
+    return false;
+  }
+  /// Waits until the socket is readable or the drain begins.
+  [[nodiscard]] os::waker::outcome wait_for_input(const base::wait_deadline& deadline) const noexcept {
+    auto outcome = os::waker::outcome::timed_out;
+    do outcome = drain_->wait_for(socket_, deadline.next_wait());
+    while (outcome == os::waker::outcome::timed_out && !deadline.has_passed());
+    return outcome;
+  }
+
   os::tcp_socket socket_;
   os::waker* drain_;
+  const clock& time_;
   transport_owner* owner_ = nullptr;
   bool has_no_input_ = false;
 };

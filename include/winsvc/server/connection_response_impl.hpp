@@ -222,7 +222,7 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
     record.status = own.delivery.status;
     return bytes;
   } catch (...) {  // out of memory
-    return http::error_response(status, reason, head_.method_id != route::method::head);
+    return http::error_response(status, reason, engine_state_.time, head_.method_id != route::method::head);
   }
 }
 
@@ -234,8 +234,9 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
   clear_output();
   http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
+  const bool is_head = base::starts_with(received, "HEAD ");
   output_ = in_flight_ ? error_bytes(status, reason, record)
-                       : http::error_response(status, reason, !base::starts_with(received, "HEAD "));
+                       : http::error_response(status, reason, engine_state_.time, !is_head);
   record.bytes = output_.size();
   keep_alive_ = false;
   body_unread_ = true;

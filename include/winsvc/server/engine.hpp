@@ -49,7 +49,7 @@ struct drain_report {
 class engine {
  public:
   /// `time` and `starter`: the clock of all timeouts, and the source of all threads. They must outlive the engine.
-  engine(const http::router& router, const wire::limits& limits, logger& log, clock& time = clock::system(),
+  engine(const http::router& router, const wire::limits& limits, logger& log, const clock& time = clock::system(),
          os::thread_starter& starter = os::thread_starter::system());
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
@@ -78,8 +78,8 @@ class engine {
   /// Stops accepting, completes the requests in flight and aborts the rest after `limit`. Calls `progress` on this
   /// thread when a connection has closed and further responses were sent.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-  /// From any thread: ends the running or a later drain at `deadline` at the latest.
-  void shorten_drain(std::chrono::steady_clock::time_point deadline);
+  /// From any thread: ends the running or a later drain after `remaining` at the latest.
+  void shorten_drain(std::chrono::milliseconds remaining);
 
   /// Detaches the threads that a drain reported as stuck. After that, keep the engine until the process ends.
   void abandon_threads();

@@ -28,7 +28,7 @@ namespace detail::server {
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const http::router& router, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE engine::engine(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
                              os::thread_starter& starter)
     : server_(std::make_unique<server>(router, limits, log, time, starter)) {}
 WINSVC_INLINE engine::~engine() = default;
@@ -52,8 +52,8 @@ WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const 
   return server_->drain(limit, progress);
 }
 
-WINSVC_INLINE void engine::shorten_drain(clock::time_point deadline) {
-  server_->shorten_drain(deadline);
+WINSVC_INLINE void engine::shorten_drain(std::chrono::milliseconds remaining) {
+  server_->shorten_drain(remaining);
 }
 
 WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }

@@ -111,7 +111,7 @@ class deadline_timers {
  public:
   using time_point = clock::time_point;
 
-  explicit deadline_timers(const clock& time = clock::system()) : wheel_(time.now()) {}
+  explicit deadline_timers(const clock& time) : wheel_(time.now()) {}
 
   /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
   bool set(engine_slot& slot, time_point deadline) {

@@ -45,8 +45,7 @@ WINSVC_INLINE void thread_pool::wake_monitor() {
 WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   constexpr int max_quiet_scans = 10;
   for (int quiet_scans = 0;;) {
-    const auto now = time_.now();
-    auto next = source_.run_timers(now);
+    const auto next = source_.run_timers(time_.now());
     if (scanning_.load()) {
       quiet_scans = scan_threads() ? 0 : quiet_scans + 1;
       if (quiet_scans >= max_quiet_scans) {
@@ -54,14 +53,28 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
         if (scan_threads()) scanning_.store(true);  // an item began after the last scan and saw scanning_ as true
         quiet_scans = 0;
       }
-      if (scanning_.load()) next = (std::min)(next, now + scan_interval);
     }
     join_finished();
     std::unique_lock lock(monitor_mutex_);
-    while (!wake_requested_ && !monitor_stopping_ && (next == (time_point::max)() || time_.now() < next))
-      time_.wait_until(monitor_wakeup_, lock, next);
+    wait_for_monitor(lock, next);
     wake_requested_ = false;
     if (monitor_stopping_) return;
+  }
+}
+
+/// Waits for the next timer or scan. The timers use the clock of the service, the scans real time, because they observe
+/// threads of the system.
+WINSVC_INLINE void thread_pool::wait_for_monitor(std::unique_lock<std::mutex>& lock, time_point next_timer) {
+  const auto& real = clock::system();
+  auto next_scan = (time_point::max)();
+  if (scanning_.load()) {
+    const auto until_timer = (std::max)(next_timer - time_.now(), clock::duration::zero());
+    next_scan = real.now() + (std::min<clock::duration>)(scan_interval, until_timer);
+  }
+  while (!wake_requested_ && !monitor_stopping_ && real.now() < next_scan &&
+         (next_timer == (time_point::max)() || time_.now() < next_timer)) {
+    if (next_scan == (time_point::max)()) time_.wait_until(monitor_wakeup_, lock, next_timer);
+    else real.wait_until(monitor_wakeup_, lock, next_scan);
   }
 }
 
@@ -110,7 +123,7 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
     const std::lock_guard lock(mutex_);
     start_thread(false);
   }
-  retry_in_shortage(time_.now());
+  retry_in_shortage(clock::system().now());
   return busy;
 }
 
@@ -129,7 +142,7 @@ WINSVC_INLINE bool thread_pool::growth_helps() {
     }
   }
   load_tally tally;
-  const auto now = time_.now();
+  const auto now = clock::system().now();  // the CPU times are real times
   for (std::size_t i = 0; i < count; ++i) {
     const auto cpu = sampled[i]->cpu_clock.cpu_time();
     if (cpu) sampled[i]->load.sample(now, *cpu);

@@ -30,6 +30,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/base/wait_deadline.hpp"
 #include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/server/connection.hpp"
@@ -46,7 +47,7 @@ namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
+  server(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
          os::thread_starter& starter);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
@@ -64,7 +65,7 @@ class server final : private thread_pool::work_source {
   void pause(bool paused) noexcept { engine_state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return engine_state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-  void shorten_drain(clock::time_point deadline);
+  void shorten_drain(std::chrono::milliseconds remaining);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
   [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.in_flight.load(); }
@@ -118,13 +119,12 @@ class server final : private thread_pool::work_source {
 
   const wire::limits limits_;
   logger& log_;
-  clock& time_;
+  const clock& time_;
   http::request_processor processor_;
   http::engine_state engine_state_;
   os::endpoint address_;
   os::waker drain_waker_;
-  std::chrono::steady_clock::time_point drain_deadline_ =
-      (std::chrono::steady_clock::time_point::max)();  // under mutex_; shorten_drain moves it
+  base::wait_deadline drain_deadline_{time_, std::chrono::hours(24 * 365)};  // under mutex_; a drain shortens it
   os::poller poller_;
   deadline_timers deadlines_;
   std::uint64_t body_bytes_at_release_ = 0;  // of release_body_memory(), used by the monitor thread
@@ -170,7 +170,7 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const http::router& router, const wire::limits& limits, logger& log, clock& time,
+WINSVC_INLINE server::server(const http::router& router, const wire::limits& limits, logger& log, const clock& time,
                              os::thread_starter& starter)
     : limits_(limits),
       log_(log),

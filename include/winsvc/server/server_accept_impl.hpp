@@ -134,7 +134,7 @@ WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
     free_slots_.push_back(&slots_.emplace_back(poller_, thread_pool_));
   }
   connection_slot& slot = *free_slots_.back();
-  slot.transport = make_transport(std::move(socket), drain_waker_, identity_);
+  slot.transport = make_transport(std::move(socket), drain_waker_, identity_, time_);
   slot.transport->set_owner(&slot);
   try {
     slot.active_connection.emplace(*slot.transport, processor_, engine_state_, limits_);
@@ -161,7 +161,7 @@ WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, 
     is_encrypted = identity_ != nullptr;
   }
   if (!is_encrypted) {
-    const std::string response = http::error_response(status, reason);
+    const std::string response = http::error_response(status, reason, time_);
     static_cast<void>(socket.send(response.data(), response.size(), std::chrono::milliseconds(0)));
   }
   socket.shutdown_send();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/wait_deadline.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/engine_state.hpp"
 #include "winsvc/server/connection.hpp"
@@ -60,9 +61,10 @@ WINSVC_INLINE void server::close_listeners() noexcept {
       if (each.socket.is_open()) each.socket.ignore_new_clients();
   }
   if (std::exchange(started_, false)) {
-    constexpr std::chrono::milliseconds handshake_time{1};  // of a client on this machine that has begun to connect
+    // The handshake of a client on this machine that has begun to connect takes real time.
+    constexpr std::chrono::milliseconds handshake_time{1};
     for (auto& each : listeners_) accept_connections(each, true);
-    time_.sleep(handshake_time);
+    clock::system().sleep(handshake_time);
     for (auto& each : listeners_) accept_connections(each, true);
   }
   const std::lock_guard lock(accept_mutex_);
@@ -95,10 +97,9 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   wake_all();
 
   auto reported_responses = responses_before;
-  const auto deadline = time_.now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
-  drain_deadline_ = (std::min)(drain_deadline_, deadline);
+  drain_deadline_.shorten(limit);
   const auto report_progress = [&] {
     const auto now = engine_state_.response_count.load();
     if (now == reported_responses || !progress) return;
@@ -107,8 +108,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && time_.now() < drain_deadline_) {
-    time_.wait_until(connection_closed_, lock, drain_deadline_);
+  while (!all_closed() && !drain_deadline_.has_passed()) {
+    drain_deadline_.wait(connection_closed_, lock);
     report_progress();
   }
   report_progress();  // also if no wait was necessary
@@ -121,8 +122,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
       slot.transport->abort_connection();
     }
     // A thread that waits for the network wakes at once; a handler that computes has another 500 ms.
-    const auto abort_deadline = time_.now() + std::chrono::milliseconds(500);
-    while (!all_closed() && time_.now() < abort_deadline) time_.wait_until(connection_closed_, lock, abort_deadline);
+    const base::wait_deadline abort_deadline(time_, std::chrono::milliseconds(500));
+    while (!all_closed() && !abort_deadline.has_passed()) abort_deadline.wait(connection_closed_, lock);
   }
   report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
   report.stuck_threads = open_count_.load();
@@ -132,9 +133,9 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   return report;
 }
 
-WINSVC_INLINE void server::shorten_drain(clock::time_point deadline) {
+WINSVC_INLINE void server::shorten_drain(std::chrono::milliseconds remaining) {
   const std::lock_guard lock(mutex_);
-  drain_deadline_ = (std::min)(drain_deadline_, deadline);
+  drain_deadline_.shorten(remaining);
   connection_closed_.notify_all();
 }
 

@@ -116,7 +116,7 @@ class thread_pool {
     ~work_source() = default;
   };
 
-  thread_pool(work_source& source, const thread_pool_limits& limits, clock& time = clock::system(),
+  thread_pool(work_source& source, const thread_pool_limits& limits, const clock& time,
               os::thread_starter& starter = os::thread_starter::system())
       : source_(source), limits_(limits), time_(time), starter_(starter) {}
   /// Calls stop().
@@ -201,6 +201,7 @@ class thread_pool {
   void ensure_stream_threads();
   void start_scanning() noexcept;
   void monitor_main() noexcept;
+  void wait_for_monitor(std::unique_lock<std::mutex>& lock, time_point next_timer);
   bool scan_threads();
   bool scan_io_threads();
   bool scan_queues();
@@ -210,7 +211,7 @@ class thread_pool {
 
   work_source& source_;
   const thread_pool_limits limits_;
-  clock& time_;
+  const clock& time_;
   os::thread_starter& starter_;
 
   mutable std::mutex mutex_;  // protects the members up to stopping_
@@ -228,7 +229,7 @@ class thread_pool {
   std::atomic<std::size_t> io_item_count_{0};  // of io_items_, read without mutex_; notify() follows each push
 
   pool_thread reserve_;
-  time_point next_retry_{};  // used by the monitor thread
+  time_point next_retry_{};  // on the system's clock; used by the monitor thread
 
   // scanning_: false -> true when a thread starts an item or queues one; true -> false after 10 scans without activity.
   // A thread increments `sequence` and then loads scanning_; the monitor clears scanning_ and then scans once more.

@@ -17,6 +17,8 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/wait_deadline.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/request_processor.hpp"
 #include "winsvc/api/httplib.hpp"
@@ -29,7 +31,8 @@ namespace detail::server {
 
 /// Returns the transport for an accepted socket: with TLS if `identity` is not null.
 [[nodiscard]] std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity> identity);
+                                                                     std::shared_ptr<tls_identity> identity,
+                                                                     const clock& time);
 
 }  // namespace detail::server
 }  // inline namespace WINSVC_ABI
@@ -51,22 +54,19 @@ namespace detail::server {
 ///   any          a send times out, perhaps in the middle of a record -> broken
 class tls_transport final : public http::socket_transport {
  public:
-  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
-      : http::socket_transport(std::move(socket), drain),
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity, const clock& time)
+      : http::socket_transport(std::move(socket), drain, time),
         identity_(std::move(identity)),
         session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
   ~tls_transport() override { httplib::tls::free_session(session_); }
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (;;) {
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
-      const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return os::transfer::timed_out;
-      const bool ready = need == wait_need::read ? socket_.wait_readable(remaining) : socket_.wait_writable(remaining);
-      if (!ready) return os::transfer::timed_out;
+      if (deadline.has_passed() || !wait_ready(need == wait_need::write, deadline)) return os::transfer::timed_out;
     }
   }
   [[nodiscard]] bool has_no_input() const noexcept override { return false; }  // the library buffers input
@@ -75,16 +75,13 @@ class tls_transport final : public http::socket_transport {
 
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (bool last = false;; ) {  // a record may arrive in parts, and no part ends the wait
       const auto need = read(buffer, capacity, received);
       if (need != wait_need::read && need != wait_need::write) return outcome(need);
       if (last) return os::transfer::timed_out;
-      if (need == wait_need::write) {
-        last = !socket_.wait_writable(time_until(deadline));
-      } else {
-        last = drain_->wait_for(socket_, time_until(deadline)) != os::waker::outcome::ready;
-      }
+      if (need == wait_need::write) last = !wait_ready(true, deadline);
+      else last = wait_for_input(deadline) != os::waker::outcome::ready;
     }
   }
 
@@ -92,9 +89,7 @@ class tls_transport final : public http::socket_transport {
     for (std::size_t sent = 0;; bytes += sent, count -= sent) {
       const auto result = send_some(bytes, count, sent);
       if (result != os::transfer::timed_out) return result;
-      const bool ready =
-          last_need_ == wait_need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
-      if (!ready) {
+      if (!wait_sendable(limit)) {
         state_ = state::broken;  // a part of a record may have been sent
         return os::transfer::timed_out;
       }
@@ -117,9 +112,9 @@ class tls_transport final : public http::socket_transport {
   }
 
   http::stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = clock::system().now() + limit;
+    const base::wait_deadline deadline(time_, limit);
     for (;;) {
-      const auto woken = drain_->wait_for(socket_, time_until(deadline));
+      const auto woken = wait_for_input(deadline);
       if (woken == os::waker::outcome::woken) return http::stream_event::draining;
       if (woken == os::waker::outcome::timed_out) return http::stream_event::timed_out;
       if (woken == os::waker::outcome::failed || socket_.peer_closed()) return http::stream_event::peer_closed;
@@ -127,12 +122,11 @@ class tls_transport final : public http::socket_transport {
       if (early_size_ == 0) {
         const auto need = read(early_, sizeof early_, early_size_);
         if (need == wait_need::closed || need == wait_need::failed) return http::stream_event::peer_closed;
-        if (need == wait_need::read && time_until(deadline).count() > 0) continue;
+        if (need == wait_need::read && !deadline.has_passed()) continue;
       }
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
-      const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return http::stream_event::timed_out;
-      std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
+      if (deadline.has_passed()) return http::stream_event::timed_out;
+      std::this_thread::sleep_for((std::min)(deadline.next_wait(), std::chrono::milliseconds(100)));
     }
   }
 
@@ -158,10 +152,6 @@ class tls_transport final : public http::socket_transport {
   enum class wait_need { nothing, read, write, closed, failed };  // result of a library call: what it waits for
   enum class state { handshaking, ready, broken };
 
-  [[nodiscard]] static std::chrono::milliseconds time_until(clock::time_point deadline) noexcept {
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::system().now());
-    return (std::max)(remaining, std::chrono::milliseconds(0));
-  }
   [[nodiscard]] static os::transfer outcome(wait_need need) noexcept {
     return need == wait_need::nothing ? os::transfer::done
            : need == wait_need::closed ? os::transfer::closed
@@ -229,7 +219,7 @@ class tls_transport final : public http::socket_transport {
   }
   void reject_plain_http() noexcept {
     try {
-      const std::string response = http::error_response(400, "this port requires HTTPS: use https://");
+      const std::string response = http::error_response(400, "this port requires HTTPS: use https://", time_);
       static_cast<void>(socket_.send(response.data(), response.size(), std::chrono::milliseconds(0)));
     } catch (...) {  // out of memory: close without a response
     }
@@ -246,9 +236,10 @@ class tls_transport final : public http::socket_transport {
 };
 
 WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity> identity) {
-  if (!identity) return std::make_unique<http::socket_transport>(std::move(socket), drain);
-  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
+                                                               std::shared_ptr<tls_identity> identity,
+                                                               const clock& time) {
+  if (!identity) return std::make_unique<http::socket_transport>(std::move(socket), drain, time);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity), time);
 }
 
 }  // namespace detail::server
@@ -261,8 +252,8 @@ inline namespace WINSVC_ABI {
 namespace detail::server {
 
 WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity>) {
-  return std::make_unique<http::socket_transport>(std::move(socket), drain);
+                                                               std::shared_ptr<tls_identity>, const clock& time) {
+  return std::make_unique<http::socket_transport>(std::move(socket), drain, time);
 }
 
 }  // namespace detail::server

@@ -167,11 +167,12 @@ class memory_transport final : public detail::http::transport {
 class client {
  public:
   /// `app`: a function or another callable; it must outlive the client. For an App that is a type, pass
-  /// `std::in_place_type<T>`.
+  /// `std::in_place_type<T>`. `time`: the clock of the service; it must outlive the client.
   template <class App>
-  explicit client(App& app) : client(detail::api::app_of_callable(app)) {}
+  explicit client(App& app, const clock& time = clock::system()) : client(detail::api::app_of_callable(app), time) {}
   template <class App>
-  explicit client(std::in_place_type_t<App>) : client(detail::api::app_of_type<App>()) {}
+  explicit client(std::in_place_type_t<App>, const clock& time = clock::system())
+      : client(detail::api::app_of_type<App>(), time) {}
 
   /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
@@ -243,8 +244,9 @@ class client {
     std::vector<log_entry> entries;
   };
 
-  explicit client(const detail::api::app_factory& app)
-      : definition_(std::make_unique<detail::host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
+  client(const detail::api::app_factory& app, const clock& time)
+      : definition_(std::make_unique<detail::host::service_definition>(time)),
+        log_sink_(std::make_shared<memory_sink>()) {
     definition_->spec.name = "test";
     definition_->data_folder = detail::os::path_join(detail::os::temporary_folder(),
                                                      "winsvc-test-" + std::to_string(detail::os::process_id()));
@@ -253,7 +255,8 @@ class client {
     object_ = definition_->call_app(app, *service_);
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->freeze();
-    engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
+    engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log,
+                                                        *definition_->time);
     for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }
 

@@ -28,6 +28,7 @@ class manual_clock final : public clock {
   using clock::wait_until;
   void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
                   time_point deadline) const override {
+    if (deadline == (time_point::max)()) return changed.wait(lock);
     // A short wait of real time: `advance` does not know the condition variables that wait for it.
     if (now() < deadline) changed.wait_for(lock, std::chrono::milliseconds(1));
   }
