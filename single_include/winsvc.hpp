@@ -25,403 +25,403 @@
 //    638  config/abi.hpp                       The inline namespace that contains all names of winsvc.
 //    689  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
 //    720  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    797  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    854  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    914  os/win/windows_headers.hpp           Windows system headers.
-//    975  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1214  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1257  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1318  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1373  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1423  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1466  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1567  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1600  settings/setting_value.hpp           Types of settings and their text form.
-//   1792  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1937  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   2001  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2060  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2123  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2349  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2720  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2842  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2935  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   2998  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3036  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3108  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3153  route/url_value.hpp                  url_value, with_query.
-//   3202  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3286  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3318  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3406  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3558  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3862  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4073  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4136  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4288  api/app_objects.hpp                  App objects (dependency injection).
-//   4356  api/handler_arguments.hpp            Arguments of a handler.
-//   4468  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4601  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4932  api/parameter.hpp                    Parameters of a route.
-//   5150  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5256  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5440  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5526  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5598  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5670  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5819  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5858  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5960  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5981  api/file_options.hpp                 Options of a static folder.
-//   6012  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6048  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6357  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6448  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6487  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6614  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6654  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6737  scm/control_event.hpp                Event data of a control.
-//   6810  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6985  settings/settings_file.hpp           Settings file (.ini).
-//   7060  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7284  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7435  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7471  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7513  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7593  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7663  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7831  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7918  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8047  base/quote.hpp                       Windows command lines.
-//   8090  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8224  scm/spec.hpp                         Service specification.
-//   8331  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8412  api/service.hpp                      service: the object with which an app describes its service.
-//   8766  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8812  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8851  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8922  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8935  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8986  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9073  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9114  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9182  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9219  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9260  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9291  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9318  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9388  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9434  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9486  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9518  addons/headers.hpp                   Middleware for response headers and body size.
+//    800  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    857  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    917  os/win/windows_headers.hpp           Windows system headers.
+//    978  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1217  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1260  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1321  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1376  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1426  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1469  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1570  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1603  settings/setting_value.hpp           Types of settings and their text form.
+//   1795  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1940  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   2004  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2063  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2126  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2352  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2723  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2845  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2938  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   3001  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3039  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3111  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3156  route/url_value.hpp                  url_value, with_query.
+//   3205  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3289  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3321  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3409  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3561  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
+//   3865  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4076  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4139  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4291  api/app_objects.hpp                  App objects (dependency injection).
+//   4359  api/handler_arguments.hpp            Arguments of a handler.
+//   4471  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4604  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4935  api/parameter.hpp                    Parameters of a route.
+//   5153  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5259  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5443  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5529  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5601  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5673  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5822  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5861  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5963  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   5984  api/file_options.hpp                 Options of a static folder.
+//   6015  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6051  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6360  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6451  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6490  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6617  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6657  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6740  scm/control_event.hpp                Event data of a control.
+//   6813  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   6988  settings/settings_file.hpp           Settings file (.ini).
+//   7063  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7287  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7438  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7474  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7516  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7596  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7666  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7834  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7921  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8050  base/quote.hpp                       Windows command lines.
+//   8093  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8227  scm/spec.hpp                         Service specification.
+//   8334  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8415  api/service.hpp                      service: the object with which an app describes its service.
+//   8769  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8815  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8854  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8925  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8938  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   8989  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9076  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9117  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9185  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9222  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9263  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9294  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9321  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9391  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9437  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9489  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9521  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9551  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9781  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9870  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9937  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10086  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10102  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10228  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10274  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10316  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10398  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10472  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10590  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10623  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10678  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10920  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10956  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  11002  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11095  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11125  route/url_value.hpp:bodies           url_value, with_query.
-//  11167  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11327  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11452  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11579  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11655  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11693  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11742  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11780  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11814  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11836  api/parameter.hpp:bodies             Parameters of a route.
-//  11894  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11922  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  11994  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12060  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12088  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12112  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12279  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12436  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12543  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12567  base/quote.hpp:bodies                Windows command lines.
-//  12657  scm/spec.hpp:bodies                  Service specification.
-//  12799  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12919  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13069  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13141  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13298  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13349  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13388  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13422  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13450  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13501  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13595  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13717  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13777  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13823  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13851  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13896  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14050  base/wait_deadline.hpp               wait_deadline: the end of a wait that only real time can end.
-//  14114  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14247  settings/registry.hpp                Registry of the settings of an app.
-//  14559  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14769  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  15001  route/table.hpp                      Route table (route::table).
-//  15384  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15490  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15598  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15783  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16084  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16262  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16477  wire/file_name.hpp                   Safe file names for uploads.
-//  16556  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16626  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16777  wire/representation.hpp              Representation of content in a response.
-//  16929  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17213  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17508  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17615  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17794  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17927  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  18017  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18085  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18152  scm/account.hpp                      Account of a service.
-//  18312  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18553  scm/security.hpp                     Security descriptors in SDDL.
-//  18776  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  18993  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  19052  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19177  scm/event_record.hpp                 Records of the Windows event log.
-//  19319  scm/saved_state.hpp                  Saved state of a service.
-//  19477  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19750  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19790  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19872  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20071  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20334  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20518  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20646  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20833  os/socket.hpp                        TCP sockets with timeouts.
-//  21001  os/listen.hpp                        Opens the listening sockets of a host.
-//  21127  os/posix/headers.hpp                 POSIX system headers.
-//  21168  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21363  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21407  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21515  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21622  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21798  os/tcp.hpp                           TCP sockets on all platforms.
-//  22139  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22316  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22444  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22720  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22775  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22846  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22892  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23098  os/connection_threads.hpp            Connection threads of the control channel.
-//  23189  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23412  os/console.hpp                       Console input and output.
-//  23515  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23671  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23817  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24014  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24130  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24176  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24348  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24431  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24485  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24536  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24639  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24680  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24867  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24889  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24924  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25008  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25111  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25151  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25201  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25246  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25310  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25617  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25670  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25743  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25841  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26016  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26263  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26482  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26662  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26894  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27118  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27180  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27469  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27571  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27809  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27898  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27970  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28057  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28110  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28207  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28345  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28439  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28679  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28721  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28836  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28963  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29137  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29306  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29607  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29614  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29650  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29963  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30041  log/log_query.hpp                    Log query of the verb `logs`.
-//  30126  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30221  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30320  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30393  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30775  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30886  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30932  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31166  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31536  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31839  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32081  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32204  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32373  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32853  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33160  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33261  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33474  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33644  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33720  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33927  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34246  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34526  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34707  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34746  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34913  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35002  http/problem.hpp                     Error responses of winsvc.
-//  35173  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35269  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35526  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35578  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35740  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35814  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36064  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36217  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36248  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36347  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36539  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36678  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36887  http/file_body.hpp                   Sets a file as the body of a response.
-//  37002  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37243  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37490  http/request_processor.hpp           Request processor: handles one request.
-//  37761  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38110  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38213  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38369  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38460  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38678  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38933  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39069  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39115  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39218  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39251  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39635  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39926  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40189  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40266  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40347  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40725  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  40997  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41178  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41381  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41501  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41761  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42076  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42188  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42394  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42536  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42611  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42630  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42830  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43060  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43329  host/access_log.hpp                  Access log: one log entry for each response.
-//  43388  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43508  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43670  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43923  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  43995  host/health.hpp                      Liveness and readiness routes.
-//  44099  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44267  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44393  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44532  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44823  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44947  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45066  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45133  host/run_options.hpp                 Options and result of one run of a service.
-//  45201  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45335  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45457  host/control_channel_server.hpp      Control channel server.
-//  45637  host/runtime.hpp                     Runtime of a service.
-//  45905  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46014  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46156  host/status.hpp                      Text and JSON of `status`.
-//  46323  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46445  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46561  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46654  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46769  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46894  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47007  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47343  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47541  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47744  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48006  manage/wait.hpp                      Waits until a service reaches a state.
-//  48109  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48334  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  48411  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48684  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48893  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49086  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49328  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49401  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49508  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49574  manage/install.hpp                   `install` and `update` verbs.
-//  49922  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50076  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50179  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50380  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50477  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50569  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50666  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50701  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51021  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51242  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51407  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51544  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51664  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51756  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51870  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52225  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52516  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52684  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52778  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9554  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9788  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9877  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9944  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10093  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10109  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10235  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10281  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10323  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10405  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10479  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10597  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10630  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10685  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10927  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10963  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11009  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11102  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11132  route/url_value.hpp:bodies           url_value, with_query.
+//  11174  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11334  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11459  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11586  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11662  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11700  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11749  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11787  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11821  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11843  api/parameter.hpp:bodies             Parameters of a route.
+//  11901  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11929  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  12001  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12067  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12095  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12119  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12286  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12443  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12550  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12574  base/quote.hpp:bodies                Windows command lines.
+//  12664  scm/spec.hpp:bodies                  Service specification.
+//  12806  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12926  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13076  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13148  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13305  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13356  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13395  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13429  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13457  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13508  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13602  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13724  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13784  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13830  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13858  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13903  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14057  base/wait_deadline.hpp               wait_deadline: the end of a wait that only real time can end.
+//  14121  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14254  settings/registry.hpp                Registry of the settings of an app.
+//  14566  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14776  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15008  route/table.hpp                      Route table (route::table).
+//  15391  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15497  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15605  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15790  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16091  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16269  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16484  wire/file_name.hpp                   Safe file names for uploads.
+//  16563  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16633  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16784  wire/representation.hpp              Representation of content in a response.
+//  16936  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17220  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17515  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17622  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17801  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17934  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18024  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18092  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18159  scm/account.hpp                      Account of a service.
+//  18319  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18560  scm/security.hpp                     Security descriptors in SDDL.
+//  18783  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  19000  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19059  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19184  scm/event_record.hpp                 Records of the Windows event log.
+//  19326  scm/saved_state.hpp                  Saved state of a service.
+//  19484  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19757  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19797  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19879  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20078  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20341  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20525  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20653  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20840  os/socket.hpp                        TCP sockets with timeouts.
+//  21008  os/listen.hpp                        Opens the listening sockets of a host.
+//  21134  os/posix/headers.hpp                 POSIX system headers.
+//  21175  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21370  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21414  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21522  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21629  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21805  os/tcp.hpp                           TCP sockets on all platforms.
+//  22146  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22323  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22451  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22727  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22782  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22853  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22899  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23105  os/connection_threads.hpp            Connection threads of the control channel.
+//  23196  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23419  os/console.hpp                       Console input and output.
+//  23522  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23678  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23824  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24021  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24137  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24183  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24355  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24438  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24492  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24543  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24646  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24687  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24874  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24896  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24931  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25015  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25118  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25158  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25208  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25253  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25317  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25624  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25677  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25771  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25869  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26044  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26291  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26510  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26690  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26922  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27146  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27208  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27497  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27599  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27837  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27926  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  27998  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28085  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28138  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28235  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28373  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28467  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28707  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28749  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28864  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  28991  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29165  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29334  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29635  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29642  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29678  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  29991  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30069  log/log_query.hpp                    Log query of the verb `logs`.
+//  30154  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30249  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30348  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30421  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30803  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30914  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  30960  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31194  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31564  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31867  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32109  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32232  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32401  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32881  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33188  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33289  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33502  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33672  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33748  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33955  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34274  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34554  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34735  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34774  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34941  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35030  http/problem.hpp                     Error responses of winsvc.
+//  35201  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35297  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35554  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35606  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35768  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35842  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36092  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36245  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36276  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36375  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36567  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36706  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36915  http/file_body.hpp                   Sets a file as the body of a response.
+//  37030  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37271  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37518  http/request_processor.hpp           Request processor: handles one request.
+//  37789  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38138  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38241  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38397  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38488  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38706  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  38961  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39097  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39143  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39246  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39279  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39663  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  39954  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40217  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40294  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40375  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40753  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41025  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41206  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41409  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41529  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41789  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42104  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42216  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42422  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42564  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42639  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42658  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42864  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43094  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43363  host/access_log.hpp                  Access log: one log entry for each response.
+//  43422  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43542  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43704  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  43957  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44029  host/health.hpp                      Liveness and readiness routes.
+//  44133  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44301  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44427  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44566  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44857  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  44981  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45100  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45167  host/run_options.hpp                 Options and result of one run of a service.
+//  45235  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45369  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45490  host/control_channel_server.hpp      Control channel server.
+//  45670  host/runtime.hpp                     Runtime of a service.
+//  45938  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46047  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46189  host/status.hpp                      Text and JSON of `status`.
+//  46359  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46481  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46597  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46690  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46805  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46931  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47044  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47380  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47578  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47781  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48043  manage/wait.hpp                      Waits until a service reaches a state.
+//  48146  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48375  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48452  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48744  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  48956  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49149  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49391  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49464  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49571  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49637  manage/install.hpp                   `install` and `update` verbs.
+//  49985  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50139  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50249  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50450  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50547  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50637  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50734  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50770  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51090  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51312  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51477  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51614  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51734  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51826  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51940  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52295  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52584  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52752  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52846  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53109  config/undef.hpp                     Undefines the internal macros.
+//  53181  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -788,6 +788,9 @@ void append_utf8(std::string& out, char32_t code_point);
 
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
+
+/// `1 line`, `2 lines`.
+[[nodiscard]] std::string counted(std::uint64_t number, std::string_view noun);
 
 }  // namespace detail::base
 }  // inline namespace WINSVC_ABI
@@ -7736,7 +7739,7 @@ struct log_entry {
 /// Escapes a text for a log line. Lines after the first are indented, so that a line that begins with a digit begins an
 /// entry. Control characters and bytes that are not UTF-8 are written as `\x1b`, because a log contains data from
 /// clients and may be displayed in a terminal. A backslash is not escaped, so that Windows paths stay readable.
-[[nodiscard]] std::string escape_log_text(std::string_view text);
+[[nodiscard]] std::string escape_log_text(std::string_view text, std::size_t indent = 4);
 
 /// A destination of log entries. Called by one thread at a time, on the thread that logs.
 class log_sink {
@@ -9765,6 +9768,10 @@ WINSVC_INLINE void append_json_quoted(std::string& out, std::string_view s) {
     }
   }
   out += '"';
+}
+
+WINSVC_INLINE std::string counted(std::uint64_t number, std::string_view noun) {
+  return std::to_string(number).append(1, ' ').append(noun).append(number == 1 ? "" : "s");
 }
 
 WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
@@ -12296,7 +12303,7 @@ constexpr bool is_bidi_control(char32_t c) noexcept {
   return c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
-WINSVC_INLINE std::string escape_log_text(std::string_view text) {
+WINSVC_INLINE std::string escape_log_text(std::string_view text, std::size_t indent) {
   constexpr char hex[] = "0123456789abcdef";
   std::string out;
   out.reserve(text.size());
@@ -12306,7 +12313,7 @@ WINSVC_INLINE std::string escape_log_text(std::string_view text) {
     if (byte >= 0x20 && byte < 0x7F) {
       out += text[position++];
     } else if (byte == '\n') {
-      out += "\n    ";
+      out.append(1, '\n').append(indent, ' ');
       ++position;
     } else if (byte == '\t') {
       out += text[position++];
@@ -25731,6 +25738,8 @@ class input_file {
 
 /// True if the code of a failed `open` means that the file does not exist.
 [[nodiscard]] bool is_missing(std::uint32_t code) noexcept;
+/// True if the file certainly does not exist; false also if that is unknown.
+[[nodiscard]] bool lacks_file(const std::string& path);
 
 /// The real path of a folder, as in input_file::real_path. Fails if the folder does not exist.
 [[nodiscard]] sys_result<std::string> real_folder(const std::string& path);
@@ -25738,6 +25747,25 @@ class input_file {
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE bool lacks_file(const std::string& path) {
+  const auto opened = input_file::open(path);
+  return !opened && is_missing(opened.error());
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
 
 // =====================================================================================================================
 // os/posix/input_file.hpp
@@ -42665,13 +42693,19 @@ struct readiness_check {
 
 /// Why the log file cannot be written.
 struct log_file_failure {
+  std::string path;
   std::string reason;           ///< message of the system
   std::uint64_t lost_lines = 0;
   clock::system_time since;
 
-  [[nodiscard]] std::string text() const {
-    return "the log file cannot be written since " + iso_time(since) + " (" + std::to_string(lost_lines) +
-           " lines lost): " + reason;
+  /// A sentence without the path, which a client of the service need not know.
+  [[nodiscard]] std::string text() const { return begin() + reason; }
+  [[nodiscard]] std::string text_with_path() const { return begin() + path + ": " + reason; }
+
+ private:
+  [[nodiscard]] std::string begin() const {
+    return "the log file cannot be written since " + iso_time(since) + " (" + base::counted(lost_lines, "line") +
+           " lost): ";
   }
 };
 
@@ -45430,8 +45464,7 @@ WINSVC_INLINE void drainer::drain_engine() {
   engine_.abandon_threads();
   std::string reason;
   base::attempt([&] {
-    reason =
-        std::to_string(drained.stuck_threads) + " request handler(s) did not return within " + elapsed_text();
+    reason = base::counted(drained.stuck_threads, "request handler") + " did not return within " + elapsed_text();
   });
   on_incomplete_(std::move(reason));
 }
@@ -45569,7 +45602,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   put("cpu_ms", static_cast<std::uint64_t>(usage.cpu.count() / 1000));
   json.put_text("log_level", name(definition_.log.threshold()));
   if (const auto failure = definition_.log_failure ? definition_.log_failure() : std::nullopt)
-    json.put_text("log_failure", failure->text());
+    json.put_text("log_failure", failure->text_with_path());
   return json.text() + '\n';
 }
 
@@ -46235,14 +46268,16 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
   if (!reply) return {};
   const auto number = [&reply](const char* name) { return base::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
+  const auto counted = [&number](const char* name, const char* noun) { return base::counted(number(name), noun); };
   const auto in_minute = number("answered_in_minute");
   const std::string dashboard = base::text_of(*reply, "dashboard");
   std::string out = dashboard.empty() ? "" : "  page     " + escape_log_text(dashboard) + '\n';
-  out += "  served   " + text("answered") + " responses, " + std::to_string(in_minute) + " in the last minute";
+  out += "  served   " + counted("answered", "response") + ", " + std::to_string(in_minute) + " in the last minute";
   if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
   if (in_minute != 0) out += ", median " + text("p50_us") + " us, 99th percentile " + text("p99_us") + " us";
-  out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
-         text("websockets") + " WebSockets\n  process  " + text("threads") + " pool threads, " +
+  out += "\n  open     " + counted("connections", "connection") + ", " +
+         counted("in_flight", "request") + " in flight, " + counted("websockets", "WebSocket") + "\n  process  " +
+         counted("threads", "pool thread") + ", " +
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
          base::duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) +
          " of processor time\n";
@@ -46270,7 +46305,8 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   if (!r.pending_restart.empty())
     out += "  pending  restart, for: " + base::join(r.pending_restart, ", ") + "; run 'restart'\n";
   if (!r.saved_state.failure.empty()) {
-    out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
+    constexpr std::size_t indent = 11;
+    out += "  failure  " + escape_log_text(r.saved_state.failure, indent) + '\n';
   } else if (!r.saved_state.previous_failure.empty()) {
     out += "  failed   " + escape_log_text(scm::short_failure(r.saved_state.previous_failure)) + '\n';
   } else if (!r.saved_state.stop_reason.empty() && s.current == scm::state::stopped) {
@@ -46803,7 +46839,7 @@ class service_log {
             log_format format);
   /// Reports that there is no file, for example because the data folder is unknown. `code` is the system's code.
   void report_error(std::uint32_t code) const {
-    report_("the log file cannot be written: " + os::system_error_text(code));
+    report_("the log file cannot be written: " + (path_.empty() ? "" : path_ + ": ") + os::system_error_text(code));
   }
   /// Sets the app's options.
   void set_options(const log_file_options& options) {
@@ -46820,7 +46856,7 @@ class service_log {
 
   const std::function<void(const std::string&)> report_;
   const clock& time_;
-  std::string folder_;
+  std::string folder_, path_;
   std::shared_ptr<log::rotating_file_sink> file_;
   // Begin of the current failure. The log's thread writes it and `status` reads it; relaxed would do, because the value
   // orders no other data.
@@ -46846,6 +46882,7 @@ WINSVC_INLINE void service_log::open(service_definition& definition, const std::
   const std::string logs = os::path_join(data_folder, "logs");
   if (const auto created = os::make_folders(logs); !created) code = created.error();
   else folder_ = logs;
+  path_ = log::log_path(data_folder, service_name) + ".log";
   file_ = std::make_shared<log::rotating_file_sink>(log::log_path(data_folder, service_name),
                                                     log::startup_log_options(format));
   if (file_->is_alternate())
@@ -46872,7 +46909,7 @@ WINSVC_INLINE void service_log::open(service_definition& definition, const std::
 WINSVC_INLINE std::optional<log_file_failure> service_log::failure() const {
   const std::uint32_t error = file_->last_error();
   if (error == 0) return std::nullopt;
-  return log_file_failure{os::system_error_text(error), file_->lost_count(), failed_at_.load()};
+  return log_file_failure{path_, os::system_error_text(error), file_->lost_count(), failed_at_.load()};
 }
 
 WINSVC_INLINE void service_log::check_file(log::async_sink& queue) {
@@ -48156,6 +48193,7 @@ class verb_context {
     std::function<void(const std::string& file, const std::string& text)> write_data = {};
     /// True if a file of the data folder certainly does not exist; false if that is unknown.
     std::function<bool(const std::string& file)> lacks_data = {};
+    std::function<bool(const std::string& path)> lacks_file = {};  ///< true if the file certainly does not exist
     bool is_wine = false;
   };
   verb_context(scm::service_spec spec, verb_dependencies dependencies)
@@ -48214,6 +48252,9 @@ class verb_context {
   /// True if a file of the data folder certainly does not exist.
   [[nodiscard]] bool lacks_data(const std::string& file) const {
     return dependencies_.lacks_data && dependencies_.lacks_data(file);
+  }
+  [[nodiscard]] bool lacks_file(const std::string& path) const {
+    return dependencies_.lacks_file && dependencies_.lacks_file(path);
   }
   /// Activities of the last process when it ended, joined by commas.
   [[nodiscard]] std::string last_activities() const {
@@ -48476,6 +48517,7 @@ class service_controller {
   [[nodiscard]] static restart_cause last_failure_of(const scm::saved_state& saved);
   void warn_of_queued_restart(const restart_cause& cause);
   void note_first_log_on();
+  [[nodiscard]] result<void> check_program(const std::string& operation);
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
   [[nodiscard]] error start_error(const scm::service_status& status,
@@ -48508,8 +48550,11 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), options.arguments);
     if (started) break;
-    if (started.error() != base::win32_error::service_already_running)
-      return context_.make_error("start", started.error());
+    if (started.error() != base::win32_error::service_already_running) {
+      auto refused = context_.make_error("start", started.error());
+      if (auto missing = check_program("start"); !missing) return missing;
+      return refused;
+    }
     const auto current = context_.scm().query_status(service->get());
     if (current && current->status.current == scm::state::running) {
       context_.print(context_.quoted_name() + " is already running");
@@ -48535,6 +48580,20 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   const bool known = saved && saved->pid == settled->pid && !saved->url.empty();
   context_.print("started " + context_.quoted_name() + (known ? ": " + saved->url : ""));
   return {};
+}
+
+/// Fails if the executable of the installed service does not exist. Succeeds if that is unknown.
+WINSVC_INLINE result<void> service_controller::check_program(const std::string& operation) {
+  const auto service = context_.open(operation, os::access_rights::query_config);
+  if (!service) return {};
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return {};
+  const auto arguments =
+      base::split_command_line(scm::quoted_binary(config->binary, context_.defaults().executable));
+  if (arguments.empty() || !context_.lacks_file(arguments[0])) return {};
+  return failure{error{base::win32_error::file_not_found, operation, context_.name(),
+                       "the executable does not exist: " + arguments[0],
+                       "run 'update' from the current location of the program"}};
 }
 
 /// Before the process of a virtual account exists, Windows logs the account on and creates its profile. At the first
@@ -48606,6 +48665,7 @@ WINSVC_INLINE result<void> service_controller::restart(const commandline::contro
   {
     const auto service = context_.open("restart", stop_rights);
     if (!service) return failure{service.error()};
+    if (auto startable = check_program("restart"); !startable) return startable;  // before the service stops
     commandline::control_options waiting = options;
     waiting.no_wait = false;  // a service that is stopping cannot be started
     auto stop = stop_and_wait(service->get(), waiting, "restart");
@@ -48880,6 +48940,9 @@ WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(
     result.code = base::win32_error::timeout;
     result.sentence = saved->failure;
   }
+  // The sentence may begin with the operation and the name, which the verb prints, too.
+  const std::string prefix = "stop " + context_.quoted_name() + ": ";
+  if (base::starts_with(result.sentence, prefix)) result.sentence.erase(0, prefix.size());
   return result;
 }
 
@@ -50122,6 +50185,19 @@ WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono
   }
 }
 
+WINSVC_INLINE result<void> remove_data_folder(verb_context& context) {
+  const std::string& folder = context.defaults().data_folder;
+  if (const auto removed = os::remove_folder(folder); !removed) {
+    auto failed = context.make_error("delete the data folder", folder, removed.error());
+    if (removed.error() == base::win32_error::access_denied) return failed;
+    failed.error.message = os::system_error_message(removed.error());
+    failed.error.hint = "the service is removed; delete the rest of the folder yourself";
+    return failed;
+  }
+  context.print("deleted " + folder);
+  return {};
+}
+
 WINSVC_INLINE result<void> remove(verb_context& context, const commandline::control_options& options) {
   bool existed = false;
   std::string binary;
@@ -50159,14 +50235,8 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
     return context.make_error("remove the event source of", removed.error());
   if (sid) revoke_folder_access(context, *sid, binary);
   for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
-  if (options.remove_data) {
-    const std::string& folder = context.defaults().data_folder;
-    if (const auto removed = os::remove_folder(folder); !removed)
-      return context.make_error("delete the data folder", folder, removed.error());
-    context.print("deleted " + folder);
-  }
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
-  return {};
+  return options.remove_data ? remove_data_folder(context) : result<void>();
 }
 
 }  // namespace detail::manage
@@ -50533,18 +50603,16 @@ WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity s
 }
 
 WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
+  constexpr std::size_t indent = 23;
   std::string out;
   for (const auto& f : findings) {
     // The evidence may contain text from files and other programs.
-    out += base::pad_right(name(f.severity), 9) + base::pad_right(f.topic, 14) +
-           escape_log_text(f.evidence) + '\n';
-    if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
+    out += base::pad_right(name(f.severity), 9) + base::pad_right(f.topic, indent - 9) +
+           escape_log_text(f.evidence, indent) + '\n';
+    if (!f.remedy.empty()) out += std::string(indent, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
-  const auto counted = [](std::size_t number, const char* noun) {
-    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
-  };
-  return out + '\n' + counted(problems, "problem") + ", " + counted(warnings, "warning") + '\n';
+  return out + '\n' + base::counted(problems, "problem") + ", " + base::counted(warnings, "warning") + '\n';
 }
 
 WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
@@ -50683,11 +50751,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::diagnose {
 
-/// os/probe.hpp describes each function.
+/// os/probe.hpp and os/input_file.hpp describe each function.
 struct system_probe {
   std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
   std::function<os::sys_result<std::vector<scm::event_record>>()> system_events = os::system_events;
   std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
+  std::function<bool(const std::string& path)> lacks_file = os::lacks_file;
   std::function<bool()> is_emulated = os::is_emulated;
   std::function<bool()> is_wine = os::is_wine;
   std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
@@ -51050,7 +51119,8 @@ WINSVC_INLINE void diagnostics::check_log() {
   const auto live = base::parse_flat_object(live_status_);
   if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
     return add(diagnose::severity::problem, "log", failure,
-               "correct the reason; the service then writes its log again");
+               "make the file and its folder writable for the service, which then writes its log again; 'restart' "
+               "creates a missing data folder");
   const std::string& folder = context_.defaults().data_folder;
   if (!live_status_.empty() || folder.empty()) return;
   if (const std::string error = log::log_folder_error(folder); !error.empty())
@@ -52349,10 +52419,7 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
 /// Lets the verbs read and write the files of the data folder. An empty text deletes the file.
 WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
   dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
-  dependencies.lacks_data = [folder](const std::string& file) {
-    const auto opened = os::input_file::open(os::path_join(folder, file));
-    return !opened && os::is_missing(opened.error());
-  };
+  dependencies.lacks_data = [folder](const std::string& file) { return os::lacks_file(os::path_join(folder, file)); };
   dependencies.write_data = [folder](const std::string& file, const std::string& text) {
     const std::string path = os::path_join(folder, file);
     if (text.empty()) os::remove_file(path);
@@ -52454,6 +52521,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
   if (folder) use_data_folder(parts, *folder);
+  parts.lacks_file = dependencies.probe.lacks_file;
   parts.is_wine = dependencies.probe.is_wine();
   manage::verb_context context(spec, std::move(parts));
 
@@ -52654,7 +52722,7 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
   }
   error error =
       base::error_with_explanation(code, "write the settings file", sources.path, os::system_error_message(code));
-  if (sources.file) error.hint = "the file exists; move it, or choose another file with --config";
+  if (sources.file) error.hint = "move it, or choose another file with --config";
   return dependencies.print_error(error);
 }
 
@@ -52901,7 +52969,9 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   if (command.log.since) query.since = dependencies.time.system_now() - *command.log.since;
   query.max_entries = command.log.max_entries.value_or(command.log.since ? log::log_query::unlimited : default_entries);
   if (!command.log.follow) {
-    if (log::print_log(path, query, print) == 0) dependencies.err("no entries in " + path + ".log\n");
+    const bool is_filtered = command.log.since || query.min_level != log_level::debug;
+    if (log::print_log(path, query, print) == 0 && query.max_entries != 0)
+      dependencies.err((is_filtered ? "no matching entries in " : "no entries in ") + path + ".log\n");
     const auto live = base::parse_flat_object(diagnose::query_live_status(
         os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
     if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
@@ -53010,11 +53080,13 @@ WINSVC_INLINE int run_described_verb(host::service_definition& definition, const
     case commandline::verb::logs: return show_log(definition, command, dependencies);
     case commandline::verb::config: return show_settings(definition, command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
+    case commandline::verb::restart:
       with_installed_options(definition, command, dependencies);
       if (check_settings(definition.settings)) {
         const int code = dependencies.print_errors(definition.settings.errors());
-        dependencies.err(dependencies.program() +
-                         ": the service was not reloaded; correct the settings and run 'reload' again\n");
+        const std::string verb(commandline::info(command.verb).word);
+        dependencies.err(dependencies.program() + ": the service was not " + verb +
+                         "ed; correct the settings and run '" + verb + "' again\n");
         return code;
       }
       return manage(definition, command, arguments, dependencies, from_parent);

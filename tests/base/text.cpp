@@ -185,6 +185,12 @@ TEST_CASE("closest_match returns the most similar word, or nothing") {
   CHECK(detail::base::closest_match("install", {}).empty());
 }
 
+TEST_CASE("a counted noun has an s unless its number is 1") {
+  CHECK(detail::base::counted(0, "line") == "0 lines");
+  CHECK(detail::base::counted(1, "line") == "1 line");
+  CHECK(detail::base::counted(2, "line") == "2 lines");
+}
+
 TEST_CASE("a JSON string escapes the characters that JSON requires and replaces malformed UTF-8") {
   CHECK(detail::base::json_quoted("") == "\"\"");
   CHECK(detail::base::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");

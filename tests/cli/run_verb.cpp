@@ -305,6 +305,9 @@ TEST_CASE("status of a failed service has its exit code and message, but no addr
         "  binary   \"C:\\apps\\hello.exe\" run-service --port 5001\n"
         "  exit     10048, the port is taken\n"
         "  failure  listen on '127.0.0.1:5001': the port is taken\n");
+  d.saved->failure = "read 'hello.ini:1': no '='\nread 'hello.ini:2': no '='";
+  CHECK(status_text(*d.status()).find("  failure  read 'hello.ini:1': no '='\n           read 'hello.ini:2': no '='\n") !=
+        std::string::npos);
   const auto object = winsvc::json::parse(winsvc::detail::host::status_json(*report));
   CHECK(object["exit_code"] == 10048);
   CHECK(object["url"] == nullptr);
@@ -470,8 +473,7 @@ TEST_CASE("an incomplete stop has exit code 0 for the SCM, and 'stop' fails with
 
   REQUIRE(!done);
   CHECK(done.error().code == 1460);
-  CHECK(done.error().to_string() ==
-        "stopped 'hello', but: stop 'hello': hook 'flush' made no progress for 20 s (1460)");
+  CHECK(done.error().to_string() == "stopped 'hello', but: hook 'flush' made no progress for 20 s (1460)");
   CHECK(!d.denied);
 }
 

@@ -477,8 +477,9 @@ TEST_CASE("a process that was killed is a problem with its exit code, also befor
 TEST_CASE("a log that cannot be written is a problem, from the running service or from the folder") {
   doctor_test p;
   p.check("{\"url\":\"http://127.0.0.1:1\",\"log_failure\":\"the log file cannot be written since 08:05: full\"}");
-  CHECK(p.about("log") == "problem: the log file cannot be written since 08:05: full -> correct the reason; the service "
-                          "then writes its log again\n");
+  CHECK(p.about("log") == "problem: the log file cannot be written since 08:05: full -> make the file and its folder "
+                          "writable for the service, which then writes its log again; 'restart' creates a missing data "
+                          "folder\n");
   p.check();
   CHECK(p.about("log").empty());  // there is no folder yet
 #ifndef _WIN32

@@ -23,5 +23,9 @@ TEST_CASE("findings are printed with severity, evidence and remedy, and then cou
   CHECK(findings_json({findings[1]}) ==
         "{\"problems\":1,\"warnings\":0,\"findings\":[{\"weight\":\"problem\",\"about\":\"port\",\"seen\":\"it is "
         "taken\",\"remedy\":\"choose another\",\"fixable\":false}]}\n");
+  CHECK(findings_text({{severity::problem, "last run", "the first\nthe second", "", false}}) ==
+        "problem  last run      the first\n"
+        "                       the second\n"
+        "\n1 problem, 0 warnings\n");
   CHECK(findings_text({}) == "\n0 problems, 0 warnings\n");
 }

@@ -801,7 +801,7 @@ TEST_CASE("a handler that does not return is counted; the stop is not a failure,
   CHECK(scm.stop() == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(data.left().failure == "stop 'simulated': 1 request handler(s) did not return within 20 ms (1460)");
+  CHECK(data.left().failure == "stop 'simulated': 1 request handler did not return within 20 ms (1460)");
   CHECK(scm.violations().size() == 1);
   go.request_stop();
   wait_for_stop(returned, "the abandoned handler to return");
@@ -811,7 +811,7 @@ TEST_CASE("a handler that does not return is logged when its limit has passed, b
   struct line_listener final : winsvc::log_sink {
     stop_source found;
     void write(const winsvc::log_entry& entry) noexcept override {
-      if (entry.text.find("request handler(s) did not return") != std::string::npos) found.request_stop();
+      if (entry.text.find("request handler did not return") != std::string::npos) found.request_stop();
     }
   };
   const auto listener = std::make_shared<line_listener>();

@@ -135,6 +135,13 @@ TEST_CASE("a log that cannot be written is in /readyz and in the live status") {
   auto app = [](service& svc) { svc.get("/", [&svc] { svc.log().info("x"); return "hello"; }); };
   scm.start(app);
   CHECK(get(scm, "/").body == "hello");
-  CHECK(get(scm, "/readyz").body.find("ready\nthe log file cannot be written since ") == 0);
+  const std::string ready = get(scm, "/readyz").body;
+  CHECK(ready.find("ready\nthe log file cannot be written since ") == 0);
+  CHECK(ready.find(data.path) == std::string::npos);  // a client need not know the path, and the operator does
+  const auto live = winsvc::detail::base::parse_flat_object(winsvc::detail::diagnose::query_live_status(
+      winsvc::detail::os::control_channel_address("simulated", data.path), winsvc::detail::os::process_id()));
+  REQUIRE(live);
+  CHECK(winsvc::detail::base::text_of(*live, "log_failure").find(data.path + "/logs/simulated.log: ") !=
+        std::string::npos);
   CHECK(scm.stop() == 0);
 }

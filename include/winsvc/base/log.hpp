@@ -78,7 +78,7 @@ struct log_entry {
 /// Escapes a text for a log line. Lines after the first are indented, so that a line that begins with a digit begins an
 /// entry. Control characters and bytes that are not UTF-8 are written as `\x1b`, because a log contains data from
 /// clients and may be displayed in a terminal. A backslash is not escaped, so that Windows paths stay readable.
-[[nodiscard]] std::string escape_log_text(std::string_view text);
+[[nodiscard]] std::string escape_log_text(std::string_view text, std::size_t indent = 4);
 
 /// A destination of log entries. Called by one thread at a time, on the thread that logs.
 class log_sink {
@@ -188,7 +188,7 @@ constexpr bool is_bidi_control(char32_t c) noexcept {
   return c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
-WINSVC_INLINE std::string escape_log_text(std::string_view text) {
+WINSVC_INLINE std::string escape_log_text(std::string_view text, std::size_t indent) {
   constexpr char hex[] = "0123456789abcdef";
   std::string out;
   out.reserve(text.size());
@@ -198,7 +198,7 @@ WINSVC_INLINE std::string escape_log_text(std::string_view text) {
     if (byte >= 0x20 && byte < 0x7F) {
       out += text[position++];
     } else if (byte == '\n') {
-      out += "\n    ";
+      out.append(1, '\n').append(indent, ' ');
       ++position;
     } else if (byte == '\t') {
       out += text[position++];

@@ -70,6 +70,9 @@ void append_utf8(std::string& out, char32_t code_point);
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
+/// `1 line`, `2 lines`.
+[[nodiscard]] std::string counted(std::uint64_t number, std::string_view noun);
+
 }  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -290,6 +293,10 @@ WINSVC_INLINE void append_json_quoted(std::string& out, std::string_view s) {
     }
   }
   out += '"';
+}
+
+WINSVC_INLINE std::string counted(std::uint64_t number, std::string_view noun) {
+  return std::to_string(number).append(1, ' ').append(noun).append(number == 1 ? "" : "s");
 }
 
 WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {

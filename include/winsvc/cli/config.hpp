@@ -149,7 +149,7 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
   }
   error error =
       base::error_with_explanation(code, "write the settings file", sources.path, os::system_error_message(code));
-  if (sources.file) error.hint = "the file exists; move it, or choose another file with --config";
+  if (sources.file) error.hint = "move it, or choose another file with --config";
   return dependencies.print_error(error);
 }
 

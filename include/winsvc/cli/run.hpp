@@ -138,7 +138,9 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   if (command.log.since) query.since = dependencies.time.system_now() - *command.log.since;
   query.max_entries = command.log.max_entries.value_or(command.log.since ? log::log_query::unlimited : default_entries);
   if (!command.log.follow) {
-    if (log::print_log(path, query, print) == 0) dependencies.err("no entries in " + path + ".log\n");
+    const bool is_filtered = command.log.since || query.min_level != log_level::debug;
+    if (log::print_log(path, query, print) == 0 && query.max_entries != 0)
+      dependencies.err((is_filtered ? "no matching entries in " : "no entries in ") + path + ".log\n");
     const auto live = base::parse_flat_object(diagnose::query_live_status(
         os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
     if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
@@ -247,11 +249,13 @@ WINSVC_INLINE int run_described_verb(host::service_definition& definition, const
     case commandline::verb::logs: return show_log(definition, command, dependencies);
     case commandline::verb::config: return show_settings(definition, command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
+    case commandline::verb::restart:
       with_installed_options(definition, command, dependencies);
       if (check_settings(definition.settings)) {
         const int code = dependencies.print_errors(definition.settings.errors());
-        dependencies.err(dependencies.program() +
-                         ": the service was not reloaded; correct the settings and run 'reload' again\n");
+        const std::string verb(commandline::info(command.verb).word);
+        dependencies.err(dependencies.program() + ": the service was not " + verb +
+                         "ed; correct the settings and run '" + verb + "' again\n");
         return code;
       }
       return manage(definition, command, arguments, dependencies, from_parent);

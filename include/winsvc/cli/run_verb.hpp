@@ -143,10 +143,7 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
 /// Lets the verbs read and write the files of the data folder. An empty text deletes the file.
 WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
   dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
-  dependencies.lacks_data = [folder](const std::string& file) {
-    const auto opened = os::input_file::open(os::path_join(folder, file));
-    return !opened && os::is_missing(opened.error());
-  };
+  dependencies.lacks_data = [folder](const std::string& file) { return os::lacks_file(os::path_join(folder, file)); };
   dependencies.write_data = [folder](const std::string& file, const std::string& text) {
     const std::string path = os::path_join(folder, file);
     if (text.empty()) os::remove_file(path);
@@ -248,6 +245,7 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   parts.running_pid = pid;
   parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
   if (folder) use_data_folder(parts, *folder);
+  parts.lacks_file = dependencies.probe.lacks_file;
   parts.is_wine = dependencies.probe.is_wine();
   manage::verb_context context(spec, std::move(parts));
 

@@ -40,7 +40,8 @@ WINSVC_INLINE void diagnostics::check_log() {
   const auto live = base::parse_flat_object(live_status_);
   if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
     return add(diagnose::severity::problem, "log", failure,
-               "correct the reason; the service then writes its log again");
+               "make the file and its folder writable for the service, which then writes its log again; 'restart' "
+               "creates a missing data folder");
   const std::string& folder = context_.defaults().data_folder;
   if (!live_status_.empty() || folder.empty()) return;
   if (const std::string error = log::log_folder_error(folder); !error.empty())

@@ -60,18 +60,16 @@ WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity s
 }
 
 WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
+  constexpr std::size_t indent = 23;
   std::string out;
   for (const auto& f : findings) {
     // The evidence may contain text from files and other programs.
-    out += base::pad_right(name(f.severity), 9) + base::pad_right(f.topic, 14) +
-           escape_log_text(f.evidence) + '\n';
-    if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
+    out += base::pad_right(name(f.severity), 9) + base::pad_right(f.topic, indent - 9) +
+           escape_log_text(f.evidence, indent) + '\n';
+    if (!f.remedy.empty()) out += std::string(indent, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
-  const auto counted = [](std::size_t number, const char* noun) {
-    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
-  };
-  return out + '\n' + counted(problems, "problem") + ", " + counted(warnings, "warning") + '\n';
+  return out + '\n' + base::counted(problems, "problem") + ", " + base::counted(warnings, "warning") + '\n';
 }
 
 WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {

@@ -19,11 +19,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::diagnose {
 
-/// os/probe.hpp describes each function.
+/// os/probe.hpp and os/input_file.hpp describe each function.
 struct system_probe {
   std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
   std::function<os::sys_result<std::vector<scm::event_record>>()> system_events = os::system_events;
   std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
+  std::function<bool(const std::string& path)> lacks_file = os::lacks_file;
   std::function<bool()> is_emulated = os::is_emulated;
   std::function<bool()> is_wine = os::is_wine;
   std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;

@@ -119,7 +119,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   put("cpu_ms", static_cast<std::uint64_t>(usage.cpu.count() / 1000));
   json.put_text("log_level", name(definition_.log.threshold()));
   if (const auto failure = definition_.log_failure ? definition_.log_failure() : std::nullopt)
-    json.put_text("log_failure", failure->text());
+    json.put_text("log_failure", failure->text_with_path());
   return json.text() + '\n';
 }
 

@@ -54,13 +54,19 @@ struct readiness_check {
 
 /// Why the log file cannot be written.
 struct log_file_failure {
+  std::string path;
   std::string reason;           ///< message of the system
   std::uint64_t lost_lines = 0;
   clock::system_time since;
 
-  [[nodiscard]] std::string text() const {
-    return "the log file cannot be written since " + iso_time(since) + " (" + std::to_string(lost_lines) +
-           " lines lost): " + reason;
+  /// A sentence without the path, which a client of the service need not know.
+  [[nodiscard]] std::string text() const { return begin() + reason; }
+  [[nodiscard]] std::string text_with_path() const { return begin() + path + ": " + reason; }
+
+ private:
+  [[nodiscard]] std::string begin() const {
+    return "the log file cannot be written since " + iso_time(since) + " (" + base::counted(lost_lines, "line") +
+           " lost): ";
   }
 };
 

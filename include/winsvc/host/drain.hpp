@@ -103,8 +103,7 @@ WINSVC_INLINE void drainer::drain_engine() {
   engine_.abandon_threads();
   std::string reason;
   base::attempt([&] {
-    reason =
-        std::to_string(drained.stuck_threads) + " request handler(s) did not return within " + elapsed_text();
+    reason = base::counted(drained.stuck_threads, "request handler") + " did not return within " + elapsed_text();
   });
   on_incomplete_(std::move(reason));
 }

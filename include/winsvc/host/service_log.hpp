@@ -40,7 +40,7 @@ class service_log {
             log_format format);
   /// Reports that there is no file, for example because the data folder is unknown. `code` is the system's code.
   void report_error(std::uint32_t code) const {
-    report_("the log file cannot be written: " + os::system_error_text(code));
+    report_("the log file cannot be written: " + (path_.empty() ? "" : path_ + ": ") + os::system_error_text(code));
   }
   /// Sets the app's options.
   void set_options(const log_file_options& options) {
@@ -57,7 +57,7 @@ class service_log {
 
   const std::function<void(const std::string&)> report_;
   const clock& time_;
-  std::string folder_;
+  std::string folder_, path_;
   std::shared_ptr<log::rotating_file_sink> file_;
   // Begin of the current failure. The log's thread writes it and `status` reads it; relaxed would do, because the value
   // orders no other data.
@@ -83,6 +83,7 @@ WINSVC_INLINE void service_log::open(service_definition& definition, const std::
   const std::string logs = os::path_join(data_folder, "logs");
   if (const auto created = os::make_folders(logs); !created) code = created.error();
   else folder_ = logs;
+  path_ = log::log_path(data_folder, service_name) + ".log";
   file_ = std::make_shared<log::rotating_file_sink>(log::log_path(data_folder, service_name),
                                                     log::startup_log_options(format));
   if (file_->is_alternate())
@@ -109,7 +110,7 @@ WINSVC_INLINE void service_log::open(service_definition& definition, const std::
 WINSVC_INLINE std::optional<log_file_failure> service_log::failure() const {
   const std::uint32_t error = file_->last_error();
   if (error == 0) return std::nullopt;
-  return log_file_failure{os::system_error_text(error), file_->lost_count(), failed_at_.load()};
+  return log_file_failure{path_, os::system_error_text(error), file_->lost_count(), failed_at_.load()};
 }
 
 WINSVC_INLINE void service_log::check_file(log::async_sink& queue) {

@@ -88,14 +88,16 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
   if (!reply) return {};
   const auto number = [&reply](const char* name) { return base::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
+  const auto counted = [&number](const char* name, const char* noun) { return base::counted(number(name), noun); };
   const auto in_minute = number("answered_in_minute");
   const std::string dashboard = base::text_of(*reply, "dashboard");
   std::string out = dashboard.empty() ? "" : "  page     " + escape_log_text(dashboard) + '\n';
-  out += "  served   " + text("answered") + " responses, " + std::to_string(in_minute) + " in the last minute";
+  out += "  served   " + counted("answered", "response") + ", " + std::to_string(in_minute) + " in the last minute";
   if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
   if (in_minute != 0) out += ", median " + text("p50_us") + " us, 99th percentile " + text("p99_us") + " us";
-  out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
-         text("websockets") + " WebSockets\n  process  " + text("threads") + " pool threads, " +
+  out += "\n  open     " + counted("connections", "connection") + ", " +
+         counted("in_flight", "request") + " in flight, " + counted("websockets", "WebSocket") + "\n  process  " +
+         counted("threads", "pool thread") + ", " +
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
          base::duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) +
          " of processor time\n";
@@ -123,7 +125,8 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   if (!r.pending_restart.empty())
     out += "  pending  restart, for: " + base::join(r.pending_restart, ", ") + "; run 'restart'\n";
   if (!r.saved_state.failure.empty()) {
-    out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
+    constexpr std::size_t indent = 11;
+    out += "  failure  " + escape_log_text(r.saved_state.failure, indent) + '\n';
   } else if (!r.saved_state.previous_failure.empty()) {
     out += "  failed   " + escape_log_text(scm::short_failure(r.saved_state.previous_failure)) + '\n';
   } else if (!r.saved_state.stop_reason.empty() && s.current == scm::state::stopped) {

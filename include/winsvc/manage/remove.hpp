@@ -53,6 +53,19 @@ WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono
   }
 }
 
+WINSVC_INLINE result<void> remove_data_folder(verb_context& context) {
+  const std::string& folder = context.defaults().data_folder;
+  if (const auto removed = os::remove_folder(folder); !removed) {
+    auto failed = context.make_error("delete the data folder", folder, removed.error());
+    if (removed.error() == base::win32_error::access_denied) return failed;
+    failed.error.message = os::system_error_message(removed.error());
+    failed.error.hint = "the service is removed; delete the rest of the folder yourself";
+    return failed;
+  }
+  context.print("deleted " + folder);
+  return {};
+}
+
 WINSVC_INLINE result<void> remove(verb_context& context, const commandline::control_options& options) {
   bool existed = false;
   std::string binary;
@@ -90,14 +103,8 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
     return context.make_error("remove the event source of", removed.error());
   if (sid) revoke_folder_access(context, *sid, binary);
   for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
-  if (options.remove_data) {
-    const std::string& folder = context.defaults().data_folder;
-    if (const auto removed = os::remove_folder(folder); !removed)
-      return context.make_error("delete the data folder", folder, removed.error());
-    context.print("deleted " + folder);
-  }
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
-  return {};
+  return options.remove_data ? remove_data_folder(context) : result<void>();
 }
 
 }  // namespace detail::manage

@@ -17,6 +17,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/flat_json.hpp"
 #include "winsvc/base/json_writer.hpp"
+#include "winsvc/base/quote.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -78,6 +79,7 @@ class service_controller {
   [[nodiscard]] static restart_cause last_failure_of(const scm::saved_state& saved);
   void warn_of_queued_restart(const restart_cause& cause);
   void note_first_log_on();
+  [[nodiscard]] result<void> check_program(const std::string& operation);
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
   [[nodiscard]] error start_error(const scm::service_status& status,
@@ -110,8 +112,11 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), options.arguments);
     if (started) break;
-    if (started.error() != base::win32_error::service_already_running)
-      return context_.make_error("start", started.error());
+    if (started.error() != base::win32_error::service_already_running) {
+      auto refused = context_.make_error("start", started.error());
+      if (auto missing = check_program("start"); !missing) return missing;
+      return refused;
+    }
     const auto current = context_.scm().query_status(service->get());
     if (current && current->status.current == scm::state::running) {
       context_.print(context_.quoted_name() + " is already running");
@@ -137,6 +142,20 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
   const bool known = saved && saved->pid == settled->pid && !saved->url.empty();
   context_.print("started " + context_.quoted_name() + (known ? ": " + saved->url : ""));
   return {};
+}
+
+/// Fails if the executable of the installed service does not exist. Succeeds if that is unknown.
+WINSVC_INLINE result<void> service_controller::check_program(const std::string& operation) {
+  const auto service = context_.open(operation, os::access_rights::query_config);
+  if (!service) return {};
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return {};
+  const auto arguments =
+      base::split_command_line(scm::quoted_binary(config->binary, context_.defaults().executable));
+  if (arguments.empty() || !context_.lacks_file(arguments[0])) return {};
+  return failure{error{base::win32_error::file_not_found, operation, context_.name(),
+                       "the executable does not exist: " + arguments[0],
+                       "run 'update' from the current location of the program"}};
 }
 
 /// Before the process of a virtual account exists, Windows logs the account on and creates its profile. At the first
@@ -208,6 +227,7 @@ WINSVC_INLINE result<void> service_controller::restart(const commandline::contro
   {
     const auto service = context_.open("restart", stop_rights);
     if (!service) return failure{service.error()};
+    if (auto startable = check_program("restart"); !startable) return startable;  // before the service stops
     commandline::control_options waiting = options;
     waiting.no_wait = false;  // a service that is stopping cannot be started
     auto stop = stop_and_wait(service->get(), waiting, "restart");

@@ -58,6 +58,7 @@ class verb_context {
     std::function<void(const std::string& file, const std::string& text)> write_data = {};
     /// True if a file of the data folder certainly does not exist; false if that is unknown.
     std::function<bool(const std::string& file)> lacks_data = {};
+    std::function<bool(const std::string& path)> lacks_file = {};  ///< true if the file certainly does not exist
     bool is_wine = false;
   };
   verb_context(scm::service_spec spec, verb_dependencies dependencies)
@@ -116,6 +117,9 @@ class verb_context {
   /// True if a file of the data folder certainly does not exist.
   [[nodiscard]] bool lacks_data(const std::string& file) const {
     return dependencies_.lacks_data && dependencies_.lacks_data(file);
+  }
+  [[nodiscard]] bool lacks_file(const std::string& path) const {
+    return dependencies_.lacks_file && dependencies_.lacks_file(path);
   }
   /// Activities of the last process when it ended, joined by commas.
   [[nodiscard]] std::string last_activities() const {

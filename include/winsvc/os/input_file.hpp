@@ -66,6 +66,8 @@ class input_file {
 
 /// True if the code of a failed `open` means that the file does not exist.
 [[nodiscard]] bool is_missing(std::uint32_t code) noexcept;
+/// True if the file certainly does not exist; false also if that is unknown.
+[[nodiscard]] bool lacks_file(const std::string& path);
 
 /// The real path of a folder, as in input_file::real_path. Fails if the folder does not exist.
 [[nodiscard]] sys_result<std::string> real_folder(const std::string& path);
@@ -73,3 +75,22 @@ class input_file {
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE bool lacks_file(const std::string& path) {
+  const auto opened = input_file::open(path);
+  return !opened && is_missing(opened.error());
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
