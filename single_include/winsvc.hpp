@@ -27,401 +27,401 @@
 //    720  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
 //    800  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
 //    857  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    917  os/win/windows_headers.hpp           Windows system headers.
-//    978  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1217  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1260  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1321  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1376  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1426  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1469  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1570  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1603  settings/setting_value.hpp           Types of settings and their text form.
-//   1795  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1940  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   2004  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2063  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2126  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2352  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2723  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2845  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2938  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   3001  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3039  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3111  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3156  route/url_value.hpp                  url_value, with_query.
-//   3205  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3289  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3321  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3409  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3561  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3865  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4076  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4139  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4291  api/app_objects.hpp                  App objects (dependency injection).
-//   4359  api/handler_arguments.hpp            Arguments of a handler.
-//   4471  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4604  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4935  api/parameter.hpp                    Parameters of a route.
-//   5153  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5259  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5443  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5529  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5601  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5673  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5822  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5861  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5963  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   5984  api/file_options.hpp                 Options of a static folder.
-//   6015  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6051  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6360  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6451  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6490  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6617  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6657  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6740  scm/control_event.hpp                Event data of a control.
-//   6813  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   6988  settings/settings_file.hpp           Settings file (.ini).
-//   7063  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7287  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7438  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7474  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7516  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7596  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7666  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7834  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7921  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8050  base/quote.hpp                       Windows command lines.
-//   8093  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8227  scm/spec.hpp                         Service specification.
-//   8334  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8415  api/service.hpp                      service: the object with which an app describes its service.
-//   8769  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8815  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8854  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8925  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   8938  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   8989  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9076  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9117  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9185  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9222  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9263  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9294  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9321  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9391  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9437  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9489  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9521  addons/headers.hpp                   Middleware for response headers and body size.
+//    924  os/win/windows_headers.hpp           Windows system headers.
+//    985  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1236  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1279  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1340  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1395  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1445  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1488  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1589  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1622  settings/setting_value.hpp           Types of settings and their text form.
+//   1814  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1959  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   2023  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2082  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2145  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2371  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2742  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2864  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2957  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   3020  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3058  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3130  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3175  route/url_value.hpp                  url_value, with_query.
+//   3224  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3308  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3340  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3428  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3580  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
+//   3884  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4095  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4158  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4310  api/app_objects.hpp                  App objects (dependency injection).
+//   4378  api/handler_arguments.hpp            Arguments of a handler.
+//   4490  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4623  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4954  api/parameter.hpp                    Parameters of a route.
+//   5172  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5278  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5462  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5548  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5620  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5692  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5841  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5880  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   5982  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   6003  api/file_options.hpp                 Options of a static folder.
+//   6034  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6070  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6379  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6470  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6509  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6636  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6676  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6759  scm/control_event.hpp                Event data of a control.
+//   6832  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   7007  settings/settings_file.hpp           Settings file (.ini).
+//   7082  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7306  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7457  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7493  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7535  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7615  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7685  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7853  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   7940  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8069  base/quote.hpp                       Windows command lines.
+//   8112  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8246  scm/spec.hpp                         Service specification.
+//   8353  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8434  api/service.hpp                      service: the object with which an app describes its service.
+//   8788  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8834  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8873  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   8944  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   8957  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   9008  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9095  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9136  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9204  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9241  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9282  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9313  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9340  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9410  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9456  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9508  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9540  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9554  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9788  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9877  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9944  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10093  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10109  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10235  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10281  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10323  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10405  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10479  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10597  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10630  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10685  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10927  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  10963  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  11009  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11102  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11132  route/url_value.hpp:bodies           url_value, with_query.
-//  11174  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11334  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11459  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11586  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11662  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11700  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11749  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11787  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11821  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11843  api/parameter.hpp:bodies             Parameters of a route.
-//  11901  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11929  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  12001  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12067  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12095  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12119  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12286  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12443  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12550  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12574  base/quote.hpp:bodies                Windows command lines.
-//  12664  scm/spec.hpp:bodies                  Service specification.
-//  12806  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12926  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13076  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13148  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13305  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13356  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13395  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13429  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13457  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13508  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13602  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13724  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13784  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13830  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13858  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13903  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14057  base/wait_deadline.hpp               wait_deadline: the end of a wait that only real time can end.
-//  14121  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14254  settings/registry.hpp                Registry of the settings of an app.
-//  14566  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14776  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  15008  route/table.hpp                      Route table (route::table).
-//  15391  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15497  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15605  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15790  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16091  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16269  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16484  wire/file_name.hpp                   Safe file names for uploads.
-//  16563  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16633  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16784  wire/representation.hpp              Representation of content in a response.
-//  16936  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17220  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17515  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17622  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17801  scm/lifecycle.hpp                    Lifecycle of a service.
-//  17934  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  18024  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18092  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18159  scm/account.hpp                      Account of a service.
-//  18319  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18560  scm/security.hpp                     Security descriptors in SDDL.
-//  18783  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  19000  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  19059  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19184  scm/event_record.hpp                 Records of the Windows event log.
-//  19326  scm/saved_state.hpp                  Saved state of a service.
-//  19484  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19757  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19797  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19879  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20078  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20341  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20525  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20653  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20840  os/socket.hpp                        TCP sockets with timeouts.
-//  21008  os/listen.hpp                        Opens the listening sockets of a host.
-//  21134  os/posix/headers.hpp                 POSIX system headers.
-//  21175  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21370  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21414  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21522  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21629  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21805  os/tcp.hpp                           TCP sockets on all platforms.
-//  22146  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22323  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22451  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22727  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22782  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22853  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22899  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23105  os/connection_threads.hpp            Connection threads of the control channel.
-//  23196  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23419  os/console.hpp                       Console input and output.
-//  23522  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23678  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23824  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24021  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24137  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24183  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24355  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24438  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24492  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24543  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24646  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24687  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24874  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24896  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  24931  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25015  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25118  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25158  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25208  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25253  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25317  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25624  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25677  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25771  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25869  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26044  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26291  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26510  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26690  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  26922  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27146  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27208  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27497  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27599  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27837  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  27926  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  27998  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28085  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28138  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28235  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28373  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28467  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28707  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28749  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28864  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  28991  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29165  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29334  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29635  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29642  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29678  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  29991  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30069  log/log_query.hpp                    Log query of the verb `logs`.
-//  30154  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30249  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30348  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30421  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30803  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30914  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  30960  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31194  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31564  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31867  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32109  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32232  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32401  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32881  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33188  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33289  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33502  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33672  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33748  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  33955  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34274  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34554  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34735  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34774  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  34941  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35030  http/problem.hpp                     Error responses of winsvc.
-//  35201  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35297  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35554  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35606  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35768  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35842  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36092  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36245  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36276  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36375  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36567  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36706  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  36915  http/file_body.hpp                   Sets a file as the body of a response.
-//  37030  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37271  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37518  http/request_processor.hpp           Request processor: handles one request.
-//  37789  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38138  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38241  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38397  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38488  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38706  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  38961  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39097  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39143  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39246  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39279  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39663  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  39954  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40217  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40294  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40375  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40753  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41025  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41206  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41409  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41529  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41789  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42104  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42216  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42422  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42564  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42639  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42658  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  42864  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43094  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43363  host/access_log.hpp                  Access log: one log entry for each response.
-//  43422  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43542  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43704  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  43957  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44029  host/health.hpp                      Liveness and readiness routes.
-//  44133  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44301  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44427  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44566  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  44857  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  44981  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45100  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45167  host/run_options.hpp                 Options and result of one run of a service.
-//  45235  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45369  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45490  host/control_channel_server.hpp      Control channel server.
-//  45670  host/runtime.hpp                     Runtime of a service.
-//  45938  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46047  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46189  host/status.hpp                      Text and JSON of `status`.
-//  46359  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46481  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46597  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46690  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  46805  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  46931  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47044  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47380  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47578  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  47781  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48043  manage/wait.hpp                      Waits until a service reaches a state.
-//  48146  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48375  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
-//  48452  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  48744  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  48956  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49149  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49391  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49464  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49571  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49637  manage/install.hpp                   `install` and `update` verbs.
-//  49985  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50139  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50249  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50450  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50547  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50637  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  50734  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  50770  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51090  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51312  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51477  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51614  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  51734  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  51826  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  51940  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52295  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52584  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  52752  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  52846  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9573  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9807  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9896  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9959  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10119  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10135  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10261  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10307  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10349  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10431  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10505  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10623  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10656  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10711  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10953  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10989  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11035  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11128  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11158  route/url_value.hpp:bodies           url_value, with_query.
+//  11200  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11360  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11485  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11612  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11688  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11726  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11775  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11813  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11847  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11869  api/parameter.hpp:bodies             Parameters of a route.
+//  11927  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11955  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  12027  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12093  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12121  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12145  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12312  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12469  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12576  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12600  base/quote.hpp:bodies                Windows command lines.
+//  12690  scm/spec.hpp:bodies                  Service specification.
+//  12832  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12952  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13102  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13174  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13331  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13382  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13421  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13455  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13483  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13534  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13628  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13750  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13810  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13856  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13884  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13929  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14083  base/wait_deadline.hpp               wait_deadline: the end of a wait that only real time can end.
+//  14147  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14280  settings/registry.hpp                Registry of the settings of an app.
+//  14592  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14802  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15034  route/table.hpp                      Route table (route::table).
+//  15420  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15526  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15634  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15819  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16134  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16310  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16525  wire/file_name.hpp                   Safe file names for uploads.
+//  16604  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16674  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16825  wire/representation.hpp              Representation of content in a response.
+//  16977  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17261  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17556  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17663  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17842  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17975  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18065  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18133  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18200  scm/account.hpp                      Account of a service.
+//  18360  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18601  scm/security.hpp                     Security descriptors in SDDL.
+//  18824  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  19041  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19100  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19225  scm/event_record.hpp                 Records of the Windows event log.
+//  19367  scm/saved_state.hpp                  Saved state of a service.
+//  19525  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19798  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19838  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19920  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20119  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20382  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20566  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20694  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20881  os/socket.hpp                        TCP sockets with timeouts.
+//  21049  os/listen.hpp                        Opens the listening sockets of a host.
+//  21175  os/posix/headers.hpp                 POSIX system headers.
+//  21216  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21411  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21455  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21563  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21670  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21846  os/tcp.hpp                           TCP sockets on all platforms.
+//  22187  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22364  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22492  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22768  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22823  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22894  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22940  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23146  os/connection_threads.hpp            Connection threads of the control channel.
+//  23237  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23460  os/console.hpp                       Console input and output.
+//  23563  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23719  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23865  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24062  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24178  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24224  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24396  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24479  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24533  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24584  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24687  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24728  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24915  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24937  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  24972  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25056  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25159  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25199  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25249  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25294  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25358  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25665  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25718  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25812  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25910  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26085  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26332  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26551  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26731  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26963  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27187  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27249  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27538  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27640  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27878  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27967  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28039  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28126  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28179  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28276  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28414  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28508  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28748  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28790  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28905  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29032  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29206  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29375  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29676  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29683  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29719  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30032  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30110  log/log_query.hpp                    Log query of the verb `logs`.
+//  30195  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30290  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30389  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30462  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30844  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30955  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31001  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31235  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31605  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31908  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32150  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32273  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32442  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32922  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33229  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33330  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33543  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33713  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33789  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  33996  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34315  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34595  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34777  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34816  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  34983  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35072  http/problem.hpp                     Error responses of winsvc.
+//  35244  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35340  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35597  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35649  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35811  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35885  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36135  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36288  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36319  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36418  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36610  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36749  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36958  http/file_body.hpp                   Sets a file as the body of a response.
+//  37073  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37317  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37566  http/request_processor.hpp           Request processor: handles one request.
+//  37845  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38195  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38298  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38454  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38545  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38763  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39018  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39154  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39200  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39303  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39336  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39720  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40012  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40275  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40352  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40433  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40811  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41083  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41264  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41467  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41587  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41847  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42162  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42274  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42480  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42622  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42697  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42716  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  42922  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43152  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43421  host/access_log.hpp                  Access log: one log entry for each response.
+//  43480  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43600  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43762  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44015  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44087  host/health.hpp                      Liveness and readiness routes.
+//  44191  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44359  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44485  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44624  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  44915  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  45039  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45158  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45225  host/run_options.hpp                 Options and result of one run of a service.
+//  45293  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45427  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45548  host/control_channel_server.hpp      Control channel server.
+//  45728  host/runtime.hpp                     Runtime of a service.
+//  45996  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46105  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46247  host/status.hpp                      Text and JSON of `status`.
+//  46417  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46539  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46655  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46748  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  46863  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  46989  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47102  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47438  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47636  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  47839  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48101  manage/wait.hpp                      Waits until a service reaches a state.
+//  48204  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48433  manage/pending_restart.hpp           Pending restart: the changes of `update` that a running process does ...
+//  48510  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48802  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49014  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49207  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49449  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49522  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49629  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49695  manage/install.hpp                   `install` and `update` verbs.
+//  50043  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50197  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50307  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50508  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50605  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50695  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50792  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  50828  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51148  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51370  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51535  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51672  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51792  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  51884  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  51998  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52353  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52642  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  52810  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  52904  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53181  config/undef.hpp                     Undefines the internal macros.
+//  53239  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -901,6 +901,13 @@ inline constexpr character_set token_characters("!#$%&'*+-.^_`|~");
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
+/// Position of the first byte that is not a tchar; the size of the text if all bytes are.
+[[nodiscard]] constexpr std::size_t find_token_end(std::string_view text) noexcept {
+  std::size_t end = 0;
+  while (end < text.size() && is_token_char(text[end])) ++end;
+  return end;
+}
+
 /// Position of the first control character at or after `from`, HTAB included; the size of the text if it has no such
 /// character.
 [[nodiscard]] std::size_t find_control(std::string_view text, std::size_t from) noexcept;
@@ -1135,6 +1142,7 @@ struct response : httplib::Response {
   void set_file_content(const std::string& path);
 
   detail::api::exchange_link link;  ///< for winsvc
+  std::string_view result_type;     ///< for winsvc; see api::content_type_of
 };
 #else
 struct response;  // incomplete: to use its members, include <httplib.h> before <winsvc.hpp>
@@ -1186,7 +1194,7 @@ class header_pool {
   void acquire(httplib::Headers& headers) noexcept;
   /// Takes back the memory of `headers`, which are empty afterwards.
   void release(httplib::Headers& headers) noexcept;
-  /// Adds a header.
+  /// Adds a header. The first one acquires memory.
   void insert(httplib::Headers& headers, std::string_view name, std::string_view value);
 
   /// The pool of this thread while it handles a request; null otherwise.
@@ -1194,6 +1202,10 @@ class header_pool {
 
  private:
   static constexpr std::size_t max_nodes = 64, max_value_bytes = 1024;
+  [[nodiscard]] bool has_no_memory(const httplib::Headers& headers) const noexcept {
+    return headers.empty() && headers.bucket_count() == initial_buckets_;
+  }
+  const std::size_t initial_buckets_ = httplib::Headers().bucket_count();
   std::vector<httplib::Headers::node_type> nodes_;
   std::array<httplib::Headers, 4> tables_;  // the first `table_count_` elements are in use
   std::size_t table_count_ = 0;
@@ -1208,6 +1220,13 @@ class header_pool {
 /// The value of the first header of this name; null if it is missing. A linear search, because a response has few
 /// headers and comparing them is faster than hashing the name.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
+
+/// The Content-Type of the response; empty if it has none. It is a header, or `response::result_type`, the type of a
+/// result that winsvc has written: a constant text, which costs less than a header. Code of the app sees the type as a
+/// header: write_content_type() is called before a middleware or an error handler of the app receives the response.
+[[nodiscard]] std::string_view content_type_of(const response& res) noexcept;
+/// Sets the header Content-Type from `response::result_type`.
+void write_content_type(response& res);
 
 }  // namespace detail::api
 }  // inline namespace WINSVC_ABI
@@ -9884,10 +9903,7 @@ inline namespace WINSVC_ABI {
 namespace detail::wire {
 
 WINSVC_INLINE bool is_token(std::string_view s) noexcept {
-  for (const char c : s) {
-    if (!is_token_char(c)) return false;
-  }
-  return !s.empty();
+  return !s.empty() && find_token_end(s) == s.size();
 }
 WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) noexcept {
   const auto is_text = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; };
@@ -9898,8 +9914,7 @@ WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) 
   for (; position + 8 <= text.size(); position += 8) {
     std::uint64_t block = 0;
     std::memcpy(&block, text.data() + position, sizeof block);
-    const std::uint64_t deleted = block ^ (ones * 0x7F);
-    const std::uint64_t marks = ((block - ones * 0x20) & ~block) | ((deleted - ones) & ~deleted);
+    const std::uint64_t marks = ((block - ones * 0x20) | ((block ^ (ones * 0x7F)) - ones)) & ~block;
     if ((marks & highest_bits) == 0) continue;
     for (std::size_t i = position; i < position + 8; ++i) {
       if (!is_text(text[i])) return i;
@@ -9997,6 +10012,7 @@ WINSVC_INLINE void header_pool::acquire(httplib::Headers& headers) noexcept {
   if (table_count_ > 0) headers.swap(tables_[--table_count_]);
 }
 WINSVC_INLINE void header_pool::release(httplib::Headers& headers) noexcept {
+  if (has_no_memory(headers)) return;
   while (!headers.empty() && nodes_.size() < max_nodes) {
     auto node = headers.extract(headers.begin());
     if (node.mapped().capacity() <= max_value_bytes) nodes_.push_back(std::move(node));
@@ -10005,6 +10021,7 @@ WINSVC_INLINE void header_pool::release(httplib::Headers& headers) noexcept {
   if (table_count_ < tables_.size()) headers.swap(tables_[table_count_++]);
 }
 WINSVC_INLINE void header_pool::insert(httplib::Headers& headers, std::string_view name, std::string_view value) {
+  if (has_no_memory(headers)) acquire(headers);
   if (nodes_.empty()) {
     headers.emplace(name, value);
     return;
@@ -10036,6 +10053,15 @@ WINSVC_INLINE const std::string* find_header(const response& res, std::string_vi
     if (base::equal_nocase(known_name, name)) return &value;
   }
   return nullptr;
+}
+
+WINSVC_INLINE std::string_view content_type_of(const response& res) noexcept {
+  const std::string* const header = res.headers.empty() ? nullptr : find_header(res, "Content-Type");
+  return header ? std::string_view(*header) : res.result_type;
+}
+WINSVC_INLINE void write_content_type(response& res) {
+  const auto type = std::exchange(res.result_type, {});
+  if (!type.empty() && !find_header(res, "Content-Type")) insert_header(res, "Content-Type", type);
 }
 
 }  // namespace detail::api
@@ -11793,10 +11819,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
 
-/// Sets the body. A status and a Content-Type that the handler has set stay.
+/// Sets the body. A status and a Content-Type that the handler has set stay. `type`: a constant text.
 WINSVC_INLINE void write_body(response& res, std::string text, const char* type) {
   if (res.status == -1) res.status = 200;
-  if (!find_header(res, "Content-Type")) insert_header(res, "Content-Type", type);
+  res.result_type = type;
   res.body = std::move(text);
 }
 WINSVC_INLINE void write_text(response& res, std::string text) {
@@ -15132,7 +15158,7 @@ class table {
     method_set methods;
   };
   struct node {
-    std::vector<std::pair<std::string, std::size_t>> literals;  ///< sorted, for a binary search
+    std::vector<std::pair<std::string, std::size_t>> literals;  ///< in the order of literal_precedes()
     std::size_t parameter = none;
     route_leaf exact;  ///< the pattern ends with this segment
     route_leaf tail;   ///< a tail follows this segment
@@ -15151,6 +15177,11 @@ class table {
   void check_conflicts(method method_id, std::string_view other_name, const pattern& path,
                        source_location location) const;
   std::size_t child(std::size_t parent, const segment& segment);
+  /// Orders the literals for a binary search: by size, then by text. Most sizes differ, and comparing them is fast.
+  [[nodiscard]] static bool literal_precedes(const std::pair<std::string, std::size_t>& entry,
+                                             std::string_view text) noexcept {
+    return entry.first.size() != text.size() ? entry.first.size() < text.size() : entry.first < text;
+  }
   [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
   [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
   [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
@@ -15247,8 +15278,7 @@ WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segmen
     nodes_[parent].parameter = added;
   } else {
     auto& literals = nodes_[parent].literals;
-    const auto precedes = [](const auto& entry, const std::string& text) { return entry.first < text; };
-    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, precedes);
+    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, literal_precedes);
     if (position != literals.end() && position->first == segment.text) return position->second;
     literals.emplace(position, segment.text, added);
   }
@@ -15263,8 +15293,7 @@ WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view ra
     raw = decoded;
   }
   const auto& literals = parent.literals;
-  const auto precedes = [](const auto& entry, std::string_view text) { return entry.first < text; };
-  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, precedes);
+  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, literal_precedes);
   return position != literals.end() && position->first == raw ? position->second : none;
 }
 
@@ -15794,9 +15823,9 @@ WINSVC_INLINE std::optional<std::string> normalized_value(const head& h, std::st
 // framing and connection, and what must be true of all lines together.
 //
 //   head_line_parser parser(limits, head);
-//   if (auto error = parser.request_line("GET /users/7 HTTP/1.1")) reject(error.status, error.reason);
-//   if (auto error = parser.field_line("Host: example.org")) reject(error.status, error.reason);
-//   if (auto error = parser.check_complete()) reject(error.status, error.reason);
+//   const bool is_valid = parser.request_line("GET /users/7 HTTP/1.1") && parser.field_line("Host: example.org") &&
+//                         parser.check_complete();
+//   if (!is_valid) reject(parser.error().status, parser.error().reason);
 //
 // wire/head_parser.hpp finds the lines in the received bytes and calls these functions.
 
@@ -15818,28 +15847,36 @@ struct head_error {
   explicit operator bool() const noexcept { return status != 0; }
 };
 
-/// Parses the lines of one head in their order. Each function returns the first error it finds.
+/// Parses the lines of one head in their order. Each function returns false if it finds an error; see error().
 class head_line_parser {
  public:
   head_line_parser(const limits& limits, head& output) noexcept : limits_(limits), head_(output) {}
 
-  /// Returns an error that further bytes of the line cannot correct. It is called for each incomplete line, and first
-  /// for each complete line, so that the result does not depend on how the bytes were split into packets.
-  [[nodiscard]] head_error check_partial_line(std::string_view line, bool is_first) const noexcept;
-  [[nodiscard]] head_error request_line(std::string_view line);
-  [[nodiscard]] head_error field_line(std::string_view line);
-  [[nodiscard]] head_error check_complete();
+  /// Finds an error that further bytes of the line cannot correct. It is called for each incomplete line, and first for
+  /// each complete line, so that the result does not depend on how the bytes were split into packets.
+  [[nodiscard]] bool check_partial_line(std::string_view line, bool is_first) noexcept;
+  [[nodiscard]] bool request_line(std::string_view line);
+  [[nodiscard]] bool field_line(std::string_view line);
+  [[nodiscard]] bool check_complete();
+  [[nodiscard]] const head_error& error() const noexcept { return error_; }
 
  private:
-  [[nodiscard]] head_error target(std::string_view text);
-  [[nodiscard]] head_error parse_known_field(const field& f);
+  [[nodiscard]] bool check_partial_request_line(std::string_view line) noexcept;
+  [[nodiscard]] bool target(std::string_view text);
+  [[nodiscard]] bool malformed_field_line(std::string_view line) noexcept;
+  [[nodiscard]] bool parse_known_field(const field& f);
   void record_field_name(std::string_view name) noexcept;
   void connection_options(std::string_view value) noexcept;
-  [[nodiscard]] head_error content_length(std::string_view value);
-  [[nodiscard]] head_error transfer_encoding(std::string_view value);
+  [[nodiscard]] bool content_length(std::string_view value);
+  [[nodiscard]] bool transfer_encoding(std::string_view value);
+  bool fail(int status, std::string_view reason, std::string_view field = {}) noexcept {
+    error_ = {status, reason, field};
+    return false;
+  }
 
   const limits& limits_;
   head& head_;
+  head_error error_;
   std::string_view authority_;  // of an absolute-form target
   std::uint64_t names_ = 0;     // Bloom filter of the field names: one bit per name
   bool has_host_ = false, has_content_length_ = false, has_expect_ = false;
@@ -15863,100 +15900,107 @@ namespace detail::wire {
 /// The name of a field line, which may be incomplete or malformed.
 WINSVC_INLINE std::string_view name_in(std::string_view line) noexcept { return line.substr(0, line.find(':')); }
 
-WINSVC_INLINE head_error head_line_parser::check_partial_line(std::string_view line, bool is_first) const noexcept {
-  constexpr auto npos = std::string_view::npos;
-  if (!is_first) {
-    if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
-    if (line.size() > limits_.field_bytes) return {431, "line too long", name_in(line)};
-    return {};
-  }
-  const auto method_end = line.find(' ');
-  // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
-  if ((method_end == npos ? line.size() : method_end) > limits_.target_bytes) return {400, "malformed request line"};
-  if (method_end == npos) return {};
-  if (method_end > limits_.method_bytes) return {501, "method too long"};
-  const auto remaining = line.substr(method_end + 1);
-  const auto target_end = remaining.find(' ');
-  if ((target_end == npos ? remaining.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
-  if (target_end == npos) return {};
-  constexpr std::string_view version = "HTTP/1.1";
-  if (remaining.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
-  return {};
+WINSVC_INLINE bool head_line_parser::check_partial_line(std::string_view line, bool is_first) noexcept {
+  if (is_first) return check_partial_request_line(line);
+  if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return fail(400, "folded or indented field line");
+  return line.size() <= limits_.field_bytes || fail(431, "line too long", name_in(line));
 }
 
-WINSVC_INLINE head_error head_line_parser::request_line(std::string_view line) {
+WINSVC_INLINE bool head_line_parser::check_partial_request_line(std::string_view line) noexcept {
+  constexpr auto npos = std::string_view::npos;
+  const auto method_end = line.find(' ');
+  // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
+  if ((std::min)(method_end, line.size()) > limits_.target_bytes) return fail(400, "malformed request line");
+  if (method_end == npos) return true;
+  if (method_end > limits_.method_bytes) return fail(501, "method too long");
+  const auto remaining = line.substr(method_end + 1);
+  const auto target_end = remaining.find(' ');
+  if ((std::min)(target_end, remaining.size()) > limits_.target_bytes) return fail(414, "target too long");
+  if (target_end == npos) return true;
+  constexpr std::string_view version = "HTTP/1.1";
+  if (remaining.size() - target_end - 1 > version.size()) return fail(400, "malformed request line");
+  return true;
+}
+
+WINSVC_INLINE bool head_line_parser::request_line(std::string_view line) {
   const auto method_end = line.find(' ');
   const auto target_end = method_end == line.npos ? line.npos : line.find(' ', method_end + 1);
-  if (target_end == line.npos) return {400, "malformed request line"};
+  if (target_end == line.npos) return fail(400, "malformed request line");
   const auto method = line.substr(0, method_end);
   const auto target_text = line.substr(method_end + 1, target_end - method_end - 1);
   const auto version = line.substr(target_end + 1);
-  if (!is_token(method) || target_text.empty() || version.find(' ') != version.npos)
-    return {400, "malformed request line"};
+  const auto known_method = route::parse_method(method);
+  if ((!known_method && !is_token(method)) || target_text.empty() || version.find(' ') != version.npos)
+    return fail(400, "malformed request line");
 
   const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
                               base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
-  if (!is_well_formed) return {400, "malformed HTTP version"};
-  if (version[5] != '1') return {505, "HTTP version not supported"};
+  if (!is_well_formed) return fail(400, "malformed HTTP version");
+  if (version[5] != '1') return fail(505, "HTTP version not supported");
   head_.minor_version = version[7] == '0' ? 0 : 1;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
 
-  if (!route::is_servable_method(method)) return {501, "method not implemented"};
-  head_.method_id = route::parse_method(method).value_or(route::method::other);
+  if (!known_method && !route::is_servable_method(method)) return fail(501, "method not implemented");
+  head_.method_id = known_method.value_or(route::method::other);
   head_.method = method;
   head_.fields.reserve(16);  // enough for a typical browser
   return target(target_text);
 }
 
 /// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
-WINSVC_INLINE head_error head_line_parser::target(std::string_view text) {
+WINSVC_INLINE bool head_line_parser::target(std::string_view text) {
   head_.target = text;
   // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
   // because browsers send them.
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
-    if (c == '#') return {400, "fragment in target"};
+    if (byte <= 0x20 || byte >= 0x7F) return fail(400, "invalid character in target");
+    if (c == '#') return fail(400, "fragment in target");
   }
   if (text == "*") {
     head_.path = text;
-    return head_.method_id == route::method::options ? head_error{} : head_error{400, "target '*' requires OPTIONS"};
+    return head_.method_id == route::method::options || fail(400, "target '*' requires OPTIONS");
   }
 
   std::string_view remaining = text;
   if (text[0] != '/') {
     const auto scheme_end = text.find("://");
-    if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
+    if (scheme_end == std::string_view::npos) return fail(400, "target is neither a path nor a URL");
     const auto scheme = text.substr(0, scheme_end);
     if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
-      return {400, "unsupported scheme"};
+      return fail(400, "unsupported scheme");
     remaining.remove_prefix(scheme_end + 3);
     authority_ = remaining.substr(0, remaining.find_first_of("/?"));
-    if (!is_authority(authority_)) return {400, "invalid authority in target"};
+    if (!is_authority(authority_)) return fail(400, "invalid authority in target");
     remaining.remove_prefix(authority_.size());
     if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
       head_.path = "*";
-      return {};
+      return true;
     }
   }
   const auto mark = remaining.find('?');
   head_.path = remaining.substr(0, mark);
   if (head_.path.empty()) head_.path = "/";  // RFC 9112 section 3.2.1
   if (mark != std::string_view::npos) head_.query = remaining.substr(mark + 1);
-  return {};
+  return true;
 }
 
-WINSVC_INLINE head_error head_line_parser::field_line(std::string_view line) {
-  if (head_.fields.size() == limits_.fields) return {431, "too many fields"};
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {400, "no colon", line};
-  const field f{line.substr(0, colon), base::trim(line.substr(colon + 1))};
-  // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
-  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t'))
-    return {400, "blank before the colon", f.name};
-  if (!is_token(f.name)) return {400, "invalid character in the name", f.name};
+WINSVC_INLINE bool head_line_parser::field_line(std::string_view line) {
+  if (head_.fields.size() == limits_.fields) return fail(431, "too many fields");
+  const auto name_end = find_token_end(line);
+  if (name_end == 0 || name_end == line.size() || line[name_end] != ':') return malformed_field_line(line);
+  const field f{line.substr(0, name_end), base::trim(line.substr(name_end + 1))};
   record_field_name(f.name);
   head_.fields.push_back(f);
   return parse_known_field(f);
+}
+
+/// Finds the error of a line that does not begin with a token and a colon.
+WINSVC_INLINE bool head_line_parser::malformed_field_line(std::string_view line) noexcept {
+  if (line.find(':') == std::string_view::npos) return fail(400, "no colon", line);
+  const auto name = name_in(line);
+  // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
+  if (!name.empty() && (name.back() == ' ' || name.back() == '\t')) return fail(400, "blank before the colon", name);
+  return fail(400, "invalid character in the name", name);
 }
 
 /// Compares a name with the others only if the bit of its length, first and last letter is set.
@@ -15967,18 +16011,18 @@ WINSVC_INLINE void head_line_parser::record_field_name(std::string_view name) no
   names_ |= bit;
 }
 
-WINSVC_INLINE head_error head_line_parser::parse_known_field(const field& f) {
+WINSVC_INLINE bool head_line_parser::parse_known_field(const field& f) {
   const auto is = [&f](std::string_view name) { return base::equal_nocase(f.name, name); };
   switch (f.name.size()) {  // one comparison at most
     case 4:
       if (!is("Host")) break;
-      if (has_host_) return {400, "Host twice"};
+      if (has_host_) return fail(400, "Host twice");
       has_host_ = true;
       head_.host = f.value;
-      return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
+      return is_authority(f.value) || fail(400, "invalid Host");
     case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
       if (!is("Expect") || head_.minor_version == 0) break;
-      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation in Expect"};
+      if (!base::equal_nocase(f.value, "100-continue")) return fail(417, "unknown expectation in Expect");
       has_expect_ = true;
       break;
     case 7:
@@ -15995,7 +16039,7 @@ WINSVC_INLINE head_error head_line_parser::parse_known_field(const field& f) {
       break;
     default: break;
   }
-  return {};
+  return true;
 }
 
 WINSVC_INLINE void head_line_parser::connection_options(std::string_view value) noexcept {
@@ -16011,44 +16055,44 @@ WINSVC_INLINE void head_line_parser::connection_options(std::string_view value) 
 
 /// An invalid length is an unrecoverable error (RFC 9112 section 6.3). Two equal lengths are allowed there but rejected
 /// here, because regular clients do not send them.
-WINSVC_INLINE head_error head_line_parser::content_length(std::string_view value) {
-  if (has_content_length_) return {400, "Content-Length twice"};
+WINSVC_INLINE bool head_line_parser::content_length(std::string_view value) {
+  if (has_content_length_) return fail(400, "Content-Length twice");
   has_content_length_ = true;
   constexpr std::size_t max_digits = 15;  // below 1 PB; exact even in a double
-  if (value.size() > max_digits) return {400, "invalid Content-Length"};
-  if (!base::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
-  if (has_transfer_encoding_) return {400, "Content-Length with Transfer-Encoding"};
+  if (value.size() > max_digits) return fail(400, "invalid Content-Length");
+  if (!base::parse_number(value, UINT64_MAX, head_.content_length)) return fail(400, "invalid Content-Length");
+  if (has_transfer_encoding_) return fail(400, "Content-Length with Transfer-Encoding");
   head_.framing = framing::length;
-  return {};
+  return true;
 }
 
 /// Reads one field of the list of transfer codings; check_complete() decides. The list may have several fields.
-WINSVC_INLINE head_error head_line_parser::transfer_encoding(std::string_view value) {
-  if (head_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+WINSVC_INLINE bool head_line_parser::transfer_encoding(std::string_view value) {
+  if (head_.minor_version == 0) return fail(400, "Transfer-Encoding in HTTP/1.0");
   has_transfer_encoding_ = true;
-  if (has_content_length_) return {400, "Content-Length with Transfer-Encoding"};
+  if (has_content_length_) return fail(400, "Content-Length with Transfer-Encoding");
   for (bool is_last = false; !is_last;) {
     const auto end = value.find(',');
     const auto coding = base::trim(value.substr(0, end));
     const auto name = base::trim(coding.substr(0, coding.find(';')));
     // An empty element is allowed in a list (RFC 9110 section 5.6.1), but some parsers treat it differently.
-    if (!is_token(name) || coding.find('"') != coding.npos) return {400, "invalid Transfer-Encoding"};
-    if (is_chunked_) return {400, "chunked is not the last transfer coding"};
+    if (!is_token(name) || coding.find('"') != coding.npos) return fail(400, "invalid Transfer-Encoding");
+    if (is_chunked_) return fail(400, "chunked is not the last transfer coding");
     if (base::equal_nocase(coding, "chunked")) is_chunked_ = true;
-    else if (base::equal_nocase(name, "chunked")) return {400, "parameter of the coding chunked"};
+    else if (base::equal_nocase(name, "chunked")) return fail(400, "parameter of the coding chunked");
     else has_unknown_coding_ = true;
     is_last = end == value.npos;
     if (!is_last) value.remove_prefix(end + 1);
   }
-  return {};
+  return true;
 }
 
-WINSVC_INLINE head_error head_line_parser::check_complete() {
-  if (!has_host_ && head_.minor_version == 1) return {400, "Host missing"};
+WINSVC_INLINE bool head_line_parser::check_complete() {
+  if (!has_host_ && head_.minor_version == 1) return fail(400, "Host missing");
   if (has_transfer_encoding_) {
     // Without chunked as the last coding, the end of the body cannot be determined (RFC 9112 section 6.3).
-    if (!is_chunked_) return {400, "the last transfer coding is not chunked"};
-    if (has_unknown_coding_) return {501, "transfer coding not implemented"};  // RFC 9112 section 6.1
+    if (!is_chunked_) return fail(400, "the last transfer coding is not chunked");
+    if (has_unknown_coding_) return fail(501, "transfer coding not implemented");  // RFC 9112 section 6.1
     head_.framing = framing::chunked;
   }
   if (!authority_.empty()) head_.host = authority_;  // it replaces Host (RFC 9112 section 3.2.2)
@@ -16062,7 +16106,7 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
 
   // The limits also apply to the normalized head: the number of its lines, and the bytes of a line of joined values.
   constexpr std::size_t max_added_lines = 3;
-  if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return {};
+  if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return true;
   std::string_view long_name;
   for_each_name(head_, [&](std::string_view name, const std::vector<std::string_view>& values) {
     if (values.size() == 1) return;  // was checked in check_partial_line
@@ -16070,15 +16114,14 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
     for (const auto value : values) bytes += value.size() + 2;
     if (bytes > limits_.field_bytes) long_name = name;
   });
-  if (!long_name.empty()) return {431, "lines of one name too long", long_name};
+  if (!long_name.empty()) return fail(431, "lines of one name too long", long_name);
   const auto forwarded = std::count_if(head_.fields.begin(), head_.fields.end(), [&](const field& f) {
     return is_forwarded_field(head_, f);
   });
   const bool host_added = !has_host_ && !head_.host.empty();
   const int added = (head_.framing != framing::none || implies_no_body(head_) ? 1 : 0) +
                     (is_connection_field(head_) ? 1 : 0) + (host_added ? 1 : 0);
-  const bool too_many = static_cast<std::size_t>(forwarded + added) > limits_.fields;
-  return too_many ? head_error{431, "too many fields"} : head_error{};
+  return static_cast<std::size_t>(forwarded + added) <= limits_.fields || fail(431, "too many fields");
 }
 
 }  // namespace detail::wire
@@ -16204,12 +16247,8 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
 WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
                                            std::vector<field> fields) {
   head_parse_result result;
-  const auto clear = [&result, &fields] {  // keeps the memory
-    fields.clear();
-    result.value = {};
-    result.value.fields.swap(fields);
-  };
-  clear();
+  fields.clear();
+  result.value.fields = std::move(fields);
   const auto rejected = [&](head_error error) {
     result.kind = head_parse_result::reject;
     result.status = error.status;
@@ -16237,25 +16276,27 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
       const bool is_first = position == begin;
       position = line_end + 2;
       if (line.empty() && !is_first) break;
-      if (const head_error error = parser.check_partial_line(line, is_first)) return rejected(error);
-      if (const head_error error = is_first ? parser.request_line(line) : parser.field_line(line))
-        return rejected(error);
+      const bool is_valid =
+          parser.check_partial_line(line, is_first) && (is_first ? parser.request_line(line) : parser.field_line(line));
+      if (!is_valid) return rejected(parser.error());
     }
   }
   if (scan.end != 0) {
-    if (const head_error error = parser.check_complete()) return rejected(error);
+    if (!parser.check_complete()) return rejected(parser.error());
     result.kind = head_parse_result::complete;
     result.consumed = scan.end;
     return result;
   }
 
   const auto partial = bytes.substr(scan.line, scan.limit - scan.line);
-  if (const head_error error = parser.check_partial_line(partial, scan.line == begin)) return rejected(error);
+  if (!parser.check_partial_line(partial, scan.line == begin)) return rejected(parser.error());
   if (scan.error)
     return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
-  result.value.fields.swap(fields);
-  clear();
+  fields = std::move(result.value.fields);
+  fields.clear();
+  result.value = {};
+  result.value.fields = std::move(fields);  // keeps the memory
   return result;
 }
 
@@ -34659,6 +34700,7 @@ struct exchange {
   route::match_result match;
   std::string_view pattern;                       ///< of the route, for the access log
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
+  clock::time_point handled_time{};               ///< when the handler returned, or when its stream ended
   request_body body;
   content_criteria criteria;
   response_delivery delivery;
@@ -35102,6 +35144,7 @@ WINSVC_INLINE void discard_stream(response& res) {
 WINSVC_INLINE void discard_body(response& res) {
   discard_stream(res);
   res.body.clear();
+  res.result_type = {};
   for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
@@ -37077,8 +37120,8 @@ struct connection_headers {
 [[nodiscard]] std::string complete_response(const response& res, const clock& time, bool send_body = true);
 
 /// The Date field with its line end. Each thread formats it once per second and reads the system clock at most every
-/// 20 ms.
-[[nodiscard]] std::string_view date_line(const clock& time);
+/// 20 ms. `now`: the time of `time`.
+[[nodiscard]] std::string_view date_line(const clock& time, clock::time_point now);
 
 /// True if the response has a body whose end only its provider knows.
 [[nodiscard]] bool is_stream(const response& res) noexcept;
@@ -37097,7 +37140,7 @@ namespace detail::http {
 
 WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
 
-WINSVC_INLINE std::string_view date_line(const clock& time) {
+WINSVC_INLINE std::string_view date_line(const clock& time, clock::time_point now) {
   struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
     const clock* source;
     std::chrono::steady_clock::time_point checked_at;
@@ -37108,7 +37151,6 @@ WINSVC_INLINE std::string_view date_line(const clock& time) {
   static_assert(std::is_trivially_destructible_v<cached_date>);
   static thread_local cached_date last{nullptr, {}, -1, 0, {}};
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
-  const auto now = time.now();
   const bool is_recent = now >= last.checked_at && now - last.checked_at < std::chrono::milliseconds(20);
   if (last.source == &time && is_recent) return text_of(last);
   last.source = &time;
@@ -37176,9 +37218,9 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
   }
 }
 
-/// Appends the head. `length`: the Content-Length; nullopt: none.
+/// Appends the head. `length`: the Content-Length; nullopt: none. `own_date`: what date_line() returns.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
-                               bool chunked, const clock& time, std::string& output) {
+                               bool chunked, std::string_view own_date, std::string& output) {
   char number[24];
   const auto text_of = [&number](std::uint64_t value) {
     return std::string_view(number, static_cast<std::size_t>(
@@ -37193,11 +37235,14 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   bool type = false, date = false;
   append_fields(res, output, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
-  if (!type && !bodyless && (chunked || !length || *length != 0)) append_field(output, "Content-Type", "text/plain");
+  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304))
+    append_field(output, "Content-Type", res.result_type);
+  else if (!type && !bodyless && (chunked || !length || *length != 0))
+    append_field(output, "Content-Type", "text/plain");
   if (chunked) append_field(output, "Transfer-Encoding", "chunked");
   else if (length && !bodyless) append_field(output, "Content-Length", text_of(*length));
   if (!connection.empty()) append_field(output, "Connection", connection);
-  if (!date) output.append(date_line(time));
+  if (!date) output.append(own_date);
   output.append(std::string_view("\r\n"));
 }
 
@@ -37205,11 +37250,12 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   exchange_stream& stream = exchange.stream;
   response_delivery& delivery = exchange.delivery;
   std::string& output = stream.output();
+  const auto date = date_line(stream.time(), exchange.handled_time);
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
     const std::uint64_t length = delivery.length_of_head ? *delivery.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
-    append_head(res, connection.connection, length, false, stream.time(), output);
+    append_head(res, connection.connection, length, false, date, output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
     if (send_body && res.body.size() >= min_moved_bytes) delivery.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
@@ -37220,7 +37266,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     const bool whole = delivery.parts.empty();
     std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
     for (const auto& part : delivery.parts) length += part.head.size() + part.length;
-    append_head(res, connection.connection, length, false, stream.time(), output);
+    append_head(res, connection.connection, length, false, date, output);
     if (!connection.send_body) return true;
     const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
@@ -37243,7 +37289,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 
   const auto length = delivery.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
-  append_head(res, connection.connection, length, chunked, stream.time(), output);
+  append_head(res, connection.connection, length, chunked, date, output);
   if (!connection.send_body) return true;
   if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
     delivery.events_to_send = from->subscription;
@@ -37256,7 +37302,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 
 WINSVC_INLINE std::string complete_response(const response& res, const clock& time, bool send_body) {
   std::string output;
-  append_head(res, "close", res.body.size(), false, time, output);
+  append_head(res, "close", res.body.size(), false, date_line(time, time.now()), output);
   if (send_body && !wire::is_bodyless_status(res.status)) output.append(res.body);
   return output;
 }
@@ -37391,6 +37437,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
   exchange.delivery.parts.clear();
+  api::write_content_type(res);
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
   std::string delimiter;
@@ -37432,8 +37479,8 @@ WINSVC_INLINE bool is_compressible(const response& res) {
   if (api::find_header(res, "Content-Encoding") || api::find_header(res, "Content-Range")) return false;
   const std::string* const control = api::find_header(res, "Cache-Control");
   if (control && base::to_lower(*control).find("no-transform") != std::string::npos) return false;
-  const std::string* const type = api::find_header(res, "Content-Type");
-  return wire::is_compressible_type(type ? std::string_view(*type) : "text/plain");
+  const auto type = api::content_type_of(res);
+  return wire::is_compressible_type(type.empty() ? "text/plain" : type);
 }
 
 /// Compresses the body if the client accepts it. A strong ETag becomes weak: the bytes of the forms differ (RFC 9110
@@ -37452,6 +37499,7 @@ WINSVC_INLINE void become_not_modified(response& res) {
   discard_stream(res);
   res.body.clear();
   res.status = 304;
+  res.result_type = {};
   for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) res.headers.erase(name);
 }
 
@@ -37619,7 +37667,7 @@ class request_processor {
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
-  std::uint32_t salt_;
+  std::string id_prefix_;                 // of the request ids
   std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
 };
 
@@ -37655,6 +37703,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// Six random hexadecimal digits and a hyphen.
+WINSVC_INLINE std::string random_id_prefix() {
+  const auto number = std::random_device{}();
+  std::string prefix;
+  for (int shift = 20; shift >= 0; shift -= 4) prefix += "0123456789abcdef"[(number >> shift) & 0xF];
+  return prefix + '-';
+}
+
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
                                                    const clock& time, os::thread_starter& starter)
     : router_(router),
@@ -37664,7 +37720,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& router, c
       error_responder_(router, log),
       handler_timeouts_(time, starter),
       latencies_(router.table().entries().size() + 1),
-      salt_(std::random_device{}() & 0xFFFFFFu) {}
+      id_prefix_(random_id_prefix()) {}
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
@@ -37683,11 +37739,9 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
 
 WINSVC_INLINE std::string request_processor::next_id() {
   char text[32];
-  char* end = text;
-  for (int shift = 20; shift >= 0; shift -= 4) *end++ = "0123456789abcdef"[(salt_ >> shift) & 0xF];
-  *end++ = '-';
-  end = std::to_chars(end, text + sizeof text, request_counter_.fetch_add(1, std::memory_order_relaxed) + 1).ptr;
-  return std::string(text, end);
+  char* const end = text + id_prefix_.copy(text, id_prefix_.size());
+  const auto number = request_counter_.fetch_add(1, std::memory_order_relaxed) + 1;
+  return std::string(text, std::to_chars(end, text + sizeof text, number).ptr);
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
@@ -37699,6 +37753,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   try {
     ok = process_request(exchange);
   } catch (...) {  // content providers run while the response is written
+    exchange.handled_time = time_.now();
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.delivery.discard_body();
     const bool replaces = exchange.stream.sent_bytes() == 0;
@@ -37724,7 +37779,6 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
 WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   response res;
   res.link.attach(exchange);
-  exchange.services.headers.acquire(res.headers);
   const scope_exit return_memory([&exchange, &res]() noexcept { exchange.services.headers.release(res.headers); });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
@@ -37743,11 +37797,13 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   }
   if (is_stream(res)) {
     latency_of(exchange.match).mark_stream();
-    const std::string* const type = api::find_header(res, "Content-Type");
-    if (type && base::starts_with_nocase(*type, event_stream_type)) latency_of(exchange.match).mark_events();
+    if (base::starts_with_nocase(api::content_type_of(res), event_stream_type))
+      latency_of(exchange.match).mark_events();
     if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
+  exchange.handled_time = time_.now();
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
+  if (exchange.stream.sent_bytes() > 0) exchange.handled_time = time_.now();
   if (!complete) exchange.delivery.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
@@ -37952,6 +38008,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
   const std::function<void()> call_next = [&frame] {
     if (std::exchange(frame.called, true)) throw std::logic_error("a middleware called next() a second time");
     frame.processor.run_middleware(frame.exchange, frame.chain, frame.next_position, frame.res);
+    api::write_content_type(frame.res);
     if (frame.res.status == -1) frame.res.status = 200;
   };
   error_responder_.run_guarded(exchange, res, "middleware", [&] {
@@ -39699,7 +39756,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
   }
   const auto result = receive();  // bytes that have arrived are served, even after the deadline
   if (result == os::transfer::done) {
-    if (!begun) set_deadline(limits_.head_timeout);
+    if (!begun) deadline_ = now_ + limits_.head_timeout;
     return std::nullopt;
   }
   if (result != os::transfer::timed_out) {
@@ -39905,10 +39962,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
   exchange.delivery.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
-  has_current_request_.store(true);
+  has_current_request_.store(true, std::memory_order_release);
   const auto handler_started = now_;
   keep_alive_ = processor_.process(exchange);
-  now_ = current_time();
+  now_ = exchange.handled_time;
   has_current_request_.store(false);
   if (was_inspected_.load()) {  // wait until current_request() has read head_
     const std::lock_guard wait(current_request_mutex_);
@@ -39916,8 +39973,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
-  id_ = std::move(exchange.id);
-  client_ = std::move(exchange.forwarded.client);
+  if (!engine_state_.on_response.empty()) {
+    id_ = exchange.id;
+    client_ = exchange.forwarded.client;
+  }
   access_record_.pattern = exchange.pattern;
   access_record_.status = exchange.delivery.status;
   access_record_.bytes = stream.sent_bytes();
@@ -39932,7 +39991,6 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     keep_alive_ = stream.flush();
     access_record_.bytes = stream.sent_bytes();
     finish_request();  // the new protocol is not part of the request
-    exchange.id = id_;
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(http::close_reason::after_response);
   }
@@ -40150,8 +40208,8 @@ WINSVC_INLINE void connection::finish_request() noexcept {
 
 /// Removes this connection from the shared counters.
 WINSVC_INLINE void connection::release_shared() noexcept {
-  engine_state_.buffered_body_bytes -= std::exchange(counted_body_bytes_, 0);
-  engine_state_.unsent_bytes -= std::exchange(counted_unsent_bytes_, 0);
+  if (counted_body_bytes_ > 0) engine_state_.buffered_body_bytes -= std::exchange(counted_body_bytes_, 0);
+  if (counted_unsent_bytes_ > 0) engine_state_.unsent_bytes -= std::exchange(counted_unsent_bytes_, 0);
   if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
 }
 

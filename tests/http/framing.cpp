@@ -507,6 +507,37 @@ TEST_CASE("the Content-Type that a handler sets is the only one") {
   }
 }
 
+TEST_CASE("a middleware sees the Content-Type of a result and can change it") {
+  auto app = [](service& svc) {
+    svc.use([](const request&, response& res, const winsvc::next_handler& next) {
+      next();
+      CHECK(res.get_header_value("Content-Type") == "text/plain; charset=utf-8");
+      CHECK(res.get_header_value_count("Content-Type") == 1);
+      winsvc::detail::api::replace_header(res, "Content-Type", "application/xml");
+    });
+    svc.get("/", [] { return "<x/>"; });
+  };
+  client c(app);
+  CHECK(c.get("/").header("Content-Type") == "application/xml");
+}
+
+TEST_CASE("the Content-Type of a result belongs to its body") {
+  auto app = [](service& svc) {
+    svc.get("/empty", [] { return ""; });
+    svc.get("/204", [] { return std::pair(204, "x"); });
+    svc.get("/json", [] { return std::pair(201, winsvc::json{{"a", 1}}); });
+    svc.get("/invalid", [](response& res) {
+      res.headers.emplace("X-A", "1\r\n2");
+      return "x";
+    });
+  };
+  client c(app);
+  CHECK(c.get("/empty").header("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(c.get("/204").header("Content-Type") == "");
+  CHECK(c.get("/json").header("Content-Type") == "application/json");
+  CHECK(c.get("/invalid").header("Content-Type") == "application/problem+json");
+}
+
 TEST_CASE("headers of one name keep their order") {
   auto app = [](service& svc) {
     svc.get("/", [](response& res) {

@@ -145,10 +145,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
 
-/// Sets the body. A status and a Content-Type that the handler has set stay.
+/// Sets the body. A status and a Content-Type that the handler has set stay. `type`: a constant text.
 WINSVC_INLINE void write_body(response& res, std::string text, const char* type) {
   if (res.status == -1) res.status = 200;
-  if (!find_header(res, "Content-Type")) insert_header(res, "Content-Type", type);
+  res.result_type = type;
   res.body = std::move(text);
 }
 WINSVC_INLINE void write_text(response& res, std::string text) {

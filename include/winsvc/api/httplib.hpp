@@ -161,6 +161,7 @@ struct response : httplib::Response {
   void set_file_content(const std::string& path);
 
   detail::api::exchange_link link;  ///< for winsvc
+  std::string_view result_type;     ///< for winsvc; see api::content_type_of
 };
 #else
 struct response;  // incomplete: to use its members, include <httplib.h> before <winsvc.hpp>
@@ -212,7 +213,7 @@ class header_pool {
   void acquire(httplib::Headers& headers) noexcept;
   /// Takes back the memory of `headers`, which are empty afterwards.
   void release(httplib::Headers& headers) noexcept;
-  /// Adds a header.
+  /// Adds a header. The first one acquires memory.
   void insert(httplib::Headers& headers, std::string_view name, std::string_view value);
 
   /// The pool of this thread while it handles a request; null otherwise.
@@ -220,6 +221,10 @@ class header_pool {
 
  private:
   static constexpr std::size_t max_nodes = 64, max_value_bytes = 1024;
+  [[nodiscard]] bool has_no_memory(const httplib::Headers& headers) const noexcept {
+    return headers.empty() && headers.bucket_count() == initial_buckets_;
+  }
+  const std::size_t initial_buckets_ = httplib::Headers().bucket_count();
   std::vector<httplib::Headers::node_type> nodes_;
   std::array<httplib::Headers, 4> tables_;  // the first `table_count_` elements are in use
   std::size_t table_count_ = 0;
@@ -234,6 +239,13 @@ class header_pool {
 /// The value of the first header of this name; null if it is missing. A linear search, because a response has few
 /// headers and comparing them is faster than hashing the name.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
+
+/// The Content-Type of the response; empty if it has none. It is a header, or `response::result_type`, the type of a
+/// result that winsvc has written: a constant text, which costs less than a header. Code of the app sees the type as a
+/// header: write_content_type() is called before a middleware or an error handler of the app receives the response.
+[[nodiscard]] std::string_view content_type_of(const response& res) noexcept;
+/// Sets the header Content-Type from `response::result_type`.
+void write_content_type(response& res);
 
 }  // namespace detail::api
 }  // inline namespace WINSVC_ABI
@@ -294,6 +306,7 @@ WINSVC_INLINE void header_pool::acquire(httplib::Headers& headers) noexcept {
   if (table_count_ > 0) headers.swap(tables_[--table_count_]);
 }
 WINSVC_INLINE void header_pool::release(httplib::Headers& headers) noexcept {
+  if (has_no_memory(headers)) return;
   while (!headers.empty() && nodes_.size() < max_nodes) {
     auto node = headers.extract(headers.begin());
     if (node.mapped().capacity() <= max_value_bytes) nodes_.push_back(std::move(node));
@@ -302,6 +315,7 @@ WINSVC_INLINE void header_pool::release(httplib::Headers& headers) noexcept {
   if (table_count_ < tables_.size()) headers.swap(tables_[table_count_++]);
 }
 WINSVC_INLINE void header_pool::insert(httplib::Headers& headers, std::string_view name, std::string_view value) {
+  if (has_no_memory(headers)) acquire(headers);
   if (nodes_.empty()) {
     headers.emplace(name, value);
     return;
@@ -333,6 +347,15 @@ WINSVC_INLINE const std::string* find_header(const response& res, std::string_vi
     if (base::equal_nocase(known_name, name)) return &value;
   }
   return nullptr;
+}
+
+WINSVC_INLINE std::string_view content_type_of(const response& res) noexcept {
+  const std::string* const header = res.headers.empty() ? nullptr : find_header(res, "Content-Type");
+  return header ? std::string_view(*header) : res.result_type;
+}
+WINSVC_INLINE void write_content_type(response& res) {
+  const auto type = std::exchange(res.result_type, {});
+  if (!type.empty() && !find_header(res, "Content-Type")) insert_header(res, "Content-Type", type);
 }
 
 }  // namespace detail::api

@@ -114,6 +114,7 @@ struct exchange {
   route::match_result match;
   std::string_view pattern;                       ///< of the route, for the access log
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
+  clock::time_point handled_time{};               ///< when the handler returned, or when its stream ended
   request_body body;
   content_criteria criteria;
   response_delivery delivery;

@@ -189,6 +189,7 @@ WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const a
   const std::function<void()> call_next = [&frame] {
     if (std::exchange(frame.called, true)) throw std::logic_error("a middleware called next() a second time");
     frame.processor.run_middleware(frame.exchange, frame.chain, frame.next_position, frame.res);
+    api::write_content_type(frame.res);
     if (frame.res.status == -1) frame.res.status = 200;
   };
   error_responder_.run_guarded(exchange, res, "middleware", [&] {

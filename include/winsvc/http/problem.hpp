@@ -79,6 +79,7 @@ WINSVC_INLINE void discard_stream(response& res) {
 WINSVC_INLINE void discard_body(response& res) {
   discard_stream(res);
   res.body.clear();
+  res.result_type = {};
   for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
                            "ETag", "Last-Modified"})
     res.headers.erase(name);

@@ -118,7 +118,7 @@ class request_processor {
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
-  std::uint32_t salt_;
+  std::string id_prefix_;                 // of the request ids
   std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
 };
 
@@ -154,6 +154,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
+/// Six random hexadecimal digits and a hyphen.
+WINSVC_INLINE std::string random_id_prefix() {
+  const auto number = std::random_device{}();
+  std::string prefix;
+  for (int shift = 20; shift >= 0; shift -= 4) prefix += "0123456789abcdef"[(number >> shift) & 0xF];
+  return prefix + '-';
+}
+
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
                                                    const clock& time, os::thread_starter& starter)
     : router_(router),
@@ -163,7 +171,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& router, c
       error_responder_(router, log),
       handler_timeouts_(time, starter),
       latencies_(router.table().entries().size() + 1),
-      salt_(std::random_device{}() & 0xFFFFFFu) {}
+      id_prefix_(random_id_prefix()) {}
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
@@ -182,11 +190,9 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
 
 WINSVC_INLINE std::string request_processor::next_id() {
   char text[32];
-  char* end = text;
-  for (int shift = 20; shift >= 0; shift -= 4) *end++ = "0123456789abcdef"[(salt_ >> shift) & 0xF];
-  *end++ = '-';
-  end = std::to_chars(end, text + sizeof text, request_counter_.fetch_add(1, std::memory_order_relaxed) + 1).ptr;
-  return std::string(text, end);
+  char* const end = text + id_prefix_.copy(text, id_prefix_.size());
+  const auto number = request_counter_.fetch_add(1, std::memory_order_relaxed) + 1;
+  return std::string(text, std::to_chars(end, text + sizeof text, number).ptr);
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
@@ -198,6 +204,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   try {
     ok = process_request(exchange);
   } catch (...) {  // content providers run while the response is written
+    exchange.handled_time = time_.now();
     // If no byte was sent, a response without memory takes the place of the incomplete one.
     exchange.delivery.discard_body();
     const bool replaces = exchange.stream.sent_bytes() == 0;
@@ -223,7 +230,6 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
 WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   response res;
   res.link.attach(exchange);
-  exchange.services.headers.acquire(res.headers);
   const scope_exit return_memory([&exchange, &res]() noexcept { exchange.services.headers.release(res.headers); });
   struct call_frame {  // one pointer to it fits into a std::function without an allocation
     const request_processor& processor;
@@ -242,11 +248,13 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   }
   if (is_stream(res)) {
     latency_of(exchange.match).mark_stream();
-    const std::string* const type = api::find_header(res, "Content-Type");
-    if (type && base::starts_with_nocase(*type, event_stream_type)) latency_of(exchange.match).mark_events();
+    if (base::starts_with_nocase(api::content_type_of(res), event_stream_type))
+      latency_of(exchange.match).mark_events();
     if (!find_event_provider(res)) latency_of(exchange.match).mark_holds_thread();
   }
+  exchange.handled_time = time_.now();
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
+  if (exchange.stream.sent_bytes() > 0) exchange.handled_time = time_.now();
   if (!complete) exchange.delivery.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }

@@ -131,6 +131,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
   exchange.delivery.parts.clear();
+  api::write_content_type(res);
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
   std::string delimiter;
@@ -172,8 +173,8 @@ WINSVC_INLINE bool is_compressible(const response& res) {
   if (api::find_header(res, "Content-Encoding") || api::find_header(res, "Content-Range")) return false;
   const std::string* const control = api::find_header(res, "Cache-Control");
   if (control && base::to_lower(*control).find("no-transform") != std::string::npos) return false;
-  const std::string* const type = api::find_header(res, "Content-Type");
-  return wire::is_compressible_type(type ? std::string_view(*type) : "text/plain");
+  const auto type = api::content_type_of(res);
+  return wire::is_compressible_type(type.empty() ? "text/plain" : type);
 }
 
 /// Compresses the body if the client accepts it. A strong ETag becomes weak: the bytes of the forms differ (RFC 9110
@@ -192,6 +193,7 @@ WINSVC_INLINE void become_not_modified(response& res) {
   discard_stream(res);
   res.body.clear();
   res.status = 304;
+  res.result_type = {};
   for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) res.headers.erase(name);
 }
 

@@ -57,8 +57,8 @@ struct connection_headers {
 [[nodiscard]] std::string complete_response(const response& res, const clock& time, bool send_body = true);
 
 /// The Date field with its line end. Each thread formats it once per second and reads the system clock at most every
-/// 20 ms.
-[[nodiscard]] std::string_view date_line(const clock& time);
+/// 20 ms. `now`: the time of `time`.
+[[nodiscard]] std::string_view date_line(const clock& time, clock::time_point now);
 
 /// True if the response has a body whose end only its provider knows.
 [[nodiscard]] bool is_stream(const response& res) noexcept;
@@ -77,7 +77,7 @@ namespace detail::http {
 
 WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
 
-WINSVC_INLINE std::string_view date_line(const clock& time) {
+WINSVC_INLINE std::string_view date_line(const clock& time, clock::time_point now) {
   struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
     const clock* source;
     std::chrono::steady_clock::time_point checked_at;
@@ -88,7 +88,6 @@ WINSVC_INLINE std::string_view date_line(const clock& time) {
   static_assert(std::is_trivially_destructible_v<cached_date>);
   static thread_local cached_date last{nullptr, {}, -1, 0, {}};
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
-  const auto now = time.now();
   const bool is_recent = now >= last.checked_at && now - last.checked_at < std::chrono::milliseconds(20);
   if (last.source == &time && is_recent) return text_of(last);
   last.source = &time;
@@ -156,9 +155,9 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
   }
 }
 
-/// Appends the head. `length`: the Content-Length; nullopt: none.
+/// Appends the head. `length`: the Content-Length; nullopt: none. `own_date`: what date_line() returns.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
-                               bool chunked, const clock& time, std::string& output) {
+                               bool chunked, std::string_view own_date, std::string& output) {
   char number[24];
   const auto text_of = [&number](std::uint64_t value) {
     return std::string_view(number, static_cast<std::size_t>(
@@ -173,11 +172,14 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   bool type = false, date = false;
   append_fields(res, output, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
-  if (!type && !bodyless && (chunked || !length || *length != 0)) append_field(output, "Content-Type", "text/plain");
+  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304))
+    append_field(output, "Content-Type", res.result_type);
+  else if (!type && !bodyless && (chunked || !length || *length != 0))
+    append_field(output, "Content-Type", "text/plain");
   if (chunked) append_field(output, "Transfer-Encoding", "chunked");
   else if (length && !bodyless) append_field(output, "Content-Length", text_of(*length));
   if (!connection.empty()) append_field(output, "Connection", connection);
-  if (!date) output.append(date_line(time));
+  if (!date) output.append(own_date);
   output.append(std::string_view("\r\n"));
 }
 
@@ -185,11 +187,12 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   exchange_stream& stream = exchange.stream;
   response_delivery& delivery = exchange.delivery;
   std::string& output = stream.output();
+  const auto date = date_line(stream.time(), exchange.handled_time);
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
     const std::uint64_t length = delivery.length_of_head ? *delivery.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
-    append_head(res, connection.connection, length, false, stream.time(), output);
+    append_head(res, connection.connection, length, false, date, output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
     if (send_body && res.body.size() >= min_moved_bytes) delivery.text_to_send = std::move(res.body);
     else if (send_body) output.append(res.body);
@@ -200,7 +203,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
     const bool whole = delivery.parts.empty();
     std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
     for (const auto& part : delivery.parts) length += part.head.size() + part.length;
-    append_head(res, connection.connection, length, false, stream.time(), output);
+    append_head(res, connection.connection, length, false, date, output);
     if (!connection.send_body) return true;
     const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
@@ -223,7 +226,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 
   const auto length = delivery.stream_length;
   const bool chunked = !length && exchange.head.minor_version != 0;
-  append_head(res, connection.connection, length, chunked, stream.time(), output);
+  append_head(res, connection.connection, length, chunked, date, output);
   if (!connection.send_body) return true;
   if (const auto* const from = find_event_provider(res)) {  // no thread waits for the events
     delivery.events_to_send = from->subscription;
@@ -236,7 +239,7 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 
 WINSVC_INLINE std::string complete_response(const response& res, const clock& time, bool send_body) {
   std::string output;
-  append_head(res, "close", res.body.size(), false, time, output);
+  append_head(res, "close", res.body.size(), false, date_line(time, time.now()), output);
   if (send_body && !wire::is_bodyless_status(res.status)) output.append(res.body);
   return output;
 }

@@ -131,7 +131,7 @@ class table {
     method_set methods;
   };
   struct node {
-    std::vector<std::pair<std::string, std::size_t>> literals;  ///< sorted, for a binary search
+    std::vector<std::pair<std::string, std::size_t>> literals;  ///< in the order of literal_precedes()
     std::size_t parameter = none;
     route_leaf exact;  ///< the pattern ends with this segment
     route_leaf tail;   ///< a tail follows this segment
@@ -150,6 +150,11 @@ class table {
   void check_conflicts(method method_id, std::string_view other_name, const pattern& path,
                        source_location location) const;
   std::size_t child(std::size_t parent, const segment& segment);
+  /// Orders the literals for a binary search: by size, then by text. Most sizes differ, and comparing them is fast.
+  [[nodiscard]] static bool literal_precedes(const std::pair<std::string, std::size_t>& entry,
+                                             std::string_view text) noexcept {
+    return entry.first.size() != text.size() ? entry.first.size() < text.size() : entry.first < text;
+  }
   [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
   [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
   [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
@@ -246,8 +251,7 @@ WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segmen
     nodes_[parent].parameter = added;
   } else {
     auto& literals = nodes_[parent].literals;
-    const auto precedes = [](const auto& entry, const std::string& text) { return entry.first < text; };
-    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, precedes);
+    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, literal_precedes);
     if (position != literals.end() && position->first == segment.text) return position->second;
     literals.emplace(position, segment.text, added);
   }
@@ -262,8 +266,7 @@ WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view ra
     raw = decoded;
   }
   const auto& literals = parent.literals;
-  const auto precedes = [](const auto& entry, std::string_view text) { return entry.first < text; };
-  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, precedes);
+  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, literal_precedes);
   return position != literals.end() && position->first == raw ? position->second : none;
 }
 

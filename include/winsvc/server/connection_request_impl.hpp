@@ -46,7 +46,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
   }
   const auto result = receive();  // bytes that have arrived are served, even after the deadline
   if (result == os::transfer::done) {
-    if (!begun) set_deadline(limits_.head_timeout);
+    if (!begun) deadline_ = now_ + limits_.head_timeout;
     return std::nullopt;
   }
   if (result != os::transfer::timed_out) {
@@ -252,10 +252,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
   exchange.delivery.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
-  has_current_request_.store(true);
+  has_current_request_.store(true, std::memory_order_release);
   const auto handler_started = now_;
   keep_alive_ = processor_.process(exchange);
-  now_ = current_time();
+  now_ = exchange.handled_time;
   has_current_request_.store(false);
   if (was_inspected_.load()) {  // wait until current_request() has read head_
     const std::lock_guard wait(current_request_mutex_);
@@ -263,8 +263,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
-  id_ = std::move(exchange.id);
-  client_ = std::move(exchange.forwarded.client);
+  if (!engine_state_.on_response.empty()) {
+    id_ = exchange.id;
+    client_ = exchange.forwarded.client;
+  }
   access_record_.pattern = exchange.pattern;
   access_record_.status = exchange.delivery.status;
   access_record_.bytes = stream.sent_bytes();
@@ -279,7 +281,6 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     keep_alive_ = stream.flush();
     access_record_.bytes = stream.sent_bytes();
     finish_request();  // the new protocol is not part of the request
-    exchange.id = id_;
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(http::close_reason::after_response);
   }

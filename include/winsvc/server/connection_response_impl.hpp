@@ -202,8 +202,8 @@ WINSVC_INLINE void connection::finish_request() noexcept {
 
 /// Removes this connection from the shared counters.
 WINSVC_INLINE void connection::release_shared() noexcept {
-  engine_state_.buffered_body_bytes -= std::exchange(counted_body_bytes_, 0);
-  engine_state_.unsent_bytes -= std::exchange(counted_unsent_bytes_, 0);
+  if (counted_body_bytes_ > 0) engine_state_.buffered_body_bytes -= std::exchange(counted_body_bytes_, 0);
+  if (counted_unsent_bytes_ > 0) engine_state_.unsent_bytes -= std::exchange(counted_unsent_bytes_, 0);
   if (auto* const counter = std::exchange(counted_thread_, nullptr)) --*counter;
 }
 

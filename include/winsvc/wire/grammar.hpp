@@ -47,6 +47,13 @@ inline constexpr character_set token_characters("!#$%&'*+-.^_`|~");
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
+/// Position of the first byte that is not a tchar; the size of the text if all bytes are.
+[[nodiscard]] constexpr std::size_t find_token_end(std::string_view text) noexcept {
+  std::size_t end = 0;
+  while (end < text.size() && is_token_char(text[end])) ++end;
+  return end;
+}
+
 /// Position of the first control character at or after `from`, HTAB included; the size of the text if it has no such
 /// character.
 [[nodiscard]] std::size_t find_control(std::string_view text, std::size_t from) noexcept;
@@ -69,10 +76,7 @@ inline namespace WINSVC_ABI {
 namespace detail::wire {
 
 WINSVC_INLINE bool is_token(std::string_view s) noexcept {
-  for (const char c : s) {
-    if (!is_token_char(c)) return false;
-  }
-  return !s.empty();
+  return !s.empty() && find_token_end(s) == s.size();
 }
 WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) noexcept {
   const auto is_text = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; };
@@ -83,8 +87,7 @@ WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) 
   for (; position + 8 <= text.size(); position += 8) {
     std::uint64_t block = 0;
     std::memcpy(&block, text.data() + position, sizeof block);
-    const std::uint64_t deleted = block ^ (ones * 0x7F);
-    const std::uint64_t marks = ((block - ones * 0x20) & ~block) | ((deleted - ones) & ~deleted);
+    const std::uint64_t marks = ((block - ones * 0x20) | ((block ^ (ones * 0x7F)) - ones)) & ~block;
     if ((marks & highest_bits) == 0) continue;
     for (std::size_t i = position; i < position + 8; ++i) {
       if (!is_text(text[i])) return i;

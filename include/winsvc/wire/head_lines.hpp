@@ -2,9 +2,9 @@
 // framing and connection, and what must be true of all lines together.
 //
 //   head_line_parser parser(limits, head);
-//   if (auto error = parser.request_line("GET /users/7 HTTP/1.1")) reject(error.status, error.reason);
-//   if (auto error = parser.field_line("Host: example.org")) reject(error.status, error.reason);
-//   if (auto error = parser.check_complete()) reject(error.status, error.reason);
+//   const bool is_valid = parser.request_line("GET /users/7 HTTP/1.1") && parser.field_line("Host: example.org") &&
+//                         parser.check_complete();
+//   if (!is_valid) reject(parser.error().status, parser.error().reason);
 //
 // wire/head_parser.hpp finds the lines in the received bytes and calls these functions.
 #pragma once
@@ -34,28 +34,36 @@ struct head_error {
   explicit operator bool() const noexcept { return status != 0; }
 };
 
-/// Parses the lines of one head in their order. Each function returns the first error it finds.
+/// Parses the lines of one head in their order. Each function returns false if it finds an error; see error().
 class head_line_parser {
  public:
   head_line_parser(const limits& limits, head& output) noexcept : limits_(limits), head_(output) {}
 
-  /// Returns an error that further bytes of the line cannot correct. It is called for each incomplete line, and first
-  /// for each complete line, so that the result does not depend on how the bytes were split into packets.
-  [[nodiscard]] head_error check_partial_line(std::string_view line, bool is_first) const noexcept;
-  [[nodiscard]] head_error request_line(std::string_view line);
-  [[nodiscard]] head_error field_line(std::string_view line);
-  [[nodiscard]] head_error check_complete();
+  /// Finds an error that further bytes of the line cannot correct. It is called for each incomplete line, and first for
+  /// each complete line, so that the result does not depend on how the bytes were split into packets.
+  [[nodiscard]] bool check_partial_line(std::string_view line, bool is_first) noexcept;
+  [[nodiscard]] bool request_line(std::string_view line);
+  [[nodiscard]] bool field_line(std::string_view line);
+  [[nodiscard]] bool check_complete();
+  [[nodiscard]] const head_error& error() const noexcept { return error_; }
 
  private:
-  [[nodiscard]] head_error target(std::string_view text);
-  [[nodiscard]] head_error parse_known_field(const field& f);
+  [[nodiscard]] bool check_partial_request_line(std::string_view line) noexcept;
+  [[nodiscard]] bool target(std::string_view text);
+  [[nodiscard]] bool malformed_field_line(std::string_view line) noexcept;
+  [[nodiscard]] bool parse_known_field(const field& f);
   void record_field_name(std::string_view name) noexcept;
   void connection_options(std::string_view value) noexcept;
-  [[nodiscard]] head_error content_length(std::string_view value);
-  [[nodiscard]] head_error transfer_encoding(std::string_view value);
+  [[nodiscard]] bool content_length(std::string_view value);
+  [[nodiscard]] bool transfer_encoding(std::string_view value);
+  bool fail(int status, std::string_view reason, std::string_view field = {}) noexcept {
+    error_ = {status, reason, field};
+    return false;
+  }
 
   const limits& limits_;
   head& head_;
+  head_error error_;
   std::string_view authority_;  // of an absolute-form target
   std::uint64_t names_ = 0;     // Bloom filter of the field names: one bit per name
   bool has_host_ = false, has_content_length_ = false, has_expect_ = false;
@@ -79,100 +87,107 @@ namespace detail::wire {
 /// The name of a field line, which may be incomplete or malformed.
 WINSVC_INLINE std::string_view name_in(std::string_view line) noexcept { return line.substr(0, line.find(':')); }
 
-WINSVC_INLINE head_error head_line_parser::check_partial_line(std::string_view line, bool is_first) const noexcept {
-  constexpr auto npos = std::string_view::npos;
-  if (!is_first) {
-    if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
-    if (line.size() > limits_.field_bytes) return {431, "line too long", name_in(line)};
-    return {};
-  }
-  const auto method_end = line.find(' ');
-  // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
-  if ((method_end == npos ? line.size() : method_end) > limits_.target_bytes) return {400, "malformed request line"};
-  if (method_end == npos) return {};
-  if (method_end > limits_.method_bytes) return {501, "method too long"};
-  const auto remaining = line.substr(method_end + 1);
-  const auto target_end = remaining.find(' ');
-  if ((target_end == npos ? remaining.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
-  if (target_end == npos) return {};
-  constexpr std::string_view version = "HTTP/1.1";
-  if (remaining.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
-  return {};
+WINSVC_INLINE bool head_line_parser::check_partial_line(std::string_view line, bool is_first) noexcept {
+  if (is_first) return check_partial_request_line(line);
+  if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return fail(400, "folded or indented field line");
+  return line.size() <= limits_.field_bytes || fail(431, "line too long", name_in(line));
 }
 
-WINSVC_INLINE head_error head_line_parser::request_line(std::string_view line) {
+WINSVC_INLINE bool head_line_parser::check_partial_request_line(std::string_view line) noexcept {
+  constexpr auto npos = std::string_view::npos;
+  const auto method_end = line.find(' ');
+  // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
+  if ((std::min)(method_end, line.size()) > limits_.target_bytes) return fail(400, "malformed request line");
+  if (method_end == npos) return true;
+  if (method_end > limits_.method_bytes) return fail(501, "method too long");
+  const auto remaining = line.substr(method_end + 1);
+  const auto target_end = remaining.find(' ');
+  if ((std::min)(target_end, remaining.size()) > limits_.target_bytes) return fail(414, "target too long");
+  if (target_end == npos) return true;
+  constexpr std::string_view version = "HTTP/1.1";
+  if (remaining.size() - target_end - 1 > version.size()) return fail(400, "malformed request line");
+  return true;
+}
+
+WINSVC_INLINE bool head_line_parser::request_line(std::string_view line) {
   const auto method_end = line.find(' ');
   const auto target_end = method_end == line.npos ? line.npos : line.find(' ', method_end + 1);
-  if (target_end == line.npos) return {400, "malformed request line"};
+  if (target_end == line.npos) return fail(400, "malformed request line");
   const auto method = line.substr(0, method_end);
   const auto target_text = line.substr(method_end + 1, target_end - method_end - 1);
   const auto version = line.substr(target_end + 1);
-  if (!is_token(method) || target_text.empty() || version.find(' ') != version.npos)
-    return {400, "malformed request line"};
+  const auto known_method = route::parse_method(method);
+  if ((!known_method && !is_token(method)) || target_text.empty() || version.find(' ') != version.npos)
+    return fail(400, "malformed request line");
 
   const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
                               base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
-  if (!is_well_formed) return {400, "malformed HTTP version"};
-  if (version[5] != '1') return {505, "HTTP version not supported"};
+  if (!is_well_formed) return fail(400, "malformed HTTP version");
+  if (version[5] != '1') return fail(505, "HTTP version not supported");
   head_.minor_version = version[7] == '0' ? 0 : 1;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
 
-  if (!route::is_servable_method(method)) return {501, "method not implemented"};
-  head_.method_id = route::parse_method(method).value_or(route::method::other);
+  if (!known_method && !route::is_servable_method(method)) return fail(501, "method not implemented");
+  head_.method_id = known_method.value_or(route::method::other);
   head_.method = method;
   head_.fields.reserve(16);  // enough for a typical browser
   return target(target_text);
 }
 
 /// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
-WINSVC_INLINE head_error head_line_parser::target(std::string_view text) {
+WINSVC_INLINE bool head_line_parser::target(std::string_view text) {
   head_.target = text;
   // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
   // because browsers send them.
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
-    if (c == '#') return {400, "fragment in target"};
+    if (byte <= 0x20 || byte >= 0x7F) return fail(400, "invalid character in target");
+    if (c == '#') return fail(400, "fragment in target");
   }
   if (text == "*") {
     head_.path = text;
-    return head_.method_id == route::method::options ? head_error{} : head_error{400, "target '*' requires OPTIONS"};
+    return head_.method_id == route::method::options || fail(400, "target '*' requires OPTIONS");
   }
 
   std::string_view remaining = text;
   if (text[0] != '/') {
     const auto scheme_end = text.find("://");
-    if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
+    if (scheme_end == std::string_view::npos) return fail(400, "target is neither a path nor a URL");
     const auto scheme = text.substr(0, scheme_end);
     if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
-      return {400, "unsupported scheme"};
+      return fail(400, "unsupported scheme");
     remaining.remove_prefix(scheme_end + 3);
     authority_ = remaining.substr(0, remaining.find_first_of("/?"));
-    if (!is_authority(authority_)) return {400, "invalid authority in target"};
+    if (!is_authority(authority_)) return fail(400, "invalid authority in target");
     remaining.remove_prefix(authority_.size());
     if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
       head_.path = "*";
-      return {};
+      return true;
     }
   }
   const auto mark = remaining.find('?');
   head_.path = remaining.substr(0, mark);
   if (head_.path.empty()) head_.path = "/";  // RFC 9112 section 3.2.1
   if (mark != std::string_view::npos) head_.query = remaining.substr(mark + 1);
-  return {};
+  return true;
 }
 
-WINSVC_INLINE head_error head_line_parser::field_line(std::string_view line) {
-  if (head_.fields.size() == limits_.fields) return {431, "too many fields"};
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {400, "no colon", line};
-  const field f{line.substr(0, colon), base::trim(line.substr(colon + 1))};
-  // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
-  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t'))
-    return {400, "blank before the colon", f.name};
-  if (!is_token(f.name)) return {400, "invalid character in the name", f.name};
+WINSVC_INLINE bool head_line_parser::field_line(std::string_view line) {
+  if (head_.fields.size() == limits_.fields) return fail(431, "too many fields");
+  const auto name_end = find_token_end(line);
+  if (name_end == 0 || name_end == line.size() || line[name_end] != ':') return malformed_field_line(line);
+  const field f{line.substr(0, name_end), base::trim(line.substr(name_end + 1))};
   record_field_name(f.name);
   head_.fields.push_back(f);
   return parse_known_field(f);
+}
+
+/// Finds the error of a line that does not begin with a token and a colon.
+WINSVC_INLINE bool head_line_parser::malformed_field_line(std::string_view line) noexcept {
+  if (line.find(':') == std::string_view::npos) return fail(400, "no colon", line);
+  const auto name = name_in(line);
+  // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
+  if (!name.empty() && (name.back() == ' ' || name.back() == '\t')) return fail(400, "blank before the colon", name);
+  return fail(400, "invalid character in the name", name);
 }
 
 /// Compares a name with the others only if the bit of its length, first and last letter is set.
@@ -183,18 +198,18 @@ WINSVC_INLINE void head_line_parser::record_field_name(std::string_view name) no
   names_ |= bit;
 }
 
-WINSVC_INLINE head_error head_line_parser::parse_known_field(const field& f) {
+WINSVC_INLINE bool head_line_parser::parse_known_field(const field& f) {
   const auto is = [&f](std::string_view name) { return base::equal_nocase(f.name, name); };
   switch (f.name.size()) {  // one comparison at most
     case 4:
       if (!is("Host")) break;
-      if (has_host_) return {400, "Host twice"};
+      if (has_host_) return fail(400, "Host twice");
       has_host_ = true;
       head_.host = f.value;
-      return is_authority(f.value) ? head_error{} : head_error{400, "invalid Host"};
+      return is_authority(f.value) || fail(400, "invalid Host");
     case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
       if (!is("Expect") || head_.minor_version == 0) break;
-      if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation in Expect"};
+      if (!base::equal_nocase(f.value, "100-continue")) return fail(417, "unknown expectation in Expect");
       has_expect_ = true;
       break;
     case 7:
@@ -211,7 +226,7 @@ WINSVC_INLINE head_error head_line_parser::parse_known_field(const field& f) {
       break;
     default: break;
   }
-  return {};
+  return true;
 }
 
 WINSVC_INLINE void head_line_parser::connection_options(std::string_view value) noexcept {
@@ -227,44 +242,44 @@ WINSVC_INLINE void head_line_parser::connection_options(std::string_view value) 
 
 /// An invalid length is an unrecoverable error (RFC 9112 section 6.3). Two equal lengths are allowed there but rejected
 /// here, because regular clients do not send them.
-WINSVC_INLINE head_error head_line_parser::content_length(std::string_view value) {
-  if (has_content_length_) return {400, "Content-Length twice"};
+WINSVC_INLINE bool head_line_parser::content_length(std::string_view value) {
+  if (has_content_length_) return fail(400, "Content-Length twice");
   has_content_length_ = true;
   constexpr std::size_t max_digits = 15;  // below 1 PB; exact even in a double
-  if (value.size() > max_digits) return {400, "invalid Content-Length"};
-  if (!base::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
-  if (has_transfer_encoding_) return {400, "Content-Length with Transfer-Encoding"};
+  if (value.size() > max_digits) return fail(400, "invalid Content-Length");
+  if (!base::parse_number(value, UINT64_MAX, head_.content_length)) return fail(400, "invalid Content-Length");
+  if (has_transfer_encoding_) return fail(400, "Content-Length with Transfer-Encoding");
   head_.framing = framing::length;
-  return {};
+  return true;
 }
 
 /// Reads one field of the list of transfer codings; check_complete() decides. The list may have several fields.
-WINSVC_INLINE head_error head_line_parser::transfer_encoding(std::string_view value) {
-  if (head_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+WINSVC_INLINE bool head_line_parser::transfer_encoding(std::string_view value) {
+  if (head_.minor_version == 0) return fail(400, "Transfer-Encoding in HTTP/1.0");
   has_transfer_encoding_ = true;
-  if (has_content_length_) return {400, "Content-Length with Transfer-Encoding"};
+  if (has_content_length_) return fail(400, "Content-Length with Transfer-Encoding");
   for (bool is_last = false; !is_last;) {
     const auto end = value.find(',');
     const auto coding = base::trim(value.substr(0, end));
     const auto name = base::trim(coding.substr(0, coding.find(';')));
     // An empty element is allowed in a list (RFC 9110 section 5.6.1), but some parsers treat it differently.
-    if (!is_token(name) || coding.find('"') != coding.npos) return {400, "invalid Transfer-Encoding"};
-    if (is_chunked_) return {400, "chunked is not the last transfer coding"};
+    if (!is_token(name) || coding.find('"') != coding.npos) return fail(400, "invalid Transfer-Encoding");
+    if (is_chunked_) return fail(400, "chunked is not the last transfer coding");
     if (base::equal_nocase(coding, "chunked")) is_chunked_ = true;
-    else if (base::equal_nocase(name, "chunked")) return {400, "parameter of the coding chunked"};
+    else if (base::equal_nocase(name, "chunked")) return fail(400, "parameter of the coding chunked");
     else has_unknown_coding_ = true;
     is_last = end == value.npos;
     if (!is_last) value.remove_prefix(end + 1);
   }
-  return {};
+  return true;
 }
 
-WINSVC_INLINE head_error head_line_parser::check_complete() {
-  if (!has_host_ && head_.minor_version == 1) return {400, "Host missing"};
+WINSVC_INLINE bool head_line_parser::check_complete() {
+  if (!has_host_ && head_.minor_version == 1) return fail(400, "Host missing");
   if (has_transfer_encoding_) {
     // Without chunked as the last coding, the end of the body cannot be determined (RFC 9112 section 6.3).
-    if (!is_chunked_) return {400, "the last transfer coding is not chunked"};
-    if (has_unknown_coding_) return {501, "transfer coding not implemented"};  // RFC 9112 section 6.1
+    if (!is_chunked_) return fail(400, "the last transfer coding is not chunked");
+    if (has_unknown_coding_) return fail(501, "transfer coding not implemented");  // RFC 9112 section 6.1
     head_.framing = framing::chunked;
   }
   if (!authority_.empty()) head_.host = authority_;  // it replaces Host (RFC 9112 section 3.2.2)
@@ -278,7 +293,7 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
 
   // The limits also apply to the normalized head: the number of its lines, and the bytes of a line of joined values.
   constexpr std::size_t max_added_lines = 3;
-  if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return {};
+  if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return true;
   std::string_view long_name;
   for_each_name(head_, [&](std::string_view name, const std::vector<std::string_view>& values) {
     if (values.size() == 1) return;  // was checked in check_partial_line
@@ -286,15 +301,14 @@ WINSVC_INLINE head_error head_line_parser::check_complete() {
     for (const auto value : values) bytes += value.size() + 2;
     if (bytes > limits_.field_bytes) long_name = name;
   });
-  if (!long_name.empty()) return {431, "lines of one name too long", long_name};
+  if (!long_name.empty()) return fail(431, "lines of one name too long", long_name);
   const auto forwarded = std::count_if(head_.fields.begin(), head_.fields.end(), [&](const field& f) {
     return is_forwarded_field(head_, f);
   });
   const bool host_added = !has_host_ && !head_.host.empty();
   const int added = (head_.framing != framing::none || implies_no_body(head_) ? 1 : 0) +
                     (is_connection_field(head_) ? 1 : 0) + (host_added ? 1 : 0);
-  const bool too_many = static_cast<std::size_t>(forwarded + added) > limits_.fields;
-  return too_many ? head_error{431, "too many fields"} : head_error{};
+  return static_cast<std::size_t>(forwarded + added) <= limits_.fields || fail(431, "too many fields");
 }
 
 }  // namespace detail::wire

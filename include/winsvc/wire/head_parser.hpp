@@ -119,12 +119,8 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
 WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
                                            std::vector<field> fields) {
   head_parse_result result;
-  const auto clear = [&result, &fields] {  // keeps the memory
-    fields.clear();
-    result.value = {};
-    result.value.fields.swap(fields);
-  };
-  clear();
+  fields.clear();
+  result.value.fields = std::move(fields);
   const auto rejected = [&](head_error error) {
     result.kind = head_parse_result::reject;
     result.status = error.status;
@@ -152,25 +148,27 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
       const bool is_first = position == begin;
       position = line_end + 2;
       if (line.empty() && !is_first) break;
-      if (const head_error error = parser.check_partial_line(line, is_first)) return rejected(error);
-      if (const head_error error = is_first ? parser.request_line(line) : parser.field_line(line))
-        return rejected(error);
+      const bool is_valid =
+          parser.check_partial_line(line, is_first) && (is_first ? parser.request_line(line) : parser.field_line(line));
+      if (!is_valid) return rejected(parser.error());
     }
   }
   if (scan.end != 0) {
-    if (const head_error error = parser.check_complete()) return rejected(error);
+    if (!parser.check_complete()) return rejected(parser.error());
     result.kind = head_parse_result::complete;
     result.consumed = scan.end;
     return result;
   }
 
   const auto partial = bytes.substr(scan.line, scan.limit - scan.line);
-  if (const head_error error = parser.check_partial_line(partial, scan.line == begin)) return rejected(error);
+  if (!parser.check_partial_line(partial, scan.line == begin)) return rejected(parser.error());
   if (scan.error)
     return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
-  result.value.fields.swap(fields);
-  clear();
+  fields = std::move(result.value.fields);
+  fields.clear();
+  result.value = {};
+  result.value.fields = std::move(fields);  // keeps the memory
   return result;
 }
 
