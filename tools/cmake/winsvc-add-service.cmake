@@ -18,6 +18,9 @@
 #   DOWNLOAD_URL url      folder from which users download the MSI, for the winget manifest
 #   PACKAGE_ID text       identifier in the winget manifest (default: COMPANY.PRODUCT without spaces)
 #
+# WINSVC_SIGN, a variable, is a command that signs a file in place; the name of the file is appended. The packages then
+# contain a signed program, and the MSI is signed.
+#
 # The C++ runtime is linked statically: with MSVC and clang-cl unless CMAKE_MSVC_RUNTIME_LIBRARY is set. An optimized
 # build has a PDB (MSVC, clang-cl) or is stripped (MinGW, except RelWithDebInfo). On other systems than Windows the
 # program has no resources and no packages.
@@ -101,7 +104,10 @@ function(winsvc_link_statically target)
       set_target_properties(${target} winsvc_compiled PROPERTIES      # both, or they do not link
         MSVC_RUNTIME_LIBRARY "MultiThreaded$<$<CONFIG:Debug>:Debug>")
     endif()
-    target_compile_options(${target} PRIVATE /utf-8 /EHsc "$<$<NOT:$<CONFIG:Debug>>:/Zi>")
+    target_compile_options(${target} PRIVATE /utf-8 /EHsc)
+    foreach(part ${target} winsvc_compiled)               # a minidump shows functions of both
+      target_compile_options(${part} PRIVATE "$<$<NOT:$<CONFIG:Debug>>:/Zi>")
+    endforeach()
     target_link_options(${target} PRIVATE /MANIFEST:NO "$<$<NOT:$<CONFIG:Debug>>:/DEBUG;/OPT:REF;/OPT:ICF>")
   elseif(MINGW)
     target_link_options(${target} PRIVATE -static "$<$<CONFIG:Release,MinSizeRel>:-s>")
