@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""README.md and docs/getting-started.md, followed as written, in an empty Debian.
+"""README.md, docs/getting-started.md and docs/shipping.md, followed as written, in an empty Debian.
 
   tests/package/chroot.py [SUITE...]      # as root, with debootstrap; default: bookworm trixie (Debian 12 and 13)
 
 For each suite, build/chroot/SUITE becomes an empty system (debootstrap --variant=minbase, from the mirror in the
 configuration of apt) with a clone of this working tree in /srv/winsvc. Then `tools/demo` runs, and each `sh` block of
-the pages, in the order of the pages. A block begins in the folder of the clone.
+the pages, in the order of the pages. A block begins in the folder of the clone, or, in docs/shipping.md, in the copy of
+examples/starter that docs/getting-started.md makes for Windows. The packages that docs/shipping.md makes are then
+installed and removed under Wine, by the lines of this page.
 
 Each program that a compile line of README.md makes, and each last line of a block that ends with `debug`, must serve:
 it is started, its address is requested, and after Ctrl-C it must exit with 0. Only the commands that download have a
@@ -23,7 +25,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import BUILD, ROOT, Tally, run  # noqa: E402
 
 FOLDER = BUILD / "chroot"
-PAGES = ("README.md", "docs/getting-started.md")
+PAGES = ("README.md", "docs/getting-started.md", "docs/shipping.md")
+BEGIN = {"docs/shipping.md": "cd ../greeter-windows\n"}
+INSTALL_PACKAGES = "python3 tests/package/msi.py ../greeter-windows/build/mingw/packages\n"
 SUITES = ("bookworm", "trixie")
 ENVIRONMENT = ["env", "-i", "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                "LANG=C.UTF-8", "TERM=dumb", "CMAKE_BUILD_PARALLEL_LEVEL=" + os.environ.get("WINSVC_TEST_JOBS", "2")]
@@ -154,7 +158,8 @@ def follow(tally, suite):
     steps = [("tools/demo", "tools/demo\n", True)]
     for page in PAGES:
         for number, block in blocks(page):
-            steps.append((f"{page}:{number}", script_of(block), "tools/deps" in block))
+            steps.append((f"{page}:{number}", BEGIN.get(page, "") + script_of(block), "tools/deps" in block))
+    steps.append(("docs/shipping.md: the packages are installed and removed", INSTALL_PACKAGES, False))
     for name, script, network in steps:
         try:
             output = machine.run(script, network)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The installer of a copy of examples/starter, under Wine's msiexec.
+"""The packages of a copy of examples/starter under Wine: the MSI with Wine's msiexec, and the ZIP (zipped.py).
 
-  tests/package/msi.py
+  tests/package/msi.py             # all steps
+  tests/package/msi.py FOLDER      # only the lines of docs/shipping.md that install and remove, with the packages there
 
 Builds the copy with CMake and mingw g++ as version 1.0.0, then as 1.1.0, then as 1.2.0, which fails to start, and makes
 the packages of each. Then installs, requests, upgrades, fails to upgrade, fails to downgrade, and removes. Also checks
@@ -9,6 +10,7 @@ the resources of the program and its signature.
 """
 
 import contextlib
+import os
 import pathlib
 import re
 import shutil
@@ -20,6 +22,7 @@ import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import BUILD, ROOT, Tally, eventually, httplib_folder, run, wine_prefix, wineserver  # noqa: E402
+from zipped import check_zip, follow_page  # noqa: E402
 
 FOLDER = BUILD / "test" / "package" / "msi"
 COPY, OUTPUT = FOLDER / "copy", FOLDER / "build" / "packages"
@@ -51,7 +54,7 @@ def make_packages():
     replace(COPY / "CMakeLists.txt", "Greets the clients of this machine", DESCRIPTION.replace('"', '\\"'))
     step("cmake", "-G", "Ninja", "-S", COPY, "-B", FOLDER / "build", f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
          "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DFETCHCONTENT_SOURCE_DIR_WINSVC={ROOT}",
-         "-DBUILD_TESTING=OFF", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
+         "-DBUILD_TESTING=OFF", f"-DWINSVC_SIGN={make_certificate()}", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
     version = "1.0.0"
     for next_version in ("1.1.0", "1.2.0", None):
         step("cmake", "--build", FOLDER / "build", "--target", "greeter_package")
@@ -78,7 +81,8 @@ def check_resources(tally):
     for field in ("CompanyName", "Example", "FileVersion", "1.0.0", DESCRIPTION, "greeter.exe", "Greeter"):
         tally.check(f"the version resource contains {field}", field in text, f"{version[0]}: {text!r}")
     manifest = run(["wrestool", "-x", "--raw", "-t24", program])[1]
-    for word in ("asInvoker", ">true</longPathAware>", ">UTF-8</activeCodePage>", "{8e0f7a12-bfb3-4fe8-b9a5-48fd50a15a9a}"):
+    for word in ("asInvoker", ">true</longPathAware>", ">UTF-8</activeCodePage>",
+                 "{8e0f7a12-bfb3-4fe8-b9a5-48fd50a15a9a}"):
         tally.check(f"the manifest contains {word}", word in manifest, manifest)
     symbols = run(["x86_64-w64-mingw32-nm", program])[1]
     tally.check("the optimized program is stripped", "no symbols" in symbols, symbols[:300])
@@ -93,32 +97,42 @@ def check_zip_and_winget(tally):
                     sorted(archive.namelist()) == ["greeter.exe", "greeter.ini"], f"{archive.namelist()}")
     folder = OUTPUT / "winget-greeter-1.0.0"
     files = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    tally.check("the winget manifest has three files", sorted(files) == [
-        "Example.Greeter.installer.yaml", "Example.Greeter.locale.en-US.yaml", "Example.Greeter.yaml"], f"{sorted(files)}")
+    expected = ["Example.Greeter.installer.yaml", "Example.Greeter.locale.en-US.yaml", "Example.Greeter.yaml"]
+    tally.check("the winget manifest has three files", sorted(files) == expected, f"{sorted(files)}")
     digest = step("sha256sum", msi("1.0.0")).split()[0].upper()
     text = files.get("Example.Greeter.installer.yaml", "")
-    tally.check("the winget manifest has the checksum of the MSI", f"InstallerSha256: {digest}\n" in text, text)
+    tally.check("the winget manifest has the checksum of the signed MSI", f"InstallerSha256: {digest}\n" in text, text)
     text = files.get("Example.Greeter.locale.en-US.yaml", "")
     tally.check("the winget manifest has the description", f"ShortDescription: '{DESCRIPTION}'\n" in text, text)
 
 
+def make_certificate():
+    """A command that signs a file in place, with a certificate made here: it shows that the program can be signed, not
+    that Windows trusts it."""
+    step("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "certificate.pem",
+         "-days", "2", "-subj", "/CN=Example", "-addext", "extendedKeyUsage=codeSigning", cwd=FOLDER)
+    script = FOLDER / "sign.sh"
+    script.write_text(f"#!/bin/sh\ncd {FOLDER} && osslsigncode sign -certs certificate.pem -key key.pem -h sha256 "
+                      '-n Greeter -in "$1" -out "$1.signed" && mv "$1.signed" "$1"\n')
+    script.chmod(0o755)
+    return script
+
+
+def verified(file):
+    """(exit code, output) of the verification of a signature."""
+    return run(["osslsigncode", "verify", "-CAfile", FOLDER / "certificate.pem", "-in", file])
+
+
 def check_signature(tally):
-    """With a certificate made here: it shows that the program can be signed, not that Windows trusts it."""
-    key, certificate, signed = (FOLDER / name for name in ("key.pem", "certificate.pem", "signed.exe"))
-    step("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
-         "-subj", "/CN=Example", "-addext", "extendedKeyUsage=codeSigning")
-    for name, source in (("program", FOLDER / "greeter-1.0.0.exe"), ("MSI", msi("1.0.0"))):
-        signed.unlink(missing_ok=True)
-        code, output = run(["osslsigncode", "sign", "-certs", certificate, "-key", key, "-h", "sha256", "-n", "Greeter",
-                            "-in", source, "-out", signed])
-        tally.check(f"osslsigncode signs the {name}", code == 0, output)
-        code, output = run(["osslsigncode", "verify", "-CAfile", certificate, "-in", signed])
-        tally.check(f"the signature of the {name} verifies", code == 0 and "Signature verification: ok" in output, output)
-        if signed.exists():
-            data = bytearray(signed.read_bytes())
-            data[len(data) // 2] ^= 1
-            signed.write_bytes(data)
-        code, output = run(["osslsigncode", "verify", "-CAfile", certificate, "-in", signed])
+    with zipfile.ZipFile(OUTPUT / "greeter-1.0.0-x64.zip") as archive:
+        archive.extract("greeter.exe", FOLDER / "from-zip")
+    for name, source in (("program of the ZIP", FOLDER / "from-zip" / "greeter.exe"), ("MSI", msi("1.0.0"))):
+        code, output = verified(source)
+        tally.check(f"the {name} has a signature that verifies", code == 0 and "verification: ok" in output, output)
+        data = bytearray(source.read_bytes())
+        data[len(data) // 2] ^= 1
+        (FOLDER / "changed").write_bytes(data)
+        code, output = verified(FOLDER / "changed")
         tally.check(f"the signature of a changed {name} does not verify", code != 0, output)
 
 
@@ -135,6 +149,12 @@ class Machine:
 
     def run(self, *command):
         return run(["wine", *command], timeout=180, env=self.environment)
+
+    def run_line(self, line):
+        """Runs a line as a user types it in the Command Prompt."""
+        script = self.prefix / "drive_c" / "line.bat"
+        script.write_text(f"@{line}\n@exit %ERRORLEVEL%\n")
+        return self.run("cmd", "/c", r"C:\line.bat")
 
     def install(self, version, *properties):
         return self.run("msiexec", "/qn", "/i", msi(version), *properties)
@@ -161,6 +181,8 @@ class Machine:
 def check_installer(tally, machine):
     code, output = machine.install("1.0.0", f"INSTALLOPTIONS=--port {machine.port} --set greeting=hi")
     tally.check("msiexec /qn installs and starts the service", code == 0, f"{code}: {output}")
+    code, output = verified(machine.folder / "greeter.exe")
+    tally.check("the installed program has a signature that verifies", code == 0, output)
     tally.check("the service has the options of INSTALLOPTIONS", machine.greeting() == "hi anna\n", machine.greeting())
     tally.check("`greeter version` shows the version of the project", "greeter 1.0.0," in machine.version())
     tally.check("the product is registered", machine.products() == ["1.0.0"], f"{machine.products()}")
@@ -180,7 +202,8 @@ def check_installer(tally, machine):
     code, output = machine.install("1.2.0")
     tally.check("an upgrade whose service does not start fails", code in FAILED, f"{code}: {output}")
     tally.check("the old program is back", "greeter 1.1.0," in machine.version(), machine.version())
-    tally.check("the old service serves again", eventually(lambda: machine.greeting() == "hi anna\n"), machine.greeting())
+    tally.check("the old service serves again", eventually(lambda: machine.greeting() == "hi anna\n"),
+                machine.greeting())
     tally.check("the old product is still registered", machine.products() == ["1.1.0"], f"{machine.products()}")
     tally.check("the rollback leaves no copy", machine.files() == ["greeter.exe", "greeter.ini"], f"{machine.files()}")
 
@@ -203,16 +226,29 @@ def check_installer(tally, machine):
     tally.check("the program is removed", "greeter.exe" not in machine.files(), f"{machine.files()}")
 
 
+@contextlib.contextmanager
+def new_machine():
+    with wine_prefix("msi") as environment:
+        wineserver(environment["WINEPREFIX"], "-p300")      # services end with the last Wine program otherwise
+        yield Machine(environment)
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     tally = Tally()
-    make_packages()
-    check_resources(tally)
-    check_zip_and_winget(tally)
-    check_signature(tally)
-    with wine_prefix("msi") as environment:
-        wineserver(environment["WINEPREFIX"], "-p300")      # services end with the last Wine program otherwise
-        check_installer(tally, Machine(environment))
+    if len(sys.argv) > 1:
+        packages = pathlib.Path(sys.argv[1]).resolve()
+        os.chdir(packages)
+        with new_machine() as machine:
+            follow_page(tally, machine, packages)
+    else:
+        make_packages()
+        check_resources(tally)
+        check_zip_and_winget(tally)
+        check_signature(tally)
+        with new_machine() as machine:
+            check_zip(tally, machine, OUTPUT)
+            check_installer(tally, machine)
     tally.finish()
 
 

@@ -91,6 +91,7 @@ macro(winsvc_add_packages target)
       "-DARCHITECTURE=${WINSVC_ARCHITECTURE}" "-DFILES=${arg_FILES}" "-DICON=${arg_ICON}" "-DWIXL=${WINSVC_WIXL}" "-DWIX=${WINSVC_WIX}"
       "-DCOMPANY=${arg_COMPANY}" "-DPRODUCT=${arg_PRODUCT}" "-DDESCRIPTION=${arg_DESCRIPTION}"
       "-DPACKAGE_ID=${arg_PACKAGE_ID}" "-DUPGRADE_CODE=${arg_UPGRADE_CODE}" "-DDOWNLOAD_URL=${arg_DOWNLOAD_URL}"
+      "-DSIGN=${WINSVC_SIGN}"
       -P "${service_folder}/make_packages.cmake"
     DEPENDS ${target} ${arg_FILES} "${folder}/package.wxs"
     COMMENT "Making the packages of ${target}"

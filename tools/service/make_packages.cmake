@@ -14,6 +14,14 @@ function(run)
   endif()
 endfunction()
 
+# Signs a file in place, if there is a command for it.
+function(sign path)
+  if(SIGN)
+    run(${SIGN} "${path}")
+    message(STATUS "signed ${path}")
+  endif()
+endfunction()
+
 # Replaces a regular expression in a table of the MSI.
 function(replace_in_table table from to)
   execute_process(COMMAND "${tools}/msiinfo" export "${OUTPUT}/${file}.msi" ${table} OUTPUT_VARIABLE text)
@@ -41,6 +49,7 @@ file(MAKE_DIRECTORY "${work}/${NAME}")
 get_filename_component(program_name "${PROGRAM}" NAME)
 set(names "${program_name}")
 file(COPY "${PROGRAM}" DESTINATION "${work}")
+sign("${work}/${program_name}")
 foreach(extra IN LISTS FILES)
   get_filename_component(name "${extra}" NAME)
   list(APPEND names "${name}")
@@ -54,7 +63,7 @@ message(STATUS "made ${OUTPUT}/${file}.zip")
 
 if(NOT WIXL AND NOT WIX)
   message(FATAL_ERROR "make the MSI of '${NAME}': neither wixl nor wix is installed; on Debian: apt-get install wixl; "
-    "on Windows: dotnet tool install --global wix; then configure again")
+    "on Windows: dotnet tool install --global wix --version 5.0.2; then configure again")
 endif()
 # Relative names, because wixl does not accept an absolute path of an icon.
 file(READ "${WXS}" text)
@@ -100,6 +109,7 @@ else()
   replace_in_table(Upgrade "\t1\t\tWIX_UPGRADE_DETECTED" "\t513\tComplete\tWIX_UPGRADE_DETECTED")
   replace_in_table(Property "(SecureCustomProperties\t)" "\\1INSTALLOPTIONS;")
 endif()
+sign("${OUTPUT}/${file}.msi")                             # before its checksum
 message(STATUS "made ${OUTPUT}/${file}.msi")
 
 # --- winget manifest --------------------------------------------------------------------------------------------------
