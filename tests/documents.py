@@ -33,10 +33,13 @@ from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDA
                  fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
 
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
-# The stage chroot runs the blocks of this page.
-RUN_BY_CHROOT = ("docs/getting-started.md",)
+# The stage chroot runs the blocks of these pages.
+RUN_BY_CHROOT = ("docs/getting-started.md", "docs/shipping.md")
 # In a command line of an example that has no line for mingw: Debian has no package of the library for mingw.
-LINUX_LIBRARIES = ("-lssl", "-lspdlog", "-lctemplate", "-lsqlite3", "examples/toml/app.cpp")
+LINUX_LIBRARIES = ("-lssl", "-lspdlog", "-lctemplate", "-lsqlite3", "examples/toml/app.cpp", "-lopentelemetry_trace")
+# Examples of libraries that are not in Debian, and a header of each. CPATH and LIBRARY_PATH, variables of g++, name the
+# folders of such a library.
+NOT_IN_DEBIAN = {"opentelemetry": "opentelemetry/version.h"}
 KNOWN_COMMANDS = {
     "app.exe", "cd", "cmake", "ctest", "curl", "git", "hello", "hello.exe", "./hello", "./hello.exe", "meson", "ninja",
     "sc.exe", "rest", "rest.exe", "./rest", "./tested_service_test", "tools/amalgamate", "tools/demo", "tools/deps", "tools/test", "wine",
@@ -170,6 +173,10 @@ def examples(tally, names):
                 return
 
     make_work_folder()
+    for name, header in NOT_IN_DEBIAN.items():
+        if run([GXX, "-E", "-include", header, "-x", "c++", "/dev/null"])[0] != 0:
+            tally.skip(name, f"{header} is not found, and Debian does not have it")
+            lines = [line for line in lines if line[0] != name]
     libraries = [line for _, line in lines if " -c " in line]
     lines = [(name, line) for name, line in lines if " -c " not in line and (not names or name in names)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool, wine_prefix("examples") as windows:

@@ -445,8 +445,31 @@ def toml(port):
     return "" if shown.returncode == 0 and is_complete else f"{text}\n{shown.stdout}{shown.stderr}"
 
 
+def remember_log(folder):
+    remember_log.path = folder / "debug.log"
+
+
+def opentelemetry(port):
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    headers = {"traceparent": f"00-{trace}-{parent}-01"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/greet/anna", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        body = response.read().decode()
+    if body != "hello anna\n":
+        return body
+    span = re.compile(rf"name +: GET /greet/{{name}}\n +trace_id +: {trace}\n +span_id +: (\w+)\n[^\n]*\n"
+                      rf" +parent_span_id: {parent}\n.*span kind +: Server\n.*response.status_code: 200\n", re.DOTALL)
+
+    def is_complete():
+        text = remember_log.path.read_text()
+        found = span.search(text)
+        return found and f"trace={trace} span={found.group(1)} greeting" in text
+
+    return "" if eventually(is_complete) else remember_log.path.read_text()
+
+
 PREPARE = {"files": create_static_files, "pages": copy_templates, "tls": create_certificate,  # before the start
-           "toml": create_toml_file, "upload": create_upload_files}
+           "opentelemetry": remember_log, "toml": create_toml_file, "upload": create_upload_files}
 ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
 
 
@@ -582,5 +605,6 @@ def notes(port):
 
 
 EXAMPLES = {"auth": auth, "events": events, "files": files, "flaskr": flaskr, "forwarded": forwarded, "items": items,
-            "larger": larger, "notes": notes, "openapi": openapi, "operated": operated, "pages": pages, "tls": tls,
+            "larger": larger, "notes": notes, "openapi": openapi, "operated": operated, "opentelemetry": opentelemetry,
+            "pages": pages, "tls": tls,
             "toml": toml, "upload": upload, "views": views, "websocket": websocket}

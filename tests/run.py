@@ -32,6 +32,7 @@ QUICK, FULL, BOTH, OPT_IN = "quick", "full", "both", "opt-in"
 
 # Tests that CI may skip: the name that the stage prints, and the reason.
 MAY_SKIP = {
+    "opentelemetry": "the library is not in Debian",
     "the header with the headers of Microsoft": "the SDK's headers are not in Debian, and their license does not allow copies",
 }
 
@@ -62,7 +63,7 @@ STAGES = (
     Stage("separate", FULL, "some files of http against the object of g++; 20,000 sequences of controls, 10,000 simulations",
           program("units.py", "separate", "clang")),
     Stage("forms", FULL, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
-    Stage("msi", FULL, "the installer of examples/starter: install, upgrade, roll back, remove, under Wine",
+    Stage("msi", FULL, "the ZIP and the MSI of examples/starter: install, upgrade, roll back, remove, under Wine",
           program("package/msi.py")),
     Stage("mingw", FULL, "the units as a Windows program, os/crash by mingw g++, under Wine",
           program("units.py", "units", "windows")),
