@@ -19,9 +19,9 @@ WITNESS = r"(?:page [\w-]+|calls|Wine 8|Wine 10|MSVC ABI|Windows)"
 # Pages for maintainers, generated pages, definitions, and comparisons, whose footnotes name their sources.
 OTHER_PAGES = {"api.md", "architecture.md", "engine.md", "glossary.md", "http-compared.md", "services-compared.md",
                "style.md", "testing.md", FACTS.name}
-TERMS = re.compile(r"\b(?:Windows|SCM|service (?:control )?manager|Wine|LocalSystem|NT SERVICE|virtual account|Event Viewer|"
-                   r"event log|ProgramData|UAC|elevat\w+|failure actions?|recovery|SIDs?|privileges?|registry|message box|"
-                   r"(?:START|STOP)_PENDING|(?:PRE)?SHUTDOWN|log-off|minidumps?|PARAMCHANGE|shuts? down|boot|RUNNING|"
+TERMS = re.compile(r"\b(?:Windows|SCM|service (?:control )?manager|Wine|LocalSystem|NT SERVICE|virtual account|"
+                   r"Event Viewer|event log|ProgramData|UAC|elevat\w+|failure actions?|recovery|SIDs?|privileges?|"
+                   r"registry|message box|(?:START|STOP)_PENDING|(?:PRE)?SHUTDOWN|log-off|minidumps?|PARAMCHANGE|shuts? down|boot|RUNNING|"
                    r"STOPPED)\b")
 UNVERIFIED = re.compile(r"\bnot (?:been )?(?:verified|tested|run)\b|\bhas never run\b")
 
@@ -56,14 +56,16 @@ def listed(facts):
     for line in facts.split(HEADING)[-1].splitlines():
         if heading := re.match(r"### (\S+)$", line):
             rows = pages.setdefault(heading[1], [])
-        elif (row := re.match(r"\| (.+?) \| ([^|]+) \|$", line)) and rows is not None and not line.startswith("| begins"):
+        row = re.match(r"\| (.+?) \| ([^|]+) \|$", line)
+        if row and rows is not None and row[1] != "begins with":
             rows.append((row[1], row[2]))
     return pages
 
 
 def faults_of_page(found, rows):
-    """What is wrong with the rows of a page, for the claims that were found on it."""
-    faults = [f"not in {FACTS.name}: {claim}" for claim in found if sum(claim.startswith(words) for words, _ in rows) != 1]
+    """The faults in the rows of a page, for the claims that were found on it."""
+    faults = [f"not in {FACTS.name}: {claim}" for claim in found
+              if sum(claim.startswith(words) for words, _ in rows) != 1]
     for words, witness in rows:
         if not any(claim.startswith(words) for claim in found):
             faults.append(f"no sentence begins so: {words}")
@@ -79,7 +81,8 @@ def check(tally):
     tally.check("sentences about Windows were found", sum(map(len, pages.values())) > 80, f"{pages}")
     for page, found in pages.items():
         faults = faults_of_page(found, rows.pop(page, []))
-        tally.check(f"{page}: each sentence about Windows has a witness in docs/{FACTS.name}", not faults, "\n".join(faults))
+        tally.check(f"{page}: each sentence about Windows has a witness in docs/{FACTS.name}", not faults,
+                    "\n".join(faults))
     tally.check("each page of the list is there", not rows, ", ".join(rows))
     planted = faults_of_page(claims("Windows starts it twice. Text.\n\n| a | the SCM ends it |\n"), [])
     tally.check("a sentence and a row without a witness are found", len(planted) == 2, "\n".join(planted))

@@ -27,7 +27,7 @@ import time
 from kit import BUILD, JOBS, ROOT, WINE10, closing_line, httplib_folder, measured, parse_closing_line, slowest_files
 
 # runs: QUICK, FULL, BOTH or OPT_IN
-Stage = collections.namedtuple("Stage", "name runs about command waits wine10", defaults=[False, False])
+Stage = collections.namedtuple("Stage", "name runs about command waits wine10 abi", defaults=[False, False, ""])
 QUICK, FULL, BOTH, OPT_IN = "quick", "full", "both", "opt-in"
 
 # Tests that CI may skip: the name that the stage prints, and the reason.
@@ -76,6 +76,8 @@ STAGES = (
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True),
     Stage("scm-wine10", OPT_IN, "the same under Wine 10; runs if chosen, or in CI, after tools/deps --wine10",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True, wine10=True),
+    Stage("scm-msvc", OPT_IN, "the same with a program of Microsoft's ABI; needs WINSVC_SDK and WINSVC_STL",
+          [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True, abi="msvc"),
     Stage("browser", FULL, "the pages of a service in a headless Chromium", program("browser/run.py"), waits=True),
     Stage("deps", FULL, "a second tools/deps does nothing", program("tools/deps_test.py"), waits=True),
     Stage("faults", OPT_IN, "prove under Wine finds each fault that is planted in a build (five minutes)",
@@ -105,6 +107,8 @@ def run_stage(stage, jobs):
     """(passed, failed, skipped, sentence about a failure of the stage itself, seconds, processor seconds)"""
     environment = dict(os.environ, WINSVC_HTTPLIB_DIR=str(httplib_folder()), PYTHONDONTWRITEBYTECODE="1",
                        WINSVC_STAGE=stage.name, WINSVC_TEST_JOBS=str(jobs), CMAKE_BUILD_PARALLEL_LEVEL=str(jobs))
+    if stage.abi:
+        environment["WINSVC_ABI"] = stage.abi
     if stage.wine10:
         environment.update(WINSVC_WINE="wine10", PATH=f"{WINE10 / 'bin'}{os.pathsep}{os.environ['PATH']}")
     start = time.monotonic()

@@ -71,3 +71,12 @@ class Debug(wine.ServiceTest):
         result = self.service("throws").run("debug")
         self.assertNotEqual(result.code, 0)
         self.assertIn("the cupboard is bare", result.err)
+
+
+class Imports(wine.ServiceTest):
+    def test_the_executable_imports_no_library_that_disables_console_events(self):
+        # A process that has loaded user32.dll or gdi32.dll gets no event for a log-off and for a shutdown.
+        table = wine.kit.run(["x86_64-w64-mingw32-objdump", "-p", self.machine.exe])[1]
+        imports = {name.lower() for name in re.findall(r"^\s*DLL Name: (\S+)$", table, re.MULTILINE)}
+        self.assertIn("kernel32.dll", imports)
+        self.assertFalse(imports & {"user32.dll", "gdi32.dll", "shell32.dll", "ole32.dll", "oleaut32.dll"}, imports)

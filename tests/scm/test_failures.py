@@ -94,6 +94,7 @@ class Crash(wine.ServiceTest):
         """Checks that the process ends and leaves the reason, before the dump, and that the dump is complete."""
         self.assertTrue(wine.eventually(lambda: not service.unix_pids(), 90))   # Wine needs seconds for a dump
         self.assertIn("crashed: " + reason, service.run("status").out)
+        self.assertIn("crashed: " + reason, (service.data_folder / "state.json").read_text(encoding="utf-8"))
         log = service.log()
         self.assertIn("ERROR crashed: " + reason, log)
         dumps = list((service.data_folder / "logs").glob("*.dmp"))
@@ -109,7 +110,9 @@ class Crash(wine.ServiceTest):
         reasons = {     # of a pure virtual call: std::terminate, or an access violation if the linker omits its handler
             "/write-null": "an access violation at ", "/terminate": "std::terminate: the roof is down",
             "/raw-thread": "std::terminate: the cellar is wet", "/abort": "abort()", "/overflow": "a stack overflow at ",
-            "/pure": "", "/invalid": "an invalid parameter of strcpy_s: size > 0",
+            "/pure": "a call of a pure virtual function" if wine.MSVC_ABI else "",
+            "/invalid": "an invalid parameter of " if wine.MSVC_ABI else "an invalid parameter of strcpy_s: size > 0",
+            # Wine does not check its heap: the request raises the exception with which Windows reports it.
             "/heap": "a corrupted heap at ",
         }
         for path, reason in reasons.items():
@@ -124,6 +127,19 @@ class Crash(wine.ServiceTest):
     def test_a_stack_overflow_of_a_worker_leaves_its_reason_and_a_minidump(self):
         service = self.install_and_start("overflows")
         self.check_crash(service, "a stack overflow at ")
+
+    def test_a_stack_overflow_of_a_start_hook_leaves_its_reason_and_a_minidump(self):
+        service = self.install("dives")
+        self.assert_fails(service.run("start"), "a stack overflow at ", "start hook")
+        self.check_crash(service, "a stack overflow at ")
+
+    def test_a_stack_overflow_of_a_thread_of_the_app_does_not_block_the_service(self):
+        # Wine ends such a thread without an exception: the thread did not call SetThreadStackGuarantee.
+        service = self.install_and_start("sinks")
+        with contextlib.suppress(OSError):
+            service.get("/overflow-thread")
+        service.run("stop")
+        self.assertTrue(wine.eventually(lambda: not service.unix_pids(), 90))
 
     def test_status_reports_the_reason_of_a_crash_and_the_service_starts_again(self):
         service = self.install_and_start("faulty")

@@ -36,6 +36,7 @@ from kit import eventually, load                        # noqa: E402
 
 FOLDER = kit.BUILD / "test" / "scm"
 PROGRAMS = FOLDER / "run"                               # contains only the copies of the test program
+MSVC_ABI = os.environ.get("WINSVC_ABI") == "msvc"
 CRASH = re.compile(r"wine: unhandled |terminate called|assertion fail|ReportEventW L\".* crashed: ", re.IGNORECASE)
 
 STOPPED, START_PENDING, STOP_PENDING, RUNNING, CONTINUE_PENDING, PAUSE_PENDING, PAUSED = range(1, 8)
@@ -53,22 +54,32 @@ def kill(pid):
 
 
 def build_programs():
-    """Builds the test program and the control pipe program with mingw g++. The test program links winsvc-mingw.o."""
+    """Builds the test program and the control pipe program. The test program links winsvc-mingw.o, or has the ABI of
+    Microsoft in the stage scm-msvc."""
     ninja = kit.Ninja("scm")
     command = [kit.MINGW, *kit.STANDARD, "-O1", *kit.WARNINGS]
     sources = kit.ROOT / "tests/scm/services"
-    service = [kit.winsvc_object(kit.MINGW),
-               ninja.compile("behaviour.o", sources / "behaviour.cpp",
-                             [*command, "-DWINSVC_SEPARATE=1", f"-I{kit.ROOT / 'single_include'}", *kit.library_includes()]),
-               ninja.compile("event_type.o", sources / "event_type.cpp", command)]
     pipe = ninja.compile("control_pipe.o", sources / "control_pipe.cpp", command)
-    link = ([kit.MINGW], kit.WINDOWS_LIBRARIES)
-    programs = (ninja.link("behaviour.exe", service, link),
-                ninja.link("control_pipe.exe", [pipe], ([kit.MINGW, "-municode"], kit.WINDOWS_LIBRARIES)))
+    pipe = ninja.link("control_pipe.exe", [pipe], ([kit.MINGW, "-municode"], kit.WINDOWS_LIBRARIES))
+    program = build_msvc_program(sources) if MSVC_ABI else ninja.link("behaviour.exe", [
+        kit.winsvc_object(kit.MINGW),
+        ninja.compile("behaviour.o", sources / "behaviour.cpp",
+                      [*command, "-DWINSVC_SEPARATE=1", f"-I{kit.ROOT / 'single_include'}", *kit.library_includes()]),
+        ninja.compile("event_type.o", sources / "event_type.cpp", command)], ([kit.MINGW], kit.WINDOWS_LIBRARIES))
     success, output = ninja.build()
     if not success:
         raise RuntimeError("the test programs do not build:\n" + output)
-    return programs
+    return program, pipe
+
+
+def build_msvc_program(sources):
+    sys.path.append(str(kit.ROOT / "tests" / "msvc"))
+    import toolchain                                    # only here: it needs headers that are not in the repository
+    try:
+        return toolchain.build_program("behaviour", [kit.ROOT / "single_include/winsvc.cpp", sources / "behaviour.cpp",
+                                                     sources / "event_type.cpp"], ["-DWINSVC_SEPARATE=1"])
+    except toolchain.Missing as reason:
+        raise unittest.SkipTest(f"no program of Microsoft's ABI: {reason}") from reason
 
 
 @functools.cache

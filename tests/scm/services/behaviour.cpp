@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include <process.h>
 #include <windows.h>
 
 using namespace std::chrono_literals;
@@ -44,6 +45,16 @@ struct incomplete {
 struct complete : incomplete {
   void missing() override {}
 };
+
+/// An invalid parameter, which the C runtime of mingw does not report: the test calls the handler as it would.
+void pass_invalid_parameter() {
+#if defined(_MSC_VER)
+  char text[4];
+  ::strcpy_s(text, 0, "x");
+#else
+  if (const auto report = ::_set_invalid_parameter_handler(nullptr)) report(L"size > 0", L"strcpy_s", nullptr, 0, 0);
+#endif
+}
 
 std::string hexadecimal(const std::string& bytes) {
   constexpr char digits[] = "0123456789abcdef";
@@ -114,10 +125,14 @@ void App(winsvc::service& svc) {
   svc.get("/abort", [] { std::abort(); });
   svc.get("/overflow", [] { return std::to_string(recurse(1)); });
   svc.get("/pure", [] { delete new complete; });
-  svc.get("/invalid", [] {
-    if (const auto report = ::_set_invalid_parameter_handler(nullptr)) report(L"size > 0", L"strcpy_s", nullptr, 0, 0);
-  });
+  svc.get("/invalid", [] { pass_invalid_parameter(); });
   svc.get("/heap", [] { ::RaiseException(0xC0000374, EXCEPTION_NONCONTINUABLE, 0, nullptr); });
+  svc.get("/overflow-thread", [] { std::thread([] { recurse(1); }).join(); });
+  svc.get("/exit", [] { std::exit(3); });
+#if defined(_MSC_VER)
+  svc.get("/quick-exit", [] { std::quick_exit(4); });
+#endif
+  svc.get("/exit-now", [] { ::_exit(5); });
 
   svc.on_start([&svc] {
     svc.log().info("first hook");
@@ -135,6 +150,8 @@ void App(winsvc::service& svc) {
       }
     }
     if (has_behavior("exits")) std::exit(3);
+    if (has_behavior("dives")) recurse(1);
+    if (has_behavior("lingers")) std::this_thread::sleep_for(20s);
     if (has_behavior("throws")) throw std::runtime_error("the cupboard is bare");
     return [&svc] { svc.log().info("second hook undone"); };
   });
