@@ -115,6 +115,28 @@ TEST_CASE("the middleware of a group runs for each path below its prefix, also f
   }
 }
 
+TEST_CASE("while the service is paused, a method without a route does not run the middleware of another method") {
+  auto app = [](service& svc) {
+    svc.group("", [](winsvc::route_group& g) {  // without a prefix: it applies to its routes only
+      g.use([](const winsvc::request&, winsvc::response& res, const winsvc::next_handler& next) {
+        res.set_header("X-Group", "1");
+        next();
+      });
+      g.get("/items", [] { return "items"; });
+    });
+  };
+  client c(app);
+  for (const bool paused : {false, true}) {
+    CAPTURE(paused);
+    c.engine().pause(paused);
+    const auto unknown = c.put("/items", "x");
+    CHECK(unknown.status == (paused ? 503 : 405));
+    CHECK(unknown.header("X-Group").empty());
+    CHECK(c.get("/items").header("X-Group") == "1");
+    CHECK(c.options("/items").header("X-Group") == "1");  // a preflight request belongs to the other method
+  }
+}
+
 TEST_CASE("a plain OPTIONS is not a preflight: it gets the methods of the path") {
   auto app = [](service& svc) {
     svc.use(winsvc::cors({"https://app.example"}));

@@ -65,10 +65,9 @@ class router {
   void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
                             source_location location);
   /// The middleware for a match: that of the route, also while the service is paused. An OPTIONS request without a
-  /// route of its own uses the middleware of another method of the path; while the service is paused, each request for
-  /// a path that has only other methods does. Another request without a route uses that of the innermost group whose
-  /// prefix it has, or the global middleware. So CORS in a group sees the preflight requests and the errors of its
-  /// paths.
+  /// route of its own uses the middleware of another method of the path. Another request without a route uses that of
+  /// the innermost group whose prefix it has, or the global middleware. So CORS in a group sees the preflight requests
+  /// and the errors of its paths.
   [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match, route::method method,
                                                             std::string_view raw_path) const;
 

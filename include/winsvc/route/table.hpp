@@ -52,7 +52,7 @@ struct match_result {
   std::size_t route_id = 0;               ///< id of the route, if matched
   std::vector<std::string> values;        ///< decoded values of its parameters in order, if matched
   method_set allowed;                     ///< methods of this path, if method_not_allowed
-  std::optional<std::size_t> sibling_id;  ///< method_not_allowed: a route of this path; paused: the route, if any
+  std::optional<std::size_t> sibling_id;  ///< a route of this path, if method_not_allowed or paused
   std::string_view reason;                ///< for the response, if bad_path
   bool has_dot_segment = false;           ///< bad_path, because a tail would contain "." or ".."
 };

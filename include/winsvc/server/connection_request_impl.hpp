@@ -130,6 +130,7 @@ WINSVC_INLINE void connection::find_route() {
   }
   if (engine_state_.paused.load() && !router.serves_while_paused(match_)) {
     if (match_.outcome == route::match_outcome::matched) match_.sibling_id = match_.route_id;
+    else if (head_.method_id != route::method::options) match_.sibling_id.reset();  // as for a 405
     match_.outcome = route::match_outcome::paused;
   }
 }
