@@ -651,6 +651,40 @@ TEST_CASE("a file that cannot be opened for want of descriptors is 503 with a lo
   CHECK(part.body.size() == 1'048'576);
 }
 
+TEST_CASE("a client for which the process has no descriptor is rejected by a stop, not reset") {
+  busy_engine s;
+  s.open();
+  tcp_socket client(::socket(AF_INET, SOCK_STREAM, 0));
+  REQUIRE(client.is_open());
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(s.engine->address().port);
+  std::string response;
+  {
+    std::vector<int> descriptors;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit reduced = before;
+    reduced.rlim_cur = 200;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &reduced) == 0);
+    const winsvc::scope_exit restore([&]() noexcept {
+      for (const int fd : descriptors) ::close(fd);
+      ::setrlimit(RLIMIT_NOFILE, &before);
+    });
+    for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) descriptors.push_back(fd);
+    REQUIRE(::connect(static_cast<int>(client.native()), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    CHECK(eventually([&] { return s.sink->contains("cannot accept a connection: "); }));
+
+    CHECK(s.engine->drain(waiting::limit()).stuck_threads == 0);
+    char buffer[4096];
+    for (std::size_t count = 0; client.receive(buffer, sizeof buffer, count, waiting::limit()) == transfer::done;)
+      response.append(buffer, count);
+  }
+  CHECK(response.find("HTTP/1.1 503 ") == 0);
+  CHECK(response.find("the service is stopping") != std::string::npos);
+}
+
 #endif  // VTABLE_CHECK_NEEDS_DESCRIPTORS
 
 #endif

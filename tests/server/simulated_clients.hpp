@@ -286,7 +286,7 @@ class client_group {
     c.in_stream = is_stream;
     if (head.find("\r\nConnection: close\r\n") != std::string::npos) c.expects_close = true;
     if (c.outstanding.empty()) {
-      if (status != 503 || plan_.connections == 10'000)
+      if (status != 503 || (plan_.connections == 10'000 && !was_rejected_by_stop(c)))
         fail("client " + std::to_string(c.number) + " received a response without a request: " + head);
       return false;
     }
@@ -301,6 +301,10 @@ class client_group {
       world_.at(world_.now() + std::chrono::milliseconds(c.plan->requests[c.next].think_ms),
                 [this, &c] { send_next(c); });
     return true;
+  }
+  /// True for a client for which a stop had no descriptor.
+  [[nodiscard]] bool was_rejected_by_stop(const client& c) const noexcept {
+    return stopping_ && c.link->had_no_descriptor;
   }
   /// Checks the status and that the response did not come too early.
   void check(const client& c, const request& r, int status, const std::string& body) {
@@ -323,7 +327,7 @@ class client_group {
         break;
       default: break;
     }
-    if (!is_expected && !is_rejected && !(stopping_ && status == 408))
+    if (!is_expected && !is_rejected && !(stopping_ && status == 408) && !(status == 503 && was_rejected_by_stop(c)))
       return fail(text() + " after " + scheduler::seconds_text(elapsed));
     const bool has_id = status == 200 && r.kind != request_kind::large && r.kind != request_kind::events &&
                         r.kind != request_kind::subscribe;

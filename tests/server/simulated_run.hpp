@@ -79,7 +79,6 @@ class simulated_service {
     const bool is_unused = !clients_.has_connected_client() && running_handlers_ == 0;
     clients_.stop_time = world_.now();
     clients_.begin_stop();
-    world_.faults.enable(all_faults & ~mask_of(fault::no_descriptor));  // it would reset the clients that wait
     const auto report = server->drain(std::chrono::milliseconds(plan_.drain_ms));
     world_.on_quiet = nullptr;  // the threads of the pool have ended, or end after their handlers
     const auto elapsed = world_.now() - clients_.stop_time;

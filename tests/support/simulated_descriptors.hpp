@@ -25,6 +25,7 @@ struct connection {
   bool server_ended = false, server_closed = false, was_full = false;
   bool accepted = false, was_reset = false;
   bool had_failure = false;    // a call for it has failed for want of memory: the server may close it
+  bool had_no_descriptor = false;  // an accept of it has failed with EMFILE: a stop may reject it
   bool had_not_ready = false;  // a send for it has failed with EAGAIN
   nanoseconds accept_time = never;
   /// True if the client receives no more bytes than those in `to_client`.

@@ -70,6 +70,8 @@ class tcp_socket {
   /// SO_REUSEADDR would allow a second program there. POSIX: SO_REUSEADDR, which only permits a port in TIME_WAIT.
   [[nodiscard]] static sys_result<tcp_socket> listen(const std::string& host, std::uint16_t port);
   [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& server, std::chrono::milliseconds limit);
+  /// A socket that only occupies a descriptor. It is not open if the system has none.
+  [[nodiscard]] static tcp_socket unbound() noexcept;
 
   [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
   [[nodiscard]] native_handle native() const noexcept { return native_; }

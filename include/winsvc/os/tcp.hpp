@@ -194,6 +194,11 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server,
   return client;
 }
 
+WINSVC_INLINE tcp_socket tcp_socket::unbound() noexcept {
+  socket_api::initialize();
+  return socket_api::to_owned_socket(socket_api::open(AF_INET));
+}
+
 WINSVC_INLINE endpoint tcp_socket::local() const {
   sockaddr_storage address{};
   socket_api::length_type length = sizeof address;

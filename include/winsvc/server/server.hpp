@@ -102,6 +102,7 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] listener* find_listener(work_item& item) noexcept;
   void accept_connections(listener& source, bool accept_all) noexcept;
   void add_connection(os::tcp_socket socket);
+  bool reject_with_spare(listener& source);
   void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& address);
   connection_slot& acquire_slot(os::tcp_socket socket);
   void run_connection(connection_slot& slot, thread_pool::thread_role role, scratch_buffers& buffers) noexcept;
@@ -132,6 +133,7 @@ class server final : private thread_pool::work_source {
 
   std::deque<listener> listeners_;  // after start(), neither moved nor removed
   std::mutex accept_mutex_;         // held while connections are accepted and while the listeners are closed
+  os::tcp_socket spare_socket_;     // occupies a descriptor for reject_with_spare(); under accept_mutex_
   // Time of the last warning of each kind, in ms. A compare-exchange selects one thread per second.
   static constexpr std::int64_t never = (std::numeric_limits<std::int64_t>::min)() / 2;
   std::atomic<std::int64_t> last_accept_error_warning_{never}, last_connection_limit_warning_{never},
@@ -226,6 +228,7 @@ WINSVC_INLINE void server::start() {
     log_.info("the limit of open files is " + std::to_string(descriptors) + ", less than the limit of " +
               std::to_string(limits_.connections) + " connections; raise it with 'ulimit -Hn' or LimitNOFILE=");
   processor_.start();
+  spare_socket_ = os::tcp_socket::unbound();
   for (auto& each : listeners_) each.acquire();
   started_ = true;
   thread_pool_.start();

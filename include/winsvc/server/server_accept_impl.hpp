@@ -45,6 +45,7 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
         add_connection(std::move(*result));
         continue;
       }
+      if (accept_all && os::is_resource_shortage(result.error()) && reject_with_spare(source)) continue;
       // The client closed before it was accepted, or the process has no free descriptor. The listener tries again after
       // a delay; otherwise the service would be RUNNING and unreachable.
       warn_rate_limited(last_accept_error_warning_, [code = result.error()] {
@@ -95,6 +96,18 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
     return close_connection(slot);
   if (!park_connection(slot, slot.active_connection->initial_wait()))
     static_cast<void>(thread_pool_.submit(slot, work_class::io));
+}
+
+/// Rejects a client for which the process has no descriptor: a stop closes the listener next, which would reset the
+/// client. Returns false if it cannot be accepted without the spare descriptor either. Requires accept_mutex_.
+WINSVC_INLINE bool server::reject_with_spare(listener& source) {
+  if (!spare_socket_.is_open()) return false;
+  spare_socket_.close();
+  auto accepted = poller_.accept(source.registration);
+  const bool is_accepted = static_cast<bool>(accepted);
+  if (accepted) reject_connection(std::move(*accepted), 503, "the service is stopping", {});
+  spare_socket_ = os::tcp_socket::unbound();
+  return is_accepted;
 }
 
 /// Closes some of the connections that have been idle for the longest time, so that a client with many idle connections

@@ -72,6 +72,7 @@ WINSVC_INLINE void server::close_listeners() noexcept {
     if (each.socket.is_open()) static_cast<void>(poller_.remove(each.registration));
     each.socket.close();
   }
+  spare_socket_.close();
 }
 
 /// Names the request of a connection that is aborted.
