@@ -178,6 +178,7 @@
 #include "winsvc/server/thread_pool.hpp"              // thread_pool: I/O threads and blocking threads
 #include "winsvc/server/pool_threads_impl.hpp"        // its part for the loops of the threads
 #include "winsvc/server/pool_monitor_impl.hpp"        // its part for the monitor thread
+#include "winsvc/server/drain_clock.hpp"              // drain_clock: in a drain, time passes as fast as real time
 #include "winsvc/server/engine_slot.hpp"              // connection_slot: the state that selects its owner; deadlines
 #include "winsvc/server/tls_identity_impl.hpp"        // its part that loads the files
 #include "winsvc/server/tls.hpp"                      // the TLS transport

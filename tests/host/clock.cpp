@@ -27,8 +27,8 @@ std::string receive_all(tcp_socket& socket, std::chrono::milliseconds limit, tra
   return text;
 }
 
-/// Advances the clock by an hour until the server has closed the connection. Returns all that it has sent. In real time,
-/// no timeout of the service passes meanwhile.
+/// Advances the clock by an hour until the server has closed the connection. Returns all that it has sent. In real
+/// time, no timeout of the service passes meanwhile.
 std::string receive_in_later_hours(tcp_socket& socket, manual_clock& time) {
   std::string text;
   auto end = transfer::timed_out;
@@ -194,6 +194,23 @@ TEST_CASE("while the clock of the service stands still, waits in the system end 
   release.request_stop();
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
+}
+
+TEST_CASE("a drain closes lingering connections in real time, while the clock of the service stands still") {
+  const manual_clock time;
+  auto app = [](service& svc) { svc.get("/", [] { return "hello"; }); };
+  simulated_scm scm;
+  scm.time = &time;
+  scm.start(app);
+  auto client = connected(scm);
+  send(client, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  CHECK(hear(client).body == "hello");  // the server now waits for the end of the client
+
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.violations().empty());
+  CHECK(std::chrono::steady_clock::now() - start < 15s);  // the limit of the stop is 20 s
 }
 
 TEST_CASE("the attempts to bind end in real time, and when the clock has reached their limit") {

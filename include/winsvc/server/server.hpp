@@ -34,6 +34,7 @@
 #include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/server/connection.hpp"
+#include "winsvc/server/drain_clock.hpp"
 #include "winsvc/server/thread_pool.hpp"
 #include "winsvc/server/engine.hpp"
 #include "winsvc/server/engine_slot.hpp"
@@ -120,7 +121,8 @@ class server final : private thread_pool::work_source {
 
   const wire::limits limits_;
   logger& log_;
-  const clock& time_;
+  drain_clock drain_clock_;
+  const clock& time_;  // the system's clock, or drain_clock_
   http::request_processor processor_;
   http::engine_state engine_state_;
   os::endpoint address_;
@@ -176,11 +178,12 @@ WINSVC_INLINE server::server(const http::router& router, const wire::limits& lim
                              os::thread_starter& starter)
     : limits_(limits),
       log_(log),
-      time_(time),
-      processor_(router, limits_, log, time, starter),
-      engine_state_(time),
-      deadlines_(time),
-      thread_pool_(*this, thread_pool_limits_for(limits), time, starter) {
+      drain_clock_(time),
+      time_(&time == &clock::system() ? time : drain_clock_),
+      processor_(router, limits_, log, time_, starter),
+      engine_state_(time_),
+      deadlines_(time_),
+      thread_pool_(*this, thread_pool_limits_for(limits), time_, starter) {
   engine_state_.on_limit_reached = [this](http::shared_limit limit) { on_limit_reached(limit); };
 }
 

@@ -92,7 +92,10 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   drain_report report;
   const auto responses_before = engine_state_.response_count.load();
   // Before the last clients are accepted: their responses must have `Connection: close`.
-  engine_state_.draining.store(true);
+  if (!engine_state_.draining.exchange(true)) {
+    drain_clock_.begin_drain();
+    thread_pool_.wake_monitor();
+  }
   close_listeners();
   drain_waker_.wake();
   wake_all();
