@@ -15,17 +15,13 @@
 //   ...
 //   The files are in the folder `inbox` in the data folder: %ProgramData%\upload or ~/.local/state/upload. The service
 //   does not serve them, because an uploaded HTML page would run with the origin of this site.
-#include <filesystem>
-#include <string>
 #include <winsvc.hpp>
 
-namespace fs = std::filesystem;
+#include <filesystem>
+#include <string>
 
-std::string escape_html(const std::string& text) {
-  std::string result;
-  for (const char c : text) result += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
-  return result;
-}
+namespace fs = std::filesystem;
+using winsvc::html;
 
 fs::path inbox(const winsvc::service& svc) {
   fs::path folder = fs::u8path(svc.data_folder()) / "inbox";
@@ -33,23 +29,19 @@ fs::path inbox(const winsvc::service& svc) {
   return folder;
 }
 
-std::string page(const fs::path& folder) {
-  std::string list;
-  for (const auto& file : fs::directory_iterator(folder)) {
-    const std::string name = escape_html(file.path().filename().u8string());
-    list += "<li>" + name + ", " + std::to_string(file.file_size()) + " bytes\n";
-  }
-  return "<!doctype html>\n<title>Inbox</title>\n"
-         "<form method=post enctype=multipart/form-data>\n"
-         "<input type=file name=file multiple required> <button>Upload</button>\n"
-         "</form>\n<ul>\n" + list + "</ul>\n";
-}
-
 void App(winsvc::service& svc) {
   svc.name("upload").display_name("Inbox").listen("127.0.0.1", 5008);
   svc.use(winsvc::same_origin());  // otherwise a page of another site could make a browser send the form
 
-  svc.get("/", [&svc] { return winsvc::reply::html(page(inbox(svc))); });
+  svc.get("/", [&svc] {
+    html list;
+    for (const auto& file : fs::directory_iterator(inbox(svc)))
+      list += html("<li>{}, {} bytes\n", file.path().filename().u8string(), file.file_size());
+    return html("<!doctype html>\n<title>Inbox</title>\n"
+                "<form method=post enctype=multipart/form-data>\n"
+                "<input type=file name=file multiple required> <button>Upload</button>\n"
+                "</form>\n<ul>\n{}</ul>\n", list);
+  });
 
   svc.post("/", [&svc](const winsvc::request& req, winsvc::upload upload) {
     for (auto& file : upload.files()) {

@@ -17,8 +17,6 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <string>
-#include <vector>
 
 constexpr const char* page = R"(<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Chat</title>
@@ -52,33 +50,27 @@ connect();
 )";
 
 /// The members of each room. A websocket is a handle: copies refer to the same connection.
-class rooms {
- public:
+struct App {
+  std::mutex mutex;
+  std::map<std::string, std::vector<winsvc::websocket>> rooms;
+
+  void send(const std::string& room, const std::string& text) {
+    std::unique_lock lock(mutex);
+    const auto members = rooms[room];
+    lock.unlock();  // a slow client must not block other rooms
+    for (const auto& member : members) member.send(text);
+  }
   void enter(const std::string& room, const winsvc::websocket& member) {
-    const std::lock_guard lock(mutex_);
-    members_[room].push_back(member);
+    const std::lock_guard lock(mutex);
+    rooms[room].push_back(member);
   }
   void leave(const std::string& room, const winsvc::websocket& member) {
-    const std::lock_guard lock(mutex_);
-    auto& members = members_[room];
+    const std::lock_guard lock(mutex);
+    auto& members = rooms[room];
     members.erase(std::remove(members.begin(), members.end(), member), members.end());
-    if (members.empty()) members_.erase(room);
-  }
-  void send(const std::string& room, const std::string& text) {
-    std::vector<winsvc::websocket> members;
-    {
-      const std::lock_guard lock(mutex_);
-      members = members_[room];
-    }
-    for (const auto& member : members) member.send(text);  // without the lock: a slow client must not block other rooms
+    if (members.empty()) rooms.erase(room);
   }
 
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::vector<winsvc::websocket>> members_;
-};
-
-struct App {
   explicit App(winsvc::service& svc) {
     svc.name("chat").listen("127.0.0.1", 5014);
     svc.use(winsvc::security_headers());
@@ -87,13 +79,12 @@ struct App {
     svc.get("/page.js", [] { return winsvc::reply::with(script, "text/javascript"); });
     svc.get("/page.css", [] { return winsvc::reply::with(style, "text/css"); });
     svc.websocket("/chat/{room}", [this](winsvc::websocket& ws, std::string room) {
-      chat.enter(room, ws);
-      const winsvc::scope_exit leave([&] { chat.leave(room, ws); });
+      enter(room, ws);
+      const winsvc::scope_exit left([&] { leave(room, ws); });
       while (auto message = ws.receive()) {
-        if (!message->binary) chat.send(room, message->data);
+        if (!message->binary) send(room, message->data);
       }
     });
   }
-  rooms chat;
 };
 WINSVC_MAIN(App)

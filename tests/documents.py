@@ -28,6 +28,7 @@ import sys
 
 import claims
 import example_requests
+import line_counts
 import terminal
 from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, clang_for_mingw,
                  fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
@@ -225,6 +226,7 @@ def readme(tally, _):
     events_of_the_table(tally)
     tests_of_the_facts(tally)
     claims.check(tally)
+    line_counts.check(tally)
     lines_of_prove(tally)
 
 

@@ -14,12 +14,12 @@
 //   [{"id":1,"title":"tea","text":"three minutes"}]
 //   $ curl -X DELETE http://127.0.0.1:5022/notes/1
 //
-// To compile for Windows, add sqlite3.c of the SQLite amalgamation, and omit -lsqlite3.
+// It requires SQLite 3.35 or newer (RETURNING). To compile for Windows, add sqlite3.c of the SQLite amalgamation, and
+// omit -lsqlite3.
 #include <winsvc.hpp>
 
 #include <sqlite3.h>
 
-#include <memory>
 #include <mutex>
 
 struct new_note {
@@ -32,103 +32,71 @@ struct note : new_note {
 };
 WINSVC_TYPE(note, id, title, text)
 
-/// One statement: binds the parameters in their order, then returns the rows.
-class statement {
- public:
-  statement(sqlite3* database, const char* sql) : database_(database) {
-    check(sqlite3_prepare_v2(database, sql, -1, &handle_, nullptr));
-  }
-  statement(const statement&) = delete;
-  ~statement() { sqlite3_finalize(handle_); }
-
-  statement& bind(const std::string& text) {
-    check(sqlite3_bind_text64(handle_, ++bound_, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
-    return *this;
-  }
-  statement& bind(long long number) {
-    check(sqlite3_bind_int64(handle_, ++bound_, number));
-    return *this;
-  }
-  /// False after the last row.
-  bool next() {
-    const int code = sqlite3_step(handle_);
-    if (code != SQLITE_ROW && code != SQLITE_DONE) check(code);
-    return code == SQLITE_ROW;
-  }
-  note row() const { return {{text(1), text(2)}, sqlite3_column_int64(handle_, 0)}; }
-
- private:
-  void check(int code) const {
-    if (code != SQLITE_OK) throw std::runtime_error(std::string("sqlite: ") + sqlite3_errmsg(database_));
-  }
-  std::string text(int column) const {
-    const auto* begin = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
-    return std::string(begin, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
-  }
-  sqlite3* database_;
-  sqlite3_stmt* handle_ = nullptr;
-  int bound_ = 0;
-};
+int bind(sqlite3_stmt* query, int place, long long number) { return sqlite3_bind_int64(query, place, number); }
+int bind(sqlite3_stmt* query, int place, const std::string& text) {
+  return sqlite3_bind_text64(query, place, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+std::string text_of(sqlite3_stmt* query, int column) {
+  const auto* begin = reinterpret_cast<const char*>(sqlite3_column_text(query, column));
+  return std::string(begin, static_cast<std::size_t>(sqlite3_column_bytes(query, column)));
+}
 
 struct App {
   std::mutex mutex;  // handlers run on many threads, and a connection to the database serves one at a time
   sqlite3* database = nullptr;
 
-  void open(const std::string& path) {
-    if (sqlite3_open(path.c_str(), &database) != SQLITE_OK)
-      throw std::runtime_error("cannot open '" + path + "': " + sqlite3_errmsg(database));
-    sqlite3_busy_timeout(database, 2000);  // another program may use the file
-    statement(database, "PRAGMA journal_mode = WAL").next();
-    statement(database, "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT "
-                        "NULL)").next();
+  void check(int code, const std::string& subject = "sqlite") const {
+    if (code != SQLITE_OK) throw std::runtime_error(subject + ": " + sqlite3_errmsg(database));
+  }
+
+  /// Runs one statement with its parameters. Returns the notes that it selects.
+  template <class... Values>
+  std::vector<note> run(const char* sql, const Values&... values) {
+    const std::lock_guard lock(mutex);
+    sqlite3_stmt* query = nullptr;
+    check(sqlite3_prepare_v2(database, sql, -1, &query, nullptr));
+    const winsvc::scope_exit finalize([query] { sqlite3_finalize(query); });
+    int place = 0, code = 0;
+    (check(bind(query, ++place, values)), ...);
+    std::vector<note> found;
+    while ((code = sqlite3_step(query)) == SQLITE_ROW)
+      found.push_back({{text_of(query, 1), text_of(query, 2)}, sqlite3_column_int64(query, 0)});
+    check(code == SQLITE_DONE ? SQLITE_OK : code);
+    return found;
   }
 
   explicit App(winsvc::service& svc) {
     svc.name("notes").description("Notes in a database").version("1.0").listen("127.0.0.1", 5022).openapi();
-    auto path = svc.setting("database", "", "path of the database; empty: notes.db in the data folder", winsvc::at_start);
+    auto path = svc.setting("database", "", "path; empty: notes.db in the data folder", winsvc::at_start);
     svc.on_start([this, path, &svc] {
-      open((*path).empty() ? svc.data_folder() + "/notes.db" : *path);
+      const auto file = (*path).empty() ? svc.data_folder() + "/notes.db" : *path;
+      check(sqlite3_open(file.c_str(), &database), file);
+      // The timeout: another program may use the file.
+      const char* setup = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS notes "
+                          "(id INTEGER PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL)";
+      check(sqlite3_exec(database, setup, nullptr, nullptr, nullptr));
       return [this] { sqlite3_close(database); };
     });
-    svc.ready("database", [this] {
-      const std::lock_guard lock(mutex);
-      return statement(database, "SELECT 1").next();
+    svc.ready("database", [this] { return run("SELECT * FROM notes LIMIT 0").empty(); });
+
+    svc.get("/notes", winsvc::query("q", "text in the title"), [this](std::optional<std::string> q) {
+      return run("SELECT * FROM notes WHERE instr(title, ?) ORDER BY id LIMIT 100", q.value_or(""));
     });
-    svc.group("/notes", [this](winsvc::route_group& notes) { add_routes(notes); });
+    svc.post("/notes", [this](winsvc::body<new_note> given) {
+      return std::pair(201, one(run("INSERT INTO notes VALUES (NULL, ?, ?) RETURNING *", given->title, given->text)));
+    });
+    svc.get("/notes/{id}", [this](long long id) { return one(run("SELECT * FROM notes WHERE id = ?", id)); });
+    svc.put("/notes/{id}", [this](long long id, winsvc::body<new_note> given) {
+      return one(run("UPDATE notes SET title = ?, text = ? WHERE id = ? RETURNING *", given->title, given->text, id));
+    });
+    svc.del("/notes/{id}", [this](long long id) {
+      return winsvc::reply(run("DELETE FROM notes WHERE id = ? RETURNING *", id).empty() ? 404 : 204);
+    });
   }
 
-  void add_routes(winsvc::route_group& notes) {
-    notes.get("/", winsvc::query("q", "text in the title"), [this](std::optional<std::string> q) {
-      const std::lock_guard lock(mutex);
-      statement find(database, "SELECT id, title, text FROM notes WHERE instr(title, ?) ORDER BY id LIMIT 100");
-      find.bind(q.value_or(""));
-      std::vector<note> found;
-      while (find.next()) found.push_back(find.row());
-      return found;
-    });
-    notes.post("/", [this](winsvc::body<new_note> given) {
-      const std::lock_guard lock(mutex);
-      statement(database, "INSERT INTO notes (title, text) VALUES (?, ?)").bind(given->title).bind(given->text).next();
-      return std::pair(201, note{*given, sqlite3_last_insert_rowid(database)});
-    });
-    notes.get("/{id}", [this](long long id) -> std::optional<note> {
-      const std::lock_guard lock(mutex);
-      statement find(database, "SELECT id, title, text FROM notes WHERE id = ?");
-      if (!find.bind(id).next()) return std::nullopt;  // 404
-      return find.row();
-    });
-    notes.put("/{id}", [this](long long id, winsvc::body<new_note> given) -> std::optional<note> {
-      const std::lock_guard lock(mutex);
-      statement(database, "UPDATE notes SET title = ?, text = ? WHERE id = ?")
-          .bind(given->title).bind(given->text).bind(id).next();
-      if (sqlite3_changes(database) == 0) return std::nullopt;
-      return note{*given, id};
-    });
-    notes.del("/{id}", [this](long long id) {
-      const std::lock_guard lock(mutex);
-      statement(database, "DELETE FROM notes WHERE id = ?").bind(id).next();
-      return winsvc::reply(sqlite3_changes(database) != 0 ? 204 : 404);
-    });
+  static note one(const std::vector<note>& found) {
+    if (found.empty()) winsvc::abort(404, "there is no such note");
+    return found[0];
   }
 };
 WINSVC_MAIN(App)
