@@ -387,7 +387,7 @@ TEST_CASE("each verb that changes a service is elevated once, --plan and status 
   CHECK(m.elevations == 1);
 }
 
-TEST_CASE("a stop reason that only the elevated process can deliver is no warning") {
+TEST_CASE("a stop reason that only the elevated process can deliver causes no warning") {
   test_machine m;
   m.scm->fail_with["open_service"] = 5;
   CHECK(m.run({"stop", "--why", "a new disk"}) == 0);

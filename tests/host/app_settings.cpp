@@ -262,7 +262,7 @@ TEST_CASE("an app cannot declare a built-in setting, or one that has the environ
             std::string::npos);
   }
 
-  CHECK(names == std::vector<std::string>{"host", "port", "bind_timeout", "log_level", "log_format"});
+  CHECK(names == std::vector<std::string>{"host", "port", "bind_timeout", "allowed_hosts", "log_level", "log_format"});
   CHECK(error_of("port").find("set the default of 'port' with listen()") != std::string::npos);
   CHECK(error_of("bind_timeout").find("set the default") == std::string::npos);
   CHECK(error_of("ports") == "no error");

@@ -395,6 +395,59 @@ TEST_CASE("a service on a loopback address accepts only loopback names in Host, 
   CHECK(status_of(with_names, "rebound.example") == 421);
 }
 
+TEST_CASE("the setting allowed_hosts adds names: to the default check, to that of the app, and to the pages of winsvc") {
+  const auto status_of = [](const simulated_scm& scm, const std::string& target, const std::string& host) {
+    auto socket = connected(scm);
+    const std::string bytes = "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+    CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
+    return hear(socket).status;
+  };
+  const auto accept_all = [](const winsvc::request&, winsvc::response&, const winsvc::next_handler& next) { next(); };
+  const auto describe = [&](service& svc) {
+    svc.metrics("/metrics").openapi("/openapi.json").dashboard("/_service", accept_all);
+    svc.get("/first", [] { return "hi"; });
+  };
+  auto plain_app = [&](service& svc) { describe(svc); };
+  auto app_with_names = [&](service& svc) {
+    describe(svc);
+    svc.use(winsvc::allowed_hosts({"app.example"}));
+    svc.get("/", [] { return "hi"; }).use(winsvc::allowed_hosts({"route.example"}));
+  };
+  const std::vector<std::string> pages{"/metrics", "/openapi.json", "/openapi", "/_service/data.json", "/livez"};
+  const auto start = [](simulated_scm& scm, auto& app) {
+    scm.launch.settings = {{"allowed_hosts", "set.example, *.set.example"}};
+    scm.start(app);
+    REQUIRE(scm.wait_for(state::running));
+  };
+  simulated_scm plain;
+  start(plain, plain_app);
+  for (const auto& page : pages) {
+    CAPTURE(page);
+    CHECK(status_of(plain, page, "set.example") == 200);
+    CHECK(status_of(plain, page, "a.set.example:80") == 200);
+    CHECK(status_of(plain, page, "rebound.example") == 421);
+  }
+  simulated_scm with_names;
+  start(with_names, app_with_names);
+  for (const auto& page : pages) {
+    CAPTURE(page);
+    CHECK(status_of(with_names, page, "set.example") == 200);
+    CHECK(status_of(with_names, page, "app.example") == 200);
+    CHECK(status_of(with_names, page, "rebound.example") == 421);
+  }
+  CHECK(status_of(with_names, "/", "set.example") == 200);
+  CHECK(status_of(with_names, "/", "rebound.example") == 421);
+  CHECK(status_of(with_names, "/first", "app.example") == 421);  // its middleware is the one before it
+}
+
+TEST_CASE("the setting allowed_hosts rejects a text that is not a host name") {
+  simulated_scm scm;
+  scm.launch.settings = {{"allowed_hosts", "https://set.example"}};
+  auto app = [](service&) {};
+  scm.start(app);
+  CHECK(scm.wait() == 13);
+}
+
 TEST_CASE("the names that an app accepts also apply to the health checks, and while the service is paused") {
   const auto handler = [] { return "hi"; };
   auto with_names = [&](service& svc) {

@@ -8,6 +8,7 @@
 // the names of the loopback interface. If a local proxy keeps the Host field, add the public name.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +27,8 @@ inline namespace WINSVC_ABI {
 /// port and brackets, `*.example.com` for all subdomains, or `*` for all hosts. The loopback names (localhost,
 /// 127.0.0.0/8, ::1) are always accepted. Requests without a Host field, which a browser cannot send, are accepted.
 /// Throws setup_error for a name with a port or a scheme. On a loopback listener, it replaces the default check on its
-/// routes, and with `svc.use` also on `/livez` and `/readyz`.
+/// routes, and with `svc.use` also on `/livez`, `/readyz` and the pages of winsvc (metrics, OpenAPI, dashboard). The
+/// setting `allowed_hosts` adds names.
 [[nodiscard]] middleware allowed_hosts(std::vector<std::string> names = {});
 
 namespace detail::addons {
@@ -34,10 +36,15 @@ namespace detail::addons {
 /// Function object of `allowed_hosts`. Its type identifies it in a chain.
 struct host_check {
   std::vector<std::string> names;
+  std::shared_ptr<std::vector<std::string>> added = std::make_shared<std::vector<std::string>>();  ///< by the setting
   void operator()(const request& req, response&, const next_handler& next) const;
 };
 /// The names of a middleware that was made by `allowed_hosts`; null for another one.
 [[nodiscard]] const std::vector<std::string>* host_names(const middleware& function) noexcept;
+/// Adds names to such a middleware. Call it before the first request.
+void add_host_names(const middleware& function, const std::vector<std::string>& names);
+/// True for a name or an address without scheme, port and brackets, `*.example.com` and `*`.
+[[nodiscard]] bool is_host_pattern(const std::string& name);
 
 }  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
@@ -53,7 +60,7 @@ namespace detail::addons {
 
 WINSVC_INLINE void host_check::operator()(const request& req, response&, const next_handler& next) const {
   const std::string host = header_text(req, "Host");
-  if (!host.empty() && !wire::is_allowed_host(host, names))
+  if (!host.empty() && !wire::is_allowed_host(host, names) && !wire::is_allowed_host(host, *added))
     abort(421, std::string(wire::rejected_host_reason));
   next();
 }
@@ -61,18 +68,27 @@ WINSVC_INLINE const std::vector<std::string>* host_names(const middleware& funct
   const auto* const check = function.target<host_check>();
   return check ? &check->names : nullptr;
 }
+WINSVC_INLINE void add_host_names(const middleware& function, const std::vector<std::string>& names) {
+  if (const auto* const check = function.target<host_check>())
+    check->added->insert(check->added->end(), names.begin(), names.end());
+}
+WINSVC_INLINE bool is_host_pattern(const std::string& name) {
+  if (name.empty() || name.find_first_of("/[] ") != name.npos) return false;
+  return name.find(':') == name.npos || parse_ip(name).has_value();
+}
 
 }  // namespace detail::addons
 
 WINSVC_INLINE middleware allowed_hosts(std::vector<std::string> names) {
   for (const auto& name : names) {
-    const bool is_address = parse_ip(name).has_value();
-    if (name.empty() || name.find_first_of("/[] ") != name.npos || (name.find(':') != name.npos && !is_address)) {
+    if (!detail::addons::is_host_pattern(name)) {
       throw setup_error("allowed_hosts: '" + name +
                         "' is not a host name; write a name or an address without scheme, port and brackets");
     }
   }
-  return detail::addons::host_check{std::move(names)};
+  detail::addons::host_check check;
+  check.names = std::move(names);
+  return check;
 }
 
 }  // inline namespace WINSVC_ABI

@@ -201,7 +201,8 @@ class service : public detail::api::route_registrar<service> {
   /// api/setting.hpp lists the types and the `options`. The returned handle can be read at once, also in the app, from
   /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
   /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `bind_timeout`,
-  /// `log_level`, `log_format`, and for a name with the same environment variable, such as `log.level`.
+  /// `allowed_hosts`, `log_level`, `log_format`, and for a name with the same environment variable, such as
+  /// `log.level`.
   template <class T = void, class Default = T, class... Options>  // Default = T for a braced list
   winsvc::setting<detail::api::setting_value<T, Default>> setting(detail::api::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {

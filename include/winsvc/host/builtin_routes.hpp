@@ -53,6 +53,7 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
     std::call_once(cache->generated, [&] { cache->text = generate({}); });
     return reply::with(cache->text, "application/json");
   }, location).hidden();
+  definition_.router.accept_global_hosts();
 
   constexpr std::string_view extension = ".json";
   const bool has_extension = path.size() > extension.size() + 1 &&
@@ -72,13 +73,16 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
         .header("Content-Security-Policy", std::string(detail::addons::dashboard_policy))
         .header("X-Content-Type-Options", "nosniff");
   }, location).hidden();
+  definition_.router.accept_global_hosts();
   get(page + "/page.css", [] {
     std::string style(detail::addons::dashboard_css);
     return reply::with(style.append(detail::addons::api_page_css), "text/css; charset=utf-8");
   }, location).hidden();
+  definition_.router.accept_global_hosts();
   get(page + "/page.js", [] {
     return reply::with(std::string(detail::addons::api_page_js), "text/javascript; charset=utf-8");
   }, location).hidden();
+  definition_.router.accept_global_hosts();
   return *this;
 }
 WINSVC_INLINE service& service::metrics(std::string_view path, source_location location) {
@@ -109,6 +113,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
     return reply::with(state->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, location);
   definition_.router.serve_while_paused();
+  definition_.router.accept_global_hosts();
   return *this;
 }
 WINSVC_INLINE service& service::access_log() {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "winsvc/host/definition.hpp"
+#include "winsvc/addons/allowed_hosts.hpp"
 #include "winsvc/api/setting.hpp"
 #include "winsvc/api/settings_format.hpp"
 #include "winsvc/base/error.hpp"
@@ -54,6 +55,7 @@ struct builtin_settings {
   std::shared_ptr<settings::typed_setting<std::string>> host;
   std::shared_ptr<settings::typed_setting<std::uint16_t>> port;
   std::shared_ptr<settings::typed_setting<std::chrono::seconds>> bind_timeout;
+  std::shared_ptr<settings::typed_setting<std::vector<std::string>>> allowed_hosts;
   std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;
   std::shared_ptr<settings::typed_setting<winsvc::log_format>> log_format;
 
@@ -172,6 +174,11 @@ WINSVC_INLINE builtin_settings::builtin_settings(const service_definition& defin
       bind_timeout(api::make_setting<std::chrono::seconds>({"bind_timeout"}, definition.bind_timeout,
                                                            "time to wait for the address and the port at the start",
                                                            at_start)),
+      allowed_hosts(api::make_setting<std::vector<std::string>>(
+          {"allowed_hosts"}, {}, "names of the service in the Host field of requests, besides localhost", at_start,
+          satisfies([](const std::vector<std::string>& names) {
+            return std::all_of(names.begin(), names.end(), addons::is_host_pattern);
+          }, "have host names without scheme, port and brackets"))),
       log_level(api::make_setting<winsvc::log_level>(
           {"log_level"}, definition.log.threshold(), "minimum level of the log",
           enum_names<winsvc::log_level>{{"debug", winsvc::log_level::debug},
@@ -183,7 +190,8 @@ WINSVC_INLINE builtin_settings::builtin_settings(const service_definition& defin
 }
 
 WINSVC_INLINE std::vector<builtin_settings::entry> builtin_settings::entries() const {
-  return {{host, "listen()"}, {port, "listen()"}, {bind_timeout, {}}, {log_level, "log()"}, {log_format, "log_file()"}};
+  return {{host, "listen()"}, {port, "listen()"}, {bind_timeout, {}}, {allowed_hosts, {}},
+          {log_level, "log()"}, {log_format, "log_file()"}};
 }
 
 WINSVC_INLINE void reject_builtin_name(const service_definition& definition, const settings::setting_base& setting) {
@@ -209,6 +217,7 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.host = builtin.host->get();
   definition.port = builtin.port->get();
   definition.bind_timeout = builtin.bind_timeout->get();
+  definition.allowed_hosts = builtin.allowed_hosts->get();
   definition.log.threshold(definition.log_level->get());
 }
 

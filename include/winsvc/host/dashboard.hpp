@@ -243,14 +243,17 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
     g.use(std::move(guard));
     g.get("", [send, page] { return send(page, "text/html; charset=utf-8"); }, location).hidden();
     definition_.router.serve_while_paused();
+    definition_.router.accept_global_hosts();
     g.get(
          "/page.css", [send] { return send(detail::addons::dashboard_css, "text/css; charset=utf-8"); }, location)
         .hidden();
     definition_.router.serve_while_paused();
+    definition_.router.accept_global_hosts();
     g.get(
          "/page.js", [send] { return send(detail::addons::dashboard_js, "text/javascript; charset=utf-8"); }, location)
         .hidden();
     definition_.router.serve_while_paused();
+    definition_.router.accept_global_hosts();
     g.get("/data.json", [send, data, token = definition_.dashboard_token](const request& req) {
       const bool is_trusted =
           token.empty() || equal_secret(query(req, "token", std::string()), token);
@@ -258,6 +261,7 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
                   "application/json");
     }, location).hidden();
     definition_.router.serve_while_paused();
+    definition_.router.accept_global_hosts();
   });
   return *this;
 }

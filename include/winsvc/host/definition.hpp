@@ -130,6 +130,7 @@ struct service_definition {
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
   /// Time to wait for the address at the start of the service; less than `start` waits, so that it receives the reason.
   std::chrono::seconds bind_timeout{45};
+  std::vector<std::string> allowed_hosts;  ///< the setting
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
   std::optional<api::tls_files> tls;

@@ -53,9 +53,14 @@ class router {
   /// Returns the names that a middleware accepts; null if it does not check the host.
   using host_names_function = const std::vector<std::string>* (*)(const middleware&) noexcept;
   /// Makes accepts_host() reject all hosts but those of the loopback interface. Chains with a middleware for which
-  /// `host_names` returns names decide themselves. Call it before freeze().
-  void check_hosts(host_names_function host_names) noexcept { host_names_ = host_names; }
-  /// Makes accepts_host() compare the names of the global middleware for the last added route, whose chain is empty.
+  /// `host_names` returns names decide themselves. `accepted`: further hosts. Call it before freeze().
+  void check_hosts(host_names_function host_names, std::vector<std::string> accepted = {}) {
+    host_names_ = host_names;
+    accepted_hosts_ = std::move(accepted);
+  }
+  /// Calls `f(middleware)` for each middleware, once or more often.
+  void for_each_middleware(const std::function<void(const middleware&)>& f) const;
+  /// Makes accepts_host() also compare the names of the global middleware for the last added route.
   void accept_global_hosts() noexcept { handlers_.back().accepts_global_hosts = true; }
   /// True if a request with this authority (wire::head::host) may reach `chain`, the middleware for the match. Costs
   /// little: it reads the head only.
@@ -176,6 +181,7 @@ class router {
   };
   std::vector<route_group> groups_;
   host_names_function host_names_ = nullptr;  // null: each host is accepted
+  std::vector<std::string> accepted_hosts_;
   bool frozen_ = false;
 };
 

@@ -30,15 +30,26 @@ namespace detail::http {
 WINSVC_INLINE bool router::accepts_host(std::string_view host, const route::match_result& match, route::method method,
                                         const api::middleware_chain& chain) const {
   if (!host_names_ || host.empty() || wire::is_loopback_host(wire::host_of(host))) return true;
-  const bound_route* const route = middleware_route(match, method);
-  const bool compares_names = route && route->accepts_global_hosts;
+  if (!accepted_hosts_.empty() && wire::is_allowed_host(host, accepted_hosts_)) return true;
   bool has_check = false;
-  for (const auto& link : compares_names ? *global_middleware_ : chain) {
+  for (const auto& link : chain) has_check = has_check || host_names_(*link);
+  const bound_route* const route = middleware_route(match, method);
+  if (!route || !route->accepts_global_hosts) return has_check;
+  for (const auto& link : *global_middleware_) {
     const auto* const names = host_names_(*link);
-    if (compares_names && names && !wire::is_allowed_host(host, *names)) return false;
+    if (names && !wire::is_allowed_host(host, *names)) return false;
     has_check = has_check || names;
   }
   return has_check;
+}
+
+WINSVC_INLINE void router::for_each_middleware(const std::function<void(const middleware&)>& f) const {
+  const auto call_for = [&f](const api::middleware_chain& chain) {
+    for (const auto& link : chain) f(*link);
+  };
+  call_for(*global_middleware_);
+  for (const auto& group : groups_) call_for(*group.middleware);
+  for (const auto& route : handlers_) call_for(*route.middleware);
 }
 
 WINSVC_INLINE void router::check_may_use(source_location location) const {

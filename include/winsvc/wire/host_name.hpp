@@ -27,7 +27,7 @@ namespace detail::wire {
 [[nodiscard]] bool is_loopback_host(std::string_view host);
 /// Detail text of the response to a request for another host.
 inline constexpr std::string_view rejected_host_reason =
-    "the service does not accept the host name of the request (header Host); allowed_hosts adds names";
+    "the service does not accept the host name of the request (header Host); the setting allowed_hosts adds names";
 /// True if the field names the loopback interface or one of `names`: a name, an address, `*.example.com` for all
 /// subdomains, or `*`. Case and port are ignored.
 [[nodiscard]] bool is_allowed_host(std::string_view field, const std::vector<std::string>& names);
