@@ -118,7 +118,10 @@ class network {
     descriptor* const d = find(fd);
     if (!d) return errno = EBADF, -1;
     forget(*d);
-    shortage_end_ = {};  // its descriptor is free
+    if (world_.now() < shortage_end_) {
+      shortage_end_ = {};
+      has_free_descriptor_ = true;
+    }
     if (d->peer) {
       --connection_count_;
       d->peer->server_side = nullptr;
@@ -144,12 +147,13 @@ class network {
     if (!listener) return errno = EBADF, -1;
     if (listener->waiting.empty()) return errno = EAGAIN, -1;
     if (world_.faults.occurs(fault::client_aborted)) return errno = ECONNABORTED, -1;
-    if (world_.now() >= shortage_end_ && world_.faults.occurs(fault::no_descriptor))
+    if (world_.now() >= shortage_end_ && world_.faults.occurs(fault::no_descriptor) && !has_free_descriptor_)
       shortage_end_ = world_.now() + std::chrono::milliseconds(world_.faults.random().between(1, 50));
     if (world_.now() < shortage_end_) {
       listener->waiting.front()->had_no_descriptor = true;
       return errno = world_.faults.random().one_in(2) ? EMFILE : ENFILE, -1;
     }
+    has_free_descriptor_ = false;
     const int accepted = open(descriptor::kind::socket);
     if (accepted == -1) return -1;
     descriptor& d = *find(accepted);
@@ -317,6 +321,7 @@ class network {
   }
 
   nanoseconds shortage_end_{};  // until then, accept finds no descriptor
+  bool has_free_descriptor_ = false;  // one was closed in a shortage: the next accept succeeds
   scheduler& world_;
   std::vector<std::unique_ptr<descriptor>> table_;
   std::vector<const descriptor*> pollers_;
