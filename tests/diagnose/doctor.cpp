@@ -239,6 +239,15 @@ TEST_CASE("a disabled service and a missing dependency are problems") {
   CHECK_FALSE(has(p.about("depends on"), "group"));
 }
 
+TEST_CASE("an address that is not of this machine is a problem, also if each start selects a free port") {
+  doctor_test p;
+  winsvc::detail::settings::setting_sources sources;
+  sources.file = winsvc::detail::settings::parse_settings_file("host = 192.0.2.1\nport = 0\n");
+  p.definition.settings.set_sources(sources);
+  p.check();
+  CHECK(has(p.about("port"), "problem: 192.0.2.1:0: the address does not belong to this machine"));
+}
+
 TEST_CASE("a taken port is a problem, unless the service itself uses it") {
   auto listener = winsvc::detail::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(listener);

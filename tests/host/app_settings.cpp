@@ -68,6 +68,24 @@ TEST_CASE("a list setting takes a braced default, a path is a setting, and -> re
   CHECK(c.scm.stop() == 0);
 }
 
+TEST_CASE("literals of each integer type are defaults and limits of a setting") {
+  configured c;
+  write_file(c.data, "long = 5000000000\nunsigned = 7\n");
+  auto with_literals = [](service& svc) {
+    auto number = svc.setting("long", 64L, "a long", winsvc::between(1L, 9'000'000'000L));
+    auto longer = svc.setting("longer", 10LL, "a long long", winsvc::between(1, 100));
+    auto positive = svc.setting("unsigned", 1UL, "an unsigned long", winsvc::between(0UL, 9UL));
+    auto typed = svc.setting<long>("typed", 1, "a long with limits of int", winsvc::between(1, 5));
+    svc.get("/", [number, longer, positive, typed] {
+      return std::to_string(*number) + ' ' + std::to_string(*longer) + ' ' + std::to_string(*positive) + ' ' +
+             std::to_string(*typed);
+    });
+  };
+  c.scm.start(with_literals);
+  CHECK(get(c.scm, "/").body == "5000000000 10 7 1");
+  CHECK(c.scm.stop() == 0);
+}
+
 TEST_CASE("a handler reads the values of the file, and after a reload the new values; the log has the changes") {
   configured c;
   write_file(c.data, "greeting = hi\n[store]\ntoken = s3cret\n");
@@ -82,6 +100,15 @@ TEST_CASE("a handler reads the values of the file, and after a reload the new va
   CHECK(c.logged("setting workers: '8', was '4' (hello.ini:2) takes effect at the next start"));
   CHECK(eventually([&] { return has(c.scm.events(), "7 simulated reloaded"); }));
   CHECK(get(c.scm, "/").body == "good day 4 n3w");
+  const auto pending = [&c] {
+    const auto live = winsvc::detail::base::parse_flat_object(winsvc::detail::diagnose::query_live_status(
+        winsvc::detail::os::control_channel_address("simulated", c.data.path), winsvc::detail::os::process_id()));
+    return live ? winsvc::detail::base::text_of(*live, "pending_restart") : std::string("no response");
+  };
+  CHECK(pending() == "setting workers");
+  write_file(c.data, "greeting = good day\nworkers = 4\n[store]\ntoken = n3w\n");
+  CHECK(c.scm.reload() == 0);
+  CHECK(eventually([&] { return pending().empty(); }));
   CHECK(c.scm.stop() == 0);
   CHECK(c.scm.wait() == 0);
   CHECK(c.data.log().find("s3cret") == std::string::npos);

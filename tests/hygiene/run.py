@@ -38,7 +38,8 @@ COMPILERS = {"g++": [GXX], "clang++": [CLANG], "mingw": [MINGW], "clang-mingw": 
 def command(way):
     """`mingw -DUNICODE` as a command: options given later win, so a way may name another standard."""
     name, *options = way.split()
-    return [*COMPILERS[name], *STANDARD, *WARNINGS, *INCLUDE, *options]
+    shadow = ["-Wshadow-all"] if name.startswith("clang") else []
+    return [*COMPILERS[name], *STANDARD, *WARNINGS, *shadow, *INCLUDE, *options]
 
 
 # --- alone ------------------------------------------------------------------------------------------------------------

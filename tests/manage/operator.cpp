@@ -59,6 +59,27 @@ TEST_CASE("an update of a running service names the changes that need a restart,
   CHECK(pending(b, 0).empty());
 }
 
+TEST_CASE("status and update name a replaced program file and settings, which the running process reports") {
+  bench b;
+  CHECK(sentence(b.install()) == "done");
+  b.scm.services["hello"].process = service_database::at(scm::state::running, 42);
+  b.running_pid = 42;
+  b.ask = [](const std::string& request) {
+    return request == "status" ? std::optional<std::string>(R"({"pid":42,"pending_restart":"program file, setting port"})")
+                               : std::nullopt;
+  };
+  CHECK(pending(b, 42) == std::vector<std::string>{"program file", "setting port"});
+  CHECK(pending(b, 43).empty());  // the answer is of another process
+  CHECK(has(host::status_text(*b.status()), "  pending  restart, for: program file, setting port; run 'restart'\n"));
+  CHECK(sentence(b.update()) == "done");  // nothing changes but the file
+  CHECK(b.warnings == "'hello' runs with the old values until it is restarted: program file, setting port; run "
+                      "'restart', or use 'update --restart'\n");
+  b.warnings.clear();
+  CHECK(sentence(b.update(options_of({"--env", "A=1"}))) == "done");
+  CHECK(pending(b, 42) == std::vector<std::string>{"environment", "program file", "setting port"});
+  CHECK(!has(b.data["pending.json"], "program file"));  // the process reports it as long as it is true
+}
+
 TEST_CASE("each item of a plan that the process reads needs a restart, and those of the service manager do not") {
   using manage::config_item;
   for (const auto item : {config_item::binary, config_item::account, config_item::password, config_item::environment,

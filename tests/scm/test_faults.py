@@ -62,6 +62,17 @@ class Answers(wine.ServiceTest):
         self.assert_succeeds(service.run("restart"))
         self.assertNotIn("  pending  ", service.run("status").out)
 
+    def test_a_program_file_that_was_replaced_is_pending_until_a_restart(self):
+        service = self.install_and_start("replaced")
+        old = service.exe.with_name("replaced-old.exe")
+        service.exe.rename(old)
+        self.addCleanup(old.unlink)
+        shutil.copy(old, service.exe)
+        self.assertEqual(service.status()["pending_restart"], ["program file"])
+        self.assertIn("runs with the old values until it is restarted: program file", service.run("update").err)
+        self.assert_succeeds(service.run("restart"))
+        self.assertEqual(service.status()["pending_restart"], [])
+
     def test_an_update_after_a_start_that_died_has_no_warning_about_old_values(self):
         service = self.install("exits")
         service.run("start")

@@ -312,7 +312,8 @@ struct from_member<F, R (C::*)(A...) const noexcept> { using type = typed_handle
 template <class F, class = void>
 struct bind_handler {
   static_assert(sizeof(F) == 0,
-                "winsvc: a handler must be a function or a lambda with explicit parameter types (no `auto`)");
+                "winsvc: a handler must be a function or a lambda with explicit parameter types (no `auto`); if its "
+                "body has an error, correct that first");
 };
 template <class F>
 struct bind_handler<F, std::void_t<decltype(&F::operator())>> : from_member<F, decltype(&F::operator())> {};

@@ -230,9 +230,11 @@ WINSVC_INLINE void diagnostics::port() {
                "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
                "run from an elevated prompt, if this is not one");
   }
-  if (port == 0) return add(diagnose::severity::ok, "port", "each start selects a free port");
   const auto listening = os::listen_on(address.host, address.port);
-  if (!listening.failure) return add(diagnose::severity::ok, "port", address.text() + " is free");
+  if (!listening.failure) {
+    return add(diagnose::severity::ok, "port",
+               port == 0 ? "each start selects a free port" : address.text() + " is free");
+  }
   const error error = os::listen_error(address.host, *listening.failure);
   add(diagnose::severity::problem, "port", error.subject + ": " + error.message, error.hint);
 }

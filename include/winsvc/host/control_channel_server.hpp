@@ -18,10 +18,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/host/definition.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/scope.hpp"
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/health.hpp"
 #include "winsvc/server/engine.hpp"
@@ -65,6 +67,8 @@ class control_channel_server {
   [[nodiscard]] std::string status() const;
 
  private:
+  /// The changes that need a restart, separated by commas: a new program file, and settings of the settings file.
+  [[nodiscard]] std::string pending_restart() const;
   [[nodiscard]] std::string control_result_text(const std::string& number) const;
   void send_log(log_level min_level, const os::control_channel::response_writer& write);
 
@@ -75,6 +79,8 @@ class control_channel_server {
   server::engine& engine_;
   phase_function phase_;
   clock::system_time started_at_;
+  const std::string program_ = os::executable_path();  // a file that replaces it later has another identity
+  const std::optional<os::file_id> program_id_ = os::file_id_of(program_);
   mutable std::mutex mutex_;
   std::string stop_reason_;                            // under mutex_
   std::optional<clock::time_point> stop_reason_time_;  // under mutex_
@@ -118,9 +124,18 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   put("resident_bytes", usage.resident);
   put("cpu_ms", static_cast<std::uint64_t>(usage.cpu.count() / 1000));
   json.put_text("log_level", name(definition_.log.threshold()));
+  json.put_text_if_set("pending_restart", pending_restart());
   if (const auto failure = definition_.log_failure ? definition_.log_failure() : std::nullopt)
     json.put_text("log_failure", failure->text_with_path());
   return json.text() + '\n';
+}
+
+WINSVC_INLINE std::string control_channel_server::pending_restart() const {
+  std::vector<std::string> out;
+  const auto current = os::file_id_of(program_);
+  if (program_id_ && current && *current != *program_id_) out.emplace_back("program file");
+  for (const auto& name : definition_.settings.pending_names()) out.push_back("setting " + name);
+  return base::join(out, ", ");
 }
 
 WINSVC_INLINE void control_channel_server::send_log(log_level min_level,

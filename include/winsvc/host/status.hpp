@@ -35,7 +35,7 @@ struct service_report {
   std::vector<std::string> drift;  ///< differences between the installed and the desired configuration, one per line
   /// Flat JSON object from the control channel; empty if the service did not return one.
   std::string live_status;
-  std::vector<std::string> pending_restart;  ///< changes of `update` that the running process does not use yet
+  std::vector<std::string> pending_restart;  ///< changes that the running process does not use yet
   bool held = false;                         ///< `stop --hold` disabled the service until `start`
 };
 /// Report for a program that runs in a terminal and is not known to the SCM, from its live status.

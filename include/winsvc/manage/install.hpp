@@ -132,8 +132,8 @@ WINSVC_INLINE result<void> installer::run(const commandline::install_options& op
     grant_folder_access(context_, job.plan, job.installation);
     print_result(job);
     context_.warn_of_wine();
-    note_pending_restart(job, options.restart_after);
   }
+  if (!job.plan.creates_service) note_pending_restart(job, options.restart_after);
   if (options.restart_after) return restart_if_running(start);
   if (!options.start_after) return {};
   return service_controller(context_).start(start);
@@ -232,11 +232,11 @@ WINSVC_INLINE void installer::note_pending_restart(const install_job& job, bool 
   for (const auto& change : job.plan.changes) {
     if (needs_restart(change.item)) names.push_back(change.name);
   }
-  if (names.empty()) return;
-  add_pending_restart(context_, pid, names);
-  if (!restarts)
+  if (!names.empty()) add_pending_restart(context_, pid, names);
+  const auto all = pending_restart(context_, pid);
+  if (!all.empty() && !restarts)
     context_.warn(context_.quoted_name() + " runs with the old values until it is restarted: " +
-                  base::join(names, ", ") + "; run 'restart', or use 'update --restart'");
+                  base::join(all, ", ") + "; run 'restart', or use 'update --restart'");
 }
 
 WINSVC_INLINE result<void> installer::restart_if_running(const commandline::control_options& start) {

@@ -1,5 +1,6 @@
-// Pending restart: the changes of `update` that a running process does not use until it is restarted. The file
-// `pending.json` in the data folder has them, with the ID of the process that they concern.
+// Pending restart: the changes that a running process does not use until it is restarted. The file `pending.json` in
+// the data folder has those of `update`, with the ID of the process that they concern. The process itself reports the
+// others: a program file that was replaced, and settings of the file.
 //
 //   add_pending_restart(context, pid, {"binary"});
 //   pending_restart(context, pid)                    // {"binary"}; empty for another process
@@ -8,6 +9,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "winsvc/base/flat_json.hpp"
@@ -35,7 +38,8 @@ namespace detail::manage {
   }
 }
 
-/// Returns the names of the pending changes of a process; empty without pending changes, or if `pid` is 0.
+/// Returns the names of the pending changes of a process; empty without pending changes, or if `pid` is 0. Queries the
+/// process.
 [[nodiscard]] std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid);
 /// Adds changes to those of this process.
 void add_pending_restart(const verb_context& context, std::uint32_t pid, const std::vector<std::string>& names);
@@ -52,22 +56,35 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-WINSVC_INLINE std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid) {
+/// Adds the names of a list with commas that are not in `names` yet.
+WINSVC_INLINE void add_names(std::vector<std::string>& names, std::string_view list) {
+  for (const auto part : base::split(list, ',')) {
+    std::string name(base::trim(part));
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+}
+
+/// The changes of `update`.
+WINSVC_INLINE std::vector<std::string> recorded_changes(const verb_context& context, std::uint32_t pid) {
   std::vector<std::string> names;
   const auto content = pid != 0 ? context.read_data("pending.json") : std::nullopt;
   const auto members = content ? base::parse_flat_object(*content) : std::nullopt;
-  if (!members || base::number_of(*members, "pid") != pid) return names;
-  const std::string changes = base::text_of(*members, "changes");
-  for (const auto name : base::split(changes, ',')) names.emplace_back(base::trim(name));
+  if (members && base::number_of(*members, "pid") == pid) add_names(names, base::text_of(*members, "changes"));
+  return names;
+}
+
+WINSVC_INLINE std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid) {
+  auto names = recorded_changes(context, pid);
+  const auto live = pid != 0 ? context.query_channel("status") : std::nullopt;
+  const auto members = live ? base::parse_flat_object(*live) : std::nullopt;
+  if (members && base::number_of(*members, "pid") == pid) add_names(names, base::text_of(*members, "pending_restart"));
   return names;
 }
 
 WINSVC_INLINE void add_pending_restart(const verb_context& context, std::uint32_t pid,
                                        const std::vector<std::string>& names) {
-  auto all = pending_restart(context, pid);
-  for (const auto& name : names) {
-    if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
-  }
+  auto all = recorded_changes(context, pid);
+  add_names(all, base::join(names, ","));
   base::json_object_writer json;
   json.put("pid", std::to_string(pid)).put_text("changes", base::join(all, ", "));
   context.write_data("pending.json", json.text() + '\n');

@@ -100,6 +100,12 @@ class setting_registry {
   /// `file_error`: reason why the file could not be read. Not thread-safe.
   reload_result reload(std::optional<settings_file> file, std::optional<error> file_error = {});
 
+  /// Names of the settings whose values in the file apply after a restart, since the last reload. Thread-safe.
+  [[nodiscard]] std::vector<std::string> pending_names() const {
+    const std::lock_guard lock(mutex_);
+    return pending_names_;
+  }
+
   /// A setting as it is shown, with stars for a secret.
   struct setting_view {
     std::string name, value, source, default_text, kind, help;
@@ -126,7 +132,8 @@ class setting_registry {
   setting_sources sources_;
   list settings_;
   std::vector<located_error> value_errors_;
-  mutable std::mutex mutex_;  // protects the sources of the settings
+  mutable std::mutex mutex_;  // protects the sources of the settings, and pending_names_
+  std::vector<std::string> pending_names_;
 };
 
 }  // namespace detail::settings
@@ -282,6 +289,7 @@ WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::opti
     return report;
   }
   const std::lock_guard lock(mutex_);
+  pending_names_.clear();
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     setting_base& setting = *settings_[i];
     const std::string old_text = setting.text(), new_text = setting.staged_text();
@@ -289,7 +297,10 @@ WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::opti
       const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
       const std::string line = setting.name() + values + " (" + new_sources[i].text() + ')';
       (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
-      if (setting.needs_restart) continue;
+      if (setting.needs_restart) {
+        pending_names_.push_back(setting.name());
+        continue;
+      }
     }
     setting.commit();
     setting.source = std::move(new_sources[i]);
