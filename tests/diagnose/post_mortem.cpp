@@ -58,6 +58,10 @@ TEST_CASE("the last log lines, the last problems and the newest minidump are rea
   const auto result =  winsvc::detail::diagnose::collect_post_mortem(report(state::stopped, 1067), data.path);
 
   CHECK(result.dump.find("hello-20260201-080509-8.dmp") != std::string::npos);
+  CHECK(format_post_mortem(result).find("An earlier crash wrote a minidump: ") != std::string::npos);
+  auto crashed = report(state::stopped, 1067, "crashed: an access violation; dump: " + result.dump);
+  CHECK(format_post_mortem(winsvc::detail::diagnose::collect_post_mortem(std::move(crashed), data.path))
+            .find("This crash wrote a minidump: " + result.dump) != std::string::npos);
   CHECK(result.last_problems.find("the store is gone") != std::string::npos);
   CHECK(result.last_log_lines.find("line 3") != std::string::npos);
   CHECK(result.last_log_lines.find("line 2") == std::string::npos);
