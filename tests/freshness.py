@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Consistency checks: the single header matches include/, the headers follow the rules, and the versions agree.
+"""Consistency checks: the single header matches include/, the headers follow the rules, the versions agree, and each
+sentence about Windows has a witness.
 
   tests/freshness.py
 """
@@ -7,6 +8,7 @@
 import re
 import sys
 
+import claims
 from kit import ROOT, Tally, run
 
 # Tests of the tools: (script in tests/tools, its subject).
@@ -38,6 +40,7 @@ def main():
     tally.check("the newest heading of CHANGELOG.md is the version in config/version.hpp",
                 newest is not None and newest.group(1) == version.strip(),
                 f"header {version.strip()}, changelog {newest.group(1) if newest else 'none'}")
+    claims.check(tally)
     tally.finish()
 
 

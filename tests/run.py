@@ -46,7 +46,7 @@ def program(name, *arguments):
 
 # First what fails soonest for the least time, then the longest stages, so that no processor waits at the end.
 STAGES = (
-    Stage("freshness", BOTH, "generated files, floors, version", program("freshness.py")),
+    Stage("freshness", BOTH, "generated files, floors, version, witnesses", program("freshness.py")),
     Stage("units", QUICK, "the folders that need no httplib, clang++ with all warnings", program("units.py", "units", "clang")),
     Stage("fuzz-replay", BOTH, "every fuzzer over its corpus, with sanitizers", program("units.py", "fuzz", "asan")),
     Stage("http", QUICK, "engine, host and testing, clang++", program("units.py", "http", "clang")),
