@@ -265,6 +265,16 @@ TEST_CASE("Retry-After is never 0, also at a rate of 1,000 requests per second")
   CHECK(rejected > 0);
 }
 
+TEST_CASE("a body limit of 0 rejects each body and no request without one") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::body_limit(0));
+    svc.any("/", [] { return "hello"; });
+  };
+  client c(app);
+  CHECK(c.get("/").status == 200);
+  CHECK(c.post("/", "x", "text/plain").status == 413);
+}
+
 TEST_CASE("behind trusted proxies the client's address is taken from X-Forwarded-For, and a client cannot forge it") {
   auto app = [](service& svc) {
     svc.use(winsvc::trusted_proxies({"127.0.0.0/8", "10.0.0.0/8"}));

@@ -85,6 +85,7 @@ TEST_CASE("a session keeps values and messages in a signed cookie") {
       return text;
     });
     svc.get("/erase", [](const request& req) { session::of(req).erase("user"); });
+    svc.get("/token", [](const request& req) { static_cast<void>(session::of(req).set("user", "anna").csrf_token()); });
     svc.get("/clear", [](const request& req) { session::of(req).clear(); });
     svc.get("/large", [](const request& req) { session::of(req).set("x", std::string(5000, 'x')); });
   };
@@ -103,6 +104,12 @@ TEST_CASE("a session keeps values and messages in a signed cookie") {
   forged[forged.size() / 2] = forged[forged.size() / 2] == 'A' ? 'B' : 'A';
   CHECK(c.get("/get", {{"Cookie", forged}}).body == "none");
   CHECK(c.get("/clear", {{"Cookie", cookie}}).header("Set-Cookie").find("session=; ") == 0);
+  const std::string with_token = cookie_of(c.get("/token"));
+  CHECK(c.get("/clear", {{"Cookie", with_token}}).header("Set-Cookie").find("session=; ") == 0);
+  const std::string erased = cookie_of(c.get("/erase", {{"Cookie", with_token}}));
+  REQUIRE_FALSE(erased.empty());
+  CHECK(c.get("/get", {{"Cookie", erased}}).body == "none");
+  CHECK(cookie_of(c.get("/erase", {{"Cookie", erased}})).empty());  // nothing to erase: unchanged
   CHECK(c.get("/large").status == 500);
 }
 

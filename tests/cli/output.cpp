@@ -95,6 +95,16 @@ TEST_CASE("logs prints lines as text or as JSON, and names a log without a match
   CHECK(m.err == "no entries in " + os::path_join(m.folder, "logs/hello.log") + '\n');
 }
 
+TEST_CASE("show prints the values of the installed service, and fails if it is not installed") {
+  installed_machine m;
+  CHECK(m.run({"show"}) == 0);
+  CHECK(has(m.out, "C:\\apps\\hello.exe"));
+  CHECK(m.err.empty());
+  test_machine empty;
+  CHECK(empty.run({"show"}) == os::exit_code(1060));
+  CHECK(empty.out.empty());
+}
+
 TEST_CASE("remove keeps the data folder, remove --data deletes it, and a failure names the folder") {
   installed_machine m;
   m.write("orders.db", "x");

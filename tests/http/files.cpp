@@ -72,6 +72,20 @@ TEST_CASE("a file is sent with its type, its length and its validators") {
   CHECK(c.post("/digits.txt", "x").status == 405);
 }
 
+TEST_CASE("single bytes of a file are served, in one part and in several parts") {
+  public_folder folder;
+  auto app = [&](service& svc) { svc.files("/", folder.text()); };
+  client c(app);
+
+  const auto one = c.get("/digits.txt", {{"Range", "bytes=3-3"}});
+  CHECK(one.status == 206);
+  CHECK(one.body == "3");
+  const auto several = c.get("/digits.txt", {{"Range", "bytes=1-1,7-7"}});
+  CHECK(several.status == 206);
+  CHECK(several.body.find("bytes 1-1/10\r\n\r\n1\r\n") != std::string::npos);
+  CHECK(several.body.find("bytes 7-7/10\r\n\r\n7\r\n") != std::string::npos);
+}
+
 TEST_CASE("a folder path without a slash is redirected, with a slash it serves the index") {
   public_folder folder;
   folder.write("docs/index.html", "docs");
