@@ -39,10 +39,11 @@ struct receive_buffer {
   [[nodiscard]] std::string_view remaining() const noexcept { return std::string_view(bytes).substr(consumed); }
   void consume(std::size_t count) {
     consumed += count;
-    if (consumed == bytes.size()) {
-      bytes.clear();
-      consumed = 0;
-    }
+    if (consumed == bytes.size()) clear();
+  }
+  void clear() noexcept {  // keeps the memory
+    bytes.clear();
+    consumed = 0;
   }
 };
 

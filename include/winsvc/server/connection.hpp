@@ -182,7 +182,7 @@ class connection {
   }
   void clear_output() noexcept {
     output_.clear();
-    std::string().swap(text_to_send_);
+    if (!text_to_send_.empty()) std::string().swap(text_to_send_);
     output_sent_ = 0;
   }
   [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
@@ -249,8 +249,12 @@ class connection::buffer_lease {
   }
   ~buffer_lease() {
     const auto remaining = connection_.buffer_.remaining();
-    if (remaining.size() <= (std::max)(max_kept_bytes, connection_.buffer_.bytes.capacity() / 2))
+    if (remaining.empty()) {
+      connection_.buffer_.clear();
+      release(connection_.buffer_.bytes, buffers_.input);
+    } else if (remaining.size() <= (std::max)(max_kept_bytes, connection_.buffer_.bytes.capacity() / 2)) {
       keep_remainder(remaining);
+    }
     if (!connection_.in_flight_) {
       connection_.head_block_.clear();
       auto& fields = connection_.head_.fields;
@@ -271,20 +275,19 @@ class connection::buffer_lease {
   void keep_remainder(std::string_view remainder) noexcept {
     try {
       std::string kept(remainder);
-      connection_.buffer_.bytes.clear();
-      connection_.buffer_.consumed = 0;
+      connection_.buffer_.clear();
       release(connection_.buffer_.bytes, buffers_.input);
       connection_.buffer_.bytes = std::move(kept);
     } catch (...) {  // out of memory: the connection keeps the block
     }
   }
   static void acquire(std::string& block, std::string& shared) noexcept {
-    if (block.empty()) block.swap(shared);
+    if (block.empty()) block = std::move(shared);  // faster than a swap
   }
   static void release(std::string& block, std::string& shared) noexcept {
     constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
     if (!block.empty()) return;
-    if (block.capacity() > shared.capacity() && block.capacity() <= max_capacity) block.swap(shared);
+    if (block.capacity() > shared.capacity() && block.capacity() <= max_capacity) shared = std::move(block);
     else std::string().swap(block);
   }
 
@@ -367,8 +370,7 @@ WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
 
 WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
   constexpr std::size_t limit = 1024 * 1024;
-  buffer_.bytes.clear();
-  buffer_.consumed = 0;
+  buffer_.clear();
   const auto result = options.timed_out ? os::transfer::closed : receive();
   lingered_bytes_ += buffer_.bytes.size();
   if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);

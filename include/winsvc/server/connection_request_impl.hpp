@@ -81,7 +81,8 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   // the two blocks are swapped with each request.
   head_block_.clear();
   std::swap(head_block_, buffer_.bytes);
-  buffer_.bytes.assign(head_block_, buffer_.consumed + result.consumed);
+  const std::size_t head_end = buffer_.consumed + result.consumed;
+  if (head_end < head_block_.size()) buffer_.bytes.assign(head_block_, head_end);
   buffer_.consumed = 0;
   head_ = std::move(result.value);
   find_route();
