@@ -3,10 +3,12 @@
 
   tests/browser/pictures.py PROGRAM         # a build of examples/operated.cpp
 
-Writes docs/pictures/dashboard.png and docs/pictures/debug.png with a headless Chromium.
+Writes docs/pictures/dashboard.png and docs/pictures/debug.png with a headless Chromium. It sends requests for five
+minutes, the time that the diagrams of the dashboard show.
 """
 
 import html
+import math
 import pathlib
 import signal
 import subprocess
@@ -31,6 +33,15 @@ def responds(url):
         return False
 
 
+def send_requests(url, seconds):
+    """Between 4 and 20 requests a second, in waves; some are 404."""
+    began, number = time.monotonic(), 0
+    while (passed := time.monotonic() - began) < seconds:
+        number += 1
+        responds(url + ("/missing" if number % 40 == 0 else "/"))
+        time.sleep(1 / (12 + 8 * math.sin(passed / 18)))
+
+
 def main():
     program, port = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2] if len(sys.argv) > 2 else "17701"
     url = f"http://127.0.0.1:{port}"
@@ -40,11 +51,8 @@ def main():
         try:
             eventually(lambda: responds(url + "/"))
             page = browser.page(width=1100, height=760)
-            page.go(url + "/_service")
-            for _ in range(60):
-                responds(url + "/")
-                time.sleep(0.05)
-            time.sleep(2)                                   # the page requests its data once a second
+            page.go(url + "/_service")                      # the page requests its data once a second
+            send_requests(url, 300)
             page.save_screenshot(PICTURES / "dashboard.png", full_page=False)
         finally:
             process.send_signal(signal.SIGINT)
