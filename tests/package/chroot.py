@@ -36,6 +36,7 @@ ENVIRONMENT = ["env", "-i", "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/
 SERVES = """
 serves() {
   echo "\\$ $*"
+  rm -f /tmp/service.log                                    # of the service before
   set -m
   "$@" >/tmp/service.log 2>&1 </dev/null &
   local process=$! address=
