@@ -1,6 +1,6 @@
 // Hello: the smallest Windows service with an HTTP server.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -Ibuild/deps/include examples/hello.cpp -o hello.exe -lws2_32
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -Os -static -Isingle_include -Ibuild/deps/include examples/hello.cpp -o hello.exe -lws2_32
 //   g++ -std=c++17 -O2 -Isingle_include -Ibuild/deps/include examples/hello.cpp -o hello
 //   cl /std:c++17 /EHsc /O2 /bigobj /I single_include /I build\deps\include examples\hello.cpp    (not run here: there is no cl)
 //

@@ -9,7 +9,7 @@ PROGRAM  units      tests/{base,settings,route,wire,scm,commandline,os,log}: no 
          separate   some files of http in the separate form: they declare, and the winsvc.o that g++ compiles has the bodies;
                     host/sequences with 20,000 sequences of controls, server/simulation with 10,000 seeds
          crash      tests/os/crash.cpp alone, with mingw g++; units with `windows` is without it, and runs it as well
-         fuzz       tests/fuzz/*.cpp, each fed with its corpus
+         fuzz       tests/fuzz/*.cpp, each with its corpus; `http asan` has fuzz/connection.cpp, which needs all of winsvc
 WAY      clang    clang++, all warnings are errors
          asan     clang++, address and undefined behaviour sanitizers
          tsan     clang++, thread sanitizer
@@ -51,6 +51,9 @@ LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000"}
 # ends the test case.
 FAST_ASSERTIONS = ["-DDOCTEST_CONFIG_SUPER_FAST_ASSERTS"]
 
+FUZZ = ROOT / "tests" / "fuzz"
+WHOLE_FUZZER = "connection"     # it needs all of winsvc
+
 # compiler, its options, libraries
 WAYS = {
     "clang": ([CLANG], ["-O0"], ["-pthread"]),
@@ -60,6 +63,9 @@ WAYS = {
     "mingw": ([MINGW], ["-O0", "-Wa,-mbig-obj", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
     "windows": (clang_for_mingw(), ["-O0", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
 }
+# Checks of each pointer before its use. They take a third of the time to compile; `units` has them. The address sanitizer
+# reports a null pointer too.
+WITHOUT_POINTER_CHECKS = ["-fno-sanitize=null,alignment,vptr"]
 UNDER_WINE = ("mingw", "windows")
 FILES_UNDER_WINE = 4    # files in a shard: to start a program takes half a second there
 
@@ -144,11 +150,13 @@ def doctest_program(tally, program, way):
     options, libraries = SEPARATE if program == "separate" else [], []
     if (program, way) == ("http", "asan"):
         options, libraries = WITH_LIBRARIES
+        options = [*options, *WITHOUT_POINTER_CHECKS]
     do += options
-    use, first, objects = [], [], []
+    use, first, precompiled = [], [], []
     if program != "crash":                                  # this is one file
         text = included_by(found) if program == "units" else "#include <winsvc/testing.hpp>\n#include <doctest/doctest.h>\n"
-        use, first, objects = ninja.precompile("precompiled.hpp", text, do)
+        use, first, precompiled = ninja.precompile("precompiled.hpp", text, do)
+    objects = [*precompiled]
     if program == "separate":
         objects.append(winsvc_object(GXX))
     objects.append(ninja.compile("main.o", ROOT / "tests" / "main.cpp", do))
@@ -163,6 +171,9 @@ def doctest_program(tally, program, way):
             more = ["-Wno-shadow"] if program == "threads" and name.parts[0] in UNITS else []
             objects.append(ninja.compile(name, source, [*do, *use, *more], first))
     target = link(ninja, way, program + ".exe", objects, libraries)
+    if (program, way) == ("http", "asan"):
+        fuzzer = [ninja.compile(f"fuzz/{name}.o", FUZZ / f"{name}.cpp", [*do, *use], first) for name in (WHOLE_FUZZER, "replay")]
+        replay = link(ninja, way, f"replay_{WHOLE_FUZZER}", [*fuzzer, *precompiled], libraries)
     built, output = ninja.build()
     if not built:
         tally.check(f"{program} builds ({way})", False, output)
@@ -174,29 +185,37 @@ def doctest_program(tally, program, way):
     jobs = min(int(JOBS), len(shards))
     with runner(way, target, f"{program}-{way}", jobs) as start:
         run_shards(tally, shards, start, jobs)
+    if (program, way) == ("http", "asan"):
+        replay_corpus(tally, way, WHOLE_FUZZER, replay)
+
 
 
 def fuzz_replay(tally, way):
     """Each fuzzer is one test: it builds, and no file of its corpus breaks its promise."""
     ninja = Ninja(f"fuzz-{way}")
-    folder = ROOT / "tests" / "fuzz"
-    fuzzers = [path for path in sorted(folder.glob("*.cpp")) if path.stem != "replay"]
-    replay = ninja.compile("replay.o", folder / "replay.cpp", command(way, "include"))
+    fuzzers = [path for path in sorted(FUZZ.glob("*.cpp")) if path.stem not in ("replay", WHOLE_FUZZER)]
+    replay = ninja.compile("replay.o", FUZZ / "replay.cpp", command(way, "include"))
     programs = {}
     for source in fuzzers:
         compiled = ninja.compile(source.stem + ".o", source, command(way, "include"))
         programs[source.stem] = link(ninja, way, "replay_" + source.stem, [replay, compiled])
     _, output = ninja.build()
     for name, program in programs.items():
-        corpus = folder / "corpus" / name
-        if not program.exists():
-            tally.check(name, False, output)
-        elif not corpus.is_dir():
-            tally.check(name, False, f"tests/fuzz/corpus/{name} is missing")
+        if program.exists():
+            replay_corpus(tally, way, name, program)
         else:
-            with runner(way, program, name, 1) as start:
-                code, said = start([corpus], 120)
-            tally.check(f"{name}: {said.strip().splitlines()[-1] if said.strip() else ''}", code == 0, said)
+            tally.check(name, False, output)
+
+
+def replay_corpus(tally, way, name, program):
+    """Runs a fuzzer with each file of its corpus."""
+    corpus = FUZZ / "corpus" / name
+    if not corpus.is_dir():
+        tally.check(name, False, f"tests/fuzz/corpus/{name} is missing")
+        return
+    with runner(way, program, name, 1) as start:
+        code, said = start([corpus], 120)
+    tally.check(f"{name}: {said.strip().splitlines()[-1] if said.strip() else ''}", code == 0, said)
 
 
 def main():

@@ -1,5 +1,6 @@
-// ways: clang++ -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
-// The macros of a desktop program precede all headers. X11 only on Linux: <windows.h> uses the name `Status`.
+// ways: clang++ -std=c++20 -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
+// The macros of a desktop program precede all headers, with a later standard on Linux, and for 32 bits without JSON on Windows.
+// X11 only on Linux: <windows.h> uses the name `Status`.
 #include "foreign_macros.hpp"
 
 #include <winsvc.hpp>
