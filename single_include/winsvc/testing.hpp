@@ -16,15 +16,15 @@
 //
 //     32  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations for tests, which use ...
 //     47  testing/client.hpp                client: sends requests to an app in memory, without a socket.
-//    320  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    368  testing/status_rules.hpp          find_status_violations.
-//    484  testing/control_rules.hpp         find_control_violations.
-//    590  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    871  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1156  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
-//   1260  testing/related_objects.hpp       related_objects: the objects of an installed service that are not in ...
-//   1410  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1763  testing.hpp                       Test support for your services, on any platform.
+//    322  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    370  testing/status_rules.hpp          find_status_violations.
+//    486  testing/control_rules.hpp         find_control_violations.
+//    592  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    873  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1158  testing/service_entry.hpp         service_entry: one installed service of the simulated SCM ...
+//   1262  testing/related_objects.hpp       related_objects: the objects of an installed service that are not in ...
+//   1412  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1765  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -219,6 +219,8 @@ class client {
   template <class App>
   explicit client(std::in_place_type_t<App>, const clock& time = clock::system())
       : client(detail::api::app_of_type<App>(), time) {}
+  template <class App>
+  client(App&& app, const clock&& time) = delete;  ///< the clock would end before the client
 
   /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }

@@ -100,6 +100,37 @@ TEST_CASE("the engine of a host has its clock: dates, log lines, a route's timeo
   CHECK(served->time.load() == winsvc::clock::system_time(24h + 30s));
 }
 
+TEST_CASE("a service that has run for more than a year completes the requests in flight when it stops") {
+  manual_clock time;
+  stop_source started, release;
+  winsvc::host host(
+      [&](service& svc) {
+        svc.listen("127.0.0.1", 0);
+        wait_for_hours(svc);
+        svc.get("/slow", [started, release] {
+          started.request_stop();
+          wait_for_stop(release, "the release of the handler");
+          return "slow";
+        });
+      },
+      time);
+  host.start();
+  REQUIRE(host.wait_until_serving(waiting::limit()));
+  time.advance(24h * 366);
+  const auto port = static_cast<std::uint16_t>(std::stoi(host.url().substr(17)));
+  auto client = tcp_socket::connect({"127.0.0.1", port}, waiting::limit());
+  REQUIRE(client);
+  ask(*client, "/slow");
+  wait_for_stop(started, "the handler to start");
+  host.stop();
+  transfer end{};
+  CHECK(receive_all(*client, 200ms, end).empty());
+  CHECK(end == transfer::timed_out);  // the stop waits for the request
+  release.request_stop();
+  CHECK(hear(*client).body == "slow");
+  CHECK(host.wait());
+}
+
 TEST_CASE("waits in the system end when the clock of the service has reached their limit") {
   manual_clock time;
   stop_source aborted;

@@ -66,7 +66,7 @@ FAULTS = {
         ("os/posix/socket_api.hpp", " || last_error() == ECONNABORTED", ""),
     ]),
     "no-spare": ("a stop has no spare descriptor for a client", [
-        ("server/server_accept_impl.hpp", "if (!spare_socket_.is_open()) return false;", "return false;"),
+        ("server/server_accept_impl.hpp", "if (!spare_socket_.is_open()) return error;", "return error;"),
     ]),
     "unsent-timeout": ("the response of a timeout is lost if it cannot be sent at once", [
         ("http/exchange_stream.hpp", "std::chrono::milliseconds(0)) != os::transfer::done)\n"

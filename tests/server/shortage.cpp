@@ -23,6 +23,7 @@
 #include <vector>
 
 #ifdef __linux__
+  #include <fcntl.h>
   #include <sys/resource.h>
 #endif
 
@@ -673,7 +674,9 @@ TEST_CASE("a client for which the process has no descriptor is rejected by a sto
       ::setrlimit(RLIMIT_NOFILE, &before);
     });
     for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) descriptors.push_back(fd);
-    REQUIRE(::connect(static_cast<int>(client.native()), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    const int native = static_cast<int>(client.native());
+    REQUIRE(::connect(native, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::fcntl(native, F_SETFL, O_NONBLOCK) == 0);  // so that receive() has a limit
     CHECK(eventually([&] { return s.sink->contains("cannot accept a connection: "); }));
 
     CHECK(s.engine->drain(waiting::limit()).stuck_threads == 0);

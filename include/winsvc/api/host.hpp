@@ -36,6 +36,8 @@ class host {
   template <class App, class = std::enable_if_t<!std::is_same_v<std::decay_t<App>, host>>>
   explicit host(App&& app, const clock& time = clock::system())
       : host(factory(std::make_shared<std::decay_t<App>>(std::forward<App>(app))), time) {}
+  template <class App>
+  host(App&& app, const clock&& time) = delete;  ///< the clock would end before the host
   /// Stops the service and waits for its end.
   ~host();
   host(const host&) = delete;

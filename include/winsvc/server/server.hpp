@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -103,7 +104,8 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] listener* find_listener(work_item& item) noexcept;
   void accept_connections(listener& source, bool accept_all) noexcept;
   void add_connection(os::tcp_socket socket);
-  bool reject_with_spare(listener& source);
+  unsigned reject_with_spare(listener& source, unsigned error);
+  void shorten_drain_deadline(std::chrono::milliseconds limit) noexcept;
   void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& address);
   connection_slot& acquire_slot(os::tcp_socket socket);
   void run_connection(connection_slot& slot, thread_pool::thread_role role, scratch_buffers& buffers) noexcept;
@@ -127,7 +129,7 @@ class server final : private thread_pool::work_source {
   http::engine_state engine_state_;
   os::endpoint address_;
   os::waker drain_waker_;
-  base::wait_deadline drain_deadline_{time_, std::chrono::hours(24 * 365)};  // under mutex_; a drain shortens it
+  std::optional<base::wait_deadline> drain_deadline_;  // of the drains; under mutex_
   os::poller poller_;
   deadline_timers deadlines_;
   std::uint64_t body_bytes_at_release_ = 0;  // of release_body_memory(), used by the monitor thread

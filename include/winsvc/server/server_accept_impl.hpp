@@ -11,6 +11,7 @@
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/error_codes.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/server/connection.hpp"
@@ -45,11 +46,14 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
         add_connection(std::move(*result));
         continue;
       }
-      if (accept_all && os::is_resource_shortage(result.error()) && reject_with_spare(source)) continue;
+      auto error = result.error();
+      if (accept_all && os::is_resource_shortage(error)) error = reject_with_spare(source, error);
+      if (error == 0) continue;
+      if (os::socket_api::would_block(error)) break;  // with the spare descriptor: no other client waits
       // The client closed before it was accepted, or the process has no free descriptor. The listener tries again after
       // a delay; otherwise the service would be RUNNING and unreachable.
-      warn_rate_limited(last_accept_error_warning_, [code = result.error()] {
-        return "cannot accept a connection: " + os::system_error_text(code) + "; trying again";
+      warn_rate_limited(last_accept_error_warning_, [error] {
+        return "cannot accept a connection: " + os::system_error_text(error) + "; trying again";
       });
     } catch (const std::exception&) {  // out of memory: this client loses its connection
     }
@@ -99,15 +103,15 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
 }
 
 /// Rejects a client for which the process has no descriptor: a stop closes the listener next, which would reset the
-/// client. Returns false if it cannot be accepted without the spare descriptor either. Requires accept_mutex_.
-WINSVC_INLINE bool server::reject_with_spare(listener& source) {
-  if (!spare_socket_.is_open()) return false;
+/// client. `error`: of the accept that failed. Returns 0, or the error of the last accept. Requires accept_mutex_.
+WINSVC_INLINE unsigned server::reject_with_spare(listener& source, unsigned error) {
+  if (!spare_socket_.is_open()) return error;
+  const scope_exit reopen([this]() noexcept { spare_socket_ = os::tcp_socket::unbound(); });
   spare_socket_.close();
   auto accepted = poller_.accept(source.registration);
-  const bool is_accepted = static_cast<bool>(accepted);
-  if (accepted) reject_connection(std::move(*accepted), 503, "the service is stopping", {});
-  spare_socket_ = os::tcp_socket::unbound();
-  return is_accepted;
+  if (!accepted) return accepted.error();
+  reject_connection(std::move(*accepted), 503, "the service is stopping", {});
+  return 0;
 }
 
 /// Closes some of the connections that have been idle for the longest time, so that a client with many idle connections

@@ -103,7 +103,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   auto reported_responses = responses_before;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
-  drain_deadline_.shorten(limit);
+  shorten_drain_deadline(limit);
   const auto report_progress = [&] {
     const auto now = engine_state_.response_count.load();
     if (now == reported_responses || !progress) return;
@@ -112,8 +112,8 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && !drain_deadline_.has_passed()) {
-    drain_deadline_.wait(connection_closed_, lock);
+  while (!all_closed() && !drain_deadline_->has_passed()) {
+    drain_deadline_->wait(connection_closed_, lock);
     report_progress();
   }
   report_progress();  // also if no wait was necessary
@@ -139,8 +139,17 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
 
 WINSVC_INLINE void server::shorten_drain(std::chrono::milliseconds remaining) {
   const std::lock_guard lock(mutex_);
-  drain_deadline_.shorten(remaining);
+  shorten_drain_deadline(remaining);
   connection_closed_.notify_all();
+}
+
+/// Requires mutex_.
+WINSVC_INLINE void server::shorten_drain_deadline(std::chrono::milliseconds limit) noexcept {
+  if (drain_deadline_) {
+    drain_deadline_->shorten(limit);
+  } else {
+    drain_deadline_.emplace(time_, limit);
+  }
 }
 
 }  // namespace detail::server

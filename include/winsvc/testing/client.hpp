@@ -173,6 +173,8 @@ class client {
   template <class App>
   explicit client(std::in_place_type_t<App>, const clock& time = clock::system())
       : client(detail::api::app_of_type<App>(), time) {}
+  template <class App>
+  client(App&& app, const clock&& time) = delete;  ///< the clock would end before the client
 
   /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
