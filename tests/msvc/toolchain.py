@@ -2,8 +2,8 @@
 
   WINSVC_SDK         shared/, ucrt/ and um/ of a Windows SDK
   WINSVC_STL         the include folder of Visual C++, or a checkout of github.com/microsoft/STL
-  WINSVC_VCRUNTIME   for a checkout: vcruntime.h and the other headers of the compiler; ../shared/msvc-check/shim if
-                     that folder exists
+  WINSVC_VCRUNTIME   for a checkout: a folder with vcruntime.h and the other headers of the compiler that the STL
+                     includes, which the checkout does not have
 
 clang-cl is version 19 or newer (CLANG_CL names another program). A program is linked with the static part of the STL
 out of a checkout, with runtime/startup.cpp, and with import libraries for the DLLs of Wine. So its code has Microsoft's
@@ -21,7 +21,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import BUILD, ROOT, Ninja, httplib_folder, run  # noqa: E402
 
 RUNTIME = ROOT / "tests" / "msvc" / "runtime"
-SHIM = ROOT.parent / "shared" / "msvc-check" / "shim"
 VERSION = "1944"                                            # of Visual Studio 2022 17.14; the STL tests _MSC_VER
 STANDARD_OPTIONS = ["/EHsc", "/permissive-", "/Zc:__cplusplus", f"-fmsc-version={VERSION}",
                     "-Wno-unused-command-line-argument"]
@@ -36,9 +35,9 @@ class Missing(Exception):
     """A reason to skip a stage."""
 
 
-def folder_of(variable, parts, default=""):
+def folder_of(variable, parts):
     """The folder that an environment variable names, if it has these parts."""
-    value = os.environ.get(variable) or default
+    value = os.environ.get(variable)
     if not value:
         raise Missing(f"{variable} is not set")
     folder = pathlib.Path(value).resolve()
@@ -77,7 +76,7 @@ def system_folders():
     sdk = folder_of("WINSVC_SDK", ("shared", "ucrt", "um"))
     stl = folder_of("WINSVC_STL", ())
     if (stl / "stl" / "inc").is_dir():
-        folders = [folder_of("WINSVC_VCRUNTIME", ("vcruntime.h",), SHIM if SHIM.is_dir() else ""), stl / "stl" / "inc"]
+        folders = [folder_of("WINSVC_VCRUNTIME", ("vcruntime.h",)), stl / "stl" / "inc"]
     else:
         folders = [folder_of("WINSVC_STL", ("vector", "vcruntime.h"))]
     return [*folders, *(f"/winsdk/{part}" for part in ("ucrt", "shared", "um"))], overlay(sdk)
