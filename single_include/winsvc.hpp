@@ -41330,7 +41330,7 @@ WINSVC_INLINE void thread_pool::stop_monitor() {
 //   time.begin_drain();
 //
 // Before a drain it is the clock of the service. In a drain, time also passes as fast as real time: the SCM counts the
-// time of a stop in real time, so a clock that stands still must not keep connections open.
+// time of a stop in real time, so a clock that does not advance must not keep connections open.
 
 #include <algorithm>
 #include <atomic>

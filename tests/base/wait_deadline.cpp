@@ -34,7 +34,7 @@ TEST_CASE("a deadline passes when the clock reaches it, also if no real time has
   CHECK(deadline.remaining() == 0ms);
 }
 
-TEST_CASE("a deadline passes when real time reaches it, also if the clock stands still") {
+TEST_CASE("a deadline passes when real time reaches it, also if the clock does not advance") {
   const set_clock time;
   const wait_deadline deadline(time, 30ms);
   CHECK_FALSE(wait_deadline(time, 1h).has_passed());
@@ -61,7 +61,7 @@ TEST_CASE("a deadline can only be moved to an earlier time") {
   time.since_start = 1min;
   CHECK(deadline.has_passed());
   wait_deadline real(time, 1h);
-  real.shorten(20ms);  // the clock stands still, and real time passes
+  real.shorten(20ms);  // the clock does not advance, and real time passes
   waiting::wait_until([&] { return real.has_passed(); }, "the deadline to pass");
 }
 

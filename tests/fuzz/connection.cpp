@@ -2,7 +2,7 @@
 // client are split, nor on how many bytes of a response the client reads at a time.
 //
 // The first byte of the input is the seed of the sizes; the other bytes are those of the client, which then closes its
-// side. They are delivered whole, and then in pieces. The clock stands still, so no timeout passes.
+// side. They are delivered whole, and then in pieces. The clock does not advance, so no timeout passes.
 #include <winsvc/testing.hpp>
 
 #include "../support/memory_transport.hpp"

@@ -186,7 +186,7 @@ TEST_CASE("waits in the system end when the clock of the service has reached the
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("while the clock of the service stands still, waits in the system end in real time") {
+TEST_CASE("while the clock of the service does not advance, waits in the system end in real time") {
   const manual_clock time;
   simulated_scm scm;
   scm.time = &time;
@@ -227,7 +227,7 @@ TEST_CASE("while the clock of the service stands still, waits in the system end 
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("a drain closes lingering connections in real time, while the clock of the service stands still") {
+TEST_CASE("a drain closes lingering connections in real time, while the clock of the service does not advance") {
   const manual_clock time;
   auto app = [](service& svc) { svc.get("/", [] { return "hello"; }); };
   simulated_scm scm;
