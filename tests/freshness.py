@@ -15,6 +15,7 @@ from kit import ROOT, Tally, run
 SCRIPTS = (("amalgamate_test.py", "tests of tools/amalgamate"), ("header_audit_test.py", "tests of the header audit"),
            ("architecture_test.py", "files and functions that the pages name"),
            ("kit_test.py", "tests of time limits and shards"), ("release_test.py", "tests of tools/release"),
+           ("packages_test.py", "tests of the script that makes packages"),
            ("workflows_test.py", "tests of the workflows"),
            ("planted_faults_test.py", "the headers have the places where faults are planted"))
 

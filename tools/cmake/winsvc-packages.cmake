@@ -84,6 +84,8 @@ macro(winsvc_add_packages target)
   find_program(WINSVC_WIXL wixl)
   find_program(WINSVC_WIX wix PATHS "$ENV{USERPROFILE}/.dotnet/tools")
   mark_as_advanced(WINSVC_WIXL WINSVC_WIX)
+  # In a file, because Ninja prints the command line of a failed command, and this one can contain a password.
+  file(WRITE "${folder}/sign.cmake" "set(SIGN [==[${WINSVC_SIGN}]==])\n")
   add_custom_target(${target}_package
     COMMAND ${CMAKE_COMMAND}
       "-DPROGRAM=$<TARGET_FILE:${target}>" "-DWXS=${folder}/package.wxs" "-DOUTPUT=${CMAKE_BINARY_DIR}/packages"
@@ -91,7 +93,7 @@ macro(winsvc_add_packages target)
       "-DARCHITECTURE=${WINSVC_ARCHITECTURE}" "-DFILES=${arg_FILES}" "-DICON=${arg_ICON}" "-DWIXL=${WINSVC_WIXL}" "-DWIX=${WINSVC_WIX}"
       "-DCOMPANY=${arg_COMPANY}" "-DPRODUCT=${arg_PRODUCT}" "-DDESCRIPTION=${arg_DESCRIPTION}"
       "-DPACKAGE_ID=${arg_PACKAGE_ID}" "-DUPGRADE_CODE=${arg_UPGRADE_CODE}" "-DDOWNLOAD_URL=${arg_DOWNLOAD_URL}"
-      "-DSIGN=${WINSVC_SIGN}"
+      "-DSIGN_FILE=${folder}/sign.cmake"
       -P "${service_folder}/make_packages.cmake"
     DEPENDS ${target} ${arg_FILES} "${folder}/package.wxs"
     COMMENT "Making the packages of ${target}"

@@ -3,6 +3,7 @@
 #
 #   cmake -DPROGRAM=greeter.exe -DWXS=package.wxs -DOUTPUT=packages -DNAME=greeter ... -P make_packages.cmake
 cmake_minimum_required(VERSION 3.18)
+include("${SIGN_FILE}")                                   # sets SIGN
 
 # Runs a command; stops with its output if it fails.
 function(run)
@@ -14,10 +15,17 @@ function(run)
   endif()
 endfunction()
 
-# Signs a file in place, if there is a command for it.
+# Signs a file in place, if there is a command for it. If that fails, deletes the unsigned file. The message does not
+# have the arguments, because one of them can be a password.
 function(sign path)
   if(SIGN)
-    run(${SIGN} "${path}")
+    execute_process(COMMAND ${SIGN} "${path}" WORKING_DIRECTORY "${work}" RESULT_VARIABLE code OUTPUT_VARIABLE output
+      ERROR_VARIABLE output)
+    if(NOT code EQUAL 0)
+      file(REMOVE "${path}")
+      list(GET SIGN 0 program)
+      message(FATAL_ERROR "sign ${path}: '${program}' failed (${code}):\n${output}")
+    endif()
     message(STATUS "signed ${path}")
   endif()
 endfunction()
@@ -56,6 +64,8 @@ foreach(extra IN LISTS FILES)
   file(COPY "${extra}" DESTINATION "${work}")
 endforeach()
 file(REMOVE "${OUTPUT}/${file}.zip" "${OUTPUT}/${file}.msi")
+set(manifests "${OUTPUT}/winget-${NAME}-${VERSION}")
+file(REMOVE_RECURSE "${manifests}")                       # it has the checksum of the previous MSI
 run("${CMAKE_COMMAND}" -E tar cf "${OUTPUT}/${file}.zip" --format=zip -- ${names})
 message(STATUS "made ${OUTPUT}/${file}.zip")
 
@@ -119,7 +129,6 @@ string(TOUPPER "${hash}" hash)
 yaml(company "${COMPANY}")
 yaml(product "${PRODUCT}")
 yaml(description "${DESCRIPTION}")
-set(manifests "${OUTPUT}/winget-${NAME}-${VERSION}")
 set(head "PackageIdentifier: ${PACKAGE_ID}\nPackageVersion: ${VERSION}\n")
 set(end "ManifestVersion: 1.6.0\n")
 file(WRITE "${manifests}/${PACKAGE_ID}.yaml" "${head}DefaultLocale: en-US\nManifestType: version\n${end}")
