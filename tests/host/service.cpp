@@ -437,6 +437,35 @@ TEST_CASE("the setting allowed_hosts adds names: to the default check, to that o
   CHECK(status_of(with_names, "/first", "app.example") == 421);  // its middleware is the one before it
 }
 
+TEST_CASE("the names of the setting allowed_hosts apply to one service, also if several share a middleware") {
+  const auto status_of = [](const simulated_scm& scm, const std::string& host) {
+    auto socket = connected(scm);
+    const std::string bytes = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+    CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
+    return hear(socket).status;
+  };
+  const auto shared = winsvc::allowed_hosts({"app.example"});
+  auto app = [&shared](service& svc) {
+    svc.use(shared);
+    svc.get("/", [] { return "hi"; });
+  };
+  const auto start = [&app](simulated_scm& scm, const std::string& names) {
+    if (!names.empty()) scm.launch.settings = {{"allowed_hosts", names}};
+    scm.start(app);
+    REQUIRE(scm.wait_for(state::running));
+  };
+  simulated_scm first, second, next_run;
+  start(first, "first.example");
+  start(second, "second.example");
+  CHECK(status_of(first, "first.example") == 200);
+  CHECK(status_of(first, "second.example") == 421);
+  CHECK(status_of(second, "second.example") == 200);
+  CHECK(status_of(second, "first.example") == 421);
+  start(next_run, "");
+  CHECK(status_of(next_run, "app.example") == 200);
+  CHECK(status_of(next_run, "first.example") == 421);
+}
+
 TEST_CASE("the setting allowed_hosts rejects a text that is not a host name") {
   simulated_scm scm;
   scm.launch.settings = {{"allowed_hosts", "https://set.example"}};

@@ -8,7 +8,6 @@
 // the names of the loopback interface. If a local proxy keeps the Host field, add the public name.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,16 +32,14 @@ inline namespace WINSVC_ABI {
 
 namespace detail::addons {
 
-/// Function object of `allowed_hosts`. Its type identifies it in a chain.
+/// Function object of `allowed_hosts`. Its type identifies it in a chain: the router does not call it for the hosts of
+/// the setting.
 struct host_check {
   std::vector<std::string> names;
-  std::shared_ptr<std::vector<std::string>> added = std::make_shared<std::vector<std::string>>();  ///< by the setting
   void operator()(const request& req, response&, const next_handler& next) const;
 };
 /// The names of a middleware that was made by `allowed_hosts`; null for another one.
 [[nodiscard]] const std::vector<std::string>* host_names(const middleware& function) noexcept;
-/// Adds names to such a middleware. Call it before the first request.
-void add_host_names(const middleware& function, const std::vector<std::string>& names);
 /// True for a name or an address without scheme, port and brackets, `*.example.com` and `*`.
 [[nodiscard]] bool is_host_pattern(const std::string& name);
 
@@ -60,17 +57,12 @@ namespace detail::addons {
 
 WINSVC_INLINE void host_check::operator()(const request& req, response&, const next_handler& next) const {
   const std::string host = header_text(req, "Host");
-  if (!host.empty() && !wire::is_allowed_host(host, names) && !wire::is_allowed_host(host, *added))
-    abort(421, std::string(wire::rejected_host_reason));
+  if (!host.empty() && !wire::is_allowed_host(host, names)) abort(421, std::string(wire::rejected_host_reason));
   next();
 }
 WINSVC_INLINE const std::vector<std::string>* host_names(const middleware& function) noexcept {
   const auto* const check = function.target<host_check>();
   return check ? &check->names : nullptr;
-}
-WINSVC_INLINE void add_host_names(const middleware& function, const std::vector<std::string>& names) {
-  if (const auto* const check = function.target<host_check>())
-    check->added->insert(check->added->end(), names.begin(), names.end());
 }
 WINSVC_INLINE bool is_host_pattern(const std::string& name) {
   if (name.empty() || name.find_first_of("/[] ") != name.npos) return false;

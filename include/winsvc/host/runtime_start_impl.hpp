@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -35,10 +34,6 @@ namespace detail::host {
 WINSVC_INLINE bool runtime::start() {
   if (wire::is_loopback_host(definition_.host) || !definition_.allowed_hosts.empty())
     definition_.router.check_hosts(addons::host_names, definition_.allowed_hosts);
-  std::set<const middleware*> seen;  // several chains have the same middleware
-  definition_.router.for_each_middleware([this, &seen](const middleware& function) {
-    if (seen.insert(&function).second) addons::add_host_names(function, definition_.allowed_hosts);
-  });
   add_health_routes(definition_, [this] { return current_phase(); });
   prepare_upload_folder(definition_);
   definition_.freeze();

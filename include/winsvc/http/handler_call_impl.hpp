@@ -177,6 +177,7 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,
                                                      std::size_t position, response& res) {
+  while (position < chain.size() && router_.skips_host_check(*chain[position], exchange.head.host)) ++position;
   if (position == chain.size()) return dispatch(exchange, res);
   struct call_frame {  // as in process_request()
     request_processor& processor;

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +29,7 @@
 #include "winsvc/route/pattern.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/route/url.hpp"
+#include "winsvc/wire/host_name.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -53,13 +53,16 @@ class router {
   /// Returns the names that a middleware accepts; null if it does not check the host.
   using host_names_function = const std::vector<std::string>* (*)(const middleware&) noexcept;
   /// Makes accepts_host() reject all hosts but those of the loopback interface. Chains with a middleware for which
-  /// `host_names` returns names decide themselves. `accepted`: further hosts. Call it before freeze().
+  /// `host_names` returns names decide themselves. `accepted`: further hosts, for all chains. Call it before
+  /// freeze().
   void check_hosts(host_names_function host_names, std::vector<std::string> accepted = {}) {
     host_names_ = host_names;
     accepted_hosts_ = std::move(accepted);
   }
-  /// Calls `f(middleware)` for each middleware, once or more often.
-  void for_each_middleware(const std::function<void(const middleware&)>& f) const;
+  /// True if a middleware only checks the host, and this one is among the further hosts: it is not called then.
+  [[nodiscard]] bool skips_host_check(const middleware& link, std::string_view host) const {
+    return !accepted_hosts_.empty() && host_names_(link) && wire::is_allowed_host(host, accepted_hosts_);
+  }
   /// Makes accepts_host() also compare the names of the global middleware for the last added route.
   void accept_global_hosts() noexcept { handlers_.back().accepts_global_hosts = true; }
   /// True if a request with this authority (wire::head::host) may reach `chain`, the middleware for the match. Costs

@@ -43,15 +43,6 @@ WINSVC_INLINE bool router::accepts_host(std::string_view host, const route::matc
   return has_check;
 }
 
-WINSVC_INLINE void router::for_each_middleware(const std::function<void(const middleware&)>& f) const {
-  const auto call_for = [&f](const api::middleware_chain& chain) {
-    for (const auto& link : chain) f(*link);
-  };
-  call_for(*global_middleware_);
-  for (const auto& group : groups_) call_for(*group.middleware);
-  for (const auto& route : handlers_) call_for(*route.middleware);
-}
-
 WINSVC_INLINE void router::check_may_use(source_location location) const {
   if (frozen_)
     throw setup_error("use (" + location.to_string() +
