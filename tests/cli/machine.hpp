@@ -36,7 +36,7 @@ struct test_machine {
   winsvc::detail::os::sys_result<std::uint32_t> elevation = std::uint32_t{0};
   std::optional<std::string> typed, piped;
   std::string from_parent;
-  std::string data_root = "C:\\ProgramData\\";
+  std::string data_root = "C:\\ProgramData\\", executable = "C:\\apps\\hello.exe";
   std::set<std::string> missing_files;
 
   test_machine() { scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)"; }
@@ -48,7 +48,7 @@ struct test_machine {
     err.clear();
     winsvc::detail::cli::program_dependencies dependencies;
     dependencies.scm = scm;
-    dependencies.executable = "C:\\apps\\hello.exe";
+    dependencies.executable = executable;
     dependencies.out = [this](std::string_view text) { out += text; };
     dependencies.err = [this](std::string_view text) { err += text; };
     dependencies.data_folder = [this](const std::string& name) -> winsvc::detail::os::sys_result<std::string> {

@@ -5,6 +5,7 @@
 
 #ifndef _WIN32
 
+  #include <cstdlib>
   #include <string>
 
   #include "machine.hpp"
@@ -141,6 +142,44 @@ TEST_CASE("restart with an invalid settings file leaves the service running") {
   REQUIRE(os::replace_file(path, "count = 2\n"));
   CHECK(m.run(counts, {"restart"}) == 0);
   CHECK(m.out == "stopped 'hello'\nstarted 'hello'\n");
+}
+
+TEST_CASE("restart and reload check the environment of the service, not that of the operator") {
+  installed_machine m(scm::state::running);
+  auto counts = [](winsvc::service& svc) { svc.name("hello"); svc.setting("count", 1, "how often"); };
+  m.scm->after_stop = {service_database::at(scm::state::stopped)};
+  m.scm->after_start = {service_database::at(scm::state::running)};
+  ::setenv("HELLO_COUNT", "x", 1);
+  const winsvc::scope_exit restore([] { ::unsetenv("HELLO_COUNT"); });
+  for (const std::string verb : {"reload", "restart"}) {
+    CAPTURE(verb);
+    CHECK(m.run(counts, {verb}) == 0);
+    CHECK(m.err.empty());
+  }
+  m.scm->services["hello"].environment = {"OTHER=1"};
+  CHECK(m.run(counts, {"restart"}) == 0);
+  m.scm->services["hello"].environment = {"HELLO_COUNT=many"};
+  CHECK(m.run(counts, {"restart"}) == 13);
+  CHECK(has(m.err, "'HELLO_COUNT': 'count' must be a whole number, but is 'many' (13)\n"));
+}
+
+TEST_CASE("restart and reload report a service that is absent or of another program before an invalid settings file") {
+  installed_machine m;
+  m.executable = os::path_join(m.root, "hello");
+  REQUIRE(os::replace_file(os::path_join(m.root, "hello.ini"), "name = x\n"));
+  m.scm->services.clear();
+  CHECK(m.run({"config"}) == 13);  // the file that the verbs would check
+  for (const std::string verb : {"restart", "reload"}) {
+    CAPTURE(verb);
+    CHECK(m.run({verb}) == os::exit_code(1060));
+    CHECK(m.err == "hello: " + verb + " 'hello': it is not installed (1060); install it first\n");
+  }
+  m.scm->add("hello", "/opt/other/hello --port 99", scm::state::running);
+  for (const std::string verb : {"restart", "reload"}) {
+    CAPTURE(verb);
+    CHECK(m.run({verb}) == os::exit_code(1073));
+    CHECK(m.err.find("hello: " + verb + " 'hello': a service of another program has this name") == 0);
+  }
 }
 
 TEST_CASE("an executable that does not exist is named by start, and restart leaves the service running") {

@@ -89,37 +89,45 @@ WINSVC_INLINE result<void> check_own_service(const host::service_definition& def
                                    std::string(commandline::info(command.verb).word));
 }
 
+/// The environment in which settings are looked up: that of the service alone, or also that of this process.
+enum class environment_scope { service_only, service_and_process };
+
 /// Adds the options of the installed service below the options of this command line. If the service cannot be queried,
-/// the settings are those of a service that this command line would install.
-WINSVC_INLINE void with_installed_options(host::service_definition& definition, const commandline::command& command,
-                                          const program_dependencies& dependencies) {
+/// the settings are those of a service that this command line would install, and the result is false.
+WINSVC_INLINE bool with_installed_options(host::service_definition& definition, const commandline::command& command,
+                                          const program_dependencies& dependencies,
+                                          environment_scope scope = environment_scope::service_and_process) {
   const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
   auto& scm = *dependencies.scm;
   const auto raw_manager = scm.open_manager(os::access_rights::manager_connect);
-  if (!raw_manager) return;
+  if (!raw_manager) return false;
   const os::service_handle manager(scm, *raw_manager);
   const auto raw_service = scm.open_service(manager.get(), name, os::access_rights::query_config);
-  if (!raw_service) return;
+  if (!raw_service) return false;
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
-  if (!config || !manage::check_same_program(config->binary, dependencies.executable, name, "query")) return;
+  if (!config || !manage::check_same_program(config->binary, dependencies.executable, name, "query")) return false;
   const std::string binary = scm::quoted_binary(config->binary, dependencies.executable);
   const auto arguments = base::split_command_line(binary);
   host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(binary)),
                        arguments.empty() ? dependencies.executable : arguments[0]);
 
   const auto variables = scm.query_environment(name);
-  if (!variables || variables->empty()) return;
   auto sources = definition.settings.sources();
-  sources.environment = [own = *variables, others = sources.environment](const std::string& variable) {
-    for (const auto& line : own) {
-      const auto equals = line.find('=', 1);
-      if (equals != line.npos && base::equal_nocase(std::string_view(line).substr(0, equals), variable))
-        return std::optional(line.substr(equals + 1));
-    }
-    return others(variable);
-  };
+  if (scope == environment_scope::service_only)
+    sources.environment = [](const std::string&) { return std::optional<std::string>(); };
+  if (variables) {
+    sources.environment = [own = *variables, others = sources.environment](const std::string& variable) {
+      for (const auto& line : own) {
+        const auto equals = line.find('=', 1);
+        if (equals != line.npos && base::equal_nocase(std::string_view(line).substr(0, equals), variable))
+          return std::optional(line.substr(equals + 1));
+      }
+      return others(variable);
+    };
+  }
   definition.settings.set_sources(std::move(sources));
+  return true;
 }
 
 WINSVC_INLINE int write_settings_file(const host::service_definition& definition,

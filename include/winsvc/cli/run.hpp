@@ -227,7 +227,8 @@ WINSVC_INLINE std::optional<int> check_command_line(const host::service_definiti
         "write it to the settings file"));
   }
   const bool reads_service = command.verb == commandline::verb::logs || command.verb == commandline::verb::config ||
-                             command.verb == commandline::verb::reload;
+                             command.verb == commandline::verb::reload ||
+                             command.verb == commandline::verb::restart;
   if (!reads_service) return std::nullopt;
   if (auto own = check_own_service(definition, command, dependencies); !own)
     return dependencies.print_error(own.error());
@@ -250,8 +251,9 @@ WINSVC_INLINE int run_described_verb(host::service_definition& definition, const
     case commandline::verb::config: return show_settings(definition, command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
     case commandline::verb::restart:
-      with_installed_options(definition, command, dependencies);
-      if (check_settings(definition.settings)) {
+      // The service does not have the environment of the operator.
+      if (with_installed_options(definition, command, dependencies, environment_scope::service_only) &&
+          check_settings(definition.settings)) {
         const int code = dependencies.print_errors(definition.settings.errors());
         const std::string verb(commandline::info(command.verb).word);
         dependencies.err(dependencies.program() + ": the service was not " + verb +
