@@ -107,322 +107,322 @@
 //   9141  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
 //   9209  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
 //   9246  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9294  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9325  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9352  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9422  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9468  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9520  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9552  addons/headers.hpp                   Middleware for response headers and body size.
+//   9291  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9322  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9349  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9419  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9465  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9517  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9549  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9585  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9819  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9908  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9971  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10131  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10147  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10273  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10319  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10361  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10443  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10517  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10635  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10668  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10723  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  10965  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  11001  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  11047  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11140  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11170  route/url_value.hpp:bodies           url_value, with_query.
-//  11212  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11372  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11497  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11624  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11700  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11738  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11787  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11825  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11859  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11881  api/parameter.hpp:bodies             Parameters of a route.
-//  11939  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  11967  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  12039  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12105  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12133  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12157  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12324  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12481  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12588  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12612  base/quote.hpp:bodies                Windows command lines.
-//  12702  scm/spec.hpp:bodies                  Service specification.
-//  12844  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  12964  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13114  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13186  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13343  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13394  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13442  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13476  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13504  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13555  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13649  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13771  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13831  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13877  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//  13905  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  13950  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14104  base/wait_deadline.hpp               wait_deadline: the end of a wait that only real time can end.
-//  14168  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14301  settings/registry.hpp                Registry of the settings of an app.
-//  14624  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14834  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  15066  route/table.hpp                      Route table (route::table).
-//  15452  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15558  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15666  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15851  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16166  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16342  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16557  wire/file_name.hpp                   Safe file names for uploads.
-//  16636  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16706  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16857  wire/representation.hpp              Representation of content in a response.
-//  17009  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17293  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17588  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17695  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  17874  scm/lifecycle.hpp                    Lifecycle of a service.
-//  18007  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  18097  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18165  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18232  scm/account.hpp                      Account of a service.
-//  18392  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18633  scm/security.hpp                     Security descriptors in SDDL.
-//  18856  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  19073  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  19132  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19257  scm/event_record.hpp                 Records of the Windows event log.
-//  19399  scm/saved_state.hpp                  Saved state of a service.
-//  19557  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19830  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19870  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  19952  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20151  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20414  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20598  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20726  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  20913  os/socket.hpp                        TCP sockets with timeouts.
-//  21083  os/listen.hpp                        Opens the listening sockets of a host.
-//  21209  os/posix/headers.hpp                 POSIX system headers.
-//  21250  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21445  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21489  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21597  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21704  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  21880  os/tcp.hpp                           TCP sockets on all platforms.
-//  22226  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22403  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22531  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22807  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22862  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22933  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  22979  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23185  os/connection_threads.hpp            Connection threads of the control channel.
-//  23276  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23499  os/console.hpp                       Console input and output.
-//  23602  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23758  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23904  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24101  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24217  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24263  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24435  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24518  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24572  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24623  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24726  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24767  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24954  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  24976  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  25011  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25095  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25198  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25238  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25288  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25333  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25397  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25704  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25757  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25851  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25949  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26124  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26371  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26590  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26770  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  27002  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27226  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27288  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27577  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27679  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27917  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  28006  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  28078  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28165  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28218  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28315  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28453  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28547  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28787  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28829  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28944  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  29071  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29245  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29414  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29715  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29722  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29758  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  30071  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30149  log/log_query.hpp                    Log query of the verb `logs`.
-//  30234  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30329  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30428  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30501  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30883  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  30994  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  31040  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31274  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31644  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  31947  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32189  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32312  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32481  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  32961  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33273  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33385  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33598  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33768  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33844  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  34051  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34370  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34651  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34833  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34872  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35039  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35128  http/problem.hpp                     Error responses of winsvc.
-//  35300  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35396  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35653  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35705  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35867  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  35941  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36191  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36344  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36375  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36474  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36666  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36805  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37014  http/file_body.hpp                   Sets a file as the body of a response.
-//  37129  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37373  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37622  http/request_processor.hpp           Request processor: handles one request.
-//  37901  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38251  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38354  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38510  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38601  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38819  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39074  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39210  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39256  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39359  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39392  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39778  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40072  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40335  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40412  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40493  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40871  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41143  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41324  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  41384  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41587  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41707  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  41967  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42289  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42401  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42623  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42778  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42853  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42872  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43079  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43317  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43586  host/access_log.hpp                  Access log: one log entry for each response.
-//  43645  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43770  host/route_statistics.hpp            Route statistics of the dashboard.
-//  43932  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44189  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44261  host/health.hpp                      Liveness and readiness routes.
-//  44365  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44533  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44659  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44798  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45089  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  45213  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45332  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45399  host/run_options.hpp                 Options and result of one run of a service.
-//  45467  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45601  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45722  host/control_channel_server.hpp      Control channel server.
-//  45916  host/runtime.hpp                     Runtime of a service.
-//  46184  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46298  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46440  host/status.hpp                      Text and JSON of `status`.
-//  46610  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46732  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46848  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  46941  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47056  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47182  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47295  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47631  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47829  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48032  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48294  manage/wait.hpp                      Waits until a service reaches a state.
-//  48397  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48626  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  48720  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49012  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49224  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49417  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49659  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49732  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49839  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49905  manage/install.hpp                   `install` and `update` verbs.
-//  50253  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50407  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50517  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50718  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50815  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50905  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51002  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51038  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51360  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51582  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51747  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51884  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52004  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52096  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52210  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52565  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52854  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53022  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53116  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9582  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9816  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9905  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9968  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10128  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10144  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10270  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10316  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10358  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10440  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10514  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10632  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10665  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10720  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  10962  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10998  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11044  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11137  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11167  route/url_value.hpp:bodies           url_value, with_query.
+//  11209  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11369  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11494  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11621  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11697  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11735  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11784  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11822  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11856  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11878  api/parameter.hpp:bodies             Parameters of a route.
+//  11936  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  11964  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  12036  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12102  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12130  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12154  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12321  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12478  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12585  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12609  base/quote.hpp:bodies                Windows command lines.
+//  12699  scm/spec.hpp:bodies                  Service specification.
+//  12841  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  12961  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13111  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13183  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13340  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13391  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13434  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13468  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13496  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13547  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13641  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13763  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13823  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13869  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//  13897  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  13942  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14096  base/wait_deadline.hpp               wait_deadline: the end of a wait that only real time can end.
+//  14160  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14293  settings/registry.hpp                Registry of the settings of an app.
+//  14616  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14826  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15058  route/table.hpp                      Route table (route::table).
+//  15444  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15550  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15658  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  15843  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16158  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16334  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16549  wire/file_name.hpp                   Safe file names for uploads.
+//  16628  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16698  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  16849  wire/representation.hpp              Representation of content in a response.
+//  17001  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17285  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17580  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17687  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  17866  scm/lifecycle.hpp                    Lifecycle of a service.
+//  17999  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18089  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18157  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18224  scm/account.hpp                      Account of a service.
+//  18384  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18625  scm/security.hpp                     Security descriptors in SDDL.
+//  18848  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  19065  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19124  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19249  scm/event_record.hpp                 Records of the Windows event log.
+//  19391  scm/saved_state.hpp                  Saved state of a service.
+//  19549  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  19822  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  19862  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  19944  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20143  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20406  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20590  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20718  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  20905  os/socket.hpp                        TCP sockets with timeouts.
+//  21075  os/listen.hpp                        Opens the listening sockets of a host.
+//  21201  os/posix/headers.hpp                 POSIX system headers.
+//  21242  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21437  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21481  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21589  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21696  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  21872  os/tcp.hpp                           TCP sockets on all platforms.
+//  22218  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22395  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22523  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22799  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22854  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22925  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  22971  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23177  os/connection_threads.hpp            Connection threads of the control channel.
+//  23268  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23491  os/console.hpp                       Console input and output.
+//  23594  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23750  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23896  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24093  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24209  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24255  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24427  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24510  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24564  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24615  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24718  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24759  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  24946  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  24968  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  25003  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25087  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25190  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25230  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25280  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25325  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25389  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25696  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25749  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25843  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  25941  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26116  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26363  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26582  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26762  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  26994  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27218  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27280  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27569  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27671  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  27909  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  27998  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28070  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28157  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28210  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28307  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28445  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28539  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28779  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28821  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  28936  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29063  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29237  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29406  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29707  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29714  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29750  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30063  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30141  log/log_query.hpp                    Log query of the verb `logs`.
+//  30226  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30321  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30420  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30493  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  30875  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  30986  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31032  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31266  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31636  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  31939  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32181  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32304  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32473  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  32953  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33267  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33370  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33583  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33753  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33829  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  34036  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34355  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34636  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34818  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34857  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35024  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35113  http/problem.hpp                     Error responses of winsvc.
+//  35285  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35381  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35638  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35690  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35852  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  35926  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36176  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36329  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36360  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36459  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36651  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36790  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  36999  http/file_body.hpp                   Sets a file as the body of a response.
+//  37114  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37358  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37607  http/request_processor.hpp           Request processor: handles one request.
+//  37886  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38237  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38340  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38496  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38587  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38805  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39060  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39196  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39242  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39345  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39378  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39764  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40058  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40321  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40398  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40479  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40857  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41129  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41310  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  41370  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41573  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41693  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  41953  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42275  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42387  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42609  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42764  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42839  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42858  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  43065  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43303  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43572  host/access_log.hpp                  Access log: one log entry for each response.
+//  43631  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43756  host/route_statistics.hpp            Route statistics of the dashboard.
+//  43918  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44175  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44247  host/health.hpp                      Liveness and readiness routes.
+//  44351  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44519  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44645  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44784  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45075  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  45199  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45318  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45385  host/run_options.hpp                 Options and result of one run of a service.
+//  45453  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45587  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45708  host/control_channel_server.hpp      Control channel server.
+//  45902  host/runtime.hpp                     Runtime of a service.
+//  46170  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46279  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46421  host/status.hpp                      Text and JSON of `status`.
+//  46591  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46713  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46829  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  46922  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47037  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  47163  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47276  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47612  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47810  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48013  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48275  manage/wait.hpp                      Waits until a service reaches a state.
+//  48378  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48607  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  48702  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  48999  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49211  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49404  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49646  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49719  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49826  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  49892  manage/install.hpp                   `install` and `update` verbs.
+//  50240  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50394  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50504  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50705  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50802  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  50892  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  50989  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51025  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51347  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51569  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51734  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51871  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  51991  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52083  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52197  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52552  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52839  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53015  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53109  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53451  config/undef.hpp                     Undefines the internal macros.
+//  53446  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -9255,7 +9255,6 @@ inline constexpr std::string_view rejected_host_reason =
 // other site in its Host field. If the service listens on a loopback address, this check is on by default and accepts
 // the names of the loopback interface. If a local proxy keeps the Host field, add the public name.
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9273,16 +9272,14 @@ inline namespace WINSVC_ABI {
 
 namespace detail::addons {
 
-/// Function object of `allowed_hosts`. Its type identifies it in a chain.
+/// Function object of `allowed_hosts`. Its type identifies it in a chain: the router does not call it for the hosts of
+/// the setting.
 struct host_check {
   std::vector<std::string> names;
-  std::shared_ptr<std::vector<std::string>> added = std::make_shared<std::vector<std::string>>();  ///< by the setting
   void operator()(const request& req, response&, const next_handler& next) const;
 };
 /// The names of a middleware that was made by `allowed_hosts`; null for another one.
 [[nodiscard]] const std::vector<std::string>* host_names(const middleware& function) noexcept;
-/// Adds names to such a middleware. Call it before the first request.
-void add_host_names(const middleware& function, const std::vector<std::string>& names);
 /// True for a name or an address without scheme, port and brackets, `*.example.com` and `*`.
 [[nodiscard]] bool is_host_pattern(const std::string& name);
 
@@ -13402,17 +13399,12 @@ namespace detail::addons {
 
 WINSVC_INLINE void host_check::operator()(const request& req, response&, const next_handler& next) const {
   const std::string host = header_text(req, "Host");
-  if (!host.empty() && !wire::is_allowed_host(host, names) && !wire::is_allowed_host(host, *added))
-    abort(421, std::string(wire::rejected_host_reason));
+  if (!host.empty() && !wire::is_allowed_host(host, names)) abort(421, std::string(wire::rejected_host_reason));
   next();
 }
 WINSVC_INLINE const std::vector<std::string>* host_names(const middleware& function) noexcept {
   const auto* const check = function.target<host_check>();
   return check ? &check->names : nullptr;
-}
-WINSVC_INLINE void add_host_names(const middleware& function, const std::vector<std::string>& names) {
-  if (const auto* const check = function.target<host_check>())
-    check->added->insert(check->added->end(), names.begin(), names.end());
 }
 WINSVC_INLINE bool is_host_pattern(const std::string& name) {
   if (name.empty() || name.find_first_of("/[] ") != name.npos) return false;
@@ -32975,7 +32967,6 @@ request_data();
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33004,13 +32995,16 @@ class router {
   /// Returns the names that a middleware accepts; null if it does not check the host.
   using host_names_function = const std::vector<std::string>* (*)(const middleware&) noexcept;
   /// Makes accepts_host() reject all hosts but those of the loopback interface. Chains with a middleware for which
-  /// `host_names` returns names decide themselves. `accepted`: further hosts. Call it before freeze().
+  /// `host_names` returns names decide themselves. `accepted`: further hosts, for all chains. Call it before
+  /// freeze().
   void check_hosts(host_names_function host_names, std::vector<std::string> accepted = {}) {
     host_names_ = host_names;
     accepted_hosts_ = std::move(accepted);
   }
-  /// Calls `f(middleware)` for each middleware, once or more often.
-  void for_each_middleware(const std::function<void(const middleware&)>& f) const;
+  /// True if a middleware only checks the host, and this one is among the further hosts: it is not called then.
+  [[nodiscard]] bool skips_host_check(const middleware& link, std::string_view host) const {
+    return !accepted_hosts_.empty() && host_names_(link) && wire::is_allowed_host(host, accepted_hosts_);
+  }
   /// Makes accepts_host() also compare the names of the global middleware for the last added route.
   void accept_global_hosts() noexcept { handlers_.back().accepts_global_hosts = true; }
   /// True if a request with this authority (wire::head::host) may reach `chain`, the middleware for the match. Costs
@@ -33305,15 +33299,6 @@ WINSVC_INLINE bool router::accepts_host(std::string_view host, const route::matc
     has_check = has_check || names;
   }
   return has_check;
-}
-
-WINSVC_INLINE void router::for_each_middleware(const std::function<void(const middleware&)>& f) const {
-  const auto call_for = [&f](const api::middleware_chain& chain) {
-    for (const auto& link : chain) f(*link);
-  };
-  call_for(*global_middleware_);
-  for (const auto& group : groups_) call_for(*group.middleware);
-  for (const auto& route : handlers_) call_for(*route.middleware);
 }
 
 WINSVC_INLINE void router::check_may_use(source_location location) const {
@@ -38052,6 +38037,7 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,
                                                      std::size_t position, response& res) {
+  while (position < chain.size() && router_.skips_host_check(*chain[position], exchange.head.host)) ++position;
   if (position == chain.size()) return dispatch(exchange, res);
   struct call_frame {  // as in process_request()
     request_processor& processor;
@@ -46189,7 +46175,6 @@ WINSVC_INLINE void runtime::serve() {
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -46205,10 +46190,6 @@ namespace detail::host {
 WINSVC_INLINE bool runtime::start() {
   if (wire::is_loopback_host(definition_.host) || !definition_.allowed_hosts.empty())
     definition_.router.check_hosts(addons::host_names, definition_.allowed_hosts);
-  std::set<const middleware*> seen;  // several chains have the same middleware
-  definition_.router.for_each_middleware([this, &seen](const middleware& function) {
-    if (seen.insert(&function).second) addons::add_host_names(function, definition_.allowed_hosts);
-  });
   add_health_routes(definition_, [this] { return current_phase(); });
   prepare_upload_folder(definition_);
   definition_.freeze();
@@ -48631,7 +48612,7 @@ WINSVC_INLINE result<void> check_own_service(os::service_manager& scm, const std
 // others: a program file that was replaced, and settings of the file.
 //
 //   add_pending_restart(context, pid, {"binary"});
-//   pending_restart(context, pid)                    // {"binary"}; empty for another process
+//   pending_restart(context, pid, live_status)       // {"binary"}; empty for another process
 
 #include <algorithm>
 #include <cstdint>
@@ -48658,9 +48639,10 @@ namespace detail::manage {
   }
 }
 
-/// Returns the names of the pending changes of a process; empty without pending changes, or if `pid` is 0. Queries the
-/// process.
-[[nodiscard]] std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid);
+/// Returns the names of the pending changes of a process; empty without pending changes, or if `pid` is 0.
+/// `live_status`: the response of the process on its control channel, or empty.
+[[nodiscard]] std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid,
+                                                       const std::string& live_status);
 /// Adds changes to those of this process.
 void add_pending_restart(const verb_context& context, std::uint32_t pid, const std::vector<std::string>& names);
 
@@ -48693,10 +48675,10 @@ WINSVC_INLINE std::vector<std::string> recorded_changes(const verb_context& cont
   return names;
 }
 
-WINSVC_INLINE std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid) {
+WINSVC_INLINE std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid,
+                                                       const std::string& live_status) {
   auto names = recorded_changes(context, pid);
-  const auto live = pid != 0 ? context.query_channel("status") : std::nullopt;
-  const auto members = live ? base::parse_flat_object(*live) : std::nullopt;
+  const auto members = pid != 0 ? base::parse_flat_object(live_status) : std::nullopt;
   if (members && base::number_of(*members, "pid") == pid) add_names(names, base::text_of(*members, "pending_restart"));
   return names;
 }
@@ -48748,7 +48730,8 @@ class service_controller {
   /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
   result<void> stop(const commandline::control_options& options);
   result<void> restart(const commandline::control_options& options);
-  result<host::service_report> status();
+  /// `live_status`: the response on the control channel, if the service was queried already.
+  result<host::service_report> status(const std::optional<std::string>& live_status = {});
 
   /// How a stop ended. A service that was not running has code 0.
   struct stop_result {
@@ -48969,7 +48952,7 @@ WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vec
   return {};
 }
 
-WINSVC_INLINE result<host::service_report> service_controller::status() {
+WINSVC_INLINE result<host::service_report> service_controller::status(const std::optional<std::string>& live_status) {
   host::service_report report;
   report.name = context_.name();
   const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
@@ -48998,7 +48981,11 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
       report.saved_state.since.clear();
     }
   }
-  report.pending_restart = pending_restart(context_, report.process.pid);
+  if (report.process.pid != 0) {  // one query, because a service that hangs responds to none in time
+    const auto response = live_status ? live_status : context_.query_channel("status");
+    if (response && base::parse_flat_object(*response)) report.live_status = *response;
+  }
+  report.pending_restart = pending_restart(context_, report.process.pid, report.live_status);
   return report;
 }
 
@@ -50126,7 +50113,7 @@ WINSVC_INLINE void installer::note_pending_restart(const install_job& job, bool 
     if (needs_restart(change.item)) names.push_back(change.name);
   }
   if (!names.empty()) add_pending_restart(context_, pid, names);
-  const auto all = pending_restart(context_, pid);
+  const auto all = pending_restart(context_, pid, context_.query_channel("status").value_or(std::string()));
   if (!all.empty() && !restarts)
     context_.warn(context_.quoted_name() + " runs with the old values until it is restarted: " +
                   base::join(all, ", ") + "; run 'restart', or use 'update --restart'");
@@ -51176,7 +51163,7 @@ WINSVC_INLINE void diagnostics::service() {
     check_unquoted_path(*installed.binary);
     binary(scm::quoted_binary(*installed.binary, context_.defaults().executable));
   }
-  if (const auto pending = manage::pending_restart(context_, context_.running_pid()); !pending.empty())
+  if (const auto pending = manage::pending_restart(context_, context_.running_pid(), live_status_); !pending.empty())
     add(diagnose::severity::warning, "restart",
         "the service runs with the old values until it is restarted: " + base::join(pending, ", "), "restart");
   if (installed.dependencies) dependencies(*installed.dependencies);
@@ -51283,7 +51270,7 @@ WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
 /// because its account could not log on.
 WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
-  const auto report = manage::service_controller(context_).status();
+  const auto report = manage::service_controller(context_).status(live_status_);
   const std::string failure = report && report->installed ? report->saved_state.failure
                               : saved                     ? saved->failure
                                                           : std::string();
@@ -52814,10 +52801,8 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   if (command.verb == commandline::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
   if (command.verb == commandline::verb::status || command.verb == commandline::verb::why) {
     auto report = manage::service_controller(context).status();
-    if (!report || report->process.pid != 0) {
-      std::string live = diagnose::query_live_status(channel, report ? report->process.pid : 0);
-      if (report) report->live_status = std::move(live);
-      else if (!live.empty() && report.error().code == base::win32_error::not_supported)
+    if (!report && report.error().code == base::win32_error::not_supported) {
+      if (const auto live = diagnose::query_live_status(channel, 0); !live.empty())
         report = host::query_status_report(spec.name, live);
     }
     if (!report) return dependencies.print_error(report.error());
@@ -52932,37 +52917,45 @@ WINSVC_INLINE result<void> check_own_service(const host::service_definition& def
                                    std::string(commandline::info(command.verb).word));
 }
 
+/// The environment in which settings are looked up: that of the service alone, or also that of this process.
+enum class environment_scope { service_only, service_and_process };
+
 /// Adds the options of the installed service below the options of this command line. If the service cannot be queried,
-/// the settings are those of a service that this command line would install.
-WINSVC_INLINE void with_installed_options(host::service_definition& definition, const commandline::command& command,
-                                          const program_dependencies& dependencies) {
+/// the settings are those of a service that this command line would install, and the result is false.
+WINSVC_INLINE bool with_installed_options(host::service_definition& definition, const commandline::command& command,
+                                          const program_dependencies& dependencies,
+                                          environment_scope scope = environment_scope::service_and_process) {
   const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
   auto& scm = *dependencies.scm;
   const auto raw_manager = scm.open_manager(os::access_rights::manager_connect);
-  if (!raw_manager) return;
+  if (!raw_manager) return false;
   const os::service_handle manager(scm, *raw_manager);
   const auto raw_service = scm.open_service(manager.get(), name, os::access_rights::query_config);
-  if (!raw_service) return;
+  if (!raw_service) return false;
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
-  if (!config || !manage::check_same_program(config->binary, dependencies.executable, name, "query")) return;
+  if (!config || !manage::check_same_program(config->binary, dependencies.executable, name, "query")) return false;
   const std::string binary = scm::quoted_binary(config->binary, dependencies.executable);
   const auto arguments = base::split_command_line(binary);
   host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(binary)),
                        arguments.empty() ? dependencies.executable : arguments[0]);
 
   const auto variables = scm.query_environment(name);
-  if (!variables || variables->empty()) return;
   auto sources = definition.settings.sources();
-  sources.environment = [own = *variables, others = sources.environment](const std::string& variable) {
-    for (const auto& line : own) {
-      const auto equals = line.find('=', 1);
-      if (equals != line.npos && base::equal_nocase(std::string_view(line).substr(0, equals), variable))
-        return std::optional(line.substr(equals + 1));
-    }
-    return others(variable);
-  };
+  if (scope == environment_scope::service_only)
+    sources.environment = [](const std::string&) { return std::optional<std::string>(); };
+  if (variables) {
+    sources.environment = [own = *variables, others = sources.environment](const std::string& variable) {
+      for (const auto& line : own) {
+        const auto equals = line.find('=', 1);
+        if (equals != line.npos && base::equal_nocase(std::string_view(line).substr(0, equals), variable))
+          return std::optional(line.substr(equals + 1));
+      }
+      return others(variable);
+    };
+  }
   definition.settings.set_sources(std::move(sources));
+  return true;
 }
 
 WINSVC_INLINE int write_settings_file(const host::service_definition& definition,
@@ -53328,7 +53321,8 @@ WINSVC_INLINE std::optional<int> check_command_line(const host::service_definiti
         "write it to the settings file"));
   }
   const bool reads_service = command.verb == commandline::verb::logs || command.verb == commandline::verb::config ||
-                             command.verb == commandline::verb::reload;
+                             command.verb == commandline::verb::reload ||
+                             command.verb == commandline::verb::restart;
   if (!reads_service) return std::nullopt;
   if (auto own = check_own_service(definition, command, dependencies); !own)
     return dependencies.print_error(own.error());
@@ -53351,8 +53345,9 @@ WINSVC_INLINE int run_described_verb(host::service_definition& definition, const
     case commandline::verb::config: return show_settings(definition, command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
     case commandline::verb::restart:
-      with_installed_options(definition, command, dependencies);
-      if (check_settings(definition.settings)) {
+      // The service does not have the environment of the operator.
+      if (with_installed_options(definition, command, dependencies, environment_scope::service_only) &&
+          check_settings(definition.settings)) {
         const int code = dependencies.print_errors(definition.settings.errors());
         const std::string verb(commandline::info(command.verb).word);
         dependencies.err(dependencies.program() + ": the service was not " + verb +

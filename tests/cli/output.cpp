@@ -5,6 +5,7 @@
 
 #ifndef _WIN32
 
+  #include <atomic>
   #include <cstdlib>
   #include <string>
 
@@ -179,6 +180,31 @@ TEST_CASE("restart and reload report a service that is absent or of another prog
     CAPTURE(verb);
     CHECK(m.run({verb}) == os::exit_code(1073));
     CHECK(m.err.find("hello: " + verb + " 'hello': a service of another program has this name") == 0);
+  }
+}
+
+TEST_CASE("status, why and doctor query a running service once, also if it does not respond") {
+  installed_machine m(scm::state::running);
+  m.scm->services["hello"].process.pid = os::process_id();
+  std::atomic<int> queries{0};
+  std::atomic<bool> responds{true};
+  const auto channel = os::control_channel::open(
+      os::control_channel_address("hello", m.folder),
+      [&](const std::string& request, const os::control_channel::response_writer& write) {
+        if (request == "status") ++queries;
+        if (responds)
+          write("{\"pid\":" + std::to_string(os::process_id()) + ",\"pending_restart\":\"setting port\"}\n");
+      });
+  REQUIRE(channel);
+  for (const std::string verb : {"status", "why", "doctor"}) {
+    CAPTURE(verb);
+    for (const bool response : {true, false}) {
+      responds = response;
+      queries = 0;
+      m.run({verb, "--json"});
+      CHECK(queries.load() == 1);
+      if (verb != "why") CHECK(has(m.out, "setting port") == response);
+    }
   }
 }
 

@@ -25,7 +25,9 @@ commandline::install_options options_of(std::vector<std::string> options) {
 }
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 std::vector<std::string> pending(bench& b, std::uint32_t pid) {
-  return b.run([&](manage::verb_context& context) { return manage::pending_restart(context, pid); });
+  return b.run([&](manage::verb_context& context) {
+    return manage::pending_restart(context, pid, context.query_channel("status").value_or(std::string()));
+  });
 }
 std::size_t lines(const std::string& text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));

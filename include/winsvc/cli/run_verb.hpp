@@ -268,10 +268,8 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
   if (command.verb == commandline::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
   if (command.verb == commandline::verb::status || command.verb == commandline::verb::why) {
     auto report = manage::service_controller(context).status();
-    if (!report || report->process.pid != 0) {
-      std::string live = diagnose::query_live_status(channel, report ? report->process.pid : 0);
-      if (report) report->live_status = std::move(live);
-      else if (!live.empty() && report.error().code == base::win32_error::not_supported)
+    if (!report && report.error().code == base::win32_error::not_supported) {
+      if (const auto live = diagnose::query_live_status(channel, 0); !live.empty())
         report = host::query_status_report(spec.name, live);
     }
     if (!report) return dependencies.print_error(report.error());

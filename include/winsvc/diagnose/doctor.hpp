@@ -160,7 +160,7 @@ WINSVC_INLINE void diagnostics::service() {
     check_unquoted_path(*installed.binary);
     binary(scm::quoted_binary(*installed.binary, context_.defaults().executable));
   }
-  if (const auto pending = manage::pending_restart(context_, context_.running_pid()); !pending.empty())
+  if (const auto pending = manage::pending_restart(context_, context_.running_pid(), live_status_); !pending.empty())
     add(diagnose::severity::warning, "restart",
         "the service runs with the old values until it is restarted: " + base::join(pending, ", "), "restart");
   if (installed.dependencies) dependencies(*installed.dependencies);
@@ -267,7 +267,7 @@ WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
 /// because its account could not log on.
 WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
-  const auto report = manage::service_controller(context_).status();
+  const auto report = manage::service_controller(context_).status(live_status_);
   const std::string failure = report && report->installed ? report->saved_state.failure
                               : saved                     ? saved->failure
                                                           : std::string();

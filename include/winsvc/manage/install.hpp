@@ -233,7 +233,7 @@ WINSVC_INLINE void installer::note_pending_restart(const install_job& job, bool 
     if (needs_restart(change.item)) names.push_back(change.name);
   }
   if (!names.empty()) add_pending_restart(context_, pid, names);
-  const auto all = pending_restart(context_, pid);
+  const auto all = pending_restart(context_, pid, context_.query_channel("status").value_or(std::string()));
   if (!all.empty() && !restarts)
     context_.warn(context_.quoted_name() + " runs with the old values until it is restarted: " +
                   base::join(all, ", ") + "; run 'restart', or use 'update --restart'");

@@ -3,7 +3,7 @@
 // others: a program file that was replaced, and settings of the file.
 //
 //   add_pending_restart(context, pid, {"binary"});
-//   pending_restart(context, pid)                    // {"binary"}; empty for another process
+//   pending_restart(context, pid, live_status)       // {"binary"}; empty for another process
 #pragma once
 
 #include <algorithm>
@@ -38,9 +38,10 @@ namespace detail::manage {
   }
 }
 
-/// Returns the names of the pending changes of a process; empty without pending changes, or if `pid` is 0. Queries the
-/// process.
-[[nodiscard]] std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid);
+/// Returns the names of the pending changes of a process; empty without pending changes, or if `pid` is 0.
+/// `live_status`: the response of the process on its control channel, or empty.
+[[nodiscard]] std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid,
+                                                       const std::string& live_status);
 /// Adds changes to those of this process.
 void add_pending_restart(const verb_context& context, std::uint32_t pid, const std::vector<std::string>& names);
 
@@ -73,10 +74,10 @@ WINSVC_INLINE std::vector<std::string> recorded_changes(const verb_context& cont
   return names;
 }
 
-WINSVC_INLINE std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid) {
+WINSVC_INLINE std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid,
+                                                       const std::string& live_status) {
   auto names = recorded_changes(context, pid);
-  const auto live = pid != 0 ? context.query_channel("status") : std::nullopt;
-  const auto members = live ? base::parse_flat_object(*live) : std::nullopt;
+  const auto members = pid != 0 ? base::parse_flat_object(live_status) : std::nullopt;
   if (members && base::number_of(*members, "pid") == pid) add_names(names, base::text_of(*members, "pending_restart"));
   return names;
 }

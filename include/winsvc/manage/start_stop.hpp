@@ -42,7 +42,8 @@ class service_controller {
   /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
   result<void> stop(const commandline::control_options& options);
   result<void> restart(const commandline::control_options& options);
-  result<host::service_report> status();
+  /// `live_status`: the response on the control channel, if the service was queried already.
+  result<host::service_report> status(const std::optional<std::string>& live_status = {});
 
   /// How a stop ended. A service that was not running has code 0.
   struct stop_result {
@@ -263,7 +264,7 @@ WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vec
   return {};
 }
 
-WINSVC_INLINE result<host::service_report> service_controller::status() {
+WINSVC_INLINE result<host::service_report> service_controller::status(const std::optional<std::string>& live_status) {
   host::service_report report;
   report.name = context_.name();
   const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
@@ -292,7 +293,11 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
       report.saved_state.since.clear();
     }
   }
-  report.pending_restart = pending_restart(context_, report.process.pid);
+  if (report.process.pid != 0) {  // one query, because a service that hangs responds to none in time
+    const auto response = live_status ? live_status : context_.query_channel("status");
+    if (response && base::parse_flat_object(*response)) report.live_status = *response;
+  }
+  report.pending_restart = pending_restart(context_, report.process.pid, report.live_status);
   return report;
 }
 
