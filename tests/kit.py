@@ -284,6 +284,12 @@ class Ninja:
         before, after = command
         return self._edge("link", out, objects, [*before, *map(str, objects), "-o", str(out), *after], ())
 
+    def copy_without_main(self, output, compiled):
+        """A copy of an object file in which main() has another name."""
+        out = self.folder / output
+        return self._edge("generate", out, [compiled],
+                          ["objcopy", "--redefine-sym", "main=main_of_tests", str(compiled), str(out)], ())
+
     def archive(self, output, objects):
         """A static library. The rule removes an older one first, so no object of an earlier run stays in it."""
         out = self.folder / output

@@ -159,7 +159,8 @@ def doctest_program(tally, program, way):
     objects = [*precompiled]
     if program == "separate":
         objects.append(winsvc_object(GXX))
-    objects.append(ninja.compile("main.o", ROOT / "tests" / "main.cpp", do))
+    main_object = ninja.compile("main.o", ROOT / "tests" / "main.cpp", do)
+    objects.append(main_object)
     for source in found:
         name = source.relative_to(ROOT / "tests").with_suffix(".o")
         if program == "separate" and name.with_suffix("").as_posix() == COMPILED_BY_GXX:
@@ -172,7 +173,10 @@ def doctest_program(tally, program, way):
             objects.append(ninja.compile(name, source, [*do, *use, *more], first))
     target = link(ninja, way, program + ".exe", objects, libraries)
     if (program, way) == ("http", "asan"):
-        fuzzer = [ninja.compile(f"fuzz/{name}.o", FUZZ / f"{name}.cpp", [*do, *use], first) for name in (WHOLE_FUZZER, "replay")]
+        fuzzer = [ninja.compile(f"fuzz/{name}.o", FUZZ / f"{name}.cpp", [*do, *use], first)
+                  for name in (WHOLE_FUZZER, "replay")]
+        # The precompiled header refers to doctest, so a copy of main.o is linked, whose main has another name.
+        fuzzer.append(ninja.copy_without_main("fuzz/doctest.o", main_object))
         replay = link(ninja, way, f"replay_{WHOLE_FUZZER}", [*fuzzer, *precompiled], libraries)
     built, output = ninja.build()
     if not built:

@@ -70,9 +70,9 @@ TEST_CASE("a list setting takes a braced default, a path is a setting, and -> re
 
 TEST_CASE("literals of each integer type are defaults and limits of a setting") {
   configured c;
-  write_file(c.data, "long = 5000000000\nunsigned = 7\n");
+  write_file(c.data, "long = 1500000000\nunsigned = 7\n");
   auto with_literals = [](service& svc) {
-    auto number = svc.setting("long", 64L, "a long", winsvc::between(1L, 9'000'000'000L));
+    auto number = svc.setting("long", 64L, "a long", winsvc::between(1L, 2'000'000'000L));
     auto longer = svc.setting("longer", 10LL, "a long long", winsvc::between(1, 100));
     auto positive = svc.setting("unsigned", 1UL, "an unsigned long", winsvc::between(0UL, 9UL));
     auto typed = svc.setting<long>("typed", 1, "a long with limits of int", winsvc::between(1, 5));
@@ -82,7 +82,7 @@ TEST_CASE("literals of each integer type are defaults and limits of a setting") 
     });
   };
   c.scm.start(with_literals);
-  CHECK(get(c.scm, "/").body == "5000000000 10 7 1");
+  CHECK(get(c.scm, "/").body == "1500000000 10 7 1");
   CHECK(c.scm.stop() == 0);
 }
 

@@ -98,7 +98,7 @@ T to_default(D&& standard) {
 
 template <class T, class A, class B>
 void apply_option(settings::typed_setting<T>& setting, const between<A, B>& range) {
-  const T lower(range.lower), upper(range.upper);
+  const T lower = T(range.lower), upper = T(range.upper);
   if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
     if (static_cast<A>(lower) != range.lower || static_cast<B>(upper) != range.upper)
       throw setup_error("setting '" + setting.name() + "': a limit of between() is out of range for its type");
