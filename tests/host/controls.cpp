@@ -815,7 +815,9 @@ TEST_CASE("a handler that does not return is logged when its limit has passed, b
     }
   };
   const auto listener = std::make_shared<line_listener>();
-  winsvc::testing::manual_clock time;  // the workers' limit does not pass; the drain of the engine has real time
+  // The workers' limit does not pass; the drain of the engine has real time. The thread of the abandoned handler reads
+  // the clock after the test.
+  static winsvc::testing::manual_clock time;
   stop_source started, go, returned;
   auto app = [&](service& svc) {
     svc.stop_limit(20ms);

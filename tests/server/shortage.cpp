@@ -104,7 +104,8 @@ struct busy_engine : test_engine {
   std::vector<std::unique_ptr<test_client>> occupy_threads() {
     auto clients = send(20, "/block");
     CHECK(eventually([&] { return engine->in_flight() == 20; }));
-    CHECK(eventually([&] { return blocked >= 2; }));
+    // The second thread stays in the poller if the pool noticed the shortage before it took a handler.
+    CHECK(eventually([&] { return blocked >= 1; }));
     return clients;
   }
   std::shared_ptr<log_support::memory_sink> sink = std::make_shared<log_support::memory_sink>();
