@@ -19,7 +19,7 @@
 #include <vector>
 
 #ifdef __linux__
-  #include <sys/resource.h>
+  #include "../support/descriptor_shortage.hpp"
 #endif
 
 using namespace engine_tests;
@@ -302,18 +302,8 @@ TEST_CASE("a process without free descriptors serves its connections, and accept
   address.sin_family = AF_INET;
   address.sin_port = htons(s.engine->address().port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::vector<int> descriptors;
   {
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-    rlimit reduced = before;
-    reduced.rlim_cur = 200;
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &reduced) == 0);
-    const winsvc::scope_exit restore([&]() noexcept {
-      for (const int fd : descriptors) ::close(fd);
-      ::setrlimit(RLIMIT_NOFILE, &before);
-    });
-    for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) descriptors.push_back(fd);
+    const descriptor_shortage shortage;
     const auto* const target = reinterpret_cast<const sockaddr*>(&address);
     REQUIRE(::connect(static_cast<int>(waiting_client.native()), target, sizeof address) == 0);
     CHECK(eventually([&] { return log->count("cannot accept a connection") > 0; }));

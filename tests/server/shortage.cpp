@@ -24,7 +24,8 @@
 
 #ifdef __linux__
   #include <fcntl.h>
-  #include <sys/resource.h>
+
+  #include "../support/descriptor_shortage.hpp"
 #endif
 
 using namespace engine_tests;
@@ -620,17 +621,7 @@ TEST_CASE("a file that cannot be opened for want of descriptors is 503 with a lo
   CHECK(c.read_response().body == "content");
   CHECK(eventually([&] { return s.engine->in_flight() == 0; }));  // the file is closed
   {
-    std::vector<int> descriptors;
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-    rlimit reduced = before;
-    reduced.rlim_cur = 200;
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &reduced) == 0);
-    const winsvc::scope_exit restore([&]() noexcept {
-      for (const int fd : descriptors) ::close(fd);
-      ::setrlimit(RLIMIT_NOFILE, &before);
-    });
-    for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) descriptors.push_back(fd);
+    const descriptor_shortage shortage;
     c.get("/files/a.txt");
     const auto response = c.read_response();
     CHECK(response.status == 503);
@@ -664,17 +655,7 @@ TEST_CASE("a client for which the process has no descriptor is rejected by a sto
   address.sin_port = htons(s.engine->address().port);
   std::string response;
   {
-    std::vector<int> descriptors;
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-    rlimit reduced = before;
-    reduced.rlim_cur = 200;
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &reduced) == 0);
-    const winsvc::scope_exit restore([&]() noexcept {
-      for (const int fd : descriptors) ::close(fd);
-      ::setrlimit(RLIMIT_NOFILE, &before);
-    });
-    for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) descriptors.push_back(fd);
+    const descriptor_shortage shortage;
     const int native = static_cast<int>(client.native());
     REQUIRE(::connect(native, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     REQUIRE(::fcntl(native, F_SETFL, O_NONBLOCK) == 0);  // so that receive() has a limit
