@@ -32,7 +32,7 @@ QUICK, FULL, BOTH, OPT_IN = "quick", "full", "both", "opt-in"
 
 # Tests that CI may skip: the name that the stage prints, and the reason.
 MAY_SKIP = {
-    "opentelemetry": "the library is not in Debian",
+    "opentelemetry": "the library is not in Debian 12",
     "the header with the headers of Microsoft": "the SDK's headers are not in Debian, and their license does not allow copies",
 }
 

@@ -149,8 +149,7 @@ def doctest_program(tally, program, way):
     do = command(way, "single_include" if program == "separate" else "include")
     options, libraries = SEPARATE if program == "separate" else [], []
     if (program, way) == ("http", "asan"):
-        options, libraries = WITH_LIBRARIES
-        options = [*options, *WITHOUT_POINTER_CHECKS]
+        options, libraries = [*WITH_LIBRARIES[0], *WITHOUT_POINTER_CHECKS], WITH_LIBRARIES[1]
     do += options
     use, first, precompiled = [], [], []
     if program != "crash":                                  # this is one file
@@ -191,7 +190,6 @@ def doctest_program(tally, program, way):
         run_shards(tally, shards, start, jobs)
     if (program, way) == ("http", "asan"):
         replay_corpus(tally, way, WHOLE_FUZZER, replay)
-
 
 
 def fuzz_replay(tally, way):

@@ -1,5 +1,5 @@
 // Spans of OpenTelemetry's own C++ library: one for each request, as a child of the caller's span (header traceparent),
-// and the same trace in log lines. Needs opentelemetry-cpp 1.28 or newer, with the exporter "ostream" (not in Debian).
+// and the same trace in log lines. Needs opentelemetry-cpp 1.28 or newer, with the exporter "ostream" (not in Debian 12).
 //
 // winsvc.o is the compiled part of winsvc; the comment in hello.cpp has its command line.
 //

@@ -78,9 +78,7 @@ WINSVC_INLINE middleware allowed_hosts(std::vector<std::string> names) {
                         "' is not a host name; write a name or an address without scheme, port and brackets");
     }
   }
-  detail::addons::host_check check;
-  check.names = std::move(names);
-  return check;
+  return detail::addons::host_check{std::move(names)};
 }
 
 }  // inline namespace WINSVC_ABI

@@ -75,9 +75,10 @@ struct log_entry {
   [[nodiscard]] std::string json_line(std::chrono::minutes offset) const;
 };
 
-/// Escapes a text for a log line. Lines after the first are indented, so that a line that begins with a digit begins an
-/// entry. Control characters and bytes that are not UTF-8 are written as `\x1b`, because a log contains data from
-/// clients and may be displayed in a terminal. A backslash is not escaped, so that Windows paths stay readable.
+/// Escapes a text for a log line. Lines after the first are indented by `indent` blanks, so that a line that begins
+/// with a digit begins an entry. Control characters and bytes that are not UTF-8 are written as `\x1b`, because a log
+/// contains data from clients and may be displayed in a terminal. A backslash is not escaped, so that Windows paths
+/// stay readable.
 [[nodiscard]] std::string escape_log_text(std::string_view text, std::size_t indent = 4);
 
 /// A destination of log entries. Called by one thread at a time, on the thread that logs.

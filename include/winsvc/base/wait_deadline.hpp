@@ -1,4 +1,4 @@
-// wait_deadline: the end of a wait that only real time can end: of a poll() of the system, or for another thread.
+// wait_deadline: the limit of a wait in the system, in the time of the service and in real time.
 //
 //   const wait_deadline deadline(time, 5s);
 //   do result = socket.receive(buffer, size, received, deadline.next_wait());

@@ -57,7 +57,7 @@ struct connection_headers {
 [[nodiscard]] std::string complete_response(const response& res, const clock& time, bool send_body = true);
 
 /// The Date field with its line end. Each thread formats it once per second and reads the system clock at most every
-/// 20 ms. `now`: the time of `time`.
+/// 20 ms. `now`: a recent `time.now()`.
 [[nodiscard]] std::string_view date_line(const clock& time, clock::time_point now);
 
 /// True if the response has a body whose end only its provider knows.
@@ -155,7 +155,8 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
   }
 }
 
-/// Appends the head. `length`: the Content-Length; nullopt: none. `own_date`: what date_line() returns.
+/// Appends the head. `length`: the Content-Length; nullopt: none. `own_date`: the line of date_line(), for a response
+/// without a Date.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
                                bool chunked, std::string_view own_date, std::string& output) {
   char number[24];

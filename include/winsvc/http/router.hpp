@@ -59,7 +59,7 @@ class router {
     host_names_ = host_names;
     accepted_hosts_ = std::move(accepted);
   }
-  /// True if a middleware only checks the host, and this one is among the further hosts: it is not called then.
+  /// True if the middleware only checks the host, and `host` is one of the further hosts. It is not called then.
   [[nodiscard]] bool skips_host_check(const middleware& link, std::string_view host) const {
     return !accepted_hosts_.empty() && host_names_(link) && wire::is_allowed_host(host, accepted_hosts_);
   }

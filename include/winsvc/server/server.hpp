@@ -129,7 +129,7 @@ class server final : private thread_pool::work_source {
   http::engine_state engine_state_;
   os::endpoint address_;
   os::waker drain_waker_;
-  std::optional<base::wait_deadline> drain_deadline_;  // of the drains; under mutex_
+  std::optional<base::wait_deadline> drain_deadline_;  // set by the first drain; under mutex_
   os::poller poller_;
   deadline_timers deadlines_;
   std::uint64_t body_bytes_at_release_ = 0;  // of release_body_memory(), used by the monitor thread

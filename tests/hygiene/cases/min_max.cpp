@@ -1,6 +1,6 @@
 // ways: g++ -std=c++23, clang-mingw -DUNICODE -D_UNICODE
 // A program has min and max as macros, as <windows.h> defines them: our headers compile and do not undefine them. The headers
-// of other projects come first; on Windows, those of COM too. Both umbrellas compile with a later standard.
+// of other projects come first; on Windows, those of COM too. Both umbrellas compile; g++ has a later standard.
 #include "others.hpp"
 #ifdef _WIN32
   #include <objbase.h>
