@@ -133,22 +133,26 @@ TEST_CASE("a service that has run for more than a year completes the requests in
 
 TEST_CASE("waits in the system end when the clock of the service has reached their limit") {
   manual_clock time;
-  stop_source aborted;
+  stop_source started, aborted;  // the clock advances only after the wait has begun: before it, other limits apply
   auto app = [&](service& svc) {
     wait_for_hours(svc);
-    svc.get("/stream", [] {
-      return winsvc::reply::stream("text/plain", [](winsvc::stream& out) {
+    svc.limits().websocket_ping = 24h * 365;
+    svc.get("/stream", [started] {
+      return winsvc::reply::stream("text/plain", [started](winsvc::stream& out) {
+        started.request_stop();
         if (out.wait_for(1h)) out.write("later");
       });
     });
     svc.post("/upload", [](winsvc::upload) { return "complete"; });
-    svc.get("/endless", [aborted] {
-      return winsvc::reply::stream("text/plain", [aborted](winsvc::stream& out) {
+    svc.get("/endless", [started, aborted] {
+      return winsvc::reply::stream("text/plain", [started, aborted](winsvc::stream& out) {
+        started.request_stop();
         while (out.write(std::string(64 * 1024, 'x'))) {}
         aborted.request_stop();
       });
     });
-    svc.websocket("/socket", [](winsvc::websocket& ws) {
+    svc.websocket("/socket", [started](winsvc::websocket& ws) {
+      started.request_stop();
       ws.send(ws.receive(1h) ? "a message" : "none");
     });
   };
@@ -159,16 +163,20 @@ TEST_CASE("waits in the system end when the clock of the service has reached the
   SUBCASE("a stream that waits for its client") {
     auto client = connected(scm);
     send(client, "GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    wait_for_stop(started, "the stream to start");
     CHECK(receive_in_later_hours(client, time).find("later") != std::string::npos);
   }
   SUBCASE("an upload that does not arrive") {
     auto client = connected(scm);
-    send(client, "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
+    send(client, "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+    CHECK(hear(client).status == 100);
+    send(client, "half");
     CHECK(receive_in_later_hours(client, time).find("HTTP/1.1 408 ") == 0);
   }
   SUBCASE("a response that the client does not read") {
     auto client = connected(scm);
     ask(client, "/endless");
+    wait_for_stop(started, "the response to start");
     wait_until(
         [&] {
           time.advance(1h);
@@ -180,6 +188,7 @@ TEST_CASE("waits in the system end when the clock of the service has reached the
     auto client = connected(scm);
     send(client, "GET /socket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    wait_for_stop(started, "the handler to start");
     CHECK(receive_in_later_hours(client, time).find("none") != std::string::npos);
   }
   CHECK(scm.stop() == 0);

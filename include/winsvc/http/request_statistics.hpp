@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
@@ -136,10 +137,12 @@ WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept 
     const std::lock_guard lock(mutex_);
     const std::int64_t closed_second = current_second_.load(std::memory_order_relaxed);
     if (second <= closed_second) return;
-    if (intervals_.empty()) {
-      intervals_.resize(kept_seconds);
-      histograms_.resize(seconds_per_minute);
+    if (intervals_.empty()) {  // all three vectors, or none if an allocation fails
+      std::vector<interval_statistics> intervals(kept_seconds);
+      std::vector<histogram> histograms(seconds_per_minute);
       histogram_seconds_.assign(seconds_per_minute, -1);
+      histograms_ = std::move(histograms);
+      intervals_ = std::move(intervals);
     }
     current_second_.store(second, std::memory_order_relaxed);
     if (closed_second == 0) return;
