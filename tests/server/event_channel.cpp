@@ -232,8 +232,12 @@ TEST_CASE("a subscriber without events receives a comment every 15 s") {
   CHECK(reads(*client, "\r\n\r\n"));
   CHECK(reads(*old, "\r\n\r\n"));
   for (int i = 0; i < 3; ++i) {
-    std::this_thread::sleep_for(50ms);  // until the connection waits for events
-    time.advance(16s);
+    for (auto* const each : {&*client, &*old}) {
+      CHECK(eventually([&] {  // the connection may not wait for events yet
+        time.advance(16s);
+        return each->receive_more(10ms);
+      }));
+    }
     CHECK(reads(*client, chunk(": keep-alive\n\n")));
     CHECK(reads(*old, ": keep-alive\n\n"));
   }
