@@ -99,8 +99,9 @@ else()
     "UPDATE `CustomAction` SET `Type`=3410 WHERE `Action`='RemoveNew'"
     "UPDATE `CustomAction` SET `Type`=3410 WHERE `Action`='StopNew'")
   # wixl places these actions in an order that differs from run to run.
-  foreach(place "RestoreOld=1510" "CopyOld=1520" "StopOld=1530" "RemoveService=3490" "RemoveNew=4010" "StopNew=4020"
-                "InstallService=4030" "DeleteCopy=4040" "InstallExecute=4050" "RemoveExistingProducts=4060")
+  foreach(place "RestoreOld=1510" "CopyOld=1520" "StopOld=1530" "RemoveService=3490" "InstallExecute=4010"
+                "RemoveNew=4020" "StopNew=4030" "InstallService=4040" "DeleteCopy=4050" "InstallExecuteAgain=4060"
+                "RemoveExistingProducts=4070")
     string(REGEX MATCH "(.*)=(.*)" unused "${place}")
     list(APPEND statements
       "UPDATE `InstallExecuteSequence` SET `Sequence`=${CMAKE_MATCH_2} WHERE `Action`='${CMAKE_MATCH_1}'")
