@@ -7,26 +7,32 @@ import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from kit import CLANG, ROOT, httplib_folder  # noqa: E402
-from steps import (CONSUMER, SEPARATE, Broken, built_with_pkg_config, consumer_in, fails, fresh,  # noqa: E402
+from kit import CLANG, GXX, ROOT, httplib_folder  # noqa: E402
+from steps import (CONSUMER, LIBRARY_FLAGS, SEPARATE, Broken, built_with_pkg_config, consumer_in, fails, fresh,  # noqa: E402
                    installed_by_cmake, must_say, runs_as_consumer, source_tree, step, winsvc_o)
 
 
 def copied_header():
-    """Two headers and a source in one folder, one command. It is only parsed."""
+    """Two headers and a source in one folder, one command, which compiles all function bodies."""
     folder = fresh("copied_header")
     for file in (ROOT / "single_include" / "winsvc.hpp", httplib_folder() / "httplib.h", CONSUMER / "main.cpp"):
         shutil.copy(file, folder)
-    step(CLANG, "-std=c++17", "-I.", "-fsyntax-only", "main.cpp", cwd=folder)
+    step(CLANG, "-std=c++17", "-I.", "main.cpp", "-o", "consumer", "-pthread", cwd=folder)
+    runs_as_consumer(folder / "consumer")
 
 
 def copied_for_two_steps():
-    """The separate form, from copied files: winsvc.cpp, which is only parsed, and the app."""
+    """The separate form, from copied files. The copy of winsvc.cpp is not compiled: it must be the text of winsvc.o."""
     folder = fresh("copied_for_two_steps")
     for file in (ROOT / "single_include" / "winsvc.hpp", ROOT / "single_include" / "winsvc.cpp",
                  httplib_folder() / "httplib.h", CONSUMER / "main.cpp"):
         shutil.copy(file, folder)
-    step(CLANG, "-std=c++17", "-I.", "-fsyntax-only", "winsvc.cpp", cwd=folder)
+    preprocess = [GXX, "-std=c++17", "-DNDEBUG", "-E", "-P"]    # assert contains the folder
+    copy = step(*preprocess, "-I.", "winsvc.cpp", cwd=folder)
+    compiled = step(*preprocess, f"-I{ROOT / 'single_include'}", *LIBRARY_FLAGS.split(),
+                    ROOT / "single_include" / "winsvc.cpp")
+    if copy != compiled:
+        raise Broken("the copied winsvc.cpp differs from that of winsvc.o after the preprocessor")
     step(CLANG, "-std=c++17", "-I.", SEPARATE, "main.cpp", winsvc_o(), "-o", "consumer", "-pthread", cwd=folder)
     runs_as_consumer(folder / "consumer")
 
