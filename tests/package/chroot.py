@@ -2,6 +2,7 @@
 """README.md, docs/getting-started.md and docs/shipping.md, followed as written, in an empty Debian.
 
   tests/package/chroot.py [SUITE...]      # as root, with debootstrap; default: bookworm trixie (Debian 12 and 13)
+  tests/package/chroot.py SUITE --again TEXT      # after a failure: only the steps whose names contain TEXT
 
 For each suite, build/chroot/SUITE becomes an empty system (debootstrap --variant=minbase, from the mirror in the
 configuration of apt) with a clone of this working tree in /srv/winsvc. Then `tools/demo` runs, and each `sh` block of
@@ -12,8 +13,12 @@ installed and removed under Wine, by the lines of this page.
 Each program that a compile line of README.md makes, and each last line of a block that ends with `debug`, must serve:
 it is started, its address is requested, and after Ctrl-C it must exit with 0. Only the commands that download have a
 network.
+
+After a failure, the system is kept for --again, which gives it the files of the working tree as they are now. A step can
+need what an earlier one makes; TEXT must then select both.
 """
 
+import argparse
 import os
 import pathlib
 import re
@@ -86,9 +91,14 @@ def download_options():
 class Machine:
     """An empty Debian in a folder."""
 
-    def __init__(self, suite):
+    def __init__(self, suite, again):
         self.suite, self.root, self.packages = suite, FOLDER / suite, FOLDER / f"{suite}.packages"
-        base = FOLDER / f"{suite}.base"
+        if not again:
+            self.make_empty()
+        self.clone()
+
+    def make_empty(self):
+        suite, base = self.suite, FOLDER / f"{self.suite}.base"
         if not (base / "etc" / "winsvc-base").exists():
             shutil.rmtree(base, ignore_errors=True)
             step("debootstrap", "--variant=minbase", suite, base, mirror())
@@ -99,10 +109,9 @@ class Machine:
         for name in ("resolv.conf", "hosts"):
             shutil.copy(f"/etc/{name}", self.root / "etc" / name)
         (self.root / "etc/apt/apt.conf.d/90machine").write_text(download_options())
-        self.clone()
 
     def clone(self):
-        """A repository with the files of this working tree, as `git clone` makes it."""
+        """Makes a repository of the files of this working tree, as `git clone` does. The folders of the steps remain."""
         clone = self.root / "srv" / "winsvc"
         files = step("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
         for name in files:
@@ -111,9 +120,14 @@ class Machine:
                 shutil.copy2(ROOT / name, clone / name)
         step("git", "init", "-q", cwd=clone)
         step("git", "add", "-A", cwd=clone)
-        step("git", "-c", "user.name=tests", "-c", "user.email=tests@localhost", "commit", "-q", "-m", "clone",
-             cwd=clone)
+        step("git", "-c", "user.name=tests", "-c", "user.email=tests@localhost", "commit", "-q", "--allow-empty",
+             "-m", "clone", cwd=clone)
         step("chown", "-R", "root:root", clone)
+
+    def delete_folders_of(self, script):
+        """Deletes the folders next to the clone that the script will make."""
+        for name in re.findall(r"^(?:mkdir(?: -p)?|cp -r \S+) \.\./([\w-]+)", script, re.MULTILINE):
+            shutil.rmtree(self.root / "srv" / name, ignore_errors=True)
 
     def run(self, script, network=False):
         """Runs a bash script in the folder of the clone, with private mounts and processes, which end with it."""
@@ -153,39 +167,53 @@ def is_output_of_demo(output):
     return "# all steps succeeded" in output and output.count("# note: Wine") <= 1 and "tools/demo --page" in output
 
 
-def follow(tally, suite):
-    """Runs all steps, also after a failure, because most of them are independent."""
-    try:
-        machine = Machine(suite)
-    except Broken as broken:
-        tally.check(f"{suite}: an empty system", False, str(broken))
-        return
+def steps_of_pages():
+    """(name, script, whether it has a network) of each step."""
     steps = [("tools/demo", "tools/demo\n", True), ("tools/demo --page", "serves tools/demo --page\n", False)]
     for page in PAGES:
         for number, block in blocks(page):
             steps.append((f"{page}:{number}", BEGIN.get(page, "") + script_of(block), "tools/deps" in block))
     steps.append(("docs/shipping.md: the packages are installed and removed", INSTALL_PACKAGES, False))
-    for name, script, network in steps:
+    return steps
+
+
+def follow(tally, suite, again):
+    """Runs all steps, also after a failure, because most of them are independent."""
+    failed = tally.failed
+    try:
+        machine = Machine(suite, again)
+    except Broken as broken:
+        tally.check(f"{suite}: an empty system", False, str(broken))
+        return
+    for name, script, network in steps_of_pages():
+        if again and again not in name:
+            continue
+        if again:
+            machine.delete_folders_of(script)
         try:
             output = machine.run(script, network)
             wrong = output if name == "tools/demo" and not is_output_of_demo(output) else ""
         except Broken as broken:
             wrong = str(broken)
         tally.check(f"{suite}: {name}", not wrong, wrong)
-    shutil.rmtree(machine.root, ignore_errors=True)
+    if tally.failed == failed:
+        shutil.rmtree(machine.root, ignore_errors=True)
 
 
 def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("suites", nargs="*", default=SUITES)
+    parser.add_argument("--again", metavar="TEXT")
+    options = parser.parse_args()
     tally = Tally()
-    suites = sys.argv[1:] or SUITES
     missing = [name for name in ("debootstrap", "unshare", "ip") if not shutil.which(name)]
     if os.geteuid() != 0 or missing:
         sys.exit(f"chroot.py needs root and debootstrap, util-linux, iproute2; missing: {' '.join(missing) or 'root'}\n"
                  "0 passed, 1 failed")
     FOLDER.mkdir(parents=True, exist_ok=True)
     tally.check("README.md and docs/ have commands", sum(len(blocks(page)) for page in PAGES) > 6)
-    for suite in suites:
-        follow(tally, suite)
+    for suite in options.suites:
+        follow(tally, suite, options.again)
     tally.finish()
 
 
