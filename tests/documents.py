@@ -91,6 +91,7 @@ def output_of(line):
 
 # Examples whose line for mingw g++ runs as it is written.
 WITH_MINGW = ("hello", "tested_service")
+MOST_BYTES = 2_000_000          # of the program that the command of README.md for Windows makes, stripped
 COMPILES_WINSVC = "{} -std=c++17 -O2 -Isingle_include -Ibuild/deps/include -c single_include/winsvc.cpp -o {}"
 
 
@@ -153,6 +154,11 @@ def check_program(job):
     code, output = run(command, env=windows if words[0] == MINGW else None)
     if code != 0 or expected not in output:
         return f"{program.name} {arguments}: {output}exit code {code}"
+    if line.startswith(f"{MINGW} -std=c++17 -Os "):
+        run(["x86_64-w64-mingw32-strip", program])
+        size = program.stat().st_size
+        if size > MOST_BYTES:
+            return f"{program.name}, stripped, has {size} bytes; the limit is {MOST_BYTES}"
     if words[0] != GXX or "-DTESTS" in words:
         return ""
     return (example_requests.check_example(name, program) or
