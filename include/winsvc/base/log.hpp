@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/lost_lines.hpp"
 #include "winsvc/base/timed_mutex.hpp"
@@ -287,21 +288,28 @@ WINSVC_INLINE void logger::write_entry(const log_entry& entry) {
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
   detail::base::lost_lines lost;
   lost.add(lost_.take_unreported());
-  const std::string reason =
-      "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
-  write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});
+  const bool is_reported = detail::base::attempt([&] {
+    const std::string reason =
+        "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
+    write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});
+  });
+  if (!is_reported) lost_.return_unreported(lost.count);  // out of memory: the next entry reports them
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const detail::base::timed_mutex::scoped_lock lock(mutex_,
                                                     std::chrono::hours(24));  // long: a buffered entry must not be lost
-  for (const auto& entry : buffered_) sink->write(entry);
-  if (const auto lost = std::exchange(lost_buffered_, {}); !lost.empty()) {
-    sink->write({time_->system_now(), log_level::warn,
-                 lost.text("they were logged before the first sink was added", &iso_time), lost.json_field()});
+  log_entry lost{{}, log_level::warn, {}};
+  if (!lost_buffered_.empty()) {
+    lost.time = time_->system_now();
+    lost.text = lost_buffered_.text("they were logged before the first sink was added", &iso_time);
+    lost.json_fields = lost_buffered_.json_field();
   }
+  sinks_.push_back(std::move(sink));  // from here on, nothing throws: the buffered entries have a sink
+  for (const auto& entry : buffered_) sinks_.back()->write(entry);
+  if (!lost_buffered_.empty()) sinks_.back()->write(lost);
+  lost_buffered_ = {};
   buffered_.clear();
-  sinks_.push_back(std::move(sink));
 }
 
 WINSVC_INLINE void logger::flush() noexcept {

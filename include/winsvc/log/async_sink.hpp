@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
@@ -82,6 +83,7 @@ class async_sink final : public log_sink {
   bool enqueue(const log_entry& entry);
   static void recycle(std::vector<log_entry>& batch, std::vector<log_entry>& reusable) noexcept;
   void count_lost(clock::system_time time) noexcept;
+  void report_lost(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
   log_entry lost_lines_entry(const base::lost_lines& lost) const;
@@ -155,13 +157,17 @@ WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
 WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
   {
     const std::lock_guard lock(mutex_);
-    if (synchronous_ && sinks_->empty()) {
-      sink->write_batch(queue_);
-      queue_.clear();
-    }
     sinks added = *sinks_;
     added.push_back(std::move(sink));
-    sinks_ = std::make_shared<const sinks>(std::move(added));
+    auto all = std::make_shared<const sinks>(std::move(added));
+    if (synchronous_ && sinks_->empty()) {
+      if (!unreported_lost_.empty()) queue_.push_back(lost_lines_entry(unreported_lost_));
+      all->front()->write_batch(queue_);
+      queue_.clear();
+      bytes_ = 0;
+      unreported_lost_ = {};
+    }
+    sinks_ = std::move(all);
   }
   wakeup_.notify_one();
 }
@@ -184,12 +190,8 @@ WINSVC_INLINE bool async_sink::enqueue(const log_entry& entry) {
     return false;
   }
   if (synchronous_ && !sinks_->empty()) {
-    base::lost_lines lost;
-    lost.add(lost_.take_unreported(), entry.time, entry.time);
-    for (const auto& sink : *sinks_) {
-      if (!lost.empty()) sink->write(lost_lines_entry(lost));
-      sink->write(entry);
-    }
+    if (lost_.has_unreported()) report_lost(entry.time);
+    for (const auto& sink : *sinks_) sink->write(entry);
     return false;
   }
   const std::size_t size = entry.text.size() + entry.json_fields.size();
@@ -233,6 +235,17 @@ WINSVC_INLINE void async_sink::recycle(std::vector<log_entry>& batch, std::vecto
 WINSVC_INLINE void async_sink::count_lost(clock::system_time time) noexcept {
   unreported_lost_.add(time);
   lost_.add();
+}
+
+/// Reports lost entries if there is no thread.
+WINSVC_INLINE void async_sink::report_lost(clock::system_time time) noexcept {
+  base::lost_lines lost;
+  lost.add(lost_.take_unreported(), time, time);
+  const bool is_reported = base::attempt([&] {
+    const log_entry entry = lost_lines_entry(lost);
+    for (const auto& sink : *sinks_) sink->write(entry);
+  });
+  if (!is_reported) lost_.return_unreported(lost.count);  // out of memory: the next entry reports them
 }
 
 /// True if the thread must write now and not wait for more entries. Requires the lock.

@@ -29,7 +29,7 @@ class console_sink final : public log_sink {
   void write(const log_entry& entry) noexcept override {
     try {
       write_lines(line(entry));
-    } catch (...) {  // line_text of memory: the line is lost
+    } catch (...) {  // out of memory: the line is lost
     }
   }
   void write_batch(const std::vector<log_entry>& batch) noexcept override {
@@ -51,8 +51,9 @@ class console_sink final : public log_sink {
     if (!colors_.on()) return;  // a terminal with colors can also erase a line
     const base::timed_mutex::scoped_lock lock(mutex_, std::chrono::milliseconds(100));
     if (!lock || text == status_line_ || !os::is_stderr_writable()) return;
+    std::string shown = text;
     os::write_stderr(std::string(erase_line) + text);
-    status_line_ = text;
+    status_line_.swap(shown);
   }
 
  private:

@@ -63,6 +63,7 @@ WINSVC_INLINE bool local_days::begins_with(clock::system_time time) {
   constexpr std::size_t max_seen_days = 64;
   const std::int64_t day = day_of(time);
   if (day == current_day_) return false;
+  seen_days_.reserve(max_seen_days);  // the last call that can throw: the day would count as seen
   const bool is_later = day > std::exchange(current_day_, day);
   if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
   if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());

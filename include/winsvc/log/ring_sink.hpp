@@ -33,8 +33,8 @@ class ring_sink final : public log_sink {
     const std::lock_guard lock(mutex_);
     try {
       if (entries_.size() < capacity_) entries_.push_back(entry);
-      else entries_[position_of(last_number_ + 1)] = entry;  // reuses the memory of the oldest entry
-    } catch (...) {  // out of memory: this entry is not stored, and the oldest one may be incomplete
+      else replace(entries_[position_of(last_number_ + 1)], entry);
+    } catch (...) {  // out of memory: this entry is not stored
       return;
     }
     ++last_number_;
@@ -61,6 +61,12 @@ class ring_sink final : public log_sink {
   }
 
  private:
+  /// Reuses the memory of `oldest`, which does not change if there is no memory for the new text.
+  static void replace(log_entry& oldest, const log_entry& entry) {
+    if (oldest.text.capacity() < entry.text.size()) oldest.text.reserve(entry.text.size());
+    if (oldest.json_fields.capacity() < entry.json_fields.size()) oldest.json_fields.reserve(entry.json_fields.size());
+    oldest = entry;
+  }
   [[nodiscard]] std::size_t position_of(std::uint64_t number) const noexcept {
     return static_cast<std::size_t>((number - 1) % capacity_);
   }

@@ -29,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/lost_lines.hpp"
@@ -61,7 +62,7 @@ class rotating_file_sink final : public log_sink {
     has_pending_options_.store(true, std::memory_order_release);
   }
   /// Sets a callback for write errors: it receives the system's error code once when a failure begins, on the thread
-  /// that writes. Set it before the first line.
+  /// that writes. Set it before the first line. Its exceptions are ignored.
   void on_write_error(std::function<void(std::uint32_t)> notify) { on_write_error_ = std::move(notify); }
 
   void write(const log_entry& entry) noexcept override { write_entries(&entry, 1); }
@@ -117,8 +118,9 @@ class rotating_file_sink final : public log_sink {
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
   local_days days_;
-  bool partial_line_ = false;  // the file ends in the middle of a line
-  file_notices notices_;       // not reported yet
+  bool day_has_begun_ = false;  // the lines of the file are of an earlier day: it must be rotated
+  bool partial_line_ = false;   // the file ends in the middle of a line
+  file_notices notices_;        // not reported yet
   clock::time_point next_check_;
 
   std::atomic<std::uint32_t> last_error_{0};  // relaxed: for `status`; only the writing thread changes it
@@ -172,10 +174,14 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const log_entry& entry = first[taken];
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
-      const bool new_day = options_.daily && days_.begins_with(entry.time);
-      if (file_.is_open() && size > 0 && (new_day || size + written.size() > rotate_at_bytes_)) {
+      if (options_.daily && days_.begins_with(entry.time)) day_has_begun_ = true;
+      if (file_.is_open() && size == 0) day_has_begun_ = false;
+      if (file_.is_open() && size > 0 && (day_has_begun_ || size + written.size() > rotate_at_bytes_)) {
         write_pending();
-        if (last_error() == 0) rotate();
+        if (last_error() == 0) {
+          rotate();
+          day_has_begun_ = false;
+        }
       }
       if (entry_ends_.empty()) first_pending_time_ = entry.time;
       last_pending_time_ = entry.time;
@@ -244,7 +250,9 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   if (file_.size() == 0) return true;
 
   // A file of a previous run may end in the middle of a line, and may be of another day.
+  partial_line_ = true;  // if there is no memory to open it: an empty line is better than two lines in one
   const auto previous = os::input_file::open(name(0));
+  partial_line_ = false;
   if (!previous) return true;
   char end = '\n', begin[80];
   if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
@@ -366,7 +374,7 @@ WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept 
 
 WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) noexcept {
   const bool begins = last_error_.exchange(code, std::memory_order_relaxed) == 0;
-  if (begins && on_write_error_) on_write_error_(code);
+  if (begins && on_write_error_) base::attempt([&] { on_write_error_(code); });
   retry_at_ = time_->now() + std::chrono::seconds(1);
 }
 
