@@ -14,6 +14,7 @@
 #include "winsvc/base/source_location.hpp"  // source_location of a registration call
 #include "winsvc/base/scope.hpp"            // scope_exit: runs a callable at the end of a scope
 #include "winsvc/base/attempt.hpp"          // attempt: runs a callable and ends its exception
+#include "winsvc/base/reserve_one.hpp"      // reserve_one: makes the next push_back need no memory
 #include "winsvc/base/text.hpp"             // UTF-8, UTF-16, closest match
 #include "winsvc/base/json_writer.hpp"      // json_object_writer
 #include "winsvc/base/encoding.hpp"         // base64, HTML, constant-time comparison

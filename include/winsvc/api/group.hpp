@@ -214,8 +214,9 @@ class route_registrar {
   /// below its prefix.
   template <class F>
   Self& use(F m, source_location location = source_location::current()) {
-    middleware_ = with_link(*middleware_, make_middleware(std::move(m)));
-    combined_middleware(middleware_, location);
+    auto longer = with_link(*middleware_, make_middleware(std::move(m)));
+    combined_middleware(longer, location);
+    middleware_ = std::move(longer);  // last: a call that throws changes nothing
     return self();
   }
 

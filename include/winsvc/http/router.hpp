@@ -20,12 +20,14 @@
 #include <vector>
 
 #include "winsvc/base/error.hpp"
+#include "winsvc/base/reserve_one.hpp"
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/trailing_slash.hpp"
+#include "winsvc/route/metadata.hpp"
 #include "winsvc/route/pattern.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/route/url.hpp"
@@ -274,17 +276,10 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
                            ? std::string()
                            : " besides the " + std::to_string(handler.parameters.size()) + " from sources"));
   }
-  const std::size_t id = handlers_.size();
-  table_.add(method, pattern, id, location, other_name);
   const bool reads_body = std::any_of(
       handler.parameters.begin(), handler.parameters.end(),
       [](const route::parameter_metadata& value) { return value.source == "form" || value.source == "file"; });
-  handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
-                       shape.objects, shape.object_count,
-                       shape.accepts_request || shape.reads_request || shape.accepts_body || shape.receiver ||
-                           reads_body});
-
-  auto& metadata = table_.metadata(id);
+  route::route_metadata metadata;
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   metadata.accepts_json = shape.accepts_body;
   metadata.accepts_upload = shape.receiver != nullptr;
@@ -295,6 +290,15 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   metadata.values = std::move(handler.parameters);
   for (auto& value : metadata.values) value.is_argument = true;
   metadata.sets_status = shape.sets_status || shape.accepts_response;
+
+  base::reserve_one(handlers_);  // the table and the handlers change together
+  const std::size_t id = handlers_.size();
+  table_.add(method, pattern, id, location, other_name);
+  table_.metadata(id) = std::move(metadata);
+  handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
+                       shape.objects, shape.object_count,
+                       shape.accepts_request || shape.reads_request || shape.accepts_body || shape.receiver ||
+                           reads_body});
   return id;
 }
 

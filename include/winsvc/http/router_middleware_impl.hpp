@@ -95,11 +95,13 @@ WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::m
 WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,
                                           std::shared_ptr<const middleware> added) {
   static_cast<void>(mutable_table(first, "use"));
+  std::vector<std::shared_ptr<const api::middleware_chain>> chains;  // of all routes, or of no route
   for (std::size_t id = first; id < last; ++id) {
     auto longer = std::make_shared<api::middleware_chain>(*handlers_[id].middleware);
     longer->push_back(added);
-    handlers_[id].middleware = std::move(longer);
+    chains.push_back(std::move(longer));
   }
+  for (std::size_t id = first; id < last; ++id) handlers_[id].middleware = std::move(chains[id - first]);
 }
 
 }  // namespace detail::http

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "winsvc/base/error.hpp"
+#include "winsvc/base/reserve_one.hpp"
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/route/metadata.hpp"
@@ -206,16 +207,23 @@ WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, s
     if (!tail) position = child(position, segment);
   }
   route_leaf& leaf = tail ? nodes_[position].tail : nodes_[position].exact;
+  const std::size_t index = entries_.size();
+  // Copies, and room for one more: the changes happen together or not at all.
+  method_set methods = leaf.methods, all_methods = all_methods_;
+  std::pair<std::string, std::size_t> other(other_name, index);
   if (method_id == method::other) {
-    leaf.others.emplace_back(other_name, entries_.size());
-    leaf.methods.add_other(other_name);
-    all_methods_.add_other(other_name);
+    methods.add_other(other_name);
+    all_methods.add_other(other_name);
+    base::reserve_one(leaf.others);
   } else {
-    leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
-    leaf.methods.add(method_id);
-    all_methods_.add(method_id);
+    methods.add(method_id);
+    all_methods.add(method_id);
   }
-  entries_.push_back({method_id, std::move(path), id, location, {}, std::string(other_name)});
+  entries_.push_back({method_id, std::move(path), id, location, {}, other.first});
+  if (method_id == method::other) leaf.others.push_back(std::move(other));
+  else leaf.by_method[static_cast<std::size_t>(method_id)] = index;
+  leaf.methods = std::move(methods);
+  all_methods_ = std::move(all_methods);
 }
 
 WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::string name) {
@@ -225,12 +233,13 @@ WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::
     throw setup_error(route.text() + ": the route already has the name '" + route.metadata.name +
                       "'; remove it or the name '" + name + "'");
   }
+  std::vector<std::string> names(last - first, name);
   const auto [position, added] = names_.emplace(name, first);
   if (!added) {
     throw setup_error(route.text() + " and " + entries_[position->second].text() + " are both named '" + name +
                       "'; a name must be unique, because url_for finds a route by its name");
   }
-  for (std::size_t i = first; i < last; ++i) entries_[i].metadata.name = name;
+  for (std::size_t i = first; i < last; ++i) entries_[i].metadata.name.swap(names[i - first]);
 }
 
 WINSVC_INLINE const route_entry* table::find_by_name(std::string_view name) const noexcept {
@@ -246,6 +255,7 @@ WINSVC_INLINE std::vector<std::string_view> table::names() const {
 
 WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segment) {
   const std::size_t added = nodes_.size();
+  base::reserve_one(nodes_);  // a node must exist before its parent refers to it
   if (segment.kind == segment::segment_kind::parameter) {
     if (nodes_[parent].parameter != none) return nodes_[parent].parameter;
     nodes_[parent].parameter = added;
