@@ -25,6 +25,8 @@
 #include <vector>
 
 #include "winsvc/base/error.hpp"
+#include "winsvc/base/reserve_one.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/base/error_codes.hpp"
@@ -233,9 +235,11 @@ WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setti
                         other->location.to_string() + ")");
   }
   const std::lock_guard lock(mutex_);
-  if (auto value_error = stage(*setting, setting->source)) value_errors_.push_back(*std::move(value_error));
+  auto value_error = stage(*setting, setting->source);
+  base::reserve_one(value_errors_);
+  settings_.push_back(setting);
+  if (value_error) value_errors_.push_back(*std::move(value_error));
   setting->commit();
-  settings_.push_back(std::move(setting));
 }
 
 WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source) const {
@@ -273,37 +277,41 @@ WINSVC_INLINE std::vector<error> setting_registry::errors() const {
 WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file,
                                                                       std::optional<error> file_error) {
   reload_result report;
+  std::vector<setting_source> new_sources(settings_.size());
+  std::vector<std::string> pending;
   auto old_file = std::exchange(sources_.file, std::move(file));
   auto old_file_error = std::exchange(sources_.file_error, std::move(file_error));
-  auto old_value_errors = std::move(value_errors_);
-  value_errors_.clear();
-  std::vector<setting_source> new_sources(settings_.size());
+  auto old_value_errors = std::exchange(value_errors_, {});
+  bool is_applied = false;
+  const scope_exit restore([&]() noexcept {  // after errors, and if there is no memory
+    if (is_applied) return;
+    sources_.file = std::move(old_file);
+    sources_.file_error = std::move(old_file_error);
+    value_errors_ = std::move(old_value_errors);
+  });
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     if (auto value_error = stage(*settings_[i], new_sources[i])) value_errors_.push_back(*std::move(value_error));
   }
   report.errors = errors();
-  if (!report.errors.empty()) {
-    sources_.file = std::move(old_file);
-    sources_.file_error = std::move(old_file_error);
-    value_errors_ = std::move(old_value_errors);
-    return report;
-  }
-  const std::lock_guard lock(mutex_);
-  pending_names_.clear();
+  if (!report.errors.empty()) return report;
+  std::vector<bool> waits_for_restart(settings_.size());
   for (std::size_t i = 0; i < settings_.size(); ++i) {
-    setting_base& setting = *settings_[i];
+    const setting_base& setting = *settings_[i];
     const std::string old_text = setting.text(), new_text = setting.staged_text();
-    if (old_text != new_text) {
-      const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
-      const std::string line = setting.name() + values + " (" + new_sources[i].text() + ')';
-      (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
-      if (setting.needs_restart) {
-        pending_names_.push_back(setting.name());
-        continue;
-      }
-    }
-    setting.commit();
-    setting.source = std::move(new_sources[i]);
+    if (old_text == new_text) continue;
+    const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
+    const std::string line = setting.name() + values + " (" + new_sources[i].text() + ')';
+    (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
+    waits_for_restart[i] = setting.needs_restart;
+    if (setting.needs_restart) pending.push_back(setting.name());
+  }
+  is_applied = true;  // nothing throws from here on
+  const std::lock_guard lock(mutex_);
+  pending_names_.swap(pending);
+  for (std::size_t i = 0; i < settings_.size(); ++i) {
+    if (waits_for_restart[i]) continue;
+    settings_[i]->commit();
+    settings_[i]->source = std::move(new_sources[i]);
   }
   return report;
 }

@@ -65,8 +65,8 @@ class setting_base {
   [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool may_have_quotes) = 0;
   virtual void stage_default() = 0;
   [[nodiscard]] virtual std::string staged_text() const = 0;
-  /// Makes the staged value the value.
-  virtual void commit() = 0;
+  /// Makes the staged value the value. The staged value is unspecified then.
+  virtual void commit() noexcept = 0;
 
   bool secret = false;         ///< the value is shown as stars
   bool needs_restart = false;  ///< a change applies at the next start
@@ -114,12 +114,12 @@ class typed_setting final : public setting_base {
   [[nodiscard]] std::optional<std::string> stage(std::string_view text, bool in_file) override;
   void stage_default() override { staged_ = default_; }
   [[nodiscard]] std::string staged_text() const override { return to_text(staged_); }
-  void commit() override {
+  void commit() noexcept override {
     if constexpr (is_lock_free) {
       value_.store(staged_, std::memory_order_relaxed);
     } else {
       const std::lock_guard lock(mutex_);
-      value_ = staged_;
+      std::swap(value_, staged_);  // needs no memory: a reload applies all values or none
     }
   }
   /// Checks a value against the rules. Returns nullopt, or the rule that is not met, as in "must be greater than 0".
