@@ -306,124 +306,124 @@
 //  33837  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
 //  33913  http/transport.hpp                   Transport: the interface of a connection to its bytes.
 //  34120  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34439  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34720  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34902  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34941  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35108  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35197  http/problem.hpp                     Error responses of winsvc.
-//  35369  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35465  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35722  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35774  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35936  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  36010  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36260  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36413  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36444  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36543  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36735  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36874  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37083  http/file_body.hpp                   Sets a file as the body of a response.
-//  37198  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37443  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37692  http/request_processor.hpp           Request processor: handles one request.
-//  37971  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38322  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38425  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38581  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38672  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38890  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39145  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39281  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39327  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39430  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39463  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39849  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40143  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40406  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40483  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40564  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40942  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41214  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41395  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  41455  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41658  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41778  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42038  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42360  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42472  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42694  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42849  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42924  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42943  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43150  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43388  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43657  host/access_log.hpp                  Access log: one log entry for each response.
-//  43716  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43841  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44003  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44260  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44332  host/health.hpp                      Liveness and readiness routes.
-//  44436  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44604  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44730  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44869  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45160  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  45284  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45403  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45470  host/run_options.hpp                 Options and result of one run of a service.
-//  45538  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45672  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45793  host/control_channel_server.hpp      Control channel server.
-//  45987  host/runtime.hpp                     Runtime of a service.
-//  46255  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46364  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46506  host/status.hpp                      Text and JSON of `status`.
-//  46676  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46798  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46914  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47007  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47122  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47248  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47361  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47697  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47895  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48098  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48360  manage/wait.hpp                      Waits until a service reaches a state.
-//  48463  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48692  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  48787  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49084  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49296  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49489  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49731  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49804  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49911  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  49977  manage/install.hpp                   `install` and `update` verbs.
-//  50325  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50479  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50589  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50790  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50887  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  50977  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51074  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51110  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51432  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51654  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51819  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51956  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52076  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52168  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52282  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52637  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52924  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53100  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53194  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  34441  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34722  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34904  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  34943  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35109  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35198  http/problem.hpp                     Error responses of winsvc.
+//  35370  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35466  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35723  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35775  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  35937  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  36011  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36261  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36414  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36445  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36544  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36736  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36875  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  37084  http/file_body.hpp                   Sets a file as the body of a response.
+//  37199  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37444  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37697  http/request_processor.hpp           Request processor: handles one request.
+//  37980  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38335  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38438  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38594  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38686  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38904  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39171  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39310  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39356  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39459  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39492  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39878  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40172  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40435  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40512  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40593  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40971  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41243  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41424  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  41484  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41687  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41807  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  42067  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42389  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42501  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42723  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42878  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42953  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42972  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  43179  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43417  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43686  host/access_log.hpp                  Access log: one log entry for each response.
+//  43745  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43870  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44032  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44289  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44361  host/health.hpp                      Liveness and readiness routes.
+//  44465  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44633  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44759  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44898  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45189  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  45313  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45432  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45499  host/run_options.hpp                 Options and result of one run of a service.
+//  45567  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45701  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45822  host/control_channel_server.hpp      Control channel server.
+//  46016  host/runtime.hpp                     Runtime of a service.
+//  46284  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46393  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46535  host/status.hpp                      Text and JSON of `status`.
+//  46705  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46827  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46943  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47036  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47151  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  47277  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47390  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47726  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47924  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48127  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48389  manage/wait.hpp                      Waits until a service reaches a state.
+//  48492  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48721  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  48816  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49113  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49325  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49518  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49760  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49833  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49940  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50006  manage/install.hpp                   `install` and `update` verbs.
+//  50354  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50508  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50618  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50819  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50916  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51006  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51103  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51139  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51461  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51683  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51848  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  51985  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52105  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52197  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52311  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52666  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52953  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53129  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53223  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53531  config/undef.hpp                     Undefines the internal macros.
+//  53560  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -34352,10 +34352,12 @@ WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string
     // If the event is not in the history any more, the client has missed all that the history has.
     first = last == history_.end() ? history_.front() : (*last)->next;
   }
-  if (subscriptions_.size() == subscriptions_.capacity()) subscriptions_.reserve(2 * subscriptions_.size() + 16);
+  std::string first_text = retry_;
+  base::reserve_one(subscriptions_);
+  // From here on, nothing throws: the destructor of a subscription locks the mutex.
   auto subscription = std::make_shared<event_subscription>(shared_from_this(), std::move(first), end_->offset);
   subscription->position_ = subscriptions_.size();
-  subscription->first_text_ = retry_;
+  subscription->first_text_ = std::move(first_text);
   subscriptions_.push_back(subscription.get());
   return subscription;
 }
@@ -35063,20 +35065,19 @@ class stream_sink final : public content_sink {
   bool write(const char* bytes, std::size_t count) override {
     if (!ok_ || done_) return false;
     if (count == 0) return true;
-    offset_ += count;
-    bool fits = true;
-    if (bytes_left_) {  // bytes after the announced length are not sent
-      fits = count <= *bytes_left_;
-      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
-      *bytes_left_ -= count;
-    }
+    // Bytes after the announced length are not sent.
+    const bool fits = !bytes_left_ || count <= *bytes_left_;
+    const std::size_t sent = fits ? count : static_cast<std::size_t>(*bytes_left_);
+    // If there is no memory for the bytes, nothing changes: the provider may catch the exception and go on.
     if (chunked_) {
       char size[24];
-      std::snprintf(size, sizeof size, "%zx\r\n", count);
-      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
-    } else if (count != 0) {
-      ok_ = stream_.write(bytes, count);
+      std::snprintf(size, sizeof size, "%zx\r\n", sent);
+      ok_ = send(std::string(size).append(bytes, sent).append("\r\n"));
+    } else if (sent != 0) {
+      ok_ = stream_.write(bytes, sent);
     }
+    offset_ += count;
+    if (bytes_left_) *bytes_left_ -= sent;
     return ok_ && fits;
   }
   bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()); }
@@ -35089,8 +35090,8 @@ class stream_sink final : public content_sink {
       api::check_header(name, value);
       end.append(name).append(": ").append(value).append("\r\n");
     }
-    done_ = true;
     if (chunked_) ok_ = send(end.append("\r\n"));
+    done_ = true;  // not before: without its end, the stream is incomplete
   }
 
   bool chunked_;
@@ -36810,6 +36811,7 @@ WINSVC_INLINE bool gzip(std::string_view content, std::string& output) {
   constexpr int memory = 8;              // zlib.h: the default of memLevel
   if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_format, memory, Z_DEFAULT_STRATEGY) != Z_OK)
     return false;
+  const scope_exit free_memory([&stream]() noexcept { deflateEnd(&stream); });
   output.resize(deflateBound(&stream, static_cast<uLong>(content.size())));
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
   stream.avail_in = static_cast<uInt>(content.size());
@@ -36817,7 +36819,6 @@ WINSVC_INLINE bool gzip(std::string_view content, std::string& output) {
   stream.avail_out = static_cast<uInt>(output.size());
   const bool complete = deflate(&stream, Z_FINISH) == Z_STREAM_END;
   output.resize(stream.total_out);
-  deflateEnd(&stream);
   return complete;
 }
 #endif
@@ -37278,8 +37279,6 @@ WINSVC_INLINE std::string_view date_line(const clock& time, clock::time_point no
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
   const bool is_recent = now >= last.checked_at && now - last.checked_at < std::chrono::milliseconds(20);
   if (last.source == &time && is_recent) return text_of(last);
-  last.source = &time;
-  last.checked_at = now;
   const auto wall = time.system_now();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
@@ -37287,6 +37286,8 @@ WINSVC_INLINE std::string_view date_line(const clock& time, clock::time_point no
     last.length = text.copy(last.text, sizeof last.text);
     last.second = second;
   }
+  last.source = &time;
+  last.checked_at = now;
   return text_of(last);
 }
 
@@ -37562,7 +37563,8 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
   const auto field = [size](std::int64_t first, std::int64_t last) {
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
-  exchange.delivery.parts.clear();
+  std::vector<body_part> parts;
+  std::string end_of_parts;
   api::write_content_type(res);
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
@@ -37574,27 +37576,30 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
     api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
-    exchange.delivery.end_of_parts = "\r\n--" + delimiter + "--\r\n";
+    end_of_parts = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
   }
   for (const auto& [first, last] : ranges) {
     std::string head;
     if (!delimiter.empty()) {
-      head = (exchange.delivery.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+      head = (parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
-    exchange.delivery.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
-                                   static_cast<std::uint64_t>(last - first + 1)});
+    parts.push_back({std::move(head), static_cast<std::uint64_t>(first), static_cast<std::uint64_t>(last - first + 1)});
   }
+  if (!res.content_provider_) {
+    std::string body;  // the parts of a text are joined here, because it is in memory anyway
+    for (const auto& part : parts) {
+      body.append(part.head)
+          .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
+    }
+    res.body = std::move(body.append(end_of_parts));
+  }
+  // Nothing throws from here on: an error response has no parts.
+  exchange.delivery.parts = std::move(parts);
+  exchange.delivery.end_of_parts = std::move(end_of_parts);
   res.status = 206;
-  if (res.content_provider_) return true;
-  std::string body;  // the parts of a text are joined here, because it is in memory anyway
-  for (const auto& part : exchange.delivery.parts) {
-    body.append(part.head)
-        .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
-  }
-  res.body = std::move(body.append(exchange.delivery.end_of_parts));
   return true;
 }
 
@@ -37894,8 +37899,12 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   exchange.current_request = nullptr;
   if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  if (exchange.stream.was_sent_instead())
-    exchange.delivery.status = awaits_events(exchange.match, exchange.head) ? 200 : 503;
+  if (exchange.stream.was_sent_instead()) {
+    exchange.delivery.status = 503;
+    base::attempt([&] {
+      if (awaits_events(exchange.match, exchange.head)) exchange.delivery.status = 200;
+    });
+  }
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
   if (!is_owner) exchange.delivery.discard_body();
   return is_owner && ok && !exchange.delivery.close_after_response && exchange.stream.is_body_complete();
@@ -38061,7 +38070,11 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
   // An invalid header is replaced by an error response, which is then prepared like any other.
   error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
   const auto prepare = [&] { prepare_response(exchange, res); };
-  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) prepare_error(exchange, res);
+  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) {
+    exchange.delivery.stream_length.reset();  // of the response that the error response replaces
+    exchange.delivery.length_of_head.reset();
+    prepare_error(exchange, res);
+  }
   discard_unread_body(exchange);
 }
 
@@ -38617,11 +38630,12 @@ WINSVC_INLINE uploaded_file::~uploaded_file() {
 }
 
 WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
+  std::string saved_path = path;
   if (const auto moved = detail::os::move_file(path_, path); !moved)
     throw upload_error(
         {moved.error(), "save the uploaded file as", path, detail::os::system_error_message(moved.error()), {}});
-  path_ = path;
   temporary_ = false;
+  path_.swap(saved_path);
 }
 
 namespace detail::http {
@@ -38938,6 +38952,11 @@ class websocket_session {
   [[nodiscard]] bool is_open() const noexcept;
   /// Called after the handler: sends a Close if none was sent and waits for the client's. No frame is sent after it.
   void finish(int code, std::string_view reason);
+  /// No later call uses the transport, which is destroyed. Another thread may have the WebSocket of the handler.
+  void detach() noexcept {
+    const std::lock_guard lock(mutex_);
+    transport_ = nullptr;
+  }
 
   [[nodiscard]] int peer_close_code() const noexcept { return peer_code_.load(); }
   [[nodiscard]] const request& req() const noexcept { return req_; }
@@ -38952,11 +38971,21 @@ class websocket_session {
   bool write_frame(wire::opcode opcode, std::string_view payload);
   void send_close(int code, std::string_view reason);
   void close_abnormally() noexcept;
+  /// Calls `receive_part`. After an exception, bytes of a frame are lost, so no further frame can be read.
+  template <class F>
+  decltype(auto) close_if_thrown(const F& receive_part) {
+    try {
+      return receive_part();
+    } catch (...) {  // out of memory
+      close_abnormally();
+      throw;
+    }
+  }
 
   // Held while a frame is sent, which may take as long as the write timeout: frames of several threads must not mix,
   // and no frame may follow a Close.
   mutable std::mutex mutex_;
-  transport* transport_;  // null after finish()
+  transport* transport_;  // null after detach()
   // Both become true once. Written under mutex_ or by the handler's thread; atomic, because is_open() reads them
   // without the mutex: it must not wait for a send.
   std::atomic<bool> close_sent_{false}, broken_{false};
@@ -39036,7 +39065,7 @@ WINSVC_INLINE void websocket_session::close_abnormally() noexcept {
 WINSVC_INLINE websocket_session::event websocket_session::next_event() {
   for (;;) {
     std::size_t consumed = 0;
-    const auto result = frames_.feed(buffer_.remaining(), consumed);
+    const auto result = close_if_thrown([&] { return frames_.feed(buffer_.remaining(), consumed); });
     buffer_.consume(consumed);
     const bool pending = frames_.pending();
     if (!was_input_pending_) ping_wait_ = clock::duration(0);
@@ -39068,7 +39097,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
   const auto result = wakes_for_drain ? transport_->receive_idle(buffer, sizeof buffer, received, limit)
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
-    buffer_.bytes.append(buffer, received);
+    close_if_thrown([&] { buffer_.bytes.append(buffer, received); });
     last_received_ = time_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {
@@ -39120,10 +39149,7 @@ WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(clock
 }
 
 WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) {
-  const scope_exit detach([this]() noexcept {
-    const std::lock_guard lock(mutex_);
-    transport_ = nullptr;
-  });
+  const scope_exit end([this]() noexcept { detach(); });
   send_close(code, reason);
   const auto deadline = time_.now() + limits_.websocket_close;
   while (peer_code_.load() == 0 && !broken_.load()) {
@@ -39183,11 +39209,14 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
                                    const std::function<void(websocket&)>& handler) {
   int code = wire::close_code::normal;
   std::string reason;
+  const scope_exit detach([&session]() noexcept { session->detach(); });  // also if there is no memory for finish()
   const auto fail = [&](const std::string& message) {
-    log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " +
-              std::string(exchange.pattern) + " failed: " + message);
     code = wire::close_code::internal_error;
-    reason = "the handler failed; the log has the reason under " + exchange.id;
+    base::attempt([&] {
+      log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " +
+                std::string(exchange.pattern) + " failed: " + message);
+      reason = "the handler failed; the log has the reason under " + exchange.id;
+    });
   };
   exchange.current_request = &session->req();  // for winsvc::context
   try {
@@ -39200,7 +39229,7 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
     }
   } catch (const abort_error& e) {
     code = wire::close_code::policy;
-    reason = e.what();
+    base::attempt([&] { reason = e.what(); });
   } catch (...) {
     fail(base::exception_message());
   }

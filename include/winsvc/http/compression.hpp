@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/wire/accept.hpp"
 
@@ -78,6 +79,7 @@ WINSVC_INLINE bool gzip(std::string_view content, std::string& output) {
   constexpr int memory = 8;              // zlib.h: the default of memLevel
   if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_format, memory, Z_DEFAULT_STRATEGY) != Z_OK)
     return false;
+  const scope_exit free_memory([&stream]() noexcept { deflateEnd(&stream); });
   output.resize(deflateBound(&stream, static_cast<uLong>(content.size())));
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
   stream.avail_in = static_cast<uInt>(content.size());
@@ -85,7 +87,6 @@ WINSVC_INLINE bool gzip(std::string_view content, std::string& output) {
   stream.avail_out = static_cast<uInt>(output.size());
   const bool complete = deflate(&stream, Z_FINISH) == Z_STREAM_END;
   output.resize(stream.total_out);
-  deflateEnd(&stream);
   return complete;
 }
 #endif

@@ -126,20 +126,19 @@ class stream_sink final : public content_sink {
   bool write(const char* bytes, std::size_t count) override {
     if (!ok_ || done_) return false;
     if (count == 0) return true;
-    offset_ += count;
-    bool fits = true;
-    if (bytes_left_) {  // bytes after the announced length are not sent
-      fits = count <= *bytes_left_;
-      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
-      *bytes_left_ -= count;
-    }
+    // Bytes after the announced length are not sent.
+    const bool fits = !bytes_left_ || count <= *bytes_left_;
+    const std::size_t sent = fits ? count : static_cast<std::size_t>(*bytes_left_);
+    // If there is no memory for the bytes, nothing changes: the provider may catch the exception and go on.
     if (chunked_) {
       char size[24];
-      std::snprintf(size, sizeof size, "%zx\r\n", count);
-      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
-    } else if (count != 0) {
-      ok_ = stream_.write(bytes, count);
+      std::snprintf(size, sizeof size, "%zx\r\n", sent);
+      ok_ = send(std::string(size).append(bytes, sent).append("\r\n"));
+    } else if (sent != 0) {
+      ok_ = stream_.write(bytes, sent);
     }
+    offset_ += count;
+    if (bytes_left_) *bytes_left_ -= sent;
     return ok_ && fits;
   }
   bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()); }
@@ -152,8 +151,8 @@ class stream_sink final : public content_sink {
       api::check_header(name, value);
       end.append(name).append(": ").append(value).append("\r\n");
     }
-    done_ = true;
     if (chunked_) ok_ = send(end.append("\r\n"));
+    done_ = true;  // not before: without its end, the stream is incomplete
   }
 
   bool chunked_;

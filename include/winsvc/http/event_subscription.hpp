@@ -26,6 +26,7 @@
 #include "winsvc/api/event_channel.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/stream.hpp"
+#include "winsvc/base/reserve_one.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/transport.hpp"
 
@@ -237,10 +238,12 @@ WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string
     // If the event is not in the history any more, the client has missed all that the history has.
     first = last == history_.end() ? history_.front() : (*last)->next;
   }
-  if (subscriptions_.size() == subscriptions_.capacity()) subscriptions_.reserve(2 * subscriptions_.size() + 16);
+  std::string first_text = retry_;
+  base::reserve_one(subscriptions_);
+  // From here on, nothing throws: the destructor of a subscription locks the mutex.
   auto subscription = std::make_shared<event_subscription>(shared_from_this(), std::move(first), end_->offset);
   subscription->position_ = subscriptions_.size();
-  subscription->first_text_ = retry_;
+  subscription->first_text_ = std::move(first_text);
   subscriptions_.push_back(subscription.get());
   return subscription;
 }

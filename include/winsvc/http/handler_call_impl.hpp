@@ -116,7 +116,11 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
   // An invalid header is replaced by an error response, which is then prepared like any other.
   error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
   const auto prepare = [&] { prepare_response(exchange, res); };
-  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) prepare_error(exchange, res);
+  if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) {
+    exchange.delivery.stream_length.reset();  // of the response that the error response replaces
+    exchange.delivery.length_of_head.reset();
+    prepare_error(exchange, res);
+  }
   discard_unread_body(exchange);
 }
 

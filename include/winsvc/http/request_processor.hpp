@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/duration.hpp"
@@ -219,8 +220,12 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   exchange.current_request = nullptr;
   if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
   api::header_pool::current() = outer_headers;
-  if (exchange.stream.was_sent_instead())
-    exchange.delivery.status = awaits_events(exchange.match, exchange.head) ? 200 : 503;
+  if (exchange.stream.was_sent_instead()) {
+    exchange.delivery.status = 503;
+    base::attempt([&] {
+      if (awaits_events(exchange.match, exchange.head)) exchange.delivery.status = 200;
+    });
+  }
   const bool is_owner = exchange.stream.close();  // false: a timeout has sent its response, and nothing may follow it
   if (!is_owner) exchange.delivery.discard_body();
   return is_owner && ok && !exchange.delivery.close_after_response && exchange.stream.is_body_complete();

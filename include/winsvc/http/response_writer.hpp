@@ -90,8 +90,6 @@ WINSVC_INLINE std::string_view date_line(const clock& time, clock::time_point no
   const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
   const bool is_recent = now >= last.checked_at && now - last.checked_at < std::chrono::milliseconds(20);
   if (last.source == &time && is_recent) return text_of(last);
-  last.source = &time;
-  last.checked_at = now;
   const auto wall = time.system_now();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
@@ -99,6 +97,8 @@ WINSVC_INLINE std::string_view date_line(const clock& time, clock::time_point no
     last.length = text.copy(last.text, sizeof last.text);
     last.second = second;
   }
+  last.source = &time;
+  last.checked_at = now;
   return text_of(last);
 }
 

@@ -42,11 +42,12 @@ WINSVC_INLINE uploaded_file::~uploaded_file() {
 }
 
 WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
+  std::string saved_path = path;
   if (const auto moved = detail::os::move_file(path_, path); !moved)
     throw upload_error(
         {moved.error(), "save the uploaded file as", path, detail::os::system_error_message(moved.error()), {}});
-  path_ = path;
   temporary_ = false;
+  path_.swap(saved_path);
 }
 
 namespace detail::http {

@@ -16,10 +16,12 @@
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/websocket.hpp"
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/encoding.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/base/sha.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
@@ -53,11 +55,14 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
                                    const std::function<void(websocket&)>& handler) {
   int code = wire::close_code::normal;
   std::string reason;
+  const scope_exit detach([&session]() noexcept { session->detach(); });  // also if there is no memory for finish()
   const auto fail = [&](const std::string& message) {
-    log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " +
-              std::string(exchange.pattern) + " failed: " + message);
     code = wire::close_code::internal_error;
-    reason = "the handler failed; the log has the reason under " + exchange.id;
+    base::attempt([&] {
+      log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " +
+                std::string(exchange.pattern) + " failed: " + message);
+      reason = "the handler failed; the log has the reason under " + exchange.id;
+    });
   };
   exchange.current_request = &session->req();  // for winsvc::context
   try {
@@ -70,7 +75,7 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
     }
   } catch (const abort_error& e) {
     code = wire::close_code::policy;
-    reason = e.what();
+    base::attempt([&] { reason = e.what(); });
   } catch (...) {
     fail(base::exception_message());
   }

@@ -54,6 +54,11 @@ class websocket_session {
   [[nodiscard]] bool is_open() const noexcept;
   /// Called after the handler: sends a Close if none was sent and waits for the client's. No frame is sent after it.
   void finish(int code, std::string_view reason);
+  /// No later call uses the transport, which is destroyed. Another thread may have the WebSocket of the handler.
+  void detach() noexcept {
+    const std::lock_guard lock(mutex_);
+    transport_ = nullptr;
+  }
 
   [[nodiscard]] int peer_close_code() const noexcept { return peer_code_.load(); }
   [[nodiscard]] const request& req() const noexcept { return req_; }
@@ -68,11 +73,21 @@ class websocket_session {
   bool write_frame(wire::opcode opcode, std::string_view payload);
   void send_close(int code, std::string_view reason);
   void close_abnormally() noexcept;
+  /// Calls `receive_part`. After an exception, bytes of a frame are lost, so no further frame can be read.
+  template <class F>
+  decltype(auto) close_if_thrown(const F& receive_part) {
+    try {
+      return receive_part();
+    } catch (...) {  // out of memory
+      close_abnormally();
+      throw;
+    }
+  }
 
   // Held while a frame is sent, which may take as long as the write timeout: frames of several threads must not mix,
   // and no frame may follow a Close.
   mutable std::mutex mutex_;
-  transport* transport_;  // null after finish()
+  transport* transport_;  // null after detach()
   // Both become true once. Written under mutex_ or by the handler's thread; atomic, because is_open() reads them
   // without the mutex: it must not wait for a send.
   std::atomic<bool> close_sent_{false}, broken_{false};
@@ -152,7 +167,7 @@ WINSVC_INLINE void websocket_session::close_abnormally() noexcept {
 WINSVC_INLINE websocket_session::event websocket_session::next_event() {
   for (;;) {
     std::size_t consumed = 0;
-    const auto result = frames_.feed(buffer_.remaining(), consumed);
+    const auto result = close_if_thrown([&] { return frames_.feed(buffer_.remaining(), consumed); });
     buffer_.consume(consumed);
     const bool pending = frames_.pending();
     if (!was_input_pending_) ping_wait_ = clock::duration(0);
@@ -184,7 +199,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
   const auto result = wakes_for_drain ? transport_->receive_idle(buffer, sizeof buffer, received, limit)
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
-    buffer_.bytes.append(buffer, received);
+    close_if_thrown([&] { buffer_.bytes.append(buffer, received); });
     last_received_ = time_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {
@@ -236,10 +251,7 @@ WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(clock
 }
 
 WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) {
-  const scope_exit detach([this]() noexcept {
-    const std::lock_guard lock(mutex_);
-    transport_ = nullptr;
-  });
+  const scope_exit end([this]() noexcept { detach(); });
   send_close(code, reason);
   const auto deadline = time_.now() + limits_.websocket_close;
   while (peer_code_.load() == 0 && !broken_.load()) {
