@@ -336,94 +336,94 @@
 //  38904  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
 //  39171  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
 //  39310  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39356  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39459  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39492  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39878  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40172  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40435  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40512  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40593  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40971  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41243  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41424  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  41484  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41687  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41807  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42067  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42389  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42501  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42723  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42878  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42953  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42972  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43179  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43417  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43686  host/access_log.hpp                  Access log: one log entry for each response.
-//  43745  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43870  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44032  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44289  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44361  host/health.hpp                      Liveness and readiness routes.
-//  44465  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44633  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44759  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44898  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45189  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  45313  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45432  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45499  host/run_options.hpp                 Options and result of one run of a service.
-//  45567  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45701  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45822  host/control_channel_server.hpp      Control channel server.
-//  46016  host/runtime.hpp                     Runtime of a service.
-//  46284  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46393  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46535  host/status.hpp                      Text and JSON of `status`.
-//  46705  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46827  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46943  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47036  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47151  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47277  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47390  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47726  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47924  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48127  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48389  manage/wait.hpp                      Waits until a service reaches a state.
-//  48492  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48721  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  48816  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49113  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49325  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49518  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49760  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49833  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49940  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50006  manage/install.hpp                   `install` and `update` verbs.
-//  50354  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50508  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50618  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50819  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50916  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51006  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51103  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51139  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51461  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51683  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51848  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  51985  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52105  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52197  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52311  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52666  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52953  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53129  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53223  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  39358  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39461  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39494  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39880  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40178  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40441  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40518  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40599  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  40977  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41252  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41433  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  41493  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41696  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41825  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  42085  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42412  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42524  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42747  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42902  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  42977  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  42996  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  43203  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43441  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43710  host/access_log.hpp                  Access log: one log entry for each response.
+//  43769  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43894  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44056  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44313  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44385  host/health.hpp                      Liveness and readiness routes.
+//  44489  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44657  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44783  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44922  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45213  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  45337  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45456  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45523  host/run_options.hpp                 Options and result of one run of a service.
+//  45591  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45725  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45846  host/control_channel_server.hpp      Control channel server.
+//  46040  host/runtime.hpp                     Runtime of a service.
+//  46308  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46417  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46559  host/status.hpp                      Text and JSON of `status`.
+//  46729  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46851  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  46967  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47060  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47175  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  47301  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47414  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47750  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  47948  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48151  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48413  manage/wait.hpp                      Waits until a service reaches a state.
+//  48516  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48745  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  48840  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49137  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49349  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49542  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49784  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49857  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  49964  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50030  manage/install.hpp                   `install` and `update` verbs.
+//  50378  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50532  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50642  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50843  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  50940  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51030  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51127  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51163  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51485  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51707  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51872  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52009  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52129  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52221  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52335  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52690  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  52977  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53153  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53247  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53560  config/undef.hpp                     Undefines the internal macros.
+//  53584  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -39344,9 +39344,11 @@ class tls_identity {
   void* native_;
 };
 
-/// Clears the error queue of the TLS library for this thread, so that an old error is not taken for a new one. Returns
-/// the first message.
-std::string pop_tls_errors();
+/// Clears the error queue of the TLS library for this thread, so that an old error is not taken for a new one. Needs no
+/// memory.
+void clear_tls_errors() noexcept;
+/// The same. Returns the first message.
+[[nodiscard]] std::string pop_tls_errors();
 
 }  // namespace detail::server
 }  // inline namespace WINSVC_ABI
@@ -40124,13 +40126,17 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true, std::memory_order_release);
   const auto handler_started = now_;
-  keep_alive_ = processor_.process(exchange);
-  now_ = exchange.handled_time;
-  has_current_request_.store(false);
-  if (was_inspected_.load()) {  // wait until current_request() has read head_
-    const std::lock_guard wait(current_request_mutex_);
+  {
+    const scope_exit end_of_handler([this, &options]() noexcept {
+      has_current_request_.store(false);
+      if (was_inspected_.load()) {  // wait until current_request() has read head_
+        const std::lock_guard wait(current_request_mutex_);
+      }
+      if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
+    });
+    keep_alive_ = processor_.process(exchange);
   }
-  if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
+  now_ = exchange.handled_time;
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
   if (!engine_state_.on_response.empty()) {
@@ -40710,8 +40716,9 @@ class thread_pool {
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  /// Starts the I/O threads, the reserve thread and the monitor thread. Throws std::system_error if the system cannot
-  /// create the reserve thread, the monitor thread and one I/O thread.
+  /// Starts the I/O threads, the reserve thread and the monitor thread. Throws std::system_error or std::bad_alloc if
+  /// the system cannot create the reserve thread, the monitor thread and one I/O thread; a further call then starts the
+  /// threads that are missing.
   void start();
   /// Stops all threads. Waits until the queues are empty and no item is being served.
   void stop();
@@ -40842,14 +40849,13 @@ namespace detail::server {
 WINSVC_INLINE void thread_pool::start() {
   {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
-      if (!start_thread(true) && i == 0)
-        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
-    }
+    const auto wanted = (std::max)(limits_.io_threads, std::size_t{1});
+    while (io_count_ < wanted && start_thread(true)) {}
+    if (io_count_ == 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
   }
   reserve_.pool = this;
-  reserve_.handle = starter_.start([this] { reserve_main(reserve_); });
-  monitor_ = starter_.start([this] { monitor_main(); });
+  if (!reserve_.handle.joinable()) reserve_.handle = starter_.start([this] { reserve_main(reserve_); });
+  if (!monitor_.joinable()) monitor_ = starter_.start([this] { monitor_main(); });
 }
 
 WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class work) noexcept {
@@ -41029,15 +41035,18 @@ WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
 
 /// Joins the threads that have ended. Called on the monitor thread.
 WINSVC_INLINE void thread_pool::join_finished() {
-  std::list<pool_thread> ended;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto it = threads_.begin(); it != threads_.end();) {
-      const auto current = it++;
-      if (current->finished) ended.splice(ended.end(), threads_, current);
+  const auto is_finished = [](const pool_thread& thread) { return thread.finished; };
+  for (;;) {
+    std::thread ended;  // one at a time: a list of them would need memory with some standard libraries
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = std::find_if(threads_.begin(), threads_.end(), is_finished);
+      if (found == threads_.end()) return;
+      ended = std::move(found->handle);
+      threads_.erase(found);
     }
+    ended.join();
   }
-  for (auto& thread : ended) thread.handle.join();
 }
 
 WINSVC_INLINE void thread_pool::thread_main(pool_thread& thread) noexcept {
@@ -41702,14 +41711,22 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-WINSVC_INLINE std::string pop_tls_errors() {
-  std::string first;
+/// Removes the errors from the queue. Returns the first one; 0: the queue was empty.
+WINSVC_INLINE std::uint64_t take_first_tls_error() noexcept {
+  std::uint64_t first = 0;
   for (int i = 0; i < 16; ++i) {  // size of OpenSSL's queue
     const auto code = httplib::tls::get_error();
     if (code == 0) break;
-    if (first.empty()) first = httplib::tls::error_string(code);
+    if (first == 0) first = code;
   }
   return first;
+}
+
+WINSVC_INLINE void clear_tls_errors() noexcept { static_cast<void>(take_first_tls_error()); }
+
+WINSVC_INLINE std::string pop_tls_errors() {
+  const auto first = take_first_tls_error();
+  return first != 0 ? httplib::tls::error_string(first) : std::string();
 }
 
 WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
@@ -41740,7 +41757,7 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api
                 "use the key file that was created with the certificate");
   }
 
-  pop_tls_errors();
+  clear_tls_errors();
   const auto library_error = [](const char* default_message) {
     std::string message = pop_tls_errors();
     return message.empty() ? std::string(default_message) : message;
@@ -41774,7 +41791,7 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api
     SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(identity->native()), name, sizeof name);
   #endif
   }
-  pop_tls_errors();
+  clear_tls_errors();
   return identity;
 }
 
@@ -41787,6 +41804,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
+WINSVC_INLINE void clear_tls_errors() noexcept {}
 WINSVC_INLINE std::string pop_tls_errors() { return {}; }
 
 WINSVC_INLINE tls_identity::~tls_identity() = default;
@@ -41933,7 +41951,7 @@ class tls_transport final : public http::socket_transport {
   http::close_reason shutdown(http::close_reason reason) noexcept override {
     if (state_ == state::ready) {
       const std::lock_guard lock(mutex_);
-      pop_tls_errors();
+      clear_tls_errors();
       httplib::tls::shutdown(session_, true);
     }
     // If the handshake failed, close with a delay, so that the client receives the alert.
@@ -41982,7 +42000,7 @@ class tls_transport final : public http::socket_transport {
       if (const auto need = handshake(); need != wait_need::nothing) return need;
     }
     if (state_ != state::ready) return wait_need::failed;
-    pop_tls_errors();
+    clear_tls_errors();
     httplib::tls::TlsError e;
     const auto n = httplib::tls::read(session_, buffer, capacity, e);
     if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
@@ -41992,7 +42010,7 @@ class tls_transport final : public http::socket_transport {
   wait_need write(const char* bytes, std::size_t count, std::size_t& written) noexcept {
     const std::lock_guard lock(mutex_);
     if (state_ != state::ready) return wait_need::failed;
-    pop_tls_errors();
+    clear_tls_errors();
     httplib::tls::TlsError e;
     const auto n = httplib::tls::write(session_, bytes, count, e);
     if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
@@ -42011,7 +42029,7 @@ class tls_transport final : public http::socket_transport {
       return wait_need::closed;
     }
     handshake_done_ = true;
-    pop_tls_errors();
+    clear_tls_errors();
     const auto need = session_ ? map_result(httplib::tls::accept(session_)) : wait_need::failed;
     if (need == wait_need::nothing) state_ = state::ready;
     else if (need != wait_need::read && need != wait_need::write) state_ = state::broken;
@@ -42261,6 +42279,10 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
   }
   auto opened = os::listen_on(host, port);
   if (opened.failure) return failure{os::listen_error(host, *opened.failure)};
+  bool is_bound = false;  // without memory for the rest, no socket may keep the port
+  const scope_exit close_after_exception([&]() noexcept {
+    if (!is_bound) listeners_.clear();
+  });
   listeners_.clear();
   for (auto& socket : opened.sockets) listeners_.emplace_back().socket = std::move(socket);
   address_ = listeners_.front().socket.local();
@@ -42270,6 +42292,7 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
   for (std::size_t i = 1; i < listeners_.size(); ++i)
     log_.info("also listening on " + listeners_[i].socket.local().text() + " for host '" + host + "'");
   address_.tls = identity_ != nullptr;
+  is_bound = true;
   return {};
 }
 
@@ -42548,6 +42571,7 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
         return "cannot accept a connection: " + os::system_error_text(error) + "; trying again";
       });
     } catch (const std::exception&) {  // out of memory: this client loses its connection
+      if (accept_all) continue;        // no later call accepts the other clients
     }
     failed = true;
     break;

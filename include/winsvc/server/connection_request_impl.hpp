@@ -14,6 +14,7 @@
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/engine_state.hpp"
@@ -256,13 +257,17 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true, std::memory_order_release);
   const auto handler_started = now_;
-  keep_alive_ = processor_.process(exchange);
-  now_ = exchange.handled_time;
-  has_current_request_.store(false);
-  if (was_inspected_.load()) {  // wait until current_request() has read head_
-    const std::lock_guard wait(current_request_mutex_);
+  {
+    const scope_exit end_of_handler([this, &options]() noexcept {
+      has_current_request_.store(false);
+      if (was_inspected_.load()) {  // wait until current_request() has read head_
+        const std::lock_guard wait(current_request_mutex_);
+      }
+      if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
+    });
+    keep_alive_ = processor_.process(exchange);
   }
-  if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
+  now_ = exchange.handled_time;
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
   if (!engine_state_.on_response.empty()) {

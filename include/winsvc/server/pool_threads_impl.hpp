@@ -66,15 +66,18 @@ WINSVC_INLINE bool thread_pool::start_thread(bool as_io_thread) noexcept {
 
 /// Joins the threads that have ended. Called on the monitor thread.
 WINSVC_INLINE void thread_pool::join_finished() {
-  std::list<pool_thread> ended;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto it = threads_.begin(); it != threads_.end();) {
-      const auto current = it++;
-      if (current->finished) ended.splice(ended.end(), threads_, current);
+  const auto is_finished = [](const pool_thread& thread) { return thread.finished; };
+  for (;;) {
+    std::thread ended;  // one at a time: a list of them would need memory with some standard libraries
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = std::find_if(threads_.begin(), threads_.end(), is_finished);
+      if (found == threads_.end()) return;
+      ended = std::move(found->handle);
+      threads_.erase(found);
     }
+    ended.join();
   }
-  for (auto& thread : ended) thread.handle.join();
 }
 
 WINSVC_INLINE void thread_pool::thread_main(pool_thread& thread) noexcept {

@@ -31,6 +31,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/base/wait_deadline.hpp"
 #include "winsvc/os/thread_starter.hpp"
 #include "winsvc/config/abi.hpp"
@@ -208,6 +209,10 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
   }
   auto opened = os::listen_on(host, port);
   if (opened.failure) return failure{os::listen_error(host, *opened.failure)};
+  bool is_bound = false;  // without memory for the rest, no socket may keep the port
+  const scope_exit close_after_exception([&]() noexcept {
+    if (!is_bound) listeners_.clear();
+  });
   listeners_.clear();
   for (auto& socket : opened.sockets) listeners_.emplace_back().socket = std::move(socket);
   address_ = listeners_.front().socket.local();
@@ -217,6 +222,7 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
   for (std::size_t i = 1; i < listeners_.size(); ++i)
     log_.info("also listening on " + listeners_[i].socket.local().text() + " for host '" + host + "'");
   address_.tls = identity_ != nullptr;
+  is_bound = true;
   return {};
 }
 

@@ -56,6 +56,7 @@ WINSVC_INLINE void server::accept_connections(listener& source, bool accept_all)
         return "cannot accept a connection: " + os::system_error_text(error) + "; trying again";
       });
     } catch (const std::exception&) {  // out of memory: this client loses its connection
+      if (accept_all) continue;        // no later call accepts the other clients
     }
     failed = true;
     break;

@@ -124,8 +124,9 @@ class thread_pool {
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  /// Starts the I/O threads, the reserve thread and the monitor thread. Throws std::system_error if the system cannot
-  /// create the reserve thread, the monitor thread and one I/O thread.
+  /// Starts the I/O threads, the reserve thread and the monitor thread. Throws std::system_error or std::bad_alloc if
+  /// the system cannot create the reserve thread, the monitor thread and one I/O thread; a further call then starts the
+  /// threads that are missing.
   void start();
   /// Stops all threads. Waits until the queues are empty and no item is being served.
   void stop();
@@ -256,14 +257,13 @@ namespace detail::server {
 WINSVC_INLINE void thread_pool::start() {
   {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
-      if (!start_thread(true) && i == 0)
-        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
-    }
+    const auto wanted = (std::max)(limits_.io_threads, std::size_t{1});
+    while (io_count_ < wanted && start_thread(true)) {}
+    if (io_count_ == 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
   }
   reserve_.pool = this;
-  reserve_.handle = starter_.start([this] { reserve_main(reserve_); });
-  monitor_ = starter_.start([this] { monitor_main(); });
+  if (!reserve_.handle.joinable()) reserve_.handle = starter_.start([this] { reserve_main(reserve_); });
+  if (!monitor_.joinable()) monitor_ = starter_.start([this] { monitor_main(); });
 }
 
 WINSVC_INLINE bool thread_pool::submit(work_item& item, work_class work) noexcept {

@@ -133,7 +133,7 @@ class tls_transport final : public http::socket_transport {
   http::close_reason shutdown(http::close_reason reason) noexcept override {
     if (state_ == state::ready) {
       const std::lock_guard lock(mutex_);
-      pop_tls_errors();
+      clear_tls_errors();
       httplib::tls::shutdown(session_, true);
     }
     // If the handshake failed, close with a delay, so that the client receives the alert.
@@ -182,7 +182,7 @@ class tls_transport final : public http::socket_transport {
       if (const auto need = handshake(); need != wait_need::nothing) return need;
     }
     if (state_ != state::ready) return wait_need::failed;
-    pop_tls_errors();
+    clear_tls_errors();
     httplib::tls::TlsError e;
     const auto n = httplib::tls::read(session_, buffer, capacity, e);
     if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
@@ -192,7 +192,7 @@ class tls_transport final : public http::socket_transport {
   wait_need write(const char* bytes, std::size_t count, std::size_t& written) noexcept {
     const std::lock_guard lock(mutex_);
     if (state_ != state::ready) return wait_need::failed;
-    pop_tls_errors();
+    clear_tls_errors();
     httplib::tls::TlsError e;
     const auto n = httplib::tls::write(session_, bytes, count, e);
     if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
@@ -211,7 +211,7 @@ class tls_transport final : public http::socket_transport {
       return wait_need::closed;
     }
     handshake_done_ = true;
-    pop_tls_errors();
+    clear_tls_errors();
     const auto need = session_ ? map_result(httplib::tls::accept(session_)) : wait_need::failed;
     if (need == wait_need::nothing) state_ = state::ready;
     else if (need != wait_need::read && need != wait_need::write) state_ = state::broken;

@@ -37,9 +37,11 @@ class tls_identity {
   void* native_;
 };
 
-/// Clears the error queue of the TLS library for this thread, so that an old error is not taken for a new one. Returns
-/// the first message.
-std::string pop_tls_errors();
+/// Clears the error queue of the TLS library for this thread, so that an old error is not taken for a new one. Needs no
+/// memory.
+void clear_tls_errors() noexcept;
+/// The same. Returns the first message.
+[[nodiscard]] std::string pop_tls_errors();
 
 }  // namespace detail::server
 }  // inline namespace WINSVC_ABI

@@ -23,14 +23,22 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-WINSVC_INLINE std::string pop_tls_errors() {
-  std::string first;
+/// Removes the errors from the queue. Returns the first one; 0: the queue was empty.
+WINSVC_INLINE std::uint64_t take_first_tls_error() noexcept {
+  std::uint64_t first = 0;
   for (int i = 0; i < 16; ++i) {  // size of OpenSSL's queue
     const auto code = httplib::tls::get_error();
     if (code == 0) break;
-    if (first.empty()) first = httplib::tls::error_string(code);
+    if (first == 0) first = code;
   }
   return first;
+}
+
+WINSVC_INLINE void clear_tls_errors() noexcept { static_cast<void>(take_first_tls_error()); }
+
+WINSVC_INLINE std::string pop_tls_errors() {
+  const auto first = take_first_tls_error();
+  return first != 0 ? httplib::tls::error_string(first) : std::string();
 }
 
 WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
@@ -61,7 +69,7 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api
                 "use the key file that was created with the certificate");
   }
 
-  pop_tls_errors();
+  clear_tls_errors();
   const auto library_error = [](const char* default_message) {
     std::string message = pop_tls_errors();
     return message.empty() ? std::string(default_message) : message;
@@ -95,7 +103,7 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api
     SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(identity->native()), name, sizeof name);
   #endif
   }
-  pop_tls_errors();
+  clear_tls_errors();
   return identity;
 }
 
@@ -108,6 +116,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
+WINSVC_INLINE void clear_tls_errors() noexcept {}
 WINSVC_INLINE std::string pop_tls_errors() { return {}; }
 
 WINSVC_INLINE tls_identity::~tls_identity() = default;
