@@ -224,206 +224,206 @@
 //  21746  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
 //  21922  os/tcp.hpp                           TCP sockets on all platforms.
 //  22268  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22445  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22573  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22849  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22904  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  22975  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  23021  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23227  os/connection_threads.hpp            Connection threads of the control channel.
-//  23318  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23541  os/console.hpp                       Console input and output.
-//  23644  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23800  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  23946  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24143  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24259  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24305  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24477  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24560  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24614  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24665  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24768  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24809  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  24996  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  25018  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  25053  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25137  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25240  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25280  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25330  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25375  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25439  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25746  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25799  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  25893  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  25991  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26166  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26413  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26632  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26812  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  27044  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27268  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27330  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27619  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27721  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  27959  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  28048  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  28120  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28207  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28260  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28357  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28495  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28589  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28829  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28871  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  28986  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  29113  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29287  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29456  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29757  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29764  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29800  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  30125  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30209  log/log_query.hpp                    Log query of the verb `logs`.
-//  30294  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30390  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30489  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30562  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  30951  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  31063  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  31109  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31343  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31713  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  32016  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32258  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32381  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32550  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  33030  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33346  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33451  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33667  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33837  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33913  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  34120  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34441  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34722  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34904  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  34943  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35109  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35198  http/problem.hpp                     Error responses of winsvc.
-//  35370  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35466  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35723  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35775  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  35937  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  36011  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36261  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36414  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36445  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36544  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36736  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36875  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37084  http/file_body.hpp                   Sets a file as the body of a response.
-//  37199  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37444  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37697  http/request_processor.hpp           Request processor: handles one request.
-//  37980  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38335  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38438  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38594  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38686  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38904  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39171  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39310  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39358  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39461  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39494  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39880  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40178  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40441  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40518  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40599  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  40977  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41252  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41433  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  41493  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41696  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41825  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42085  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42412  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42524  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42747  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  42902  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  42977  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  42996  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43203  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43441  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43710  host/access_log.hpp                  Access log: one log entry for each response.
-//  43769  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43894  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44056  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44313  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44385  host/health.hpp                      Liveness and readiness routes.
-//  44489  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44657  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44783  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44922  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45213  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  45337  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45456  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45523  host/run_options.hpp                 Options and result of one run of a service.
-//  45591  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45725  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45846  host/control_channel_server.hpp      Control channel server.
-//  46040  host/runtime.hpp                     Runtime of a service.
-//  46308  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46417  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46559  host/status.hpp                      Text and JSON of `status`.
-//  46729  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46851  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  46967  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47060  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47175  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47301  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47414  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47750  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  47948  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48151  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48413  manage/wait.hpp                      Waits until a service reaches a state.
-//  48516  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48745  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  48840  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49137  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49349  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49542  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49784  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49857  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  49964  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50030  manage/install.hpp                   `install` and `update` verbs.
-//  50378  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50532  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50642  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50843  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  50940  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51030  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51127  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51163  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51485  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51707  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51872  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52009  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52129  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52221  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52335  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52690  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  52977  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53153  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53247  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  22449  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22577  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  22853  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  22908  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  22979  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  23025  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23233  os/connection_threads.hpp            Connection threads of the control channel.
+//  23324  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23547  os/console.hpp                       Console input and output.
+//  23650  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23812  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23958  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24173  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24289  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24335  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24507  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24590  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24644  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24695  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24798  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  24839  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  25026  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  25048  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  25083  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25167  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25270  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25310  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25360  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25405  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25469  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25776  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  25829  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  25923  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  26021  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26196  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26443  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26661  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  26841  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  27090  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27314  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27376  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27678  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27784  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  28022  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  28111  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28183  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28270  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28323  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28420  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28558  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28652  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  28894  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  28936  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  29051  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29178  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29352  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29521  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29822  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29829  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29865  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30190  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30274  log/log_query.hpp                    Log query of the verb `logs`.
+//  30359  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30455  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30554  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30627  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  31016  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  31128  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31174  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31408  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31778  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  32081  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32323  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32446  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32615  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  33095  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33411  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33516  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33732  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33902  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  33978  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  34185  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34506  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34787  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  34969  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  35008  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35174  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35263  http/problem.hpp                     Error responses of winsvc.
+//  35435  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35531  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35788  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35840  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  36002  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  36076  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36326  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36479  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36510  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36609  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36801  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  36940  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  37149  http/file_body.hpp                   Sets a file as the body of a response.
+//  37264  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37509  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37762  http/request_processor.hpp           Request processor: handles one request.
+//  38045  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38400  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38503  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38659  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38751  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  38969  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39236  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39375  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39423  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39526  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39559  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  39945  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40243  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40506  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40583  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40664  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  41042  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41317  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41498  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  41558  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41761  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  41890  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  42150  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42477  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42589  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42812  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  42967  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  43042  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  43061  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  43268  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43506  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43775  host/access_log.hpp                  Access log: one log entry for each response.
+//  43834  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  43959  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44121  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44378  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44450  host/health.hpp                      Liveness and readiness routes.
+//  44554  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44722  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44848  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44987  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45278  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  45402  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45521  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45588  host/run_options.hpp                 Options and result of one run of a service.
+//  45656  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45790  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  45911  host/control_channel_server.hpp      Control channel server.
+//  46105  host/runtime.hpp                     Runtime of a service.
+//  46373  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46482  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46624  host/status.hpp                      Text and JSON of `status`.
+//  46794  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46916  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  47032  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47125  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47240  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  47366  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47479  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47815  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  48013  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48216  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48478  manage/wait.hpp                      Waits until a service reaches a state.
+//  48581  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48810  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  48905  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49202  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49414  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49607  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49849  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49922  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50029  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50095  manage/install.hpp                   `install` and `update` verbs.
+//  50443  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50597  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50707  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50908  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51005  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51095  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51192  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51228  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51550  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51772  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51937  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52074  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52194  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52286  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52400  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52755  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53042  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53218  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53312  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53584  config/undef.hpp                     Undefines the internal macros.
+//  53649  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -22278,6 +22278,7 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
 #include <deque>
 #include <mutex>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22419,10 +22420,13 @@ WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capaci
         registration& registered = *polled_[i].registered;
         const bool is_same_arming = registered.armed_sequence == polled_[i].armed_sequence;
         if (entries_[i + 1].revents == 0 || !is_same_arming || registered.armed == poll_for::nothing) continue;
-        registered.armed = poll_for::nothing;
         ready_.push_back(registered.user_data);
+        registered.armed = poll_for::nothing;  // last: the next call reports a socket for which there was no memory
       }
-    } catch (const std::bad_alloc&) {  // try again; another thread may have freed memory
+    } catch (const std::bad_alloc&) {  // try again; another thread may free memory
+      lock.unlock();
+      std::this_thread::yield();
+      lock.lock();
     }
     has_poller_thread_ = false;
   }
@@ -23091,8 +23095,10 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
     return errno_failure();
   }
   std::vector<std::string> names;
-  while (const dirent* const entry = ::readdir(folder)) names.emplace_back(entry->d_name);
-  ::closedir(folder);
+  {
+    const scope_exit close([folder]() noexcept { ::closedir(folder); });
+    while (const dirent* const entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  }
   std::uint32_t failed = 0;
   for (const auto& name : names) {
     if (name == "." || name == "..") continue;
@@ -23141,6 +23147,7 @@ WINSVC_INLINE void append_file::close() noexcept {
 WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
+  const scope_exit close([file]() noexcept { ::close(file); });
   std::string content;
   char buffer[8192];
   for (;;) {
@@ -23150,7 +23157,6 @@ WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
       content.append(buffer, static_cast<std::size_t>(count));
       continue;
     }
-    ::close(file);
     return count == 0 ? std::optional(std::move(content)) : std::nullopt;
   }
 }
@@ -23201,6 +23207,7 @@ WINSVC_INLINE sys_result<void> make_folders(const std::string& path) {
 WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string& folder) {
   DIR* const stream = ::opendir(folder.c_str());
   if (!stream) return errno_failure();
+  const scope_exit close([stream]() noexcept { ::closedir(stream); });
   std::vector<std::string> names;
   for (errno = 0; const dirent* entry = ::readdir(stream);) {
     struct stat info = {};
@@ -23209,7 +23216,6 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
     errno = 0;
   }
   const int code = errno;
-  ::closedir(stream);
   if (code != 0) return sys_failure(static_cast<std::uint32_t>(code));
   std::sort(names.begin(), names.end());
   return names;
@@ -23761,17 +23767,23 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   if (::pipe(state_->pipe) != 0) return;
   for (const int end : state_->pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   state::write_end() = state_->pipe[1];
-  state_->listener = start_thread([s = state_] {
-    for (char byte = 0;;) {
-      const auto count = ::read(s->pipe[0], &byte, 1);
-      if (count < 0 && errno == EINTR) continue;
-      if (count != 1 || byte != 'i') return;
-      try {
-        s->on_interrupt(interruption::stop_requested);
-      } catch (...) {  // out of memory: ignore this Ctrl-C
+  try {
+    state_->listener = start_thread([s = state_] {
+      for (char byte = 0;;) {
+        const auto count = ::read(s->pipe[0], &byte, 1);
+        if (count < 0 && errno == EINTR) continue;
+        if (count != 1 || byte != 'i') return;
+        try {
+          s->on_interrupt(interruption::stop_requested);
+        } catch (...) {  // out of memory: ignore this Ctrl-C
+        }
       }
-    }
-  });
+    });
+  } catch (...) {
+    for (const int end : state_->pipe) ::close(end);
+    delete state_;
+    throw;
+  }
   struct sigaction action = {};
   action.sa_handler = &state::handler;
   action.sa_flags = SA_RESTART;
@@ -24062,6 +24074,10 @@ struct crash_handler::state {
     errno = saved_errno;
   }
 
+  /// Starts the report thread and sets the handlers.
+  void start();
+  void close_pipes() noexcept;
+
   [[noreturn]] static void on_terminate() noexcept {
     if (state* const s = current()) {
       if (!s->claimed) {
@@ -24091,21 +24107,39 @@ WINSVC_INLINE std::optional<int> run_dump_writer(const std::vector<std::string>&
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
-  if (::pipe(state_->crash_event) != 0 || ::pipe(state_->report_done) != 0) return;
-  for (const auto& pipe : {state_->crash_event, state_->report_done}) {
+  try {
+    state_->start();
+  } catch (...) {
+    state_->close_pipes();
+    delete state_;
+    throw;
+  }
+}
+
+WINSVC_INLINE void crash_handler::state::start() {
+  if (::pipe(crash_event) != 0 || ::pipe(report_done) != 0) return;
+  for (const auto& pipe : {crash_event, report_done}) {
     for (const int end : {pipe[0], pipe[1]}) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   }
-  state_->report_thread = start_thread([state = state_] { state->report_thread_main(); });
-  state_->report_thread_id = state_->report_thread.native_handle();
+  report_thread = start_thread([this] { report_thread_main(); });
+  report_thread_id = report_thread.native_handle();
 
-  state::current() = state_;
+  current() = this;
   struct sigaction action = {};
-  action.sa_sigaction = &state::on_signal;
+  action.sa_sigaction = &on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
-    ::sigaction(state::fatal_signals[i].number, &action, &state_->previous_actions[i]);
+  for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
+    ::sigaction(fatal_signals[i].number, &action, &previous_actions[i]);
   }
-  state_->previous_terminate = std::set_terminate(&state::on_terminate);
+  previous_terminate = std::set_terminate(&on_terminate);
+}
+
+WINSVC_INLINE void crash_handler::state::close_pipes() noexcept {
+  for (const auto& pipe : {crash_event, report_done}) {
+    for (const int end : {pipe[0], pipe[1]}) {
+      if (end != -1) ::close(end);
+    }
+  }
 }
 
 WINSVC_INLINE crash_handler::~crash_handler() {
@@ -24123,11 +24157,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
     static_cast<void>(!::write(state_->crash_event[1], "q", 1));
     state_->report_thread.join();
   }
-  for (const auto& pipe : {state_->crash_event, state_->report_done}) {
-    for (const int end : {pipe[0], pipe[1]}) {
-      if (end != -1) ::close(end);
-    }
-  }
+  state_->close_pipes();
   delete state_;
 }
 
@@ -26457,8 +26487,7 @@ struct interrupts::state {
     const bool closing = event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT;
     try {
       s.on_interrupt(closing ? interruption::console_closing : interruption::stop_requested);
-    } catch (...) {
-      return FALSE;  // the next handler runs; the default handler ends the process
+    } catch (...) {  // out of memory: ignore this Ctrl-C, because the default handler would end the process
     }
     // The process ends when this handler returns from one of the closing events: wait for the graceful stop. Windows
     // ends the process after about 5 s for a closed console and 20 s for a shutdown.
@@ -26890,6 +26919,7 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
     if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND) return {};
     return sys_failure(code);
   }
+  const scope_exit close([search]() noexcept { ::FindClose(search); });
   DWORD failed = 0;
   do {
     const std::string name = to_utf8(entry.cFileName), full = path_join(path, name);
@@ -26902,7 +26932,6 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
       failed = ::GetLastError();
     }
   } while (::FindNextFileW(search, &entry));
-  ::FindClose(search);
   if (failed == 0 && !::RemoveDirectoryW(wide_path(path).c_str())) failed = ::GetLastError();
   if (failed != 0) return sys_failure(failed);
   return {};
@@ -26966,16 +26995,33 @@ WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
   }
 }
 
-WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
-  return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(),
-                       MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
+/// Calls `call`, which converts a path. Without memory for it, returns false and sets ERROR_NOT_ENOUGH_MEMORY.
+template <class F>
+bool call_with_path(const F& call) noexcept {
+  bool succeeded = false;
+  if (!base::attempt([&] { succeeded = call(); })) ::SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+  return succeeded;
 }
-WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
+
+WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
+  return call_with_path([&] {
+    return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(),
+                         MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
+  });
+}
+WINSVC_INLINE bool remove_file(const std::string& path) noexcept {
+  return call_with_path([&] { return ::DeleteFileW(wide_path(path).c_str()) != 0; });
+}
 WINSVC_INLINE sys_result<void> remove_empty_folder(const std::string& path) noexcept {
-  const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
-  if (attributes == INVALID_FILE_ATTRIBUTES) return sys_failure(::GetLastError());
-  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(ERROR_DIRECTORY);  // it would be removed
-  if (!::RemoveDirectoryW(wide_path(path).c_str())) return sys_failure(::GetLastError());
+  const bool is_removed = call_with_path([&] {
+    const std::wstring wide = wide_path(path);
+    const DWORD attributes = ::GetFileAttributesW(wide.c_str());
+    if (attributes == INVALID_FILE_ATTRIBUTES) return false;
+    if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0) return ::RemoveDirectoryW(wide.c_str()) != 0;
+    ::SetLastError(ERROR_DIRECTORY);  // it would be removed
+    return false;
+  });
+  if (!is_removed) return sys_failure(::GetLastError());
   return {};
 }
 
@@ -27021,12 +27067,12 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
   WIN32_FIND_DATAW found{};
   const HANDLE search = ::FindFirstFileW(wide_path(path_join(folder, "*")).c_str(), &found);
   if (search == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  const scope_exit close([search]() noexcept { ::FindClose(search); });
   std::vector<std::string> names;
   do {
     if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) names.push_back(to_utf8(found.cFileName));
   } while (::FindNextFileW(search, &found));
   const DWORD code = ::GetLastError();
-  ::FindClose(search);
   if (code != ERROR_NO_MORE_FILES) return sys_failure(code);
   std::sort(names.begin(), names.end());
   return names;
@@ -27534,6 +27580,8 @@ struct crash_handler::state {
 
   // -- on the thread that owns the handler --
 
+  void start();
+  void stop() noexcept;
   void set_handlers() noexcept {
     current() = this;
     previous_filter = ::SetUnhandledExceptionFilter(&on_exception);
@@ -27584,26 +27632,37 @@ namespace detail::os {
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
-  state_->options.name = scm::folder_name(state_->options.name);
-  if (!state_->options.folder.empty())
-    state_->dump.emplace(state_->options.folder, state_->options.name, state_->options.dump_timeout);
-  for (unique_handle* event : {&state_->crash_event, &state_->reported, &state_->dumped, &state_->finished_reports}) {
+  try {
+    state_->start();
+  } catch (...) {
+    state_->stop();
+    delete state_;
+    throw;
+  }
+}
+
+WINSVC_INLINE void crash_handler::state::start() {
+  options.name = scm::folder_name(options.name);
+  if (!options.folder.empty()) dump.emplace(options.folder, options.name, options.dump_timeout);
+  for (unique_handle* event : {&crash_event, &reported, &dumped, &finished_reports}) {
     *event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
     if (!*event) return;  // no report without events
   }
-  if (state_->dump) state_->dump_thread = start_thread([state = state_] { state->dump_thread_main(); });
-  state_->report_thread = start_thread([state = state_] { state->report_thread_main(); });
-  state_->set_handlers();
+  if (dump) dump_thread = start_thread([this] { dump_thread_main(); });
+  report_thread = start_thread([this] { report_thread_main(); });
+  set_handlers();
+}
+
+WINSVC_INLINE void crash_handler::state::stop() noexcept {
+  if (report_thread.joinable()) restore_handlers();
+  stopping = true;
+  if (crash_event) ::SetEvent(crash_event.get());
+  if (report_thread.joinable()) report_thread.join();
+  if (dump_thread.joinable()) dump_thread.join();
 }
 
 WINSVC_INLINE crash_handler::~crash_handler() {
-  if (state_->report_thread.joinable()) {
-    state_->restore_handlers();
-    state_->stopping = true;
-    ::SetEvent(state_->crash_event.get());
-    state_->report_thread.join();
-    if (state_->dump_thread.joinable()) state_->dump_thread.join();
-  }
+  state_->stop();
   delete state_;
 }
 
@@ -27649,7 +27708,9 @@ class native_dispatcher final : public dispatcher {
 
   std::uint32_t register_handler(const std::string& service_name, control_handler handler) override {
     handler_ = std::move(handler);
-    status_ = ::RegisterServiceCtrlHandlerExW(to_wide(service_name).c_str(), &control_thunk, this);
+    std::wstring name;
+    base::attempt([&] { name = to_wide(service_name); });  // not checked for SERVICE_WIN32_OWN_PROCESS
+    status_ = ::RegisterServiceCtrlHandlerExW(name.c_str(), &control_thunk, this);
     return status_ ? 0 : ::GetLastError();
   }
 
@@ -27674,7 +27735,9 @@ class native_dispatcher final : public dispatcher {
   /// ServiceMain has no context parameter, so it uses `current`.
   static void WINAPI service_main_thunk(DWORD count, wchar_t** values) noexcept {
     std::vector<std::string> arguments;
-    for (DWORD i = 0; i < count; ++i) arguments.push_back(to_utf8(values[i]));
+    base::attempt([&] {  // out of memory: the service starts without the last arguments
+      for (DWORD i = 0; i < count; ++i) arguments.push_back(to_utf8(values[i]));
+    });
     current()->entry_(arguments);
   }
 
@@ -28771,7 +28834,9 @@ WINSVC_INLINE std::string absolute_path(const std::string& path) {
 }
 
 WINSVC_INLINE bool change_directory(const std::string& folder) noexcept {
-  return ::SetCurrentDirectoryW(to_wide(folder).c_str()) != 0;
+  bool changed = false;
+  base::attempt([&] { changed = ::SetCurrentDirectoryW(to_wide(folder).c_str()) != 0; });
+  return changed;
 }
 
 WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
@@ -28795,8 +28860,8 @@ WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
   const DWORD flags = FORMAT_MESSAGE_ALLOCATE_BUFFER | FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
   const DWORD length = ::FormatMessageW(flags, nullptr, code, 0, reinterpret_cast<wchar_t*>(&text), 0, nullptr);
   if (length == 0) return "error";
+  const scope_exit free_text([text]() noexcept { ::LocalFree(text); });
   std::string message = to_utf8(std::wstring_view(text, length));
-  ::LocalFree(text);
   while (!message.empty() &&
          (message.back() == '\n' || message.back() == '\r' || message.back() == ' ' || message.back() == '.')) {
     message.pop_back();
@@ -28807,9 +28872,9 @@ WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
 WINSVC_INLINE void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                                 std::string_view text) noexcept {
   try {
+    const std::wstring message = to_wide(truncate_event_text(text));
     const HANDLE log = ::RegisterEventSourceW(nullptr, to_wide(source).c_str());
     if (!log) return;
-    const std::wstring message = to_wide(truncate_event_text(text));
     const wchar_t* insertions[] = {message.c_str()};
     ::ReportEventW(log, static_cast<WORD>(level), 0, id, nullptr, 1, 0, insertions, nullptr);
     ::DeregisterEventSource(log);

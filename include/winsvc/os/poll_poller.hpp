@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -153,10 +154,13 @@ WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capaci
         registration& registered = *polled_[i].registered;
         const bool is_same_arming = registered.armed_sequence == polled_[i].armed_sequence;
         if (entries_[i + 1].revents == 0 || !is_same_arming || registered.armed == poll_for::nothing) continue;
-        registered.armed = poll_for::nothing;
         ready_.push_back(registered.user_data);
+        registered.armed = poll_for::nothing;  // last: the next call reports a socket for which there was no memory
       }
-    } catch (const std::bad_alloc&) {  // try again; another thread may have freed memory
+    } catch (const std::bad_alloc&) {  // try again; another thread may free memory
+      lock.unlock();
+      std::this_thread::yield();
+      lock.lock();
     }
     has_poller_thread_ = false;
   }

@@ -122,17 +122,23 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   if (::pipe(state_->pipe) != 0) return;
   for (const int end : state_->pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   state::write_end() = state_->pipe[1];
-  state_->listener = start_thread([s = state_] {
-    for (char byte = 0;;) {
-      const auto count = ::read(s->pipe[0], &byte, 1);
-      if (count < 0 && errno == EINTR) continue;
-      if (count != 1 || byte != 'i') return;
-      try {
-        s->on_interrupt(interruption::stop_requested);
-      } catch (...) {  // out of memory: ignore this Ctrl-C
+  try {
+    state_->listener = start_thread([s = state_] {
+      for (char byte = 0;;) {
+        const auto count = ::read(s->pipe[0], &byte, 1);
+        if (count < 0 && errno == EINTR) continue;
+        if (count != 1 || byte != 'i') return;
+        try {
+          s->on_interrupt(interruption::stop_requested);
+        } catch (...) {  // out of memory: ignore this Ctrl-C
+        }
       }
-    }
-  });
+    });
+  } catch (...) {
+    for (const int end : state_->pipe) ::close(end);
+    delete state_;
+    throw;
+  }
   struct sigaction action = {};
   action.sa_handler = &state::handler;
   action.sa_flags = SA_RESTART;

@@ -120,6 +120,10 @@ struct crash_handler::state {
     errno = saved_errno;
   }
 
+  /// Starts the report thread and sets the handlers.
+  void start();
+  void close_pipes() noexcept;
+
   [[noreturn]] static void on_terminate() noexcept {
     if (state* const s = current()) {
       if (!s->claimed) {
@@ -149,21 +153,39 @@ WINSVC_INLINE std::optional<int> run_dump_writer(const std::vector<std::string>&
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
-  if (::pipe(state_->crash_event) != 0 || ::pipe(state_->report_done) != 0) return;
-  for (const auto& pipe : {state_->crash_event, state_->report_done}) {
+  try {
+    state_->start();
+  } catch (...) {
+    state_->close_pipes();
+    delete state_;
+    throw;
+  }
+}
+
+WINSVC_INLINE void crash_handler::state::start() {
+  if (::pipe(crash_event) != 0 || ::pipe(report_done) != 0) return;
+  for (const auto& pipe : {crash_event, report_done}) {
     for (const int end : {pipe[0], pipe[1]}) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   }
-  state_->report_thread = start_thread([state = state_] { state->report_thread_main(); });
-  state_->report_thread_id = state_->report_thread.native_handle();
+  report_thread = start_thread([this] { report_thread_main(); });
+  report_thread_id = report_thread.native_handle();
 
-  state::current() = state_;
+  current() = this;
   struct sigaction action = {};
-  action.sa_sigaction = &state::on_signal;
+  action.sa_sigaction = &on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
-    ::sigaction(state::fatal_signals[i].number, &action, &state_->previous_actions[i]);
+  for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
+    ::sigaction(fatal_signals[i].number, &action, &previous_actions[i]);
   }
-  state_->previous_terminate = std::set_terminate(&state::on_terminate);
+  previous_terminate = std::set_terminate(&on_terminate);
+}
+
+WINSVC_INLINE void crash_handler::state::close_pipes() noexcept {
+  for (const auto& pipe : {crash_event, report_done}) {
+    for (const int end : {pipe[0], pipe[1]}) {
+      if (end != -1) ::close(end);
+    }
+  }
 }
 
 WINSVC_INLINE crash_handler::~crash_handler() {
@@ -181,11 +203,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
     static_cast<void>(!::write(state_->crash_event[1], "q", 1));
     state_->report_thread.join();
   }
-  for (const auto& pipe : {state_->crash_event, state_->report_done}) {
-    for (const int end : {pipe[0], pipe[1]}) {
-      if (end != -1) ::close(end);
-    }
-  }
+  state_->close_pipes();
   delete state_;
 }
 

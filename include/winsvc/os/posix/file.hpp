@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/posix/headers.hpp"
@@ -73,8 +74,10 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
     return errno_failure();
   }
   std::vector<std::string> names;
-  while (const dirent* const entry = ::readdir(folder)) names.emplace_back(entry->d_name);
-  ::closedir(folder);
+  {
+    const scope_exit close([folder]() noexcept { ::closedir(folder); });
+    while (const dirent* const entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  }
   std::uint32_t failed = 0;
   for (const auto& name : names) {
     if (name == "." || name == "..") continue;
@@ -123,6 +126,7 @@ WINSVC_INLINE void append_file::close() noexcept {
 WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
+  const scope_exit close([file]() noexcept { ::close(file); });
   std::string content;
   char buffer[8192];
   for (;;) {
@@ -132,7 +136,6 @@ WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
       content.append(buffer, static_cast<std::size_t>(count));
       continue;
     }
-    ::close(file);
     return count == 0 ? std::optional(std::move(content)) : std::nullopt;
   }
 }
@@ -183,6 +186,7 @@ WINSVC_INLINE sys_result<void> make_folders(const std::string& path) {
 WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string& folder) {
   DIR* const stream = ::opendir(folder.c_str());
   if (!stream) return errno_failure();
+  const scope_exit close([stream]() noexcept { ::closedir(stream); });
   std::vector<std::string> names;
   for (errno = 0; const dirent* entry = ::readdir(stream);) {
     struct stat info = {};
@@ -191,7 +195,6 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
     errno = 0;
   }
   const int code = errno;
-  ::closedir(stream);
   if (code != 0) return sys_failure(static_cast<std::uint32_t>(code));
   std::sort(names.begin(), names.end());
   return names;

@@ -50,8 +50,7 @@ struct interrupts::state {
     const bool closing = event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT;
     try {
       s.on_interrupt(closing ? interruption::console_closing : interruption::stop_requested);
-    } catch (...) {
-      return FALSE;  // the next handler runs; the default handler ends the process
+    } catch (...) {  // out of memory: ignore this Ctrl-C, because the default handler would end the process
     }
     // The process ends when this handler returns from one of the closing events: wait for the graceful stop. Windows
     // ends the process after about 5 s for a closed console and 20 s for a shutdown.

@@ -214,6 +214,8 @@ struct crash_handler::state {
 
   // -- on the thread that owns the handler --
 
+  void start();
+  void stop() noexcept;
   void set_handlers() noexcept {
     current() = this;
     previous_filter = ::SetUnhandledExceptionFilter(&on_exception);
@@ -264,26 +266,37 @@ namespace detail::os {
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
-  state_->options.name = scm::folder_name(state_->options.name);
-  if (!state_->options.folder.empty())
-    state_->dump.emplace(state_->options.folder, state_->options.name, state_->options.dump_timeout);
-  for (unique_handle* event : {&state_->crash_event, &state_->reported, &state_->dumped, &state_->finished_reports}) {
+  try {
+    state_->start();
+  } catch (...) {
+    state_->stop();
+    delete state_;
+    throw;
+  }
+}
+
+WINSVC_INLINE void crash_handler::state::start() {
+  options.name = scm::folder_name(options.name);
+  if (!options.folder.empty()) dump.emplace(options.folder, options.name, options.dump_timeout);
+  for (unique_handle* event : {&crash_event, &reported, &dumped, &finished_reports}) {
     *event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
     if (!*event) return;  // no report without events
   }
-  if (state_->dump) state_->dump_thread = start_thread([state = state_] { state->dump_thread_main(); });
-  state_->report_thread = start_thread([state = state_] { state->report_thread_main(); });
-  state_->set_handlers();
+  if (dump) dump_thread = start_thread([this] { dump_thread_main(); });
+  report_thread = start_thread([this] { report_thread_main(); });
+  set_handlers();
+}
+
+WINSVC_INLINE void crash_handler::state::stop() noexcept {
+  if (report_thread.joinable()) restore_handlers();
+  stopping = true;
+  if (crash_event) ::SetEvent(crash_event.get());
+  if (report_thread.joinable()) report_thread.join();
+  if (dump_thread.joinable()) dump_thread.join();
 }
 
 WINSVC_INLINE crash_handler::~crash_handler() {
-  if (state_->report_thread.joinable()) {
-    state_->restore_handlers();
-    state_->stopping = true;
-    ::SetEvent(state_->crash_event.get());
-    state_->report_thread.join();
-    if (state_->dump_thread.joinable()) state_->dump_thread.join();
-  }
+  state_->stop();
   delete state_;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/dispatcher.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
@@ -34,7 +35,9 @@ class native_dispatcher final : public dispatcher {
 
   std::uint32_t register_handler(const std::string& service_name, control_handler handler) override {
     handler_ = std::move(handler);
-    status_ = ::RegisterServiceCtrlHandlerExW(to_wide(service_name).c_str(), &control_thunk, this);
+    std::wstring name;
+    base::attempt([&] { name = to_wide(service_name); });  // not checked for SERVICE_WIN32_OWN_PROCESS
+    status_ = ::RegisterServiceCtrlHandlerExW(name.c_str(), &control_thunk, this);
     return status_ ? 0 : ::GetLastError();
   }
 
@@ -59,7 +62,9 @@ class native_dispatcher final : public dispatcher {
   /// ServiceMain has no context parameter, so it uses `current`.
   static void WINAPI service_main_thunk(DWORD count, wchar_t** values) noexcept {
     std::vector<std::string> arguments;
-    for (DWORD i = 0; i < count; ++i) arguments.push_back(to_utf8(values[i]));
+    base::attempt([&] {  // out of memory: the service starts without the last arguments
+      for (DWORD i = 0; i < count; ++i) arguments.push_back(to_utf8(values[i]));
+    });
     current()->entry_(arguments);
   }
 

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
@@ -82,6 +84,7 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
     if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND) return {};
     return sys_failure(code);
   }
+  const scope_exit close([search]() noexcept { ::FindClose(search); });
   DWORD failed = 0;
   do {
     const std::string name = to_utf8(entry.cFileName), full = path_join(path, name);
@@ -94,7 +97,6 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
       failed = ::GetLastError();
     }
   } while (::FindNextFileW(search, &entry));
-  ::FindClose(search);
   if (failed == 0 && !::RemoveDirectoryW(wide_path(path).c_str())) failed = ::GetLastError();
   if (failed != 0) return sys_failure(failed);
   return {};
@@ -158,16 +160,33 @@ WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
   }
 }
 
-WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
-  return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(),
-                       MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
+/// Calls `call`, which converts a path. Without memory for it, returns false and sets ERROR_NOT_ENOUGH_MEMORY.
+template <class F>
+bool call_with_path(const F& call) noexcept {
+  bool succeeded = false;
+  if (!base::attempt([&] { succeeded = call(); })) ::SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+  return succeeded;
 }
-WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
+
+WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
+  return call_with_path([&] {
+    return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(),
+                         MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
+  });
+}
+WINSVC_INLINE bool remove_file(const std::string& path) noexcept {
+  return call_with_path([&] { return ::DeleteFileW(wide_path(path).c_str()) != 0; });
+}
 WINSVC_INLINE sys_result<void> remove_empty_folder(const std::string& path) noexcept {
-  const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
-  if (attributes == INVALID_FILE_ATTRIBUTES) return sys_failure(::GetLastError());
-  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(ERROR_DIRECTORY);  // it would be removed
-  if (!::RemoveDirectoryW(wide_path(path).c_str())) return sys_failure(::GetLastError());
+  const bool is_removed = call_with_path([&] {
+    const std::wstring wide = wide_path(path);
+    const DWORD attributes = ::GetFileAttributesW(wide.c_str());
+    if (attributes == INVALID_FILE_ATTRIBUTES) return false;
+    if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0) return ::RemoveDirectoryW(wide.c_str()) != 0;
+    ::SetLastError(ERROR_DIRECTORY);  // it would be removed
+    return false;
+  });
+  if (!is_removed) return sys_failure(::GetLastError());
   return {};
 }
 
@@ -213,12 +232,12 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
   WIN32_FIND_DATAW found{};
   const HANDLE search = ::FindFirstFileW(wide_path(path_join(folder, "*")).c_str(), &found);
   if (search == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  const scope_exit close([search]() noexcept { ::FindClose(search); });
   std::vector<std::string> names;
   do {
     if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) names.push_back(to_utf8(found.cFileName));
   } while (::FindNextFileW(search, &found));
   const DWORD code = ::GetLastError();
-  ::FindClose(search);
   if (code != ERROR_NO_MORE_FILES) return sys_failure(code);
   std::sort(names.begin(), names.end());
   return names;

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/quote.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/scm/spec.hpp"
 #include "winsvc/os/event_log.hpp"
@@ -192,7 +194,9 @@ WINSVC_INLINE std::string absolute_path(const std::string& path) {
 }
 
 WINSVC_INLINE bool change_directory(const std::string& folder) noexcept {
-  return ::SetCurrentDirectoryW(to_wide(folder).c_str()) != 0;
+  bool changed = false;
+  base::attempt([&] { changed = ::SetCurrentDirectoryW(to_wide(folder).c_str()) != 0; });
+  return changed;
 }
 
 WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
@@ -216,8 +220,8 @@ WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
   const DWORD flags = FORMAT_MESSAGE_ALLOCATE_BUFFER | FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
   const DWORD length = ::FormatMessageW(flags, nullptr, code, 0, reinterpret_cast<wchar_t*>(&text), 0, nullptr);
   if (length == 0) return "error";
+  const scope_exit free_text([text]() noexcept { ::LocalFree(text); });
   std::string message = to_utf8(std::wstring_view(text, length));
-  ::LocalFree(text);
   while (!message.empty() &&
          (message.back() == '\n' || message.back() == '\r' || message.back() == ' ' || message.back() == '.')) {
     message.pop_back();
@@ -228,9 +232,9 @@ WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
 WINSVC_INLINE void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                                 std::string_view text) noexcept {
   try {
+    const std::wstring message = to_wide(truncate_event_text(text));
     const HANDLE log = ::RegisterEventSourceW(nullptr, to_wide(source).c_str());
     if (!log) return;
-    const std::wstring message = to_wide(truncate_event_text(text));
     const wchar_t* insertions[] = {message.c_str()};
     ::ReportEventW(log, static_cast<WORD>(level), 0, id, nullptr, 1, 0, insertions, nullptr);
     ::DeregisterEventSource(log);
