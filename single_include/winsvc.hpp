@@ -361,15 +361,15 @@
 //  43506  host/service_impl.hpp                Implements `service` (api/service.hpp).
 //  43775  host/access_log.hpp                  Access log: one log entry for each response.
 //  43834  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  43959  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44121  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44378  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44450  host/health.hpp                      Liveness and readiness routes.
-//  44554  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44722  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44848  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  44987  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45278  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  43960  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44122  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44379  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44451  host/health.hpp                      Liveness and readiness routes.
+//  44555  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44723  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44849  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  44985  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45276  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
 //  45402  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
 //  45521  host/stop_deadlines.hpp              Deadlines of a running stop.
 //  45588  host/run_options.hpp                 Options and result of one run of a service.
@@ -377,53 +377,53 @@
 //  45790  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
 //  45911  host/control_channel_server.hpp      Control channel server.
 //  46105  host/runtime.hpp                     Runtime of a service.
-//  46373  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46482  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46624  host/status.hpp                      Text and JSON of `status`.
-//  46794  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46916  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  47032  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47125  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47240  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47366  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47479  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47815  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  48013  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48216  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48478  manage/wait.hpp                      Waits until a service reaches a state.
-//  48581  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48810  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  48905  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49202  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49414  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49607  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49849  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49922  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50029  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50095  manage/install.hpp                   `install` and `update` verbs.
-//  50443  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50597  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50707  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50908  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51005  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51095  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51192  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51228  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51550  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51772  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  51937  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52074  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52194  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52286  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52400  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52755  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53042  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53218  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53312  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  46374  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46483  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46625  host/status.hpp                      Text and JSON of `status`.
+//  46795  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  46919  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  47037  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47130  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47245  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  47371  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47487  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47826  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  48024  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48227  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48489  manage/wait.hpp                      Waits until a service reaches a state.
+//  48592  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48821  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  48916  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49213  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49425  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49618  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  49860  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  49933  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50040  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50106  manage/install.hpp                   `install` and `update` verbs.
+//  50454  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50608  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50718  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  50919  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51016  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51106  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51203  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51239  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51561  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51783  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  51948  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52085  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52205  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52297  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52411  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52766  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53053  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53229  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53323  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53649  config/undef.hpp                     Undefines the internal macros.
+//  53660  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -43939,7 +43939,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
 }
 WINSVC_INLINE service& service::access_log() {
   check_not_frozen("access_log");
-  if (std::exchange(definition_.access_log, true)) return *this;
+  if (definition_.access_log) return *this;
   definition_.on_engine_created.push_back([&definition = definition_](detail::server::engine& engine) {
     engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
@@ -43947,6 +43947,7 @@ WINSVC_INLINE service& service::access_log() {
                                  definition.log_file.format);
     });
   });
+  definition_.access_log = true;
   return *this;
 }
 
@@ -44857,7 +44858,6 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const api::hook& lifecycle_hook,
 // still incomplete then, the reload rejects it, and its completion is the next change.
 
 #include <chrono>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -44895,11 +44895,9 @@ class settings_watcher {
   os::sys_result<void> start() {
     if (auto opened = folder_.open(os::folder_of(path_)); !opened) return opened;
     thread_ = os::start_thread([this] {
-      try {
-        thread_main();
-      } catch (const std::exception&) {  // out of memory
-        callbacks_.watch_lost();
-      }
+      // After an exception, for want of memory, the file is read again.
+      while (!base::attempt([this] { thread_main(); }) &&
+             folder_.wait(max_settle_time) != os::folder_watcher::watch_event::stopped) {}
     });
     return {};
   }
@@ -45328,6 +45326,7 @@ class worker_pool {
  private:
   struct running_worker {
     const worker* definition = nullptr;
+    std::string title;      // for the activity
     std::thread thread;
     bool finished = false;  // under mutex_
   };
@@ -45357,9 +45356,10 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   auto& running = workers_.emplace_back();
   running.definition = &definition;
   try {
+    running.title = '\'' + definition.name + '\'';
     running.thread = os::start_thread([this, &running] {
       try {
-        const os::activity activity("worker", '\'' + running.definition->name + '\'');
+        const os::activity activity("worker", running.title);
         running.definition->run(stop_.token());
       } catch (...) {
         on_failure_(*running.definition, base::exception_message());
@@ -46262,10 +46262,11 @@ namespace detail::host {
 
 WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
-  std::list<control_task> task;  // made before the state changes
+  std::optional<std::list<control_task>> task;  // made before the state changes
   const bool has_task = base::attempt([&] {
     const bool is_custom = scm::is_custom_control(event.control);
-    task.push_back({scm::control_action::nothing, event, is_custom ? std::make_shared<pending_result>() : nullptr});
+    task.emplace().push_back(
+        {scm::control_action::nothing, event, is_custom ? std::make_shared<pending_result>() : nullptr});
   });
   {
     const std::lock_guard lock(mutex_);
@@ -46279,9 +46280,9 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
                               : "Windows is shutting down",
                           limits.step_limit, limits.total);
     } else {
-      task.back().action = decision.action;
-      result = task.back().result;
-      tasks_.push(std::move(task));
+      task->back().action = decision.action;
+      result = task->back().result;
+      tasks_.push(*std::move(task));
     }
   }
   if (!result) {
@@ -46898,10 +46899,12 @@ WINSVC_INLINE void console_keys::update_status_line() {
   std::unique_lock lock(mutex_);
   while (!stop_signal_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; })) {
     lock.unlock();
-    if (const auto counters = service_.counters())
-      console_->set_status_line(std::to_string(counters->responses) + " responses/s, " +
-                                std::to_string(counters->in_flight) + " in flight, " +
-                                std::to_string(counters->connections) + " connections");
+    base::attempt([this] {  // out of memory: the line of the second before stays
+      if (const auto counters = service_.counters())
+        console_->set_status_line(std::to_string(counters->responses) + " responses/s, " +
+                                  std::to_string(counters->in_flight) + " in flight, " +
+                                  std::to_string(counters->connections) + " connections");
+    });
     lock.lock();
   }
 }
@@ -47006,9 +47009,11 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
         return static_cast<void>(
             service_runtime->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
       if (service_runtime->request_stop("Ctrl-C")) return;
-      os::write_stderr("stopping now: requests, workers and hooks have at most " +
-                       base::duration_text(scm::second_request_total) + " more\n");
       service_runtime->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
+      base::attempt([] {
+        os::write_stderr("stopping now: requests, workers and hooks have at most " +
+                         base::duration_text(scm::second_request_total) + " more\n");
+      });
     });
     const run_result result = service_runtime->run();
     keys.reset();
@@ -47046,8 +47051,8 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
 
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <mutex>
+#include <optional>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -47067,7 +47072,8 @@ class control_forwarder {
   std::condition_variable control_finished_;
   int active_controls_ = 0;                     // under mutex_: controls that the runtime is handling
   runtime* runtime_ = nullptr;                  // under mutex_
-  std::function<void(runtime&)> pending_stop_;  // under mutex_: a stop that arrived before the runtime existed
+  // Under mutex_: a stop that arrived before the runtime existed. Its copy needs no memory: it has no data.
+  std::optional<scm::control_event> pending_stop_;
 };
 
 }  // namespace detail::host
@@ -47089,8 +47095,7 @@ WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event&
     service_runtime = runtime_;
     if (!service_runtime) {  // the app has not run yet, or the service has ended
       const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
-      if (decision.action == scm::control_action::stop)
-        pending_stop_ = [event](runtime& attached) { static_cast<void>(attached.control(event)); };
+      if (decision.action == scm::control_action::stop) pending_stop_ = event;
       return decision.return_code;
     }
     ++active_controls_;
@@ -47106,7 +47111,7 @@ WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event&
 WINSVC_INLINE void control_forwarder::attach(runtime& service_runtime) {
   const std::lock_guard lock(mutex_);
   runtime_ = &service_runtime;
-  if (pending_stop_) pending_stop_(service_runtime);
+  if (pending_stop_) static_cast<void>(service_runtime.control(*pending_stop_));
 }
 
 WINSVC_INLINE void control_forwarder::detach() {
@@ -47437,12 +47442,15 @@ WINSVC_INLINE os::crash_handler::crash_handler_options crash_reporter::handler_o
 /// Reports in the event log, the state file and the log, in this order: the thread that crashed may hold any lock, so
 /// each step may block.
 WINSVC_INLINE void crash_reporter::on_crash(const os::crash_report& report) {
-  const std::string running = os::running_activities();
-  sentence_ = std::string(scm::crash_prefix) + report.description;
-  if (!running.empty()) sentence_ += " while running " + running;
-  report_(name_ + ' ' + sentence_);
-  state_.write_failure(sentence_);
-  log_.error(sentence_);
+  // The memory may be exhausted: each step is tried.
+  base::attempt([&] { sentence_ = std::string(scm::crash_prefix) + report.description; });
+  base::attempt([this] {
+    const std::string running = os::running_activities();
+    if (!running.empty()) sentence_ += " while running " + running;
+  });
+  base::attempt([this] { report_(name_ + ' ' + sentence_); });
+  base::attempt([this] { state_.write_failure(sentence_); });
+  base::attempt([this] { log_.error(sentence_); });
   log_.flush();
 }
 
@@ -47630,9 +47638,12 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   const auto code = dependencies_.dispatcher.register_handler(
       name_, [this](const scm::control_event& event) { return controls_.control(event); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
-    result_.failure = base::error_with_explanation(code, "register the control handler of", name_,
-                                                   os::system_error_message(code));
-    report_event(scm::service_event::failed, result_.failure_text());
+    result_.failure = error{code, {}, {}, {}, {}};
+    base::attempt([&] {
+      result_.failure = base::error_with_explanation(code, "register the control handler of", name_,
+                                                     os::system_error_message(code));
+      report_event(scm::service_event::failed, result_.failure_text());
+    });
     dependencies_.end_process(os::exit_code(result_.exit().code()));
     return;
   }

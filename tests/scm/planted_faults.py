@@ -53,7 +53,8 @@ FAULTS = (
     Fault("crash-without-dump", "a crash writes a minidump and its reason, and ends the process: access-violation", [
         ("options.folder = folder_;", "options.folder = FAULT ? std::string() : folder_;")]),
     Fault("crash-without-reason", "a crash writes a minidump and its reason, and ends the process: access-violation", [
-        ("  state_.write_failure(sentence_);\n", "  if (FAULT) return;\n  state_.write_failure(sentence_);\n"),
+        ("  base::attempt([this] { state_.write_failure(sentence_); });\n",
+         "  if (FAULT) return;\n  base::attempt([this] { state_.write_failure(sentence_); });\n"),
         ("  const bool is_written = !report.dump.empty();\n",
          "  const bool is_written = !report.dump.empty();\n  if (FAULT) return;\n")]),
     Fault("exit-code-lost", "a service that fails stops with an exit code other than 0", [

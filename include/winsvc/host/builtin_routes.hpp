@@ -118,7 +118,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
 }
 WINSVC_INLINE service& service::access_log() {
   check_not_frozen("access_log");
-  if (std::exchange(definition_.access_log, true)) return *this;
+  if (definition_.access_log) return *this;
   definition_.on_engine_created.push_back([&definition = definition_](detail::server::engine& engine) {
     engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
@@ -126,6 +126,7 @@ WINSVC_INLINE service& service::access_log() {
                                  definition.log_file.format);
     });
   });
+  definition_.access_log = true;
   return *this;
 }
 

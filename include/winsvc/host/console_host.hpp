@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/log/async_sink.hpp"
@@ -100,9 +101,11 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
         return static_cast<void>(
             service_runtime->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
       if (service_runtime->request_stop("Ctrl-C")) return;
-      os::write_stderr("stopping now: requests, workers and hooks have at most " +
-                       base::duration_text(scm::second_request_total) + " more\n");
       service_runtime->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
+      base::attempt([] {
+        os::write_stderr("stopping now: requests, workers and hooks have at most " +
+                         base::duration_text(scm::second_request_total) + " more\n");
+      });
     });
     const run_result result = service_runtime->run();
     keys.reset();

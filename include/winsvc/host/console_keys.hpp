@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/log/console_sink.hpp"
@@ -110,10 +111,12 @@ WINSVC_INLINE void console_keys::update_status_line() {
   std::unique_lock lock(mutex_);
   while (!stop_signal_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; })) {
     lock.unlock();
-    if (const auto counters = service_.counters())
-      console_->set_status_line(std::to_string(counters->responses) + " responses/s, " +
-                                std::to_string(counters->in_flight) + " in flight, " +
-                                std::to_string(counters->connections) + " connections");
+    base::attempt([this] {  // out of memory: the line of the second before stays
+      if (const auto counters = service_.counters())
+        console_->set_status_line(std::to_string(counters->responses) + " responses/s, " +
+                                  std::to_string(counters->in_flight) + " in flight, " +
+                                  std::to_string(counters->connections) + " connections");
+    });
     lock.lock();
   }
 }

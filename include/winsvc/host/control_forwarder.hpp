@@ -13,8 +13,8 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <mutex>
+#include <optional>
 
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
@@ -40,7 +40,8 @@ class control_forwarder {
   std::condition_variable control_finished_;
   int active_controls_ = 0;                     // under mutex_: controls that the runtime is handling
   runtime* runtime_ = nullptr;                  // under mutex_
-  std::function<void(runtime&)> pending_stop_;  // under mutex_: a stop that arrived before the runtime existed
+  // Under mutex_: a stop that arrived before the runtime existed. Its copy needs no memory: it has no data.
+  std::optional<scm::control_event> pending_stop_;
 };
 
 }  // namespace detail::host
@@ -62,8 +63,7 @@ WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event&
     service_runtime = runtime_;
     if (!service_runtime) {  // the app has not run yet, or the service has ended
       const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
-      if (decision.action == scm::control_action::stop)
-        pending_stop_ = [event](runtime& attached) { static_cast<void>(attached.control(event)); };
+      if (decision.action == scm::control_action::stop) pending_stop_ = event;
       return decision.return_code;
     }
     ++active_controls_;
@@ -79,7 +79,7 @@ WINSVC_INLINE std::uint32_t control_forwarder::control(const scm::control_event&
 WINSVC_INLINE void control_forwarder::attach(runtime& service_runtime) {
   const std::lock_guard lock(mutex_);
   runtime_ = &service_runtime;
-  if (pending_stop_) pending_stop_(service_runtime);
+  if (pending_stop_) static_cast<void>(service_runtime.control(*pending_stop_));
 }
 
 WINSVC_INLINE void control_forwarder::detach() {

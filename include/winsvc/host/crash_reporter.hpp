@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/state_file.hpp"
@@ -80,12 +81,15 @@ WINSVC_INLINE os::crash_handler::crash_handler_options crash_reporter::handler_o
 /// Reports in the event log, the state file and the log, in this order: the thread that crashed may hold any lock, so
 /// each step may block.
 WINSVC_INLINE void crash_reporter::on_crash(const os::crash_report& report) {
-  const std::string running = os::running_activities();
-  sentence_ = std::string(scm::crash_prefix) + report.description;
-  if (!running.empty()) sentence_ += " while running " + running;
-  report_(name_ + ' ' + sentence_);
-  state_.write_failure(sentence_);
-  log_.error(sentence_);
+  // The memory may be exhausted: each step is tried.
+  base::attempt([&] { sentence_ = std::string(scm::crash_prefix) + report.description; });
+  base::attempt([this] {
+    const std::string running = os::running_activities();
+    if (!running.empty()) sentence_ += " while running " + running;
+  });
+  base::attempt([this] { report_(name_ + ' ' + sentence_); });
+  base::attempt([this] { state_.write_failure(sentence_); });
+  base::attempt([this] { log_.error(sentence_); });
   log_.flush();
 }
 

@@ -179,10 +179,11 @@ namespace detail::host {
 
 WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
-  std::list<control_task> task;  // made before the state changes
+  std::optional<std::list<control_task>> task;  // made before the state changes
   const bool has_task = base::attempt([&] {
     const bool is_custom = scm::is_custom_control(event.control);
-    task.push_back({scm::control_action::nothing, event, is_custom ? std::make_shared<pending_result>() : nullptr});
+    task.emplace().push_back(
+        {scm::control_action::nothing, event, is_custom ? std::make_shared<pending_result>() : nullptr});
   });
   {
     const std::lock_guard lock(mutex_);
@@ -196,9 +197,9 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
                               : "Windows is shutting down",
                           limits.step_limit, limits.total);
     } else {
-      task.back().action = decision.action;
-      result = task.back().result;
-      tasks_.push(std::move(task));
+      task->back().action = decision.action;
+      result = task->back().result;
+      tasks_.push(*std::move(task));
     }
   }
   if (!result) {

@@ -165,9 +165,12 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   const auto code = dependencies_.dispatcher.register_handler(
       name_, [this](const scm::control_event& event) { return controls_.control(event); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
-    result_.failure = base::error_with_explanation(code, "register the control handler of", name_,
-                                                   os::system_error_message(code));
-    report_event(scm::service_event::failed, result_.failure_text());
+    result_.failure = error{code, {}, {}, {}, {}};
+    base::attempt([&] {
+      result_.failure = base::error_with_explanation(code, "register the control handler of", name_,
+                                                     os::system_error_message(code));
+      report_event(scm::service_event::failed, result_.failure_text());
+    });
     dependencies_.end_process(os::exit_code(result_.exit().code()));
     return;
   }

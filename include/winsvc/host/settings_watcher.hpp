@@ -8,7 +8,6 @@
 #pragma once
 
 #include <chrono>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/definition.hpp"
@@ -51,11 +51,9 @@ class settings_watcher {
   os::sys_result<void> start() {
     if (auto opened = folder_.open(os::folder_of(path_)); !opened) return opened;
     thread_ = os::start_thread([this] {
-      try {
-        thread_main();
-      } catch (const std::exception&) {  // out of memory
-        callbacks_.watch_lost();
-      }
+      // After an exception, for want of memory, the file is read again.
+      while (!base::attempt([this] { thread_main(); }) &&
+             folder_.wait(max_settle_time) != os::folder_watcher::watch_event::stopped) {}
     });
     return {};
   }

@@ -57,6 +57,7 @@ class worker_pool {
  private:
   struct running_worker {
     const worker* definition = nullptr;
+    std::string title;      // for the activity
     std::thread thread;
     bool finished = false;  // under mutex_
   };
@@ -86,9 +87,10 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   auto& running = workers_.emplace_back();
   running.definition = &definition;
   try {
+    running.title = '\'' + definition.name + '\'';
     running.thread = os::start_thread([this, &running] {
       try {
-        const os::activity activity("worker", '\'' + running.definition->name + '\'');
+        const os::activity activity("worker", running.title);
         running.definition->run(stop_.token());
       } catch (...) {
         on_failure_(*running.definition, base::exception_message());
