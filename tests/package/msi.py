@@ -6,7 +6,7 @@
 
 Builds the copy with CMake and mingw g++ as version 1.0.0, then as 1.1.0, then as 1.2.0, which fails to start, and makes
 the packages of each. Then fails to install, installs, requests, upgrades, fails to upgrade, fails to downgrade, and
-removes. Also checks the resources of the program and its signature.
+removes. Also checks the resources of the program, and runs the blocks of docs/shipping.md about signatures and symbols.
 """
 
 import contextlib
@@ -106,16 +106,18 @@ def check_zip_and_winget(tally):
     tally.check("the winget manifest has the description", f"ShortDescription: '{DESCRIPTION}'\n" in text, text)
 
 
+def block_of_page(begins, ends):
+    """A part of an `sh` block of docs/shipping.md: the lines from `begins` to `ends`."""
+    page = (ROOT / "docs" / "shipping.md").read_text(encoding="utf-8")
+    found = re.search(f"^```sh\n({begins}.*?^{ends}.*?\n)", page, re.MULTILINE | re.DOTALL)
+    return found.group(1) if found else f"echo 'docs/shipping.md has no block that begins with {begins}'; exit 1"
+
+
 def make_certificate():
-    """A command that signs a file in place, with a certificate made here: it shows that the program can be signed, not
-    that Windows trusts it."""
-    step("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "certificate.pem",
-         "-days", "2", "-subj", "/CN=Example", "-addext", "extendedKeyUsage=codeSigning", cwd=FOLDER)
-    script = FOLDER / "sign.sh"
-    script.write_text(f"#!/bin/sh\ncd {FOLDER} && osslsigncode sign -certs certificate.pem -key key.pem -h sha256 "
-                      '-n Greeter -in "$1" -out "$1.signed" && mv "$1.signed" "$1"\n')
-    script.chmod(0o755)
-    return script
+    """The commands of docs/shipping.md: a certificate, and a command that signs a file in place with it. They show that
+    the program can be signed, not that Windows trusts it."""
+    step("bash", "-ec", block_of_page("openssl req", "chmod"), cwd=FOLDER)
+    return FOLDER / "sign.sh"
 
 
 def verified(file):
@@ -181,10 +183,11 @@ class Machine:
 def check_failing_installation(tally, machine):
     code, output = machine.install("1.2.0", f"INSTALLOPTIONS=--port {machine.port}")
     tally.check("a first installation whose service does not start fails", code in FAILED, f"{code}: {output}")
-    tally.check("it shows the reason", "greeter: start 'greeter': hook at greeter.cpp:7 threw: no license" in output, output)
+    reason = "start 'greeter': hook at greeter.cpp:7 threw: no license"
+    tally.check("it shows the reason", f"greeter: {reason}" in output, output)
     log = machine.prefix / "drive_c" / "ProgramData" / "greeter" / "logs" / "greeter.log"
     text = log.read_text(encoding="utf-8") if log.exists() else "no log"
-    tally.check("the log has the reason", "ERROR start 'greeter': hook at greeter.cpp:7 threw: no license" in text, text)
+    tally.check("the log has the reason", f"ERROR {reason}" in text, text)
     code, output = machine.run("reg", "query", r"HKLM\System\CurrentControlSet\Services\greeter")
     tally.check("it leaves no service", code != 0, output)
     tally.check("it leaves no product", machine.products() == [], f"{machine.products()}")
@@ -234,6 +237,16 @@ def check_installer(tally, machine):
     tally.check("nothing answers", machine.greeting().startswith("no response"), machine.greeting())
 
 
+def check_symbols(tally):
+    folder = FOLDER / "symbols" / "build" / "mingw"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FOLDER / "greeter-1.0.0.exe", folder / "greeter.exe")
+    step("bash", "-ec", block_of_page("cd build/mingw", "x86_64-w64-mingw32-objcopy --add"), cwd=FOLDER / "symbols")
+    sections = run(["x86_64-w64-mingw32-objdump", "-h", folder / "greeter.exe"])[1]
+    tally.check("the block about symbols links the program to the file of its symbols",
+                ".gnu_debuglink" in sections and (folder / "greeter.debug").exists(), sections)
+
+
 @contextlib.contextmanager
 def new_machine():
     with wine_prefix("msi") as environment:
@@ -254,6 +267,7 @@ def main():
         check_resources(tally)
         check_zip_and_winget(tally)
         check_signature(tally)
+        check_symbols(tally)
         with new_machine() as machine:
             check_zip(tally, machine, OUTPUT)
             check_failing_installation(tally, machine)
