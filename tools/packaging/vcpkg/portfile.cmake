@@ -2,10 +2,10 @@
 #
 #   vcpkg install winsvc --overlay-ports=tools/packaging/vcpkg
 #
-# The scripts of vcpkg have run this file for x64-linux; the program vcpkg has not been run. The stage `package` runs the
-# commands that the helper functions execute: configure with these options, install, and find_package in another project
-# (tests/package/ways_products.py, vcpkg_port). For the registry of vcpkg, replace the first line with vcpkg_from_github and the
-# checksum of a release.
+# README.md in the parent folder describes what has been run. The stage `package` runs the commands that the helper
+# functions execute: configure with these options, install, and find_package in another project
+# (tests/package/ways_products.py, vcpkg_port). For the registry of vcpkg, replace the first line with vcpkg_from_github
+# and the checksum of a release.
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 
 set(VCPKG_BUILD_TYPE release)                             # only headers; a program compiles winsvc::compiled itself
