@@ -14,8 +14,8 @@ Each program that a compile line of README.md makes, and each last line of a blo
 it is started, its address is requested, and after Ctrl-C it must exit with 0. Only the commands that download have a
 network.
 
-After a failure, the system is kept for --again, which gives it the files of the working tree as they are now. A step can
-need what an earlier one makes; TEXT must then select both.
+After a failure, the system is kept for --again, which gives it the files of the working tree as they are now. A step
+can need what an earlier one makes; TEXT must then select both.
 """
 
 import argparse
@@ -111,7 +111,7 @@ class Machine:
         (self.root / "etc/apt/apt.conf.d/90machine").write_text(download_options())
 
     def clone(self):
-        """Makes a repository of the files of this working tree, as `git clone` does. The folders of the steps remain."""
+        """Makes a repository of the files of this working tree, as `git clone` does."""
         clone = self.root / "srv" / "winsvc"
         files = step("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
         for name in files:

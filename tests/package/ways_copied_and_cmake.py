@@ -8,8 +8,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import CLANG, GXX, ROOT, httplib_folder  # noqa: E402
-from steps import (CONSUMER, LIBRARY_FLAGS, SEPARATE, Broken, built_with_pkg_config, consumer_in, fails, fresh,  # noqa: E402
-                   installed_by_cmake, must_say, runs_as_consumer, source_tree, step, winsvc_o)
+from steps import (CONSUMER, LIBRARY_FLAGS, SEPARATE, Broken, built_with_pkg_config, consumer_in,  # noqa: E402
+                   fails, fresh, installed_by_cmake, must_say, runs_as_consumer, source_tree, step, winsvc_o)
 
 
 def copied_header():
