@@ -32,7 +32,7 @@ CLOCK_EXCEPTIONS = {
     "os/win/iocp.hpp": (2, "waits for the system"),
     "server/drain_clock.hpp": (4, "a stop takes real time"),
     "server/engine.hpp": (1, "the default of its tests"),
-    "server/pool_monitor_impl.hpp": (3, "observes threads of the system"),
+    "server/pool_monitor_impl.hpp": (2, "observes threads of the system"),
     "server/server.hpp": (1, "a comparison"),
     "server/server_drain_impl.hpp": (1, "a handshake of the system"),
     "server/tls.hpp": (1, "a part of a wait for a socket"),

@@ -204,6 +204,30 @@ TEST_CASE("an I/O thread that is blocked in a handler is demoted, and other thre
   CHECK_FALSE(quick.called_on_blocked);
 }
 
+TEST_CASE("while items end quickly, the monitor scans seldom, and still detects a thread that blocks") {
+  job_source w(limits_of(1, 4, 16));
+  w.pool.start();
+  job* again = nullptr;
+  auto& quick = w.make([&](thread_pool::thread_role) {
+    if (!w.release.load()) w.notify({again});
+  });
+  again = &quick;
+  w.notify({&quick});
+  CHECK(eventually([&] {  // scans every 2 ms would be 40 in 80 ms
+    const auto start = steady::now();
+    const int runs_before = w.timer_runs;
+    std::this_thread::sleep_for(80ms);
+    return w.timer_runs - runs_before <= (steady::now() - start) / 4ms;
+  }));
+
+  auto& long_job = w.make_long();
+  w.notify({&long_job});
+  CHECK(eventually([&] { return w.busy == 1; }));
+  const int served_before = quick.served;
+  CHECK(eventually([&] { return quick.served >= served_before + 1000; }));
+  w.release.store(true);
+}
+
 TEST_CASE("the pool grows to its limit while handlers block, and the queue to its own") {
   job_source w(limits_of(1, 2, 6, 3));
   w.pool.start();

@@ -22,6 +22,7 @@
 #include "winsvc/os/thread_starter.hpp"
 #include "winsvc/server/thread_load.hpp"
 #include "winsvc/server/thread_pool.hpp"
+#include "winsvc/server/thread_progress.hpp"
 #include "winsvc/server/work_queue.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -69,7 +70,8 @@ WINSVC_INLINE void thread_pool::wait_for_monitor(std::unique_lock<std::mutex>& l
   auto next_scan = (time_point::max)();
   if (scanning_.load()) {
     const auto until_timer = (std::max)(next_timer - time_.now(), clock::duration::zero());
-    next_scan = real.now() + (std::min<clock::duration>)(scan_interval, until_timer);
+    const clock::duration interval = serves_quickly_ ? long_scan_interval : scan_interval;
+    next_scan = real.now() + (std::min)(interval, until_timer);
   }
   while (!wake_requested_ && !monitor_stopping_ && real.now() < next_scan &&
          (next_timer == (time_point::max)() || time_.now() < next_timer)) {
@@ -80,33 +82,35 @@ WINSVC_INLINE void thread_pool::wait_for_monitor(std::unique_lock<std::mutex>& l
 
 /// Returns false if no I/O thread is busy, the queues are empty and no thread is missing.
 WINSVC_INLINE bool thread_pool::scan_threads() {
-  const bool io_busy = scan_io_threads();
-  const bool queues_busy = scan_queues();
+  const auto now = clock::system().now();  // the threads and their CPU times are those of the system
+  const bool io_busy = scan_io_threads(now);
+  const bool queues_busy = scan_queues(now);
+  serves_quickly_ = serves_quickly_ && !queues_busy;
   return io_busy || queues_busy;
 }
 
 /// Demotes I/O threads that are blocked or compute for long.
-WINSVC_INLINE bool thread_pool::scan_io_threads() {
-  constexpr int max_unchanged_scans = 3;  // a thread on a busy system may wait some milliseconds for a processor
-  bool busy = false;
+WINSVC_INLINE bool thread_pool::scan_io_threads(time_point now) {
+  const auto since_last_scan = now - std::exchange(last_scan_, now);
+  bool busy = false, quick = false, unchanged = false;
   const std::lock_guard lock(mutex_);
   for (auto& thread : threads_) {
     if (!thread.is_io.load(std::memory_order_relaxed)) continue;
-    const auto sequence = thread.sequence.load();
-    const bool moved = sequence != std::exchange(thread.last_sequence, sequence);
-    const bool serves = sequence % 2 == 1;
-    busy = busy || moved || serves;
-    thread.unchanged_scans = moved || !serves ? 0 : thread.unchanged_scans + 1;
-    if (thread.unchanged_scans < max_unchanged_scans) continue;
+    const auto state = thread.progress.observe(thread.sequence.load(), since_last_scan);
+    busy = busy || state != thread_state::idle;
+    quick = quick || state == thread_state::quick;
+    unchanged = unchanged || state == thread_state::unchanged;
+    if (state != thread_state::blocked) continue;
     source_.on_blocked(*thread.current_item.load(std::memory_order_acquire));
     offload_batch(thread);
   }
+  serves_quickly_ = quick && !unchanged;
   return busy;
 }
 
 /// Starts a blocking thread if the queue of handlers does not move, and one more while streams wait. Tries again to
 /// create threads that are missing.
-WINSVC_INLINE bool thread_pool::scan_queues() {
+WINSVC_INLINE bool thread_pool::scan_queues(time_point now) {
   bool busy = false, stuck = false;
   {
     const std::lock_guard lock(mutex_);
@@ -119,17 +123,17 @@ WINSVC_INLINE bool thread_pool::scan_queues() {
     if (!io_items_.empty() && !stopping_) source_.notify();
     dequeued_at_last_scan_ = dequeued_count_;
   }
-  if (stuck && growth_helps()) {
+  if (stuck && growth_helps(now)) {
     const std::lock_guard lock(mutex_);
     start_thread(false);
   }
-  retry_in_shortage(clock::system().now());
+  retry_in_shortage(now);
   return busy;
 }
 
 /// True if another thread helps: it does if the handlers block, but not if they compute. Called on the monitor thread,
 /// which reads the CPU times without mutex_.
-WINSVC_INLINE bool thread_pool::growth_helps() {
+WINSVC_INLINE bool thread_pool::growth_helps(time_point now) {
   constexpr std::size_t max_sampled = 64;  // bounds the number of system calls; the first threads are the oldest
   std::array<pool_thread*, max_sampled> sampled;
   std::size_t count = 0;
@@ -142,7 +146,6 @@ WINSVC_INLINE bool thread_pool::growth_helps() {
     }
   }
   load_tally tally;
-  const auto now = clock::system().now();  // the CPU times are real times
   for (std::size_t i = 0; i < count; ++i) {
     const auto cpu = sampled[i]->cpu_clock.cpu_time();
     if (cpu) sampled[i]->load.sample(now, *cpu);

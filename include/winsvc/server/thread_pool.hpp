@@ -60,6 +60,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/server/thread_load.hpp"
+#include "winsvc/server/thread_progress.hpp"
 #include "winsvc/server/work_queue.hpp"
 
 namespace winsvc {
@@ -151,6 +152,7 @@ class thread_pool {
  private:
   static constexpr std::size_t batch_size = 8;
   static constexpr std::chrono::milliseconds scan_interval{2};
+  static constexpr std::chrono::milliseconds long_scan_interval{8};  // while the I/O threads serve items quickly
   static constexpr std::chrono::milliseconds shortage_interval{50};  // between two attempts to create a thread
 
   struct pool_thread {
@@ -171,8 +173,7 @@ class thread_pool {
     std::shared_ptr<void> thread_context;            // used by its own thread only
     os::thread_clock cpu_clock;                      // attached by its own thread, read by the monitor thread
     thread_load load;                                // used by the monitor thread
-    std::uint64_t last_sequence = 0;                 // used by the monitor thread: sequence at the last scan
-    int unchanged_scans = 0;                         // used by the monitor thread: scans with the same item
+    thread_progress progress;                        // used by the monitor thread
     bool finished = false;                           // under mutex_
   };
   static pool_thread*& current_thread() noexcept {
@@ -204,9 +205,9 @@ class thread_pool {
   void monitor_main() noexcept;
   void wait_for_monitor(std::unique_lock<std::mutex>& lock, time_point next_timer);
   bool scan_threads();
-  bool scan_io_threads();
-  bool scan_queues();
-  [[nodiscard]] bool growth_helps();
+  bool scan_io_threads(time_point now);
+  bool scan_queues(time_point now);
+  [[nodiscard]] bool growth_helps(time_point now);
   void retry_in_shortage(time_point now);
   void stop_monitor();
 
@@ -230,7 +231,8 @@ class thread_pool {
   std::atomic<std::size_t> io_item_count_{0};  // of io_items_, read without mutex_; notify() follows each push
 
   pool_thread reserve_;
-  time_point next_retry_{};  // on the system's clock; used by the monitor thread
+  time_point next_retry_{}, last_scan_{};  // on the system's clock; used by the monitor thread
+  bool serves_quickly_ = false;            // used by the monitor thread: the next scan can be late
 
   // scanning_: false -> true when a thread starts an item or queues one; true -> false after 10 scans without activity.
   // A thread increments `sequence` and then loads scanning_; the monitor clears scanning_ and then scans once more.
