@@ -229,12 +229,12 @@
 //  22854  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
 //  22909  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
 //  22980  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  23026  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23234  os/connection_threads.hpp            Connection threads of the control channel.
-//  23325  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23548  os/console.hpp                       Console input and output.
-//  23651  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23813  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  23025  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23233  os/connection_threads.hpp            Connection threads of the control channel.
+//  23324  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23547  os/console.hpp                       Console input and output.
+//  23650  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23812  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
 //  23959  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
 //  24174  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
 //  24290  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
@@ -261,170 +261,170 @@
 //  26197  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
 //  26444  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
 //  26662  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26842  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  27091  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27315  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27377  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27679  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27785  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  28023  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  28112  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  28184  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28271  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28324  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28421  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28559  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28653  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  28895  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  28937  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  29052  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  29179  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29353  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29522  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29823  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29830  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  29866  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  30191  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30275  log/log_query.hpp                    Log query of the verb `logs`.
-//  30360  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30456  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30555  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30628  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  31017  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  31129  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  31175  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31409  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31779  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  32082  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32324  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32447  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32616  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  33096  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33412  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33517  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33733  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  33903  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  33979  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  34186  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34507  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34788  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  34970  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  35009  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35175  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35264  http/problem.hpp                     Error responses of winsvc.
-//  35436  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35532  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35789  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  35841  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  36003  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  36077  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36327  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36480  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36511  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36610  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36802  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  36941  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37150  http/file_body.hpp                   Sets a file as the body of a response.
-//  37265  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37510  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37763  http/request_processor.hpp           Request processor: handles one request.
-//  38046  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38401  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38504  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38660  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38752  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  38970  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39237  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39376  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39424  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39527  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39560  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  39946  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40244  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40507  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40584  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
-//  40641  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40722  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  41101  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41376  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41559  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  41619  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  41822  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  41951  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42211  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42538  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42650  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  42873  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  43028  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  43103  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  43122  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43329  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43567  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  43836  host/access_log.hpp                  Access log: one log entry for each response.
-//  43895  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  44021  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44183  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44440  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44512  host/health.hpp                      Liveness and readiness routes.
-//  44616  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44784  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  44910  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  45046  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45337  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  45463  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45582  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45649  host/run_options.hpp                 Options and result of one run of a service.
-//  45717  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  45851  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  45972  host/control_channel_server.hpp      Control channel server.
-//  46166  host/runtime.hpp                     Runtime of a service.
-//  46435  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46544  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46686  host/status.hpp                      Text and JSON of `status`.
-//  46856  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  46980  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  47098  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47191  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47306  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47432  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47548  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  47887  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  48085  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48288  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48550  manage/wait.hpp                      Waits until a service reaches a state.
-//  48653  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  48882  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  48977  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49274  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49486  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49679  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  49921  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  49994  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50101  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50167  manage/install.hpp                   `install` and `update` verbs.
-//  50515  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50669  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50779  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  50980  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51077  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51167  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51264  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51300  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51622  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  51844  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52009  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52146  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52266  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52358  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52472  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  52827  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53114  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53290  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53384  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  26871  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  27120  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27344  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27406  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27499  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27805  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  27911  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  28149  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  28238  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28310  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28397  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28450  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28547  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28685  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28779  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  29021  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  29136  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29263  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29437  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29606  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  29907  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  29914  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  29950  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30275  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30359  log/log_query.hpp                    Log query of the verb `logs`.
+//  30444  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30540  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30639  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30712  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  31101  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  31213  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31259  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31493  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  31863  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  32166  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32408  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32531  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32700  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  33180  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33496  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33601  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  33817  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  33987  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  34063  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  34270  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34591  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  34872  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  35054  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  35093  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35259  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35348  http/problem.hpp                     Error responses of winsvc.
+//  35520  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35616  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  35873  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  35925  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  36087  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  36161  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36411  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36564  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36595  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36694  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  36886  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  37025  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  37234  http/file_body.hpp                   Sets a file as the body of a response.
+//  37349  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37594  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  37847  http/request_processor.hpp           Request processor: handles one request.
+//  38130  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38485  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38588  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38744  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  38836  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  39054  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39321  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39460  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39508  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39611  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39644  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  40030  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40328  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40591  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40668  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
+//  40725  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  40806  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  41185  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41460  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41643  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  41703  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  41906  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  42035  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  42295  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42622  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  42734  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  42957  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  43112  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  43187  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  43206  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  43413  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43651  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  43920  host/access_log.hpp                  Access log: one log entry for each response.
+//  43979  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  44105  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44267  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44524  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44596  host/health.hpp                      Liveness and readiness routes.
+//  44700  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  44868  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  44994  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  45130  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45421  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  45547  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45666  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  45733  host/run_options.hpp                 Options and result of one run of a service.
+//  45801  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  45935  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  46056  host/control_channel_server.hpp      Control channel server.
+//  46250  host/runtime.hpp                     Runtime of a service.
+//  46519  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46628  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  46770  host/status.hpp                      Text and JSON of `status`.
+//  46940  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  47064  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  47182  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47275  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47390  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  47516  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47632  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  47971  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  48169  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48372  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48634  manage/wait.hpp                      Waits until a service reaches a state.
+//  48737  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  48966  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  49061  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49358  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49570  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49763  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50005  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50078  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50185  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50251  manage/install.hpp                   `install` and `update` verbs.
+//  50599  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
+//  50753  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  50863  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51064  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51161  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51251  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51348  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51384  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51706  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  51928  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52093  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52230  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52350  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52442  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52556  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  52910  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53197  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53373  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53467  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53721  config/undef.hpp                     Undefines the internal macros.
+//  53804  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -22985,8 +22985,7 @@ sys_result<void> send_channel_request(const std::string& address, const std::str
 //   std::thread reader = start_thread([this] { read(); });
 //
 // A thread that has overflowed its stack has almost no stack left for the crash handler (os/crash.hpp). So each thread
-// reserves some before it runs other code. A thread that an app starts does not; it can call SetThreadStackGuarantee
-// itself.
+// reserves some before it runs other code. On Windows, threads of an app reserve some too (os/win/thread.hpp).
 //
 // Source: SetThreadStackGuarantee in the Win32 documentation; sigaltstack(2).
 
@@ -23830,7 +23829,8 @@ WINSVC_INLINE interrupts::~interrupts() {
 // On POSIX it writes no dump (the system may write a core file). It reports std::terminate and the fatal signals, then
 // the previous action of the signal runs.
 //
-// A stack overflow is reported on threads with a reserved stack (os/thread.hpp).
+// A stack overflow is reported on threads with a reserved stack (os/thread.hpp), on Windows also on each thread that is
+// started while the handler exists and has a stack of at least 256 KiB.
 //
 // Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation; sigaltstack(2).
 
@@ -26665,13 +26665,21 @@ WINSVC_INLINE interrupts::~interrupts() {
 // Cause of a crash on Windows: what the crashing thread stores without an allocation, and its description, which the
 // report thread makes.
 //
+// With mingw, a pure virtual call is a call of __cxa_pure_virtual, which calls std::terminate. Its uses are weak:
+// without another reference to its object file, the program has an invalid address instead. So the code here refers to
+// __cxa_deleted_virtual, which is in the same file of libstdc++.
+//
 // Source: EXCEPTION_RECORD in the Win32 documentation. The slot of the current exception belongs to the runtime of
-// Visual C++, whose own unhandled-exception filter fills it before it calls std::terminate.
+// Visual C++, whose own unhandled-exception filter fills it before it calls std::terminate. pure.cc of libstdc++.
 
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string>
+
+#if WINSVC_OS_WINDOWS && !defined(_MSC_VER)
+  #include <cxxabi.h>
+#endif
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -26745,6 +26753,12 @@ struct crash_cause {
   char text[512] = "";                  ///< of a failed assertion
 };
 
+#if !defined(_MSC_VER)
+/// True in the handler of std::terminate if a call of a pure virtual function has led to it. The DLL of libstdc++ and
+/// 32-bit code do not show this.
+[[nodiscard]] bool calls_pure_virtual() noexcept;
+#endif
+
 /// Describes a cause. Called on the report thread.
 [[nodiscard]] std::string describe(const crash_cause& cause);
 
@@ -26762,6 +26776,21 @@ struct crash_cause {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
+
+#if !defined(_MSC_VER)
+WINSVC_INLINE bool calls_pure_virtual() noexcept {
+  using function = void (*)();
+  const volatile function in_the_same_file = &abi::__cxa_deleted_virtual, pure = &abi::__cxa_pure_virtual;
+  static_cast<void>(function{in_the_same_file});
+  void* callers[8] = {};
+  const unsigned count = ::RtlCaptureStackBackTrace(0, 8, callers, nullptr);
+  constexpr std::uintptr_t size = 64;  // of the function, which writes a line and calls std::terminate
+  for (unsigned i = 0; i < count; ++i) {
+    if (reinterpret_cast<std::uintptr_t>(callers[i]) - reinterpret_cast<std::uintptr_t>(pure) < size) return true;
+  }
+  return false;
+}
+#endif
 
 WINSVC_INLINE std::string describe(const crash_cause& cause) {
   using kind = crash_cause::kind;
@@ -27374,6 +27403,99 @@ class no_message_boxes {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/thread.hpp
+// =====================================================================================================================
+
+// Stack reserve of threads on Windows (os/thread.hpp): SetThreadStackGuarantee keeps stack for the crash handler.
+//
+// Threads that an app or a library starts reserve stack too: the loader calls a TLS callback of the executable in each
+// new thread, before the code of the thread. reserve_stack_of_new_threads() enables it.
+//
+// Wine ignores the requested size. It commits the whole stack at once, with the guard page at the end of the stack, so
+// that only two pages remain after an overflow. Its dispatcher of exceptions needs more on a processor with large
+// registers. So the functions here move the guard page. After the TLS callback, Wine clears the upper 960 KiB of the
+// stack, so the guard page is below them.
+//
+// Source: SetThreadStackGuarantee and "Creating Guard Pages" in the Win32 documentation; "The .tls Section" in the
+// documentation of the PE format.
+
+#include <atomic>
+#include <cstddef>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// From now on, each new thread of the process reserves stack for the crash handler. Call it on a thread that has a
+/// reserved_stack.
+void reserve_stack_of_new_threads() noexcept;
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_OS_WINDOWS
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE reserved_stack::reserved_stack() noexcept {
+  constexpr ULONG reserve = 64 * 1024;  // the default stack of a program is 1 MiB; the filter needs a few KiB
+  MEMORY_BASIC_INFORMATION stack{};
+  if (::VirtualQuery(&stack, &stack, sizeof stack) == 0) return;
+  char* const end = static_cast<char*>(stack.AllocationBase);
+  if (reinterpret_cast<const char*>(&stack) - end < 4 * std::ptrdiff_t{reserve}) return;  // the thread needs it
+  ULONG size = reserve;
+  if (!::SetThreadStackGuarantee(&size) || !system_library::runs_under_wine()) return;
+  DWORD previous = 0;
+  ::VirtualProtect(end + reserve * 3 / 4, 4096, PAGE_READWRITE | PAGE_GUARD, &previous);
+}
+/// The system has no call that takes the reserve back.
+WINSVC_INLINE reserved_stack::~reserved_stack() { static_cast<void>(memory_); }
+
+/// Set once; default order.
+WINSVC_INLINE std::atomic<bool>& new_threads_reserve_stack() noexcept {
+  static std::atomic<bool> enabled{false};
+  return enabled;
+}
+/// The TLS callback. The loader holds its lock meanwhile, so nothing here waits for another thread: the static variable
+/// of runs_under_wine() was initialized before `enabled` was set.
+WINSVC_INLINE void NTAPI on_thread_event(void*, DWORD event, void*) noexcept {
+  if (event == DLL_THREAD_ATTACH && new_threads_reserve_stack()) const reserved_stack reserve;
+}
+// The linker sorts the sections .CRT$XL* by name; the C runtime has the first and the last one.
+#if defined(_MSC_VER)
+  #pragma section(".CRT$XLD", long, read)
+extern const PIMAGE_TLS_CALLBACK thread_callback;
+__declspec(allocate(".CRT$XLD"), selectany) const PIMAGE_TLS_CALLBACK thread_callback = &on_thread_event;
+  #if defined(_M_IX86)
+    #pragma comment(linker, "/include:__tls_used")
+  #else
+    #pragma comment(linker, "/include:_tls_used")
+  #endif
+#else
+__attribute__((section(".CRT$XLD"), used)) inline const PIMAGE_TLS_CALLBACK thread_callback = &on_thread_event;
+#endif
+
+WINSVC_INLINE void reserve_stack_of_new_threads() noexcept {
+  const volatile PIMAGE_TLS_CALLBACK& callback = thread_callback;  // so that the linker keeps it
+  new_threads_reserve_stack() = callback != nullptr;
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/crash.hpp
 // =====================================================================================================================
 
@@ -27500,6 +27622,9 @@ struct crash_handler::state {
     state* const s = current();
     if (!s) std::abort();
     s->claim();
+#if !defined(_MSC_VER)
+    if (calls_pure_virtual()) s->end_without_exception(crash_cause::kind::pure_call);
+#endif
     s->cause.uncaught.capture();
     s->end_without_exception(crash_cause::kind::terminate);
   }
@@ -27585,6 +27710,7 @@ struct crash_handler::state {
   void stop() noexcept;
   void set_handlers() noexcept {
     current() = this;
+    reserve_stack_of_new_threads();
     previous_filter = ::SetUnhandledExceptionFilter(&on_exception);
     vectored_handler = ::AddVectoredExceptionHandler(1, &on_corrupted_heap);
     previous_terminate = std::set_terminate(&on_terminate);
@@ -28889,48 +29015,6 @@ WINSVC_INLINE void report_event(const std::string& source, scm::event_level leve
 
 #endif  // WINSVC_BODIES_OS
 
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/win/thread.hpp
-// =====================================================================================================================
-
-// Stack reserve of threads on Windows (os/thread.hpp): SetThreadStackGuarantee keeps stack for the crash handler.
-//
-// Wine ignores the requested size. It commits the whole stack at once, with the guard page at the end of the stack, so
-// that only two pages remain after an overflow. Its dispatcher of exceptions needs more on a processor with large
-// registers. So the functions here move the guard page.
-//
-// Source: SetThreadStackGuarantee and "Creating Guard Pages" in the Win32 documentation.
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_OS_WINDOWS
-#if WINSVC_BODIES_OS
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::os {
-
-WINSVC_INLINE reserved_stack::reserved_stack() noexcept {
-  constexpr ULONG reserve = 64 * 1024;  // the default stack of a program is 1 MiB; the filter needs a few KiB
-  ULONG size = reserve;
-  if (!::SetThreadStackGuarantee(&size) || !system_library::runs_under_wine()) return;
-  MEMORY_BASIC_INFORMATION stack{};
-  if (::VirtualQuery(&stack, &stack, sizeof stack) == 0) return;
-  char* const guard = static_cast<char*>(stack.AllocationBase) + reserve;
-  const char* const here = reinterpret_cast<const char*>(&stack);
-  DWORD previous = 0;
-  if (guard + reserve < here) ::VirtualProtect(guard, 4096, PAGE_READWRITE | PAGE_GUARD, &previous);
-}
-/// The system has no call that takes the reserve back.
-WINSVC_INLINE reserved_stack::~reserved_stack() { static_cast<void>(memory_); }
-
-}  // namespace detail::os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_OS
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
@@ -52768,7 +52852,6 @@ WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::se
 }
 
 WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
-  if (has_wine() && way == "stack-overflow") return hidden("Wine ends only the thread whose stack overflows");
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   const std::string logs = os::path_join(data_folder_, "logs");

@@ -100,6 +100,13 @@ const part overflow_on_thread("overflow on a thread", [] {
   }).join();
   return 0;
 });
+#if defined(_WIN32)
+const part overflow_on_foreign_thread("overflow on a thread of the app", [] {
+  const detail::os::crash_handler handler(report_options());
+  std::thread([] { recurse_slowly(program_arguments().size() > 99 ? -1 : 1); }).join();
+  return 0;
+});
+#endif
 const part aborting("abort", [] {
   const detail::os::crash_handler handler(report_options());
   std::abort();
@@ -164,6 +171,20 @@ const part no_folder("no folder", [] {
   return 0;
 });
 #if defined(_WIN32)
+struct incomplete {
+  incomplete() { call(); }
+  virtual ~incomplete() = default;
+  void call() { missing(); }
+  virtual void missing() = 0;
+};
+struct complete : incomplete {
+  void missing() override {}
+};
+const part pure_call("pure call", [] {
+  const detail::os::crash_handler handler(report_options());
+  delete new complete;
+  return 0;
+});
 const part invalid_parameter("invalid parameter", [] {
   const detail::os::crash_handler handler(report_options());
   // As the C runtime does; that of Wine does not call the handler of a mingw program.
@@ -182,6 +203,17 @@ const part report_hangs_with_dump("report hangs, dump", [] {
       report_options([](const detail::os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
   options.report_timeout = std::chrono::milliseconds(300);
   const detail::os::crash_handler handler(std::move(options));
+  write_to_invalid_address();
+  return 0;
+});
+const part slow_report("slow report, dump", [] {
+  const detail::os::crash_handler handler(report_options([](const detail::os::crash_report&) {
+    const auto has_dump = [] { return detail::os::list_files(part_folder())->size() > 1; };  // not only the report
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    while (!has_dump() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (has_dump()) detail::os::end_process(77);
+  }));
   write_to_invalid_address();
   return 0;
 });
@@ -466,6 +498,12 @@ TEST_CASE("a minidump contains the thread that crashed and its exception") {
   }
 }
 
+TEST_CASE("the dump begins when the report is complete") {
+  const crash c("slow report, dump", "dump");
+  CHECK(c.code == 0xC0000005);
+  CHECK(c.dumps().size() == 1);
+}
+
 TEST_CASE("a dump is written although on_crash does not return") {
   const crash c("report hangs, dump", "dump");
   CHECK(c.has_report);
@@ -478,6 +516,42 @@ TEST_CASE("the process ends with its code and without a dump if the dump takes t
   CHECK(c.has_report);
   CHECK(waiting::wait_until([&] { return c.dumps().empty(); }, "the incomplete dump is deleted"));
   CHECK(c.code == 0xC0000005);
+}
+
+TEST_CASE("a stack overflow of a thread that the app starts is reported") {
+  const crash c("overflow on a thread of the app");
+  REQUIRE(c.has_report);
+  CHECK(starts_with(c.description, "a stack overflow at "));
+  CHECK(ended_with(c, 0xC00000FD, 139));
+}
+
+TEST_CASE("a thread that starts while a crash handler exists reserves stack, unless its stack is small") {
+  const detail::os::crash_handler handler(detail::os::crash_handler::crash_handler_options{});
+  struct stack { ULONG size, reserved; };
+  for (const unsigned requested : {1024u * 1024, 128u * 1024}) {  // Wine makes the second one larger
+    CAPTURE(requested);
+    stack found{};
+    const auto run = [](void* result) noexcept -> DWORD {
+      auto& out = *static_cast<stack*>(result);
+      MEMORY_BASIC_INFORMATION info{};
+      ::VirtualQuery(&info, &info, sizeof info);
+      out.size = static_cast<ULONG>(reinterpret_cast<char*>(&info) - static_cast<char*>(info.AllocationBase));
+      ::SetThreadStackGuarantee(&out.reserved);  // with 0, it returns the reserve and does not change it
+      return 0;
+    };
+    const HANDLE thread = ::CreateThread(nullptr, requested, run, &found, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+    REQUIRE(thread);
+    CHECK(::WaitForSingleObject(thread, 60'000) == WAIT_OBJECT_0);
+    ::CloseHandle(thread);
+    CHECK((found.reserved >= 64 * 1024) == (found.size > 256 * 1024));
+  }
+}
+
+TEST_CASE("a call of a pure virtual function is reported") {
+  const crash c("pure call");
+  REQUIRE(c.has_report);
+  CHECK(c.description == "a call of a pure virtual function");
+  CHECK(ended_with(c, 1064, 134));
 }
 
 TEST_CASE("an invalid parameter of a C runtime function is reported") {

@@ -27,6 +27,8 @@ class Prove(wine.ServiceTest):
         self.assertEqual(seen & set(SEEN), set(SEEN))
         for proof in proofs["proofs"]:
             self.assertEqual("reason" in proof, proof["verdict"] == "cannot be seen here", proof)
+            if proof["topic"] == "crash":
+                self.assertEqual(proof["verdict"], "yes", proof)
         page = report.read_text(encoding="utf-8")
         self.assertEqual(page.count("<tr>"), len(proofs["proofs"]) + 1)
         found = self.machine.run("reg", "query", r"HKLM\System\CurrentControlSet\Services")

@@ -312,7 +312,6 @@ WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::se
 }
 
 WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
-  if (has_wine() && way == "stack-overflow") return hidden("Wine ends only the thread whose stack overflows");
   if (const auto done = start_unless_running(); !done) return no(done.error().to_string());
   const auto before = query().pid;
   const std::string logs = os::path_join(data_folder_, "logs");

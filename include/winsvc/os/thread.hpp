@@ -3,8 +3,7 @@
 //   std::thread reader = start_thread([this] { read(); });
 //
 // A thread that has overflowed its stack has almost no stack left for the crash handler (os/crash.hpp). So each thread
-// reserves some before it runs other code. A thread that an app starts does not; it can call SetThreadStackGuarantee
-// itself.
+// reserves some before it runs other code. On Windows, threads of an app reserve some too (os/win/thread.hpp).
 //
 // Source: SetThreadStackGuarantee in the Win32 documentation; sigaltstack(2).
 #pragma once

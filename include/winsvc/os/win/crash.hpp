@@ -33,6 +33,7 @@
 #include "winsvc/os/win/crash_cause.hpp"
 #include "winsvc/os/win/dump_writer.hpp"
 #include "winsvc/os/win/runtime_error_mode.hpp"
+#include "winsvc/os/win/thread.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -133,6 +134,9 @@ struct crash_handler::state {
     state* const s = current();
     if (!s) std::abort();
     s->claim();
+#if !defined(_MSC_VER)
+    if (calls_pure_virtual()) s->end_without_exception(crash_cause::kind::pure_call);
+#endif
     s->cause.uncaught.capture();
     s->end_without_exception(crash_cause::kind::terminate);
   }
@@ -218,6 +222,7 @@ struct crash_handler::state {
   void stop() noexcept;
   void set_handlers() noexcept {
     current() = this;
+    reserve_stack_of_new_threads();
     previous_filter = ::SetUnhandledExceptionFilter(&on_exception);
     vectored_handler = ::AddVectoredExceptionHandler(1, &on_corrupted_heap);
     previous_terminate = std::set_terminate(&on_terminate);

@@ -1,8 +1,12 @@
 // Cause of a crash on Windows: what the crashing thread stores without an allocation, and its description, which the
 // report thread makes.
 //
+// With mingw, a pure virtual call is a call of __cxa_pure_virtual, which calls std::terminate. Its uses are weak:
+// without another reference to its object file, the program has an invalid address instead. So the code here refers to
+// __cxa_deleted_virtual, which is in the same file of libstdc++.
+//
 // Source: EXCEPTION_RECORD in the Win32 documentation. The slot of the current exception belongs to the runtime of
-// Visual C++, whose own unhandled-exception filter fills it before it calls std::terminate.
+// Visual C++, whose own unhandled-exception filter fills it before it calls std::terminate. pure.cc of libstdc++.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +18,10 @@
 #include "winsvc/os/crash.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS && !defined(_MSC_VER)
+  #include <cxxabi.h>
+#endif
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -87,6 +95,12 @@ struct crash_cause {
   char text[512] = "";                  ///< of a failed assertion
 };
 
+#if !defined(_MSC_VER)
+/// True in the handler of std::terminate if a call of a pure virtual function has led to it. The DLL of libstdc++ and
+/// 32-bit code do not show this.
+[[nodiscard]] bool calls_pure_virtual() noexcept;
+#endif
+
 /// Describes a cause. Called on the report thread.
 [[nodiscard]] std::string describe(const crash_cause& cause);
 
@@ -104,6 +118,21 @@ struct crash_cause {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
+
+#if !defined(_MSC_VER)
+WINSVC_INLINE bool calls_pure_virtual() noexcept {
+  using function = void (*)();
+  const volatile function in_the_same_file = &abi::__cxa_deleted_virtual, pure = &abi::__cxa_pure_virtual;
+  static_cast<void>(function{in_the_same_file});
+  void* callers[8] = {};
+  const unsigned count = ::RtlCaptureStackBackTrace(0, 8, callers, nullptr);
+  constexpr std::uintptr_t size = 64;  // of the function, which writes a line and calls std::terminate
+  for (unsigned i = 0; i < count; ++i) {
+    if (reinterpret_cast<std::uintptr_t>(callers[i]) - reinterpret_cast<std::uintptr_t>(pure) < size) return true;
+  }
+  return false;
+}
+#endif
 
 WINSVC_INLINE std::string describe(const crash_cause& cause) {
   using kind = crash_cause::kind;
