@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
+import types
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -74,11 +75,31 @@ def vcpkg_port():
     must_say(step("ninja", "-C", folder / "build", "-t", "commands", "consumer"), str(packages / "include"))
 
 
+def without_conan(patterns):
+    """Modules that the recipes import, because Conan is not in Debian. `copy` adds its pattern to the list."""
+    names = {"conan": {"ConanFile": object}, "conan.tools": {}, "conan.tools.build": {"can_run": None},
+             "conan.tools.cmake": {"CMake": None, "CMakeToolchain": None, "cmake_layout": None},
+             "conan.tools.files": {"copy": lambda recipe, pattern, *folders: patterns.append(pattern)}}
+    for name, members in names.items():
+        sys.modules[name] = types.ModuleType(name)
+        vars(sys.modules[name]).update(members)
+
+
 def conan_recipe():
-    """Conan is not in Debian: without it, the recipe is only compiled as Python."""
+    """Both recipes can be imported. The one of winsvc finds the version, and each pattern of its exported files matches
+    files. With Conan, it is also inspected and exported."""
     recipe = ROOT / "tools" / "packaging" / "conan" / "conanfile.py"
-    for path in (recipe, recipe.parent / "test_package" / "conanfile.py"):
-        compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    patterns, scope = [], {}
+    without_conan(patterns)
+    for path in (recipe.parent / "test_package" / "conanfile.py", recipe):
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), scope)
+    made = scope["Winsvc"]()
+    made.recipe_folder, made.export_sources_folder = str(recipe.parent), ""
+    made.set_version()
+    made.export_sources()
+    unmatched = [pattern for pattern in patterns if not any(ROOT.glob(pattern))]
+    if made.version != version() or unmatched or not patterns:
+        raise Broken(f"the recipe has the version {made.version}; no file matches {unmatched} of {patterns}")
     conan = os.environ.get("CONAN") or shutil.which("conan")
     if conan:
         home = str(fresh("conan_recipe"))
