@@ -221,9 +221,13 @@ WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
   if (options_.daily && !was_daily && file_.is_open()) open();  // the day of the file was not needed before
 }
 
-/// Opens a new file if another program deleted or moved the current one (a cleaner, logrotate).
+/// Opens a new file if another program deleted or moved the current one (a cleaner, logrotate), and after an exception.
 WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
-  if (!file_.is_open() || last_error() != 0) return;
+  if (last_error() != 0) return;
+  if (!file_.is_open()) {  // there was no memory for open() or rotate()
+    open();
+    return;
+  }
   const auto now = time_->now();
   if (now < next_check_) return;
   next_check_ = now + std::chrono::seconds(1);
