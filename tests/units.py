@@ -40,8 +40,9 @@ WITHOUT_PRECOMPILED = ("wire/multipart",)
 CREATES_THREADS = re.compile(r"std::thread|scoped_thread|std::async|std::atomic|_engine|simulated_scm|embedded_host|fork\(|call_within|prove_probe")
 # One file of a folder, the other umbrella, and what the sanitizers cannot run.
 IN_SEPARATE_FORM = ("server/engine", "server/hostile_clients", "server/shortage", "server/simulation", "addons/middleware",
-                    "host/hook_thread", "host/memory_shortage", "host/sequences", "manage/send_control", "testing/scm",
-                    "testing/umbrella")
+                    "host/allocation_sweep_host", "host/allocation_sweep_http", "host/allocation_sweep_log",
+                    "host/allocation_sweep_setup", "host/hook_thread", "host/memory_shortage", "host/sequences",
+                    "manage/send_control", "testing/scm", "testing/umbrella")
 # g++ compiles this file in the separate form. It needs 17 s, most of it for cpp-httplib, so clang++ compiles the others.
 COMPILED_BY_GXX = "testing/umbrella"
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]

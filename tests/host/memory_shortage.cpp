@@ -2,17 +2,11 @@
 // end early.
 //
 // It replaces operator new, which the sanitizers do too, so it does not run with them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  #define WITH_OPERATOR_NEW_OF_SANITIZER
-#elif defined(__has_feature)
-  #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    #define WITH_OPERATOR_NEW_OF_SANITIZER
-  #endif
-#endif
+#include <winsvc/testing.hpp>
+
+#include "../support/failing_allocations.hpp"
 
 #if defined(__linux__) && !defined(WITH_OPERATOR_NEW_OF_SANITIZER)
-
-  #include <winsvc/testing.hpp>
 
   #include "../support/wait.hpp"
 
@@ -65,7 +59,7 @@ bool fails_at_random() noexcept {
 }
 
 void* allocate(std::size_t size) {
-  if (fails_at_random()) return nullptr;
+  if (fails_at_random() || failing_allocations::fails_now()) return nullptr;
   if (const long last = last_failing.load(std::memory_order_relaxed); last >= 0 && counts_allocations) {
     const long number = allocations.fetch_add(1) + 1;
     if (number >= first_failing && number <= last) return nullptr;
