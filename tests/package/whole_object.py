@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""A compiler for tests/package/msi.py, in whose build one object has the bodies of all parts of the compiled form.
+
+  whole_object.py COMPILER ARGUMENT...     # WINSVC_WHOLE_OBJECT: kit.winsvc_object of mingw g++
+
+Part 2, which does not include cpp-httplib, is compiled with its own command, which must succeed. Then the whole object
+takes its place, and the other parts are empty: mingw g++ needs a minute for them. All other commands run unchanged. An
+object of another form does not link (config/abi.hpp).
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+PART = re.compile(r"(.*/)?winsvc_part_(\d)\.cpp")
+
+
+def main():
+    command = sys.argv[1:]
+    (number,) = {found.group(2) for found in map(PART.fullmatch, command) if found} or {""}
+    if not number or "-c" not in command:
+        os.execvp(command[0], command)
+    if number == "2":
+        code = subprocess.run(command).returncode
+        if code == 0:
+            shutil.copyfile(os.environ["WINSVC_WHOLE_OBJECT"], command[command.index("-o") + 1])
+        sys.exit(code)
+    # The empty input takes the place of the part; the command still writes the list of headers that ninja reads.
+    os.execvp(command[0], ["/dev/null" if PART.fullmatch(word) else word for word in [command[0], "-xc++", *command[1:]]])
+
+
+if __name__ == "__main__":
+    main()
