@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <fstream>
 #include <string>
@@ -622,4 +623,24 @@ TEST_CASE("a reply that is assigned to itself keeps its body") {
   CHECK(response.status == 201);
   CHECK(response.header("X-A") == "1");
   CHECK(response.body == "hello");
+}
+
+TEST_CASE("a head has its fields and its body for each length of a field and of the body") {
+  auto app = [](service& svc) {
+    svc.get("/{field}/{body}", [](response& res, const std::string& field, const std::string& body) {
+      res.set_header("X-Long", std::string(static_cast<std::size_t>(std::stoi(field)), 'v'));
+      return std::string(static_cast<std::size_t>(std::stoi(body)), 'b');
+    });
+  };
+  client c(app);
+  for (std::size_t field = 1; field < 1200; field += 1 + field / 300 * 7) {  // the writer's block has 512 bytes
+    for (const std::size_t body : {std::size_t{0}, std::size_t{1}, 700 - (std::min)(field, std::size_t{700})}) {
+      CAPTURE(field);
+      CAPTURE(body);
+      const auto response = c.get("/" + std::to_string(field) + "/" + std::to_string(body));
+      CHECK(response.header("X-Long") == std::string(field, 'v'));
+      CHECK(response.header("Content-Length") == std::to_string(body));
+      CHECK(response.body == std::string(body, 'b'));
+    }
+  }
 }

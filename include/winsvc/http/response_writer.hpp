@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -115,18 +116,44 @@ WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
   return false;
 }
 
-/// Appends `name: value` and a line end, with one check of the capacity.
-WINSVC_INLINE void append_field(std::string& output, std::string_view name, std::string_view value) {
-  const std::size_t begin = output.size();
-  output.resize(begin + name.size() + value.size() + 4);
-  char* end = &output[begin];
-  for (const std::string_view part : {name, std::string_view(": "), value, std::string_view("\r\n")})
-    end = std::copy(part.begin(), part.end(), end);
-}
+/// Collects the lines of a head and appends them to the output in blocks, because an append costs more than the copy of
+/// a short text. The destructor appends nothing: the last call is flush().
+class head_writer {
+ public:
+  explicit head_writer(std::string& output) noexcept : output_(output) {}
+
+  head_writer& operator<<(std::string_view text) {
+    if (text.size() > sizeof bytes_ - size_) return append_long(text);
+    size_ += text.copy(bytes_ + size_, text.size());
+    return *this;
+  }
+  template <std::size_t N>
+  head_writer& operator<<(const char (&literal)[N]) {  // the compiler knows the size
+    if (N - 1 > sizeof bytes_ - size_) return append_long({literal, N - 1});
+    std::memcpy(bytes_ + size_, literal, N - 1);
+    size_ += N - 1;
+    return *this;
+  }
+  void flush() {
+    output_.append(bytes_, size_);
+    size_ = 0;
+  }
+
+ private:
+  head_writer& append_long(std::string_view text) {
+    flush();
+    output_.append(text);
+    return *this;
+  }
+
+  std::string& output_;
+  std::size_t size_ = 0;
+  char bytes_[512];
+};
 
 /// Appends the fields of the app, which must not contain framing fields. Returns true in `type` and `date` if it has
 /// written Content-Type and Date.
-WINSVC_INLINE void append_fields(const response& res, std::string& output, bool& type, bool& date) {
+WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool& type, bool& date) {
   const auto put = [&](const std::string& name, const std::string& value) {
     if (base::equal_nocase(name, "Content-Type")) {
       if (wire::is_bodyless_status(res.status) && res.status != 304) return;
@@ -135,8 +162,8 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
       date = true;
     }
     const bool is_location = base::equal_nocase(name, "Location");
-    if (is_location) append_field(output, name, route::percent_encode_url(value));
-    else append_field(output, name, value);
+    if (is_location) output << name << ": " << route::percent_encode_url(value) << "\r\n";
+    else output << name << ": " << value << "\r\n";
   };
   for (auto first = res.headers.begin(); first != res.headers.end();) {
     auto last = std::next(first);
@@ -155,33 +182,36 @@ WINSVC_INLINE void append_fields(const response& res, std::string& output, bool&
   }
 }
 
-/// Appends the head. `length`: the Content-Length; nullopt: none. `own_date`: the line of date_line(), for a response
-/// without a Date.
+/// Appends the head and `body`. `length`: the Content-Length; nullopt: none. `own_date`: the line of date_line(), for a
+/// response without a Date.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
-                               bool chunked, std::string_view own_date, std::string& output) {
+                               bool chunked, std::string_view own_date, std::string& output,
+                               std::string_view body = {}) {
   char number[24];
   const auto text_of = [&number](std::uint64_t value) {
     return std::string_view(number, static_cast<std::size_t>(
                                         std::to_chars(number, number + sizeof number, value).ptr - number));
   };
+  head_writer lines(output);
   if (res.status == 200) {
-    output.append(std::string_view("HTTP/1.1 200 OK\r\n"));
+    lines << "HTTP/1.1 200 OK\r\n";
   } else {
-    output.append("HTTP/1.1 ").append(text_of(static_cast<std::uint64_t>(res.status))).append(" ");
-    output.append(wire::reason_phrase(res.status)).append("\r\n");
+    lines << "HTTP/1.1 " << text_of(static_cast<std::uint64_t>(res.status)) << " ";
+    lines << wire::reason_phrase(res.status) << "\r\n";
   }
   bool type = false, date = false;
-  append_fields(res, output, type, date);
+  append_fields(res, lines, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
   if (!type && !res.result_type.empty() && (!bodyless || res.status == 304))
-    append_field(output, "Content-Type", res.result_type);
+    lines << "Content-Type: " << res.result_type << "\r\n";
   else if (!type && !bodyless && (chunked || !length || *length != 0))
-    append_field(output, "Content-Type", "text/plain");
-  if (chunked) append_field(output, "Transfer-Encoding", "chunked");
-  else if (length && !bodyless) append_field(output, "Content-Length", text_of(*length));
-  if (!connection.empty()) append_field(output, "Connection", connection);
-  if (!date) output.append(own_date);
-  output.append(std::string_view("\r\n"));
+    lines << "Content-Type: text/plain\r\n";
+  if (chunked) lines << "Transfer-Encoding: chunked\r\n";
+  else if (length && !bodyless) lines << "Content-Length: " << text_of(*length) << "\r\n";
+  if (!connection.empty()) lines << "Connection: " << connection << "\r\n";
+  if (!date) lines << own_date;
+  lines << "\r\n" << body;
+  lines.flush();
 }
 
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
@@ -193,10 +223,11 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   if (!res.content_provider_ || no_body) {
     const std::uint64_t length = delivery.length_of_head ? *delivery.length_of_head : res.body.size();
     const bool send_body = connection.send_body && !no_body;
-    append_head(res, connection.connection, length, false, date, output);
     constexpr std::size_t min_moved_bytes = 8 * 1024;  // to copy fewer bytes is faster than to send two parts
-    if (send_body && res.body.size() >= min_moved_bytes) delivery.text_to_send = std::move(res.body);
-    else if (send_body) output.append(res.body);
+    const bool moves_body = send_body && res.body.size() >= min_moved_bytes;
+    const std::string_view copied_body = send_body && !moves_body ? std::string_view(res.body) : std::string_view();
+    append_head(res, connection.connection, length, false, date, output, copied_body);
+    if (moves_body) delivery.text_to_send = std::move(res.body);
     return true;
   }
 
@@ -240,8 +271,9 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 
 WINSVC_INLINE std::string complete_response(const response& res, const clock& time, bool send_body) {
   std::string output;
-  append_head(res, "close", res.body.size(), false, date_line(time, time.now()), output);
-  if (send_body && !wire::is_bodyless_status(res.status)) output.append(res.body);
+  const bool sends_body = send_body && !wire::is_bodyless_status(res.status);
+  append_head(res, "close", res.body.size(), false, date_line(time, time.now()), output,
+              sends_body ? std::string_view(res.body) : std::string_view());
   return output;
 }
 

@@ -81,7 +81,7 @@ WINSVC_INLINE bool is_token(std::string_view s) noexcept {
 WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) noexcept {
   const auto is_text = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; };
   // Eight bytes at a time: a byte minus 0x20 borrows if it is a control character, and so does (byte ^ 0x7F) minus 1.
-  // A borrow from a lower byte may mark a text byte, so the bytes of a marked block are checked one by one.
+  // A borrow may mark the next higher byte too, which can be text, so only the lowest mark counts.
   constexpr std::uint64_t ones = ~std::uint64_t{0} / 0xFF, highest_bits = ones * 0x80;
   std::size_t position = from;
   for (; position + 8 <= text.size(); position += 8) {
@@ -89,9 +89,12 @@ WINSVC_INLINE std::size_t find_control(std::string_view text, std::size_t from) 
     std::memcpy(&block, text.data() + position, sizeof block);
     const std::uint64_t marks = ((block - ones * 0x20) | ((block ^ (ones * 0x7F)) - ones)) & ~block;
     if ((marks & highest_bits) == 0) continue;
-    for (std::size_t i = position; i < position + 8; ++i) {
-      if (!is_text(text[i])) return i;
-    }
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return position + static_cast<std::size_t>(__builtin_ctzll(marks & highest_bits)) / 8;
+#else
+    while (is_text(text[position])) ++position;
+    return position;
+#endif
   }
   while (position < text.size() && is_text(text[position])) ++position;
   return position;

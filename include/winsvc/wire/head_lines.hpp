@@ -39,8 +39,8 @@ class head_line_parser {
  public:
   head_line_parser(const limits& limits, head& output) noexcept : limits_(limits), head_(output) {}
 
-  /// Finds an error that further bytes of the line cannot correct. It is called for each incomplete line, and first for
-  /// each complete line, so that the result does not depend on how the bytes were split into packets.
+  /// Finds an error that further bytes of an incomplete line cannot correct. The functions for complete lines find the
+  /// same errors first, so that the result does not depend on how the bytes were split into packets.
   [[nodiscard]] bool check_partial_line(std::string_view line, bool is_first) noexcept;
   [[nodiscard]] bool request_line(std::string_view line);
   [[nodiscard]] bool field_line(std::string_view line);
@@ -48,7 +48,13 @@ class head_line_parser {
   [[nodiscard]] const head_error& error() const noexcept { return error_; }
 
  private:
-  [[nodiscard]] bool check_partial_request_line(std::string_view line) noexcept;
+  /// The parts of a request line, as far as it was received.
+  struct request_line_parts {
+    std::string_view method, target, version;
+    bool is_complete = false;  ///< the line has two blanks
+  };
+  [[nodiscard]] bool split_request_line(std::string_view line, request_line_parts& parts) noexcept;
+  [[nodiscard]] bool check_partial_field_line(std::string_view line) noexcept;
   [[nodiscard]] bool target(std::string_view text);
   [[nodiscard]] bool malformed_field_line(std::string_view line) noexcept;
   [[nodiscard]] bool parse_known_field(const field& f);
@@ -88,34 +94,37 @@ namespace detail::wire {
 WINSVC_INLINE std::string_view name_in(std::string_view line) noexcept { return line.substr(0, line.find(':')); }
 
 WINSVC_INLINE bool head_line_parser::check_partial_line(std::string_view line, bool is_first) noexcept {
-  if (is_first) return check_partial_request_line(line);
+  request_line_parts parts;
+  return is_first ? split_request_line(line, parts) : check_partial_field_line(line);
+}
+
+WINSVC_INLINE bool head_line_parser::check_partial_field_line(std::string_view line) noexcept {
   if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return fail(400, "folded or indented field line");
   return line.size() <= limits_.field_bytes || fail(431, "line too long", name_in(line));
 }
 
-WINSVC_INLINE bool head_line_parser::check_partial_request_line(std::string_view line) noexcept {
+WINSVC_INLINE bool head_line_parser::split_request_line(std::string_view line, request_line_parts& parts) noexcept {
   constexpr auto npos = std::string_view::npos;
   const auto method_end = line.find(' ');
   // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
   if ((std::min)(method_end, line.size()) > limits_.target_bytes) return fail(400, "malformed request line");
   if (method_end == npos) return true;
   if (method_end > limits_.method_bytes) return fail(501, "method too long");
-  const auto remaining = line.substr(method_end + 1);
-  const auto target_end = remaining.find(' ');
-  if ((std::min)(target_end, remaining.size()) > limits_.target_bytes) return fail(414, "target too long");
+  const auto target_end = line.find(' ', method_end + 1);
+  parts.method = line.substr(0, method_end);
+  parts.target = line.substr(method_end + 1, target_end - method_end - 1);
+  if (parts.target.size() > limits_.target_bytes) return fail(414, "target too long");
   if (target_end == npos) return true;
-  constexpr std::string_view version = "HTTP/1.1";
-  if (remaining.size() - target_end - 1 > version.size()) return fail(400, "malformed request line");
-  return true;
+  parts.version = line.substr(target_end + 1);
+  parts.is_complete = true;
+  return parts.version.size() <= std::string_view("HTTP/1.1").size() || fail(400, "malformed request line");
 }
 
 WINSVC_INLINE bool head_line_parser::request_line(std::string_view line) {
-  const auto method_end = line.find(' ');
-  const auto target_end = method_end == line.npos ? line.npos : line.find(' ', method_end + 1);
-  if (target_end == line.npos) return fail(400, "malformed request line");
-  const auto method = line.substr(0, method_end);
-  const auto target_text = line.substr(method_end + 1, target_end - method_end - 1);
-  const auto version = line.substr(target_end + 1);
+  request_line_parts parts;
+  if (!split_request_line(line, parts)) return false;
+  if (!parts.is_complete) return fail(400, "malformed request line");
+  const auto [method, target_text, version, is_complete] = parts;
   const auto known_method = route::parse_method(method);
   if ((!known_method && !is_token(method)) || target_text.empty() || version.find(' ') != version.npos)
     return fail(400, "malformed request line");
@@ -172,6 +181,7 @@ WINSVC_INLINE bool head_line_parser::target(std::string_view text) {
 }
 
 WINSVC_INLINE bool head_line_parser::field_line(std::string_view line) {
+  if (!check_partial_field_line(line)) return false;
   if (head_.fields.size() == limits_.fields) return fail(431, "too many fields");
   const auto name_end = find_token_end(line);
   if (name_end == 0 || name_end == line.size() || line[name_end] != ':') return malformed_field_line(line);
@@ -296,7 +306,7 @@ WINSVC_INLINE bool head_line_parser::check_complete() {
   if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return true;
   std::string_view long_name;
   for_each_name(head_, [&](std::string_view name, const std::vector<std::string_view>& values) {
-    if (values.size() == 1) return;  // was checked in check_partial_line
+    if (values.size() == 1) return;  // was checked in check_partial_field_line
     std::size_t bytes = name.size();
     for (const auto value : values) bytes += value.size() + 2;
     if (bytes > limits_.field_bytes) long_name = name;

@@ -148,9 +148,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
       const bool is_first = position == begin;
       position = line_end + 2;
       if (line.empty() && !is_first) break;
-      const bool is_valid =
-          parser.check_partial_line(line, is_first) && (is_first ? parser.request_line(line) : parser.field_line(line));
-      if (!is_valid) return rejected(parser.error());
+      if (!(is_first ? parser.request_line(line) : parser.field_line(line))) return rejected(parser.error());
     }
   }
   if (scan.end != 0) {
