@@ -191,6 +191,18 @@ TEST_CASE("a counted noun has an s unless its number is 1") {
   CHECK(detail::base::counted(2, "line") == "2 lines");
 }
 
+TEST_CASE("the name of a secret has a word such as password, token or key") {
+  for (const char* name : {"password", "DB_PASSWORD", "store.token", "API-KEY", "ACCESS_TOKEN_2", "apikey", "key",
+                           "MYSQLPASSWORD", "Client.Secret", "key.file", "PASSWD", "ssh_passphrase"}) {
+    CAPTURE(name);
+    CHECK(detail::base::names_secret(name));
+  }
+  for (const char* name : {"", "_", "keyboard", "monkey", "KITCHEN", "tokens_per_minute", "secretary", "log_level"}) {
+    CAPTURE(name);
+    CHECK_FALSE(detail::base::names_secret(name));
+  }
+}
+
 TEST_CASE("a JSON string escapes the characters that JSON requires and replaces malformed UTF-8") {
   CHECK(detail::base::json_quoted("") == "\"\"");
   CHECK(detail::base::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");

@@ -466,7 +466,7 @@ TEST_CASE("an incomplete stop has exit code 0 for the SCM, and 'stop' fails with
   d.installed(state::running);
   d.saved = winsvc::detail::scm::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
   d.saved_by_stop =
-      winsvc::detail::scm::saved_state{42, "", "", "stop 'hello': hook 'flush' made no progress for 20 s (1460)"};
+      winsvc::detail::scm::saved_state{42, "", "", "hook 'flush' made no progress for 20 s (1460)"};
   d.scm.after_stop = {service_database::at(state::stop_pending, 42, 1), service_database::at(state::stopped)};
 
   const auto done = d.stop();

@@ -380,8 +380,8 @@ TEST_CASE("a stop hook without progress is named and abandoned; the requested st
   CHECK(scm.wait() == 0);
   CHECK(calls.text() == "last");
   CHECK(data.log().find("stopping: hook 'flush cache' made no progress for 50 ms") != std::string::npos);
-  CHECK(data.left().failure == "stop 'simulated': hook 'flush cache' made no progress for 50 ms (1460)");
-  CHECK(has(scm.events(), "9 stop 'simulated': hook 'flush cache' made no progress for 50 ms"));
+  CHECK(data.left().failure == "hook 'flush cache' made no progress for 50 ms (1460)");
+  CHECK(has(scm.events(), "9 simulated stopped, but: hook 'flush cache' made no progress for 50 ms"));
   CHECK(scm.violations().size() == 1);
   go.request_stop();
   wait_for_stop(returned, "the abandoned hook to return");
@@ -490,7 +490,7 @@ TEST_CASE("at shutdown all hooks share the remaining time, even if they make pro
   CHECK(std::chrono::steady_clock::now() - start >= 4s);
   CHECK(std::chrono::steady_clock::now() - start < 10s);
   CHECK(calls.text().empty());
-  CHECK(has(scm.events(), "9 stop 'simulated': hook 'endless' did not finish before the shutdown time limit"));
+  CHECK(has(scm.events(), "9 simulated stopped, but: hook 'endless' did not finish before the shutdown time limit"));
   go.request_stop();
   wait_for_stop(returned, "the abandoned hook to return");
 }
@@ -512,7 +512,7 @@ TEST_CASE("a stop waits for a start hook no longer than stop_limit") {
   CHECK(scm.deliver_always(control::shutdown) == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(has(scm.events(), "9 stop 'simulated': hook 'deaf' made no progress for 50 ms"));
+  CHECK(has(scm.events(), "9 simulated stopped, but: hook 'deaf' made no progress for 50 ms"));
   go.request_stop();
   wait_for_stop(returned, "the abandoned hook to return");
 }
@@ -773,7 +773,7 @@ TEST_CASE("a worker that does not return is named; the stop is not a failure, an
   CHECK(scm.stop() == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(data.left().failure == "stop 'simulated': worker 'deaf' did not return within 20 ms (1460)");
+  CHECK(data.left().failure == "worker 'deaf' did not return within 20 ms (1460)");
   CHECK(scm.violations().size() == 1);
   go.request_stop();
   wait_for_stop(returned, "the abandoned worker to return");
@@ -801,7 +801,7 @@ TEST_CASE("a handler that does not return is counted; the stop is not a failure,
   CHECK(scm.stop() == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(data.left().failure == "stop 'simulated': 1 request handler did not return within 20 ms (1460)");
+  CHECK(data.left().failure == "1 request handler did not return within 20 ms (1460)");
   CHECK(scm.violations().size() == 1);
   go.request_stop();
   wait_for_stop(returned, "the abandoned handler to return");
@@ -1059,6 +1059,7 @@ TEST_CASE("a second stop request shortens the wait for requests, workers and hoo
     const std::string reason = direct.result.incomplete_stop->message;
     CHECK(reason.find("60 s") == std::string::npos);  // not the limit before the second request
     CHECK(reason.find("1 min") == std::string::npos);
+    CHECK(direct.result.failure_text() == reason + " (1460)");  // `stop` prints it after the name of the service
     CHECK(direct.result.exit().win32 == 0);
     go.request_stop();
     wait_for_stop(returned, "the slow part to return");

@@ -380,7 +380,7 @@ TEST_CASE("--no-wait of start, pause, continue and restart prints the control th
 
 TEST_CASE("show has everything that install sets, and its command installs the same") {
   bench b;
-  CHECK(sentence(b.install(options_of({"--startup", "manual", "--port", "81", "--set", "a=b c", "--env", "TOKEN=x",
+  CHECK(sentence(b.install(options_of({"--startup", "manual", "--port", "81", "--set", "a=b c", "--env", "KITCHEN=x",
                                        "--recovery", "run/5s,reboot/1m", "--recovery-command", "C:\\fix.exe",
                                        "--priority", "high"}))) == "done");
   const auto shown = [&b](bool json, bool command) {
@@ -392,10 +392,10 @@ TEST_CASE("show has everything that install sets, and its command installs the s
     return *text;
   };
   const std::string text = shown(false, false);
-  for (const char* part : {"startup       manual", "account       NT SERVICE\\hello", "environment   TOKEN",
+  for (const char* part : {"startup       manual", "account       NT SERVICE\\hello", "environment   KITCHEN",
                            "command C:\\fix.exe", "service SID   unrestricted", "rights        D:"})
     CHECK(has(text, part));
-  CHECK_FALSE(has(text, "TOKEN=x"));
+  CHECK_FALSE(has(text, "KITCHEN=x"));
   const auto object = winsvc::json::parse(shown(true, false));
   CHECK(object["startup"] == "manual");
   CHECK(object["service_sid"] == "unrestricted");
@@ -409,6 +409,24 @@ TEST_CASE("show has everything that install sets, and its command installs the s
   bench copy;
   CHECK(sentence(copy.install(parsed->install)) == "done");
   CHECK(copy.scm.snapshot() == b.scm.snapshot());
+}
+
+TEST_CASE("show prints stars for values with the name of a secret, and a warning with the names") {
+  bench b;
+  CHECK(sentence(b.install(options_of({"--set", "api_key=s3cret", "--env", "DB_PASSWORD=s3cret", "--env",
+                                       "KITCHEN=warm"}))) == "done");
+  for (const bool command : {true, false}) {
+    commandline::report_options options;
+    options.json = !command;
+    options.as_command = command;
+    b.warnings.clear();
+    const auto shown = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
+    REQUIRE(shown);
+    CHECK_FALSE(has(*shown, "DB_PASSWORD=s3cret"));
+    CHECK(has(*shown, "--set api_key=******"));
+    CHECK(has(*shown, "--env DB_PASSWORD=****** --env KITCHEN=warm"));
+    CHECK(has(b.warnings, "replace them: api_key, DB_PASSWORD") == command);
+  }
 }
 
 TEST_CASE("show of a service that is not installed is an error") {

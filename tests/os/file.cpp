@@ -7,10 +7,52 @@
 
 #include <atomic>
 #include <thread>
+#if defined(__linux__)
+  #include <sys/syscall.h>
+#endif
 
 using namespace winsvc;
 
 namespace {
+
+/// The calls that the current thread made while it recorded: "flush SIZE" with the size of the file, "rename NAME".
+thread_local std::vector<std::string>* recorded_calls = nullptr;
+
+void record(const std::string& call) {
+  if (recorded_calls) recorded_calls->push_back(call);
+}
+std::string name_in(const std::string& path) { return path.substr(path.find_last_of("/\\") + 1); }
+
+#if defined(_WIN32)
+/// Replaces an entry in the import table of this program.
+template <class Function>
+class replaced_import {
+ public:
+  replaced_import(Function& entry, Function replacement) : entry_(entry), original_(entry) { set(replacement); }
+  ~replaced_import() { set(original_); }
+  replaced_import(const replaced_import&) = delete;
+  replaced_import& operator=(const replaced_import&) = delete;
+
+ private:
+  void set(Function function) {
+    DWORD previous = 0;
+    REQUIRE(::VirtualProtect(&entry_, sizeof entry_, PAGE_READWRITE, &previous));
+    entry_ = function;
+  }
+  Function& entry_;
+  const Function original_;
+};
+BOOL WINAPI flush_and_record(HANDLE file) {
+  LARGE_INTEGER size{};
+  ::GetFileSizeEx(file, &size);
+  record("flush " + std::to_string(size.QuadPart));
+  return TRUE;
+}
+BOOL WINAPI rename_and_record(const wchar_t* from, const wchar_t* to, DWORD) {
+  record("rename " + name_in(detail::os::to_utf8(from)));
+  return ::MoveFileWithProgressW(from, to, nullptr, nullptr, MOVEFILE_REPLACE_EXISTING);
+}
+#endif
 
 /// A folder next to the test program; the destructor deletes it and the files and folders that were registered.
 class temporary_folder {
@@ -56,6 +98,24 @@ class temporary_folder {
 };
 
 }  // namespace
+
+// The functions of the system that this program calls.
+#if defined(_WIN32)
+extern "C" {
+extern decltype(&::FlushFileBuffers) __imp_FlushFileBuffers;
+extern decltype(&::MoveFileExW) __imp_MoveFileExW;
+}
+#elif defined(__linux__)
+extern "C" int fsync(int file) {
+  struct stat info = {};
+  if (recorded_calls && ::fstat(file, &info) == 0) record("flush " + std::to_string(info.st_size));
+  return static_cast<int>(::syscall(SYS_fsync, file));
+}
+extern "C" int rename(const char* from, const char* to) noexcept {
+  record("rename " + name_in(from));
+  return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+#endif
 
 TEST_CASE("append_file appends to the existing content and counts the bytes") {
   temporary_folder s;
@@ -133,6 +193,22 @@ TEST_CASE("replace_file replaces the content and leaves no temporary file") {
   CHECK(detail::os::read_file(path) == "");
   CHECK_FALSE(detail::os::read_file(path + ".new"));
 }
+
+#if defined(_WIN32) || defined(__linux__)
+TEST_CASE("replace_file flushes all data to the disk before it renames the file") {
+  temporary_folder s;
+#if defined(_WIN32)
+  const replaced_import flush(__imp_FlushFileBuffers, &flush_and_record);
+  const replaced_import rename(__imp_MoveFileExW, &rename_and_record);
+#endif
+  std::vector<std::string> calls;
+  recorded_calls = &calls;
+  const auto replaced = detail::os::replace_file(s.file("state.json"), std::string(100'000, 'x'));
+  recorded_calls = nullptr;
+  CHECK(replaced);
+  CHECK(calls == std::vector<std::string>{"flush 100000", "rename state.json.new"});
+}
+#endif
 
 TEST_CASE("a reader sees the old text or the new text while a file is replaced") {
   temporary_folder s;

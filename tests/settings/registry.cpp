@@ -316,6 +316,31 @@ TEST_CASE("a secret is shown as stars, is not in error messages, and is rejected
   CHECK(reported.find("write it to the settings file") != reported.npos);
 }
 
+TEST_CASE("a setting with the name of a secret is not shown, but accepted on a command line") {
+  auto sources = with_file("db_password = s3cret\n[store]\ntoken = s3cret\n");
+  sources.command_line = {{"api_key", "s3cret", "--set api_key"}};
+  setting_registry registry;
+  registry.set_sources(sources);
+  const auto password = text("db_password", ""), key = text("api_key", "");
+  const auto token = number("store.token", 0);
+  registry.declare(password);
+  registry.declare(key);
+  registry.declare(token);
+
+  CHECK(password->get() == "s3cret");
+  CHECK(key->get() == "s3cret");
+  std::string reported;
+  for (const auto& s : registry.views()) {
+    CHECK(s.secret);
+    reported += s.value + '/' + s.default_text + ' ';
+  }
+  reported += error_texts(registry.errors());
+  for (const auto& line : registry.reload(parse_settings_file("db_password = s3cret2\n")).changes) reported += line;
+  CHECK(reported.find("'store.token' must be a whole number") != reported.npos);
+  CHECK(reported.find("db_password (hello.ini:1)") != reported.npos);
+  CHECK(reported.find("s3cret") == reported.npos);
+}
+
 TEST_CASE("a reload applies all new values or no value, and lists the changes") {
   setting_registry registry;
   registry.set_sources(with_file("a = 1\nb = 1\nfixed = 1\n"));

@@ -67,6 +67,10 @@ void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
+/// True if the value of a setting or variable with this name is probably secret: one of the words of the name ends with
+/// `password`, `passwd`, `passphrase`, `secret`, `token` or `apikey`, or is `key`: `DB_PASSWORD`, `store.key`.
+[[nodiscard]] bool names_secret(std::string_view name);
+
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
@@ -171,6 +175,19 @@ WINSVC_INLINE std::string to_lower(std::string_view s) {
   return out;
 }
 
+WINSVC_INLINE bool names_secret(std::string_view name) {
+  constexpr std::string_view endings[] = {"password", "passwd", "passphrase", "secret", "token", "apikey"};
+  constexpr std::string_view separators = "_.- ";
+  while (!name.empty()) {
+    const std::string_view word = name.substr(0, name.find_first_of(separators));
+    name.remove_prefix((std::min)(word.size() + 1, name.size()));
+    if (equal_nocase(word, "key")) return true;
+    for (const auto ending : endings) {
+      if (word.size() >= ending.size() && equal_nocase(word.substr(word.size() - ending.size()), ending)) return true;
+    }
+  }
+  return false;
+}
 WINSVC_INLINE bool equal_nocase(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {

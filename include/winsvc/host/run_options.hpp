@@ -57,9 +57,12 @@ struct run_result {
   [[nodiscard]] scm::exit_status exit() const noexcept {
     return failure ? scm::failure_status(failure->code) : scm::exit_status{};
   }
-  /// Text of the failure or of the incomplete stop, one line for each error; empty after a complete stop.
+  /// Text of the failure, one line for each error, or the reason of the incomplete stop; empty after a complete stop.
   [[nodiscard]] std::string failure_text() const {
-    if (!failure) return incomplete_stop ? incomplete_stop->to_string() : std::string();
+    if (!failure) {
+      if (!incomplete_stop) return {};
+      return error{incomplete_stop->code, {}, {}, incomplete_stop->message, incomplete_stop->hint}.to_string();
+    }
     std::string out = failure->to_string();
     for (const auto& other : more_failures) out += '\n' + other.to_string();
     return out;

@@ -194,7 +194,8 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
 WINSVC_INLINE void service_host::report_end() {
   const std::string failure = result_.failure_text();
   if (result_.failure) report_event(scm::service_event::failed, failure);
-  else if (result_.incomplete_stop) report_event(scm::service_event::stop_incomplete, failure);
+  else if (result_.incomplete_stop)
+    report_event(scm::service_event::stop_incomplete, name_ + " stopped, but: " + failure);
   else report_event(scm::service_event::stopped, name_ + " stopped");
   state_.write_end(failure, result_.stop_reason);
 }

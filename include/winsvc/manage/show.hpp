@@ -6,6 +6,7 @@
 //   //   account       NT SERVICE\\hello
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,8 +34,10 @@ namespace detail::manage {
 /// Values of an installation by the name that `show` prints; unknown values are omitted. Environment variables appear
 /// without their values, which may be secret.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> installed_values(const installation& installed);
-/// Returns the command that installs the same, with the values of the environment variables.
-[[nodiscard]] std::string install_command(const installation& installed, const std::string& executable);
+/// Returns the command that installs the same, with the values of the environment variables. A value with the
+/// name of a secret (base::names_secret) is shown as stars, and the name is added to `hidden`.
+[[nodiscard]] std::string install_command(const installation& installed, const std::string& executable,
+                                          std::vector<std::string>* hidden = nullptr);
 
 /// A service that runs this program.
 struct instance_row {
@@ -88,7 +91,8 @@ WINSVC_INLINE std::vector<std::pair<std::string, std::string>> installed_values(
   return out;
 }
 
-WINSVC_INLINE std::string install_command(const installation& installed, const std::string& executable) {
+WINSVC_INLINE std::string install_command(const installation& installed, const std::string& executable,
+                                          std::vector<std::string>* hidden) {
   std::vector<std::string> arguments{"install"};
   const auto add = [&arguments](const char* option, const std::string& value) {
     arguments.insert(arguments.end(), {option, value});
@@ -114,8 +118,16 @@ WINSVC_INLINE std::string install_command(const installation& installed, const s
   if (launch.host) add("--host", *launch.host);
   if (launch.port) add("--port", std::to_string(*launch.port));
   if (launch.config) add("--config", *launch.config);
-  for (const auto& [setting, value] : launch.settings) add("--set", setting + '=' + value);
-  for (const auto& variable : installed.environment.value_or(std::vector<std::string>())) add("--env", variable);
+  const auto add_assignment = [&](const char* option, const std::string& name, const std::string& value) {
+    const bool is_hidden = base::names_secret(name) && !value.empty();
+    if (is_hidden && hidden) hidden->push_back(name);
+    add(option, name + '=' + (is_hidden ? "******" : value));
+  };
+  for (const auto& [setting, value] : launch.settings) add_assignment("--set", setting, value);
+  for (const auto& variable : installed.environment.value_or(std::vector<std::string>())) {
+    const std::string name = variable.substr(0, variable.find('='));
+    add_assignment("--env", name, variable.substr((std::min)(name.size() + 1, variable.size())));
+  }
   for (const auto& [user, is_granted] : installed.control_users) {
     if (is_granted) add("--allow-control", user);
   }
@@ -137,7 +149,13 @@ WINSVC_INLINE result<std::string> show(verb_context& context, const commandline:
     const auto name = context.scm().account_name(sid);
     installed.control_users[name ? *name : sid] = true;
   }
-  if (options.as_command) return install_command(installed, context.defaults().executable) + '\n';
+  if (options.as_command) {
+    std::vector<std::string> hidden;
+    const std::string command = install_command(installed, context.defaults().executable, &hidden);
+    if (!hidden.empty())
+      context.warn("the command has stars in place of secret values; replace them: " + base::join(hidden, ", "));
+    return command + '\n';
+  }
   auto values = installed_values(installed);
   if (security) {
     const bool is_empty = scm::split_entries(*security).empty();

@@ -212,9 +212,6 @@ WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(
     result.code = base::win32_error::timeout;
     result.sentence = saved->failure;
   }
-  // The sentence may begin with the operation and the name, which the verb prints, too.
-  const std::string prefix = "stop " + context_.quoted_name() + ": ";
-  if (base::starts_with(result.sentence, prefix)) result.sentence.erase(0, prefix.size());
   return result;
 }
 

@@ -108,7 +108,7 @@ class setting_registry {
     return pending_names_;
   }
 
-  /// A setting as it is shown, with stars for a secret.
+  /// A setting as it is shown, with stars for a secret or a setting with the name of a secret.
   struct setting_view {
     std::string name, value, source, default_text, kind, help;
     bool secret = false, needs_restart = false;
@@ -299,7 +299,7 @@ WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::opti
     const setting_base& setting = *settings_[i];
     const std::string old_text = setting.text(), new_text = setting.staged_text();
     if (old_text == new_text) continue;
-    const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
+    const std::string values = setting.is_hidden() ? "" : ": '" + new_text + "', was '" + old_text + '\'';
     const std::string line = setting.name() + values + " (" + new_sources[i].text() + ')';
     (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
     waits_for_restart[i] = setting.needs_restart;
@@ -321,8 +321,8 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
     out.push_back({setting->name(), setting->masked_value(setting->text()), setting->source.text(),
-                   setting->masked_value(setting->default_text()), setting->kind(), setting->help(), setting->secret,
-                   setting->needs_restart});
+                   setting->masked_value(setting->default_text()), setting->kind(), setting->help(),
+                   setting->is_hidden(), setting->needs_restart});
   }
   return out;
 }

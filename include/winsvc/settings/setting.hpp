@@ -68,14 +68,16 @@ class setting_base {
   /// Makes the staged value the value. The staged value is unspecified then.
   virtual void commit() noexcept = 0;
 
-  bool secret = false;         ///< the value is shown as stars
+  bool secret = false;         ///< not accepted on a command line, and never shown
   bool needs_restart = false;  ///< a change applies at the next start
   source_location location;    ///< of the declaration
   setting_source source;       ///< of the value; the lock of the registry protects it
 
-  /// Returns the value as it is shown: stars for a secret that is not empty.
+  /// True if the value is never shown: a secret, or a setting with the name of a secret.
+  [[nodiscard]] bool is_hidden() const { return secret || base::names_secret(name_); }
+  /// Returns the value as it is shown: stars for a hidden value that is not empty.
   [[nodiscard]] std::string masked_value(const std::string& value) const {
-    return secret && !value.empty() ? std::string(masked) : value;
+    return is_hidden() && !value.empty() ? std::string(masked) : value;
   }
   static constexpr std::string_view masked = "******";
 
@@ -190,7 +192,7 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
     try {
       if (!rule.predicate(value)) return "must " + rule.requirement;
     } catch (const std::exception& e) {  // for example, an invalid regular expression in the rule
-      return "must " + rule.requirement + (secret ? std::string() : " (" + std::string(e.what()) + ')');
+      return "must " + rule.requirement + (is_hidden() ? std::string() : " (" + std::string(e.what()) + ')');
     }
   }
   return std::nullopt;
@@ -199,7 +201,7 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool may_have_quotes) {
   const std::string quoted = '\'' + std::string(base::truncate(text, 80)) + '\'';
-  const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
+  const std::string but_is = is_hidden() ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
   if (!enum_names.empty()) {
     for (const auto& [name, named_value] : enum_names) {
@@ -214,7 +216,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool m
     const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
     const bool is_too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
                               digits.find_first_not_of("0123456789") == digits.npos;
-    if (is_too_large) return "must be " + kind() + ", but " + (secret ? "" : quoted + " ") + "is too large";
+    if (is_too_large) return "must be " + kind() + ", but " + (is_hidden() ? "" : quoted + " ") + "is too large";
     return "must be " + kind() + but_is;
   }
   if (auto unmet_rule = validate(*value)) return *unmet_rule + but_is;
