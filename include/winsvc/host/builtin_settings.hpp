@@ -22,6 +22,7 @@
 
 #include "winsvc/host/definition.hpp"
 #include "winsvc/addons/allowed_hosts.hpp"
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/api/setting.hpp"
 #include "winsvc/api/settings_format.hpp"
 #include "winsvc/base/error.hpp"
@@ -230,11 +231,13 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
   // A log level that the operator set at run time stays until the setting changes.
   if (const auto after = definition.log_level ? definition.log_level->get() : before; after != before)
     definition.log.threshold(after);
-  for (const auto& error : report.errors)
-    definition.log.error("reload: " + error.to_string() + "; no setting was changed");
-  for (const auto& line : report.changes) definition.log.write_always(log_level::info, "setting " + line);
-  for (const auto& line : report.changes_after_restart)
-    definition.log.write_always(log_level::warn, "setting " + line + " takes effect at the next start");
+  base::attempt([&] {  // out of memory: the values are applied, so the reload hooks must follow
+    for (const auto& error : report.errors)
+      definition.log.error("reload: " + error.to_string() + "; no setting was changed");
+    for (const auto& line : report.changes) definition.log.write_always(log_level::info, "setting " + line);
+    for (const auto& line : report.changes_after_restart)
+      definition.log.write_always(log_level::warn, "setting " + line + " takes effect at the next start");
+  });
   return report.errors.empty();
 }
 

@@ -75,12 +75,14 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   std::unique_ptr<console_keys> keys;
   options.on_running = [&](const os::endpoint& address) {
     definition.log.flush();
-    keys = std::make_unique<console_keys>(definition, *service_runtime, terminal);
-    terminal->write_lines(definition.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
-                          (definition.dashboard_path.empty()
-                               ? std::string()
-                               : "dashboard: " + definition.dashboard_url(address.url()) + '\n') +
-                          (keys->is_active() ? std::string(keys_help) + '\n' : ""));
+    base::attempt([&] {  // out of memory: the service runs, without keys or without this text
+      keys = std::make_unique<console_keys>(definition, *service_runtime, terminal);
+      terminal->write_lines(definition.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
+                            (definition.dashboard_path.empty()
+                                 ? std::string()
+                                 : "dashboard: " + definition.dashboard_url(address.url()) + '\n') +
+                            (keys->is_active() ? std::string(keys_help) + '\n' : ""));
+    });
   };
   const std::string folder = definition.resolve_data_folder();
   if (os::make_private_folder(folder))

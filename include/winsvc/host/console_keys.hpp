@@ -36,7 +36,9 @@ class console_keys {
         service_(service),
         console_(std::move(screen)),
         keys_([this](char key) { on_key(key); }) {
-    if (keys_.is_active()) status_thread_ = os::start_thread([this] { update_status_line(); });
+    // Without a thread there is no status line.
+    if (keys_.is_active())
+      base::attempt([this] { status_thread_ = os::start_thread([this] { update_status_line(); }); });
   }
   ~console_keys() {
     {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "winsvc/host/definition.hpp"
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
@@ -176,7 +177,10 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
     write(status());
   } else if (word == "level" && level) {
     definition_.log.threshold(*level);
-    definition_.log.write_always(log_level::info, "log level set to " + std::string(name(*level)) + " by the operator");
+    base::attempt([&] {
+      definition_.log.write_always(log_level::info,
+                                   "log level set to " + std::string(name(*level)) + " by the operator");
+    });
     write("ok\n");
   } else if (word == "log" && level) {
     send_log(*level, write);

@@ -75,7 +75,9 @@ WINSVC_INLINE bool runtime::report_running() {
   // Before RUNNING: a client may connect as soon as it sees RUNNING.
   if (options_.on_listening) options_.on_listening(address);
   if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;
-  definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
+  base::attempt([&] {
+    definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
+  });
   if (options_.on_running) options_.on_running(address);
   return true;
 }

@@ -325,7 +325,9 @@ WINSVC_INLINE run_options service_host::make_run_options(const service_definitio
     if (dependencies_.on_listening) dependencies_.on_listening(address);
   };
   options.on_running = [this](const os::endpoint& address) {
-    report_event(scm::service_event::started, name_ + " listens on " + address.url());
+    std::string text;
+    base::attempt([&] { text = name_ + " listens on " + address.url(); });
+    report_event(scm::service_event::started, text);
   };
   options.control_channel = os::control_channel_address(name_, data_folder_);
   options.on_event = [this](scm::service_event event, const std::string& text) { report_event(event, text); };
