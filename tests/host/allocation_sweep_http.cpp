@@ -116,7 +116,7 @@ struct test_server {
     if (id != response.npos) response.erase(id, response.find('"', id + member.size()) - id);
     return response;
   }
-  /// What the failure has left.
+  /// A fault that the failure has left; empty: none.
   [[nodiscard]] std::string leftovers() const {
     if (engine->in_flight() != 0) return "a request is in flight";
     if (engine->websockets() != 0) return "a WebSocket is open";

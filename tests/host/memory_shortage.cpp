@@ -222,8 +222,21 @@ std::chrono::seconds shortage_time{0};
 
 /// A service with a route for each kind of response. Its hooks and its worker allocate no memory that they need.
 void describe_busy_service(winsvc::service& svc) {
-  svc.name("a service with a long name").listen("127.0.0.1", 0);
-  svc.get("/", [] { return std::string(100, 'x'); });
+  svc.name("a service with a long name").listen("127.0.0.1", 0).access_log().metrics("/metrics");
+  svc.log_file().max_file_bytes = 20'000;
+  svc.log_file().daily = true;
+  const auto greeting = svc.setting<std::string>("greeting", "a text that is longer than a short string", "a text");
+  svc.get("/", [greeting] { return *greeting; });
+  svc.group("/session", [](winsvc::route_group& group) {
+    group.use(winsvc::sessions(std::string(32, 'k'))).use(winsvc::rate_limit(1e6, 1e6));
+    group.get("", [](const winsvc::request& req) {
+      winsvc::session::of(req).set("a name", "a value");
+      return std::string(9000, 'x');
+    });
+  });
+  svc.websocket("/websocket", [](winsvc::websocket& ws) {
+    while (const auto message = ws.receive()) ws.send(message->data);
+  });
   svc.post("/echo", [](const winsvc::request& req) { return req.body; });
   svc.post("/upload", [](winsvc::upload files) { return std::to_string(files.files().size()); });
   svc.get("/stream", [] {
@@ -409,11 +422,18 @@ TEST_CASE("while one of 50 allocations fails, a busy service with all controls d
   const auto post_request = [&](const std::string& target, const std::string& body) {
     return "POST " + target + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   };
+  const std::string frame = winsvc::testing::masked_frame(winsvc::detail::wire::opcode::text, large);
+  const std::string websocket =
+      "GET /websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
+      frame + frame + winsvc::testing::masked_frame(winsvc::detail::wire::opcode::close, {});
   const std::pair<std::string, std::string> requests[] = {  // {request, the text after which its client leaves}
       {"GET /" + fields + "\r\n", "\1"},        {post_request("/echo", large), "\1"},
       {post_request("/upload", large), "\1"},   {"GET /stream" + fields + "\r\n", "\1"},
       {"GET /events" + fields + "\r\n", "data: "}, {"GET /readyz" + fields + "\r\n", "\1"},
-      {"GET /missing" + fields + "\r\n", "\1"}};
+      {"GET /missing" + fields + "\r\n", "\1"},  {"GET /metrics" + fields + "\r\n", "\1"},
+      {"GET /session" + fields + "\r\n", "\1"},  {"GET /session" + fields + "Range: bytes=0-9,20-29\r\n\r\n", "\1"},
+      {websocket, "\x88"}};
   {
     std::vector<waiting::scoped_thread> clients;
     for (int i = 0; i < 4; ++i) {
