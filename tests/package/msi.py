@@ -21,8 +21,8 @@ import urllib.request
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from kit import (ARCHIVER, BUILD, MINGW, ROOT, Tally, eventually, httplib_folder, run, wine_prefix, wineserver,  # noqa: E402
-                 winsvc_object)
+from kit import (ARCHIVER, BUILD, MINGW, ROOT, Tally, eventually, httplib_folder, run, wine_prefix,  # noqa: E402
+                 wineserver, winsvc_object)
 from zipped import check_zip, follow_page  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent

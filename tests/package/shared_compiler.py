@@ -3,8 +3,9 @@
 
   shared_compiler.py COMPILER ARGUMENT...     # WINSVC_SHARED_OBJECTS: the folder of the objects
 
-The command of a part is preprocessed with its own arguments, so a wrong path or macro fails or gives another text. If a
-way has compiled the same text with the same options before, its object is copied. All other commands run unchanged.
+A file with the bodies of all parts is preprocessed with the arguments of a part, once for each build folder, so a wrong
+path or macro fails or gives another text. If a way has compiled the same text with the same options before, its object
+is copied. All other commands run unchanged.
 """
 
 import fcntl
@@ -19,20 +20,41 @@ import sys
 PART = re.compile(r"(.*/)?winsvc_part_\d\.cpp")
 
 
-def key_of(command, output):
-    """The name of the object. It depends on the preprocessed text, without the folders of headers, on the options that
-    change the code, and on the compiler."""
-    where = command.index("-o")
-    preprocess = [word for word in command[:where] + command[where + 2:] if word != "-c"] + ["-E", "-P"]
-    if "-MD" in preprocess and "-MF" not in preprocess:
-        preprocess += ["-MF", re.sub(r"\.o$", ".d", output)]
-    text = subprocess.run(preprocess, stdout=subprocess.PIPE)
-    if text.returncode != 0:
-        sys.exit(text.returncode)
-    same = re.sub(rb'"[^"\n]*/include/', b'"', text.stdout)    # in the messages of assert
+WITH_ALL_PARTS = b"#define WINSVC_IMPLEMENTATION\n#include <winsvc.hpp>\n"
+NAMES_A_FILE = ("-o", "-MF", "-MT", "-MQ")
+
+
+def arguments_of(command):
+    """The arguments of a part that all parts have."""
+    words = [word for before, word in zip(command, command[1:]) if before not in NAMES_A_FILE]
+    return [word for word in words if word not in (*NAMES_A_FILE, "-c", "-MD") and not PART.fullmatch(word)]
+
+
+def digest_of_all_parts(command, output):
+    """It depends on the preprocessed text of all parts, without the folders of headers, on the options that change the
+    code, and on the compiler."""
+    arguments = arguments_of(command)
     release = subprocess.run([command[0], "--version"], stdout=subprocess.PIPE, check=True).stdout
-    options = [word for word in command[1:] if re.match(r"-(std=|O|g|m|f(?!diagnostics|color))", word)]
-    return hashlib.sha256(b"\0".join([release, " ".join(options).encode(), same])).hexdigest()
+    options = " ".join(word for word in arguments if re.match(r"-(std=|O|g|m|f(?!diagnostics|color))", word)).encode()
+    name = hashlib.sha256(" ".join(arguments).encode()).hexdigest()
+    stored = pathlib.Path(output).parent / f"shared-{name}"
+    with open(f"{stored}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)                    # several parts need it at the same moment
+        if not stored.exists():
+            text = subprocess.run([command[0], *arguments, "-E", "-P", "-xc++", "-"], input=WITH_ALL_PARTS,
+                                  stdout=subprocess.PIPE)
+            if text.returncode != 0:
+                sys.exit(text.returncode)
+            same = re.sub(rb'"[^"\n]*/include/', b'"', text.stdout)    # in the messages of assert
+            stored.write_text(hashlib.sha256(b"\0".join([release, options, same])).hexdigest())
+        return stored.read_text()
+
+
+def key_of(command, output):
+    """The name of the object."""
+    (source,) = filter(PART.fullmatch, command)
+    text = pathlib.Path(source).read_bytes()
+    return hashlib.sha256(digest_of_all_parts(command, output).encode() + text).hexdigest()
 
 
 def main():

@@ -6,10 +6,13 @@ import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from kit import ROOT, clang_for_mingw, fast_mingw_link, httplib_folder, wine_prefix  # noqa: E402
+from kit import (ARCHIVER, GC_SECTIONS_MINGW, MINGW, ROOT, clang_for_mingw, fast_mingw_link,  # noqa: E402
+                 httplib_folder, winsvc_object, wine_prefix)
 from steps import (CONSUMER, CROSS_FILE, LIBRARY_FLAGS, SEPARATE, Broken, built_with_pkg_config,  # noqa: E402
                    consumer_in, fails, fresh, has_resources, installed_by_cmake, must_say,
                    runs_as_consumer, runs_as_hello, source_tree, step, version, winsvc_o)
+
+WHOLE_OBJECT = pathlib.Path(__file__).resolve().parent / "whole_object.py"
 
 
 def pkg_config_from_meson():
@@ -65,15 +68,17 @@ def missing_httplib_in_meson():
 
 
 def our_meson_with_mingw():
-    """The cross file, with another compiler: clang++ and lld take a third of the time of mingw g++."""
+    """The cross file, with another compiler: clang++ and lld take a third of the time of mingw g++. The bodies come
+    from the object that other stages link too."""
     folder = fresh("our_meson_with_mingw")
     before, after = fast_mingw_link()
-    compiler = [*clang_for_mingw(), *before[2:]]
-    (folder / "clang.ini").write_text(f"[binaries]\ncpp = {compiler}\n[built-in options]\ncpp_link_args = {after}\n")
+    compiler = [str(WHOLE_OBJECT), *clang_for_mingw(), *before[2:]]
+    (folder / "clang.ini").write_text(f"[binaries]\ncpp = {compiler}\nar = '{shutil.which(ARCHIVER)}'\n"
+                                      f"[built-in options]\ncpp_link_args = {[*GC_SECTIONS_MINGW, *after]}\n")
     step("meson", "setup", folder / "build", ROOT, "--cross-file", CROSS_FILE, "--cross-file", folder / "clang.ini",
-         "--buildtype=debug", WINSVC_HTTPLIB_DIR=str(httplib_folder()))
+         "--buildtype=plain", WINSVC_HTTPLIB_DIR=str(httplib_folder()))
     folder /= "build"
-    step("ninja", "-C", folder, "hello.exe")
+    step("ninja", "-C", folder, "hello.exe", WINSVC_WHOLE_OBJECT=str(winsvc_object(MINGW)))
     with wine_prefix("package_meson") as environment:
         runs_as_hello(folder / "hello.exe", "wine", **environment)
 

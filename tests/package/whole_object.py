@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A compiler for tests/package/msi.py, in whose build one object has the bodies of all parts of the compiled form.
+"""A compiler for builds for Windows in which one object has the bodies of all parts of the compiled form.
 
   whole_object.py COMPILER ARGUMENT...     # WINSVC_WHOLE_OBJECT: kit.winsvc_object of mingw g++
 
 Part 2, which does not include cpp-httplib, is compiled with its own command, which must succeed. Then the whole object
-takes its place, and the other parts are empty: mingw g++ needs a minute for them. All other commands run unchanged. An
+takes its place, and the other parts are empty: to compile them takes a minute. All other commands run unchanged. An
 object of another form does not link (config/abi.hpp).
 """
 
@@ -28,7 +28,8 @@ def main():
             shutil.copyfile(os.environ["WINSVC_WHOLE_OBJECT"], command[command.index("-o") + 1])
         sys.exit(code)
     # The empty input takes the place of the part; the command still writes the list of headers that ninja reads.
-    os.execvp(command[0], ["/dev/null" if PART.fullmatch(word) else word for word in [command[0], "-xc++", *command[1:]]])
+    arguments = ["/dev/null" if PART.fullmatch(word) else word for word in command[1:]]
+    os.execvp(command[0], [command[0], "-xc++", *arguments])
 
 
 if __name__ == "__main__":
