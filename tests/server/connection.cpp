@@ -54,7 +54,7 @@ class silent_client final : public memory_transport {
   std::size_t position_ = 0;
 };
 
-/// A connection with two routes.
+/// A connection with two routes of an app and a built-in one.
 struct connection_fixture {
   winsvc::detail::http::router routes;
   winsvc::detail::wire::limits limits;
@@ -72,6 +72,8 @@ struct connection_fixture {
     const auto here = winsvc::source_location::current();
     routes.add(method::get, "/", [] { return "hello"; }, here);
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
+    routes.add(method::get, "/livez", [] { return "live"; }, here);
+    routes.serve_while_paused();
     routes.freeze();
     processor = std::make_unique<winsvc::detail::http::request_processor>(routes, limits, log, time);
     connection = std::make_unique<winsvc::detail::server::connection>(transport, *processor, state, limits);
@@ -99,6 +101,25 @@ TEST_CASE("a connection yields after a part of the requests that arrived togethe
   }
   CHECK(s.response_count() == requests);
   for (std::size_t i = 0; i < requests; ++i) CHECK(parse_response(s.transport.output).body == "hello");
+}
+
+TEST_CASE("after three slow requests, an app's handler needs a blocking thread, and a built-in one does not") {
+  using winsvc::detail::server::handler_kind;
+  for (const bool is_builtin : {false, true}) {
+    CAPTURE(is_builtin);
+    connection_fixture s(std::string("GET ") + (is_builtin ? "/livez" : "/") + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    winsvc::detail::route::match_result match;
+    match.outcome = winsvc::detail::route::match_outcome::matched;
+    match.route_id = is_builtin ? 2 : 0;
+    for (int i = 0; i < 3; ++i) s.processor->latency_of(match).record(std::chrono::seconds(1));
+    REQUIRE(s.processor->is_blocking(match));
+
+    winsvc::detail::server::step_options options;
+    options.allowed = is_builtin ? handler_kind::builtin : handler_kind::fast;
+    const auto next = s.connection->advance(s.buffers, options);
+    CHECK((next.reason == wait_reason::blocking_thread) == !is_builtin);
+    CHECK(s.response_count() == (is_builtin ? 1u : 0u));
+  }
 }
 
 TEST_CASE("a connection waits for the rest of a small body without a thread") {

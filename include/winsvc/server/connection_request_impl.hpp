@@ -187,8 +187,9 @@ WINSVC_INLINE handler_kind connection::required_kind() const {
       head_.framing == wire::framing::length &&
       head_.content_length > processor_.router().body_limit(match_, limits_.body_bytes);
   if (reads_body && !is_too_large && !is_body_buffered()) return handler_kind::stream;
-  if (processor_.is_blocking(match_)) return handler_kind::blocking;
-  return processor_.is_builtin(match_, head_) ? handler_kind::builtin : handler_kind::fast;
+  // A built-in handler is slow only on a busy system, which needs its health checks.
+  if (processor_.is_builtin(match_, head_)) return handler_kind::builtin;
+  return processor_.is_blocking(match_) ? handler_kind::blocking : handler_kind::fast;
 }
 
 /// Counts a request that holds a stream thread. Returns false if there are too many.
