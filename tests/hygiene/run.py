@@ -46,9 +46,12 @@ def command(way):
 
 # For each compiler, headers that are included by many and take long to compile.
 HUBS = {
-    "clang++": (DOOR, "winsvc/base/text.hpp", "winsvc/os/native.hpp", "winsvc/os/tcp.hpp", "winsvc/os/service_manager.hpp",
-                "winsvc/commandline/command.hpp", "winsvc/api/json.hpp", "winsvc/api/reply.hpp", "winsvc/http/exchange.hpp",
-                "winsvc/http/error_responder.hpp", "winsvc/server/engine.hpp", "winsvc/testing/whole.hpp"),
+    "clang++": (DOOR, "winsvc/base/error.hpp", "winsvc/base/text.hpp", "winsvc/base/clock.hpp", "winsvc/base/log.hpp",
+                "winsvc/os/native.hpp", "winsvc/os/tcp.hpp", "winsvc/route/path.hpp", "winsvc/route/table.hpp",
+                "winsvc/scm/spec.hpp", "winsvc/scm/state.hpp", "winsvc/settings/setting_value.hpp",
+                "winsvc/manage/installation.hpp", "winsvc/manage/start_stop.hpp", "winsvc/api/json.hpp",
+                "winsvc/api/reply.hpp", "winsvc/http/file_body.hpp", "winsvc/host/definition.hpp",
+                "winsvc/host/builtin_settings.hpp", "winsvc/testing/whole.hpp"),
     "clang-mingw": ("winsvc/os/win/windows_headers.hpp", "winsvc/os/native.hpp"),
 }
 FIRST_IN_A_HUB = ("winsvc.hpp", "winsvc/implementation.hpp")  # testing/whole.hpp includes them before all others
