@@ -125,6 +125,15 @@ class WithHttplib(unittest.TestCase):
             self.assertEqual((result.returncode, text), (1, ""))
             self.assertIn("is not httplib.h of cpp-httplib 0.41 or newer", result.stderr)
 
+    def test_an_output_that_cannot_be_written_is_an_error(self):
+        with tempfile.TemporaryDirectory() as folder:
+            httplib = pathlib.Path(folder) / "httplib.h"
+            httplib.write_text('#define CPPHTTPLIB_VERSION "0.53.1"\n')
+            result = subprocess.run([sys.executable, AMALGAMATE, "--with-httplib", httplib, "--output",
+                                     pathlib.Path(folder) / "missing" / "one.hpp"], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"^write '.*one\.hpp': No such file or directory; [^\n]*\n$")
+
 
 if __name__ == "__main__":
     unittest.main()
