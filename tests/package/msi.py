@@ -5,8 +5,9 @@
   tests/package/msi.py FOLDER      # only the lines of docs/shipping.md that install and remove, with the packages there
 
 Builds the copy with CMake and mingw g++ as version 1.0.0, then as 1.1.0, then as 1.2.0, which fails to start, and makes
-the packages of each. Then fails to install, installs, requests, upgrades, fails to upgrade, fails to downgrade, and
-removes. Also checks the resources of the program, and runs the blocks of docs/shipping.md about signatures and symbols.
+the packages of each. Then fails to install, installs, requests, upgrades, fails to upgrade, fails to downgrade,
+repairs, and removes. Also checks the resources of the program, and runs the blocks of docs/shipping.md about signatures
+and symbols.
 """
 
 import contextlib
@@ -55,6 +56,7 @@ def make_packages():
     shutil.rmtree(FOLDER / "build", ignore_errors=True)     # ninja does not know the object
     shutil.copytree(ROOT / "examples" / "starter", COPY)
     replace(COPY / "CMakeLists.txt", "Greets the clients of this machine", DESCRIPTION.replace('"', '\\"'))
+    replace(COPY / "CMakeLists.txt", 'COMPANY "Example"', 'COMPANY "Example, Inc."')
     step("cmake", "-G", "Ninja", "-S", COPY, "-B", FOLDER / "build", f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
          "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DFETCHCONTENT_SOURCE_DIR_WINSVC={ROOT}",
          "-DBUILD_TESTING=OFF", f"-DWINSVC_SIGN={make_certificate()}", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}",
@@ -82,7 +84,7 @@ def check_resources(tally):
     version = run(["wrestool", "-x", "--raw", "-t16", program])
     raw = subprocess.run(["wrestool", "-x", "--raw", "-t16", program], capture_output=True).stdout
     text = raw.decode("utf-16-le", "replace")
-    for field in ("CompanyName", "Example", "FileVersion", "1.0.0", DESCRIPTION, "greeter.exe", "Greeter"):
+    for field in ("CompanyName", "Example, Inc.", "FileVersion", "1.0.0", DESCRIPTION, "greeter.exe", "Greeter"):
         tally.check(f"the version resource contains {field}", field in text, f"{version[0]}: {text!r}")
     manifest = run(["wrestool", "-x", "--raw", "-t24", program])[1]
     for word in ("asInvoker", ">true</longPathAware>", ">UTF-8</activeCodePage>",
@@ -101,13 +103,24 @@ def check_zip_and_winget(tally):
                     sorted(archive.namelist()) == ["greeter.exe", "greeter.ini"], f"{archive.namelist()}")
     folder = OUTPUT / "winget-greeter-1.0.0"
     files = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    expected = ["Example.Greeter.installer.yaml", "Example.Greeter.locale.en-US.yaml", "Example.Greeter.yaml"]
+    expected = [f"ExampleInc.Greeter{end}.yaml" for end in (".installer", ".locale.en-US", "")]
     tally.check("the winget manifest has three files", sorted(files) == expected, f"{sorted(files)}")
     digest = step("sha256sum", msi("1.0.0")).split()[0].upper()
-    text = files.get("Example.Greeter.installer.yaml", "")
+    text = files.get("ExampleInc.Greeter.installer.yaml", "")
     tally.check("the winget manifest has the checksum of the signed MSI", f"InstallerSha256: {digest}\n" in text, text)
-    text = files.get("Example.Greeter.locale.en-US.yaml", "")
+    text = files.get("ExampleInc.Greeter.locale.en-US.yaml", "")
     tally.check("the winget manifest has the description", f"ShortDescription: '{DESCRIPTION}'\n" in text, text)
+
+
+def check_version_of_msi(tally):
+    (FOLDER / "sign.cmake").write_text("")
+    for version in ("256.0.0", "1.256.0"):
+        code, output = run(["cmake", f"-DPROGRAM={FOLDER / 'greeter-1.0.0.exe'}", f"-DOUTPUT={FOLDER / 'rejected'}",
+                            "-DNAME=greeter", "-DWIXL=wixl", f"-DMSI_VERSION={version}",
+                            f"-DSIGN_FILE={FOLDER / 'sign.cmake'}", "-P",
+                            ROOT / "tools" / "service" / "make_packages.cmake"])
+        rejected = code != 0 and f"version {version}" in " ".join(output.split())
+        tally.check(f"no MSI is made of version {version}", rejected, output)
 
 
 def block_of_page(begins, ends):
@@ -199,6 +212,18 @@ def check_failing_installation(tally, machine):
     tally.check("it leaves no program", machine.files() in ([], ["greeter.ini"]), f"{machine.files()}")
 
 
+def check_repair(tally, machine):
+    program = machine.folder / "greeter.exe"
+    machine.run(program, "stop")
+    program.unlink()
+    code, output = machine.install("1.1.0", "REINSTALL=ALL")
+    tally.check("a repair installs a deleted program", code == 0 and "greeter 1.1.0," in machine.version(), output)
+    tally.check("the repaired service serves", machine.greeting() == "hi anna\n", machine.greeting())
+    machine.run(program, "remove")
+    code, output = machine.install("1.1.0", "REINSTALL=ALL", f"INSTALLOPTIONS=--port {machine.port}")
+    tally.check("a repair installs a removed service", code == 0 and machine.greeting().endswith(" anna\n"), output)
+
+
 def check_installer(tally, machine):
     code, output = machine.install("1.0.0", f"INSTALLOPTIONS=--port {machine.port} --set greeting=hi")
     tally.check("msiexec /qn installs and starts the service", code == 0, f"{code}: {output}")
@@ -232,6 +257,7 @@ def check_installer(tally, machine):
     tally.check("an older version is rejected", code != 0, f"{code}: {output}")
     tally.check("the service runs on", machine.greeting() == "hi anna\n", machine.greeting())
 
+    check_repair(tally, machine)
     code, output = machine.run("msiexec", "/qn", "/x", msi("1.1.0"))
     tally.check("msiexec /qn removes it", code == 0, f"{code}: {output}")
     tally.check("no program is left", "greeter.exe" not in machine.files(), f"{machine.files()}")
@@ -270,6 +296,7 @@ def main():
         make_packages()
         check_resources(tally)
         check_zip_and_winget(tally)
+        check_version_of_msi(tally)
         check_signature(tally)
         check_symbols(tally)
         with new_machine() as machine:

@@ -16,7 +16,7 @@
 #   UPGRADE_CODE guid     identity of the product in Windows Installer. Default: computed from COMPANY and the target's
 #                         name; set it if one of them changes.
 #   DOWNLOAD_URL url      folder from which users download the MSI, for the winget manifest
-#   PACKAGE_ID text       identifier in the winget manifest (default: COMPANY.PRODUCT without spaces)
+#   PACKAGE_ID text       identifier in the winget manifest (default: letters and digits of COMPANY.PRODUCT)
 #
 # WINSVC_SIGN, a variable, is a command that signs a file in place; the name of the file is appended. The packages then
 # contain a signed program, and the MSI is signed.

@@ -75,6 +75,10 @@ if(NOT WIXL AND NOT WIX)
   message(FATAL_ERROR "make the MSI of '${NAME}': neither wixl nor wix is installed; on Debian: apt-get install wixl; "
     "on Windows: dotnet tool install --global wix --version 5.0.2; then configure again")
 endif()
+if(NOT MSI_VERSION MATCHES "^(1?[0-9]?[0-9]|2[0-4][0-9]|25[0-5])\\.(1?[0-9]?[0-9]|2[0-4][0-9]|25[0-5])\\.[0-9]+$")
+  message(FATAL_ERROR "make the MSI of '${NAME}': Windows Installer does not accept the version ${MSI_VERSION}; "
+    "its first two numbers are at most 255. The ZIP is complete. Pass another VERSION to winsvc_add_service")
+endif()
 # Relative names, because wixl does not accept an absolute path of an icon.
 file(READ "${WXS}" text)
 string(REPLACE "@WINSVC_PROGRAM@" "${program_name}" text "${text}")
@@ -95,6 +99,8 @@ else()
   set(statements
     "UPDATE `CustomAction` SET `Type`=3426, `Source`='INSTALLDIR' WHERE `Action`='RestoreOld'"
     "UPDATE `CustomAction` SET `Type`=3106, `Source`='INSTALLDIR' WHERE `Action`='CopyOld'"
+    "UPDATE `CustomAction` SET `Type`=3106, `Source`='INSTALLDIR' WHERE `Action`='StopOld'"
+    "UPDATE `CustomAction` SET `Type`=3106, `Source`='INSTALLDIR' WHERE `Action`='RemoveService'"
     "UPDATE `CustomAction` SET `Type`=3682, `Source`='INSTALLDIR' WHERE `Action`='DeleteCopy'"
     "UPDATE `CustomAction` SET `Type`=3410 WHERE `Action`='RemoveNew'"
     "UPDATE `CustomAction` SET `Type`=3410 WHERE `Action`='StopNew'")
