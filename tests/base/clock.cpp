@@ -138,6 +138,18 @@ TEST_CASE("each day from 1900 to 2200 follows the previous day") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("the fields of a date are those of 1970-01-01 if they are not set") {
+  const winsvc::utc_fields f, expected = to_utc(at(0));
+  CHECK(f.year == expected.year);
+  CHECK(f.month == expected.month);
+  CHECK(f.day == expected.day);
+  CHECK(f.hour == expected.hour);
+  CHECK(f.minute == expected.minute);
+  CHECK(f.second == expected.second);
+  CHECK(f.millisecond == expected.millisecond);
+  CHECK(f.weekday == expected.weekday);
+}
+
 #if !defined(_WIN32)
 TEST_CASE("random dates equal the dates of the C library") {
   std::mt19937_64 random(20260131);

@@ -23,7 +23,7 @@ SEPARATE_LIMIT = 120  # seconds
 
 
 def headers_included_by(path, seen):
-    for name in re.findall(r'^#include "(winsvc/[^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE):
+    for name in re.findall(r'^#include ["<](winsvc/[^">]+)[">]', path.read_text(encoding="utf-8"), re.MULTILINE):
         if name not in seen:
             seen.add(name)
             headers_included_by(ROOT / "include" / name, seen)

@@ -57,3 +57,30 @@ TEST_CASE("sets can be added and compared") {
 
   CHECK(a == b);
 }
+
+TEST_CASE("each token except CONNECT and TRACE is a method that a route may have (RFC 9110 section 5.6.2)") {
+  for (const char* token : {"GET", "PROPFIND", "M-SEARCH", "azAZ09", "!#$%&'*+-.^_`|~", "TRACES", "connect"}) {
+    CAPTURE(token);
+    CHECK(is_servable_method(token));
+  }
+  for (const char* token : {"", "CONNECT", "TRACE", "A B", "A/B", "A:B", "A@B", "A[", "A{", "\x80", "A\x7F"}) {
+    CAPTURE(token);
+    CHECK_FALSE(is_servable_method(token));
+  }
+}
+
+TEST_CASE("a set has other methods once each, after the known ones") {
+  method_set a, b;
+  a.add_other("PROPFIND");
+  a.add_other("PROPFIND");
+  b.add_other("LOCK");
+  CHECK(a != b);
+  CHECK(a.has_other("PROPFIND"));
+  CHECK_FALSE(a.has_other("LOCK"));
+  CHECK_FALSE(a.empty());
+
+  a.add(b);
+  a.add(method::put);
+
+  CHECK(a.allow() == "PUT, OPTIONS, PROPFIND, LOCK");
+}

@@ -1,4 +1,4 @@
-// Tests of decode_path and percent_encode_segment.
+// Tests of decode_path, percent_encode_segment and percent_encode_url.
 #include "winsvc/route/path.hpp"
 
 #include <doctest/doctest.h>
@@ -53,4 +53,10 @@ TEST_CASE("an encoded segment decodes to the original") {
   const auto decoded = decode_path('/' + percent_encode_segment(text));
   REQUIRE(decoded);
   CHECK(*decoded == segments{text});
+}
+
+TEST_CASE("characters that a URL cannot contain are encoded, the others are not") {
+  CHECK(percent_encode_url("/a%20b?c=d&e#f[1]'(2)'") == "/a%20b?c=d&e#f[1]'(2)'");
+  CHECK(percent_encode_url(" \t\"<>\\^`{|}") == "%20%09%22%3C%3E%5C%5E%60%7B%7C%7D");
+  CHECK(percent_encode_url("~\x80\xC3\xBC\xFF") == "~%80%C3%BC%FF");
 }
