@@ -7,6 +7,7 @@
 
   #include <atomic>
   #include <cstdlib>
+  #include <mutex>
   #include <string>
 
   #include "machine.hpp"
@@ -206,6 +207,28 @@ TEST_CASE("status, why and doctor query a running service once, also if it does 
       if (verb != "why") CHECK(has(m.out, "setting port") == response);
     }
   }
+}
+
+TEST_CASE("a stop reason reaches the service in one line, with the name of the user") {
+  installed_machine m(scm::state::running);
+  m.scm->services["hello"].process.pid = os::process_id();
+  m.scm->after_stop = {service_database::at(scm::state::stopped)};
+  std::mutex mutex;
+  std::string received;
+  const auto channel = os::control_channel::open(
+      os::control_channel_address("hello", m.folder),
+      [&](const std::string& request, const os::control_channel::response_writer& write) {
+        {
+          const std::lock_guard lock(mutex);
+          if (request.rfind("why ", 0) == 0) received = request;
+        }
+        write("ok\n");
+      });
+  REQUIRE(channel);
+  CHECK(m.run({"stop", "--why", "a\tnew\r\ndisk"}) == 0);
+  CHECK(m.err == "");
+  const std::lock_guard lock(mutex);
+  CHECK(received == "why a new  disk" + (os::user_name().empty() ? "" : " (by " + os::user_name() + ")"));
 }
 
 TEST_CASE("an executable that does not exist is named by start, and restart leaves the service running") {

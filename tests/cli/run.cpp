@@ -519,6 +519,30 @@ TEST_CASE("debug shows routes, requests and log, serves until it is interrupted,
   CHECK(::chdir(before) == 0);
 }
 
+TEST_CASE("debug has the name of its instance and runs in the folder of the program, other verbs do not change it") {
+  const auto current = [] {
+    char folder[4096] = "";
+    return std::string(::getcwd(folder, sizeof folder) != nullptr ? folder : "");
+  };
+  const std::string before = current();
+  std::string folder;
+  auto with_worker = [&](service& svc) {
+    app(svc);
+    folder = current();
+    svc.worker("client", [](const winsvc::stop_token&) { std::raise(SIGINT); });
+  };
+  REQUIRE(::chdir("/") == 0);
+  run(with_worker, {"version"});
+  CHECK(folder == "/");
+
+  const auto result = run(with_worker, {"debug", "--instance", "blue", "--port", "0"});
+  CHECK(::chdir(before.c_str()) == 0);
+
+  CHECK(result.code == 0);
+  CHECK(folder == winsvc::detail::os::folder_of(winsvc::detail::os::executable_path()));
+  CHECK(has(result.err, "hello$blue: http://127.0.0.1:"));
+}
+
 TEST_CASE("debug on a taken port ends with its code and a sentence") {
   auto listener = winsvc::detail::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(listener);
