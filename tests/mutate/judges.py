@@ -101,8 +101,11 @@ class SeparateJudge:
                              if f"{name}/{path.stem}" not in OMITTED])
         if not all(self.pool(self._compile_part, sorted(set(self.parts.values())))):
             raise RuntimeError("the headers do not compile")
-        if not self._links() or not self._passes("*"):
-            raise RuntimeError(f"the tests of {folder} fail without a change")
+        self._link()
+        code, output = self._run_tests("*")
+        if code != 0:
+            reason = f"do not end within {SEPARATE_LIMIT} s" if code is None else "fail:\n" + output[-3000:]
+            raise RuntimeError(f"the tests of {folder}, without a change, {reason}")
 
     @staticmethod
     def first_line(lines):
@@ -139,14 +142,15 @@ class SeparateJudge:
         code, _ = run([*self.compile, *precompiled, "-c", str(source), "-o", str(source.with_suffix(".o"))], 300)
         return code == 0
 
-    def _links(self):
+    def _link(self):
         parts = [self.scratch / f"part{part}.o" for part in set(self.parts.values())]
         self._check([*self.compile, "-fuse-ld=lld", *self.objects, *parts, "-o", self.scratch / "test", "-pthread"])
-        return True
+
+    def _run_tests(self, files):
+        return run([str(self.scratch / "test"), "--abort-after=1", f"--source-file={files}"], SEPARATE_LIMIT)
 
     def _passes(self, files):
-        code, _ = run([str(self.scratch / "test"), "--abort-after=1", f"--source-file={files}"], SEPARATE_LIMIT)
-        return code == 0
+        return self._run_tests(files)[0] == 0
 
     def is_detected(self, header):
         """None if the changed header does not compile. The tests of its name and of its folder come first."""
@@ -157,7 +161,7 @@ class SeparateJudge:
         try:
             if not self._compile_part(part):
                 return None
-            self._links()
+            self._link()
             near = f"*{Path(header).stem.replace('_impl', '')}*,*tests/{Path(header).parent.name}/*"
             return not (self._passes(near) and self._passes("*"))
         finally:
