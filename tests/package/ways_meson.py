@@ -65,6 +65,10 @@ def missing_httplib_in_meson():
     for project, name in ((folder, "build1"), (folder / "subprojects" / "winsvc", "build2")):
         output = fails("meson", "setup", folder / name, project, WINSVC_HTTPLIB_DIR="")
         must_say(output, "cannot find httplib.h", "-Dcpp_args=-I", "meson wrap install cpp-httplib")
+    (folder / "old").mkdir()
+    (folder / "old" / "httplib.h").write_text('#define CPPHTTPLIB_VERSION "0.40.3"\n')
+    output = fails("meson", "setup", folder / "build3", folder, f"-Dcpp_args=-I{folder / 'old'}", WINSVC_HTTPLIB_DIR="")
+    must_say(output, "0.40.3", "0.41 or newer")
 
 
 def our_meson_with_mingw():

@@ -12,8 +12,8 @@ import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import CLANG, ROOT, httplib_folder, run  # noqa: E402
-from steps import (LIBRARY_FLAGS, SEPARATE, Broken, consumer_in, fresh, has_resources, must_say,  # noqa: E402
-                   runs_as_consumer, source_tree, step, version)
+from steps import (LIBRARY_FLAGS, SEPARATE, Broken, consumer_in, fails, fresh, has_resources,  # noqa: E402
+                   must_say, runs_as_consumer, source_tree, step, version)
 
 
 def same_tests_in_cmake_and_meson():
@@ -186,4 +186,22 @@ def clang_cl():
     has_resources(folder / "empty.exe", "1.0.0", "Example", "greeter", "K\u00f6ln")
 
 
-WAYS = (starter, clang_cl, same_tests_in_cmake_and_meson, same_names_in_natvis, vcpkg_port, conan_recipe, presets)
+def wrong_files():
+    """FILES that cannot be installed next to the program are errors at configure time."""
+    folder = fresh("wrong_files")
+    shutil.copytree(ROOT / "examples" / "starter", folder / "copy")
+    (folder / "copy" / "other").mkdir()
+    (folder / "copy" / "other" / "Greeter.ini").write_text("")
+    project = folder / "copy" / "CMakeLists.txt"
+    text = project.read_text(encoding="utf-8")
+    for files, message in (("other", "is a folder"), ("greeter.ini other/Greeter.ini", "two FILES have the name greeter.ini"),
+                           ("missing.ini", "does not exist")):
+        changed = text.replace("FILES greeter.ini", f"FILES {files}")
+        if changed == text:
+            raise Broken("examples/starter has other FILES")
+        project.write_text(changed, encoding="utf-8")
+        must_say(fails("cmake", "-G", "Ninja", "-S", folder / "copy", "-B", folder / "build",
+                       f"-DFETCHCONTENT_SOURCE_DIR_WINSVC={ROOT}", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}"), message)
+
+
+WAYS = (starter, clang_cl, wrong_files, same_tests_in_cmake_and_meson, same_names_in_natvis, vcpkg_port, conan_recipe, presets)
