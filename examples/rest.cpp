@@ -16,7 +16,7 @@
 //   $ curl -X PUT --json '{"task":"learn","done":true}' http://127.0.0.1:5002/todos/3
 //   {"done":true,"id":3,"task":"learn"}
 //   $ curl --json '{"task":7}' http://127.0.0.1:5002/todos
-//   {"title":"Unprocessable Content","status":422,"detail":"the body does not have the expected shape: /task: type must be string, but is number"}
+//   {"title":"Unprocessable Content","status":422,"detail":"the body does not have the expected shape: /task: must be text, but is 7","errors":[{"in":"body","pointer":"/task","detail":"must be text, but is 7"}]}
 //   $ curl -X DELETE http://127.0.0.1:5002/todos/3
 //   $ curl http://127.0.0.1:5002/todos/3
 //   {"title":"Not Found","status":404}

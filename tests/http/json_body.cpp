@@ -184,6 +184,16 @@ TEST_CASE("all faults of a body are reported, each with its place") {
   CHECK(faults_of<std::array<int, 2>>("[1, 2]") == "200");
   CHECK(faults_of<std::array<int, 2>>("[1]") == "must be a list of 2 values, but is a list");
   CHECK(faults_of<std::pair<int, std::string>>(R"([1.5, 2])").find("/0: ") == 0);
+
+  using row = std::pair<int, std::string>;
+  auto app = [](service& svc) { svc.post("/in", [](winsvc::body<row>) { return "accepted"; }); };
+  client c(app);
+  CHECK(winsvc::json::parse(c.post("/in", "[1.5, 2]").body).at("errors") ==
+        winsvc::json::parse(R"([{"in":"body","pointer":"/0",
+                                 "detail":"must be a whole number from -2147483648 to 2147483647, but is 1.5"},
+                                {"in":"body","pointer":"/1","detail":"must be text, but is 2"}])"));
+  CHECK(winsvc::json::parse(c.post("/in", "7").body).at("errors") ==
+        winsvc::json::parse(R"([{"in":"body","pointer":"","detail":"must be a list of 2 values, but is 7"}])"));
   CHECK(faults_of<std::set<int>>("[1, true]").find("/1: ") == 0);
 }
 

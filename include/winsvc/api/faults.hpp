@@ -22,6 +22,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
 
+/// A fault of the JSON body as an element of the member "errors". `pointer`: as for fault_list::add_body.
+[[nodiscard]] std::string body_fault_json(std::string_view pointer, std::string_view reason);
+
 class fault_list {
  public:
   /// Adds a fault of a parameter. `source`: "query", "header", "cookie", "form" or "file".
@@ -58,6 +61,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
 
+WINSVC_INLINE std::string body_fault_json(std::string_view pointer, std::string_view reason) {
+  base::json_object_writer json;
+  json.put_text("in", "body").put_text("pointer", pointer).put_text("detail", reason);
+  return json.text();
+}
+
 WINSVC_INLINE void fault_list::add(std::string text, std::string json) {
   if (++count_ > max_faults) return;
   text_ += (text_.empty() ? "" : "; ") + text;
@@ -74,9 +83,8 @@ WINSVC_INLINE void fault_list::add(std::string_view source, std::string_view nam
 }
 
 WINSVC_INLINE void fault_list::add_body(std::string_view pointer, std::string_view reason) {
-  base::json_object_writer json;
-  json.put_text("in", "body").put_text("pointer", pointer).put_text("detail", reason);
-  add((pointer.empty() ? std::string("the body") : std::string(pointer)) + ' ' + std::string(reason), json.text());
+  add((pointer.empty() ? std::string("the body") : std::string(pointer)) + ' ' + std::string(reason),
+      body_fault_json(pointer, reason));
 }
 
 WINSVC_INLINE std::string fault_list::text() const {

@@ -56,7 +56,7 @@ T body_from_json(const request& req) {
   } else {
     json_faults faults;
     auto value = convert_json<T>(std::as_const(parsed), {}, faults);
-    if (!value) winsvc::abort(422, "the body does not have the expected shape: " + faults.text());
+    if (!value) faults.abort();
     return std::move(*value);
   }
 }

@@ -18,7 +18,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "winsvc/api/abort.hpp"
+#include "winsvc/api/faults.hpp"
 #include "winsvc/api/json.hpp"
+#include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
@@ -31,26 +34,26 @@ class json_faults {
  public:
   /// `pointer`: JSON pointer of the value (RFC 6901); empty: the document itself.
   void add(const std::string& pointer, std::string_view reason) {
-    if (++count_ <= max_faults) texts_.push_back(pointer + (pointer.empty() ? "" : ": ") + std::string(reason));
+    if (++count_ <= max_faults) faults_.push_back({pointer, std::string(reason)});
   }
   void add(const json_faults& other) {
     count_ += other.count_;
-    for (const auto& text : other.texts_) {
-      if (texts_.size() < max_faults) texts_.push_back(text);
+    for (const auto& each : other.faults_) {
+      if (faults_.size() < max_faults) faults_.push_back(each);
     }
   }
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  /// All faults in one line.
-  [[nodiscard]] std::string text() const {
-    const std::string all = base::join(texts_, "; ");
-    return count_ <= max_faults ? all : all + "; and " + std::to_string(count_ - max_faults) + " more";
-  }
+  /// Ends the handler with 422 and all faults.
+  [[noreturn]] void abort() const;
 
  private:
+  struct fault {
+    std::string pointer, reason;
+  };
   static constexpr std::size_t max_faults = 50;  // a response is not much larger than the request that causes it
   std::size_t count_ = 0;
-  std::vector<std::string> texts_;
+  std::vector<fault> faults_;
 };
 
 /// Appends a step to a JSON pointer.
@@ -308,6 +311,17 @@ void find_other_kinds(const Json& sent, const Json& model, const std::string& po
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
+
+WINSVC_INLINE void json_faults::abort() const {
+  std::string text;
+  for (const auto& each : faults_)
+    text += (text.empty() ? "" : "; ") + each.pointer + (each.pointer.empty() ? "" : ": ") + each.reason;
+  if (count_ > max_faults) text += "; and " + std::to_string(count_ - max_faults) + " more";
+  throw abort_error(422, "the body does not have the expected shape: " + text,
+                    base::json_array(faults_, [](const fault& each) {
+                      return body_fault_json(each.pointer, each.reason);
+                    }));
+}
 
 WINSVC_INLINE std::string pointer_step(const std::string& pointer, std::string_view key) {
   std::string out = pointer + '/';

@@ -240,7 +240,7 @@ WINSVC_INLINE std::shared_ptr<event_subscription> channel::subscribe(std::string
   }
   std::string first_text = retry_;
   base::reserve_one(subscriptions_);
-  // From here on, nothing throws: the destructor of a subscription locks the mutex.
+  // After the next line, nothing throws: the destructor of a subscription locks the mutex.
   auto subscription = std::make_shared<event_subscription>(shared_from_this(), std::move(first), end_->offset);
   subscription->position_ = subscriptions_.size();
   subscription->first_text_ = std::move(first_text);
