@@ -193,11 +193,13 @@ TEST_CASE("a counted noun has an s unless its number is 1") {
 
 TEST_CASE("the name of a secret has a word such as password, token or key") {
   for (const char* name : {"password", "DB_PASSWORD", "store.token", "API-KEY", "ACCESS_TOKEN_2", "apikey", "key",
-                           "MYSQLPASSWORD", "Client.Secret", "key.file", "PASSWD", "ssh_passphrase"}) {
+                           "MYSQLPASSWORD", "Client.Secret", "key.1", "PASSWD", "ssh_passphrase", "db_pwd",
+                           "connection_string", "Proxy-Authorization", "awsSecretKey", "smtp.credentials"}) {
     CAPTURE(name);
     CHECK(detail::base::names_secret(name));
   }
-  for (const char* name : {"", "_", "keyboard", "monkey", "KITCHEN", "tokens_per_minute", "secretary", "log_level"}) {
+  for (const char* name : {"", "_", "keyboard", "monkey", "KITCHEN", "tokens_per_minute", "secretary", "log_level",
+                           "private_key_file", "KEY.PATH", "key_count", "token-timeout", "PWD", "OLDPWD", "string"}) {
     CAPTURE(name);
     CHECK_FALSE(detail::base::names_secret(name));
   }

@@ -422,11 +422,25 @@ TEST_CASE("show prints stars for values with the name of a secret, and a warning
     b.warnings.clear();
     const auto shown = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
     REQUIRE(shown);
-    CHECK_FALSE(has(*shown, "DB_PASSWORD=s3cret"));
+    CHECK_FALSE(has(*shown, "s3cret"));
     CHECK(has(*shown, "--set api_key=******"));
     CHECK(has(*shown, "--env DB_PASSWORD=****** --env KITCHEN=warm"));
     CHECK(has(b.warnings, "replace them: api_key, DB_PASSWORD") == command);
   }
+}
+
+TEST_CASE("install, its plan and status --all show stars in the command line of the service") {
+  bench b;
+  CHECK(sentence(b.install(options_of({"--set", "api_key=s3cret", "--set", "a=1"}))) == "done");
+  CHECK(has(b.output, "run-service --set api_key=****** --set a=1\n"));
+  CHECK(has(b.scm.services["hello"].config.binary, "api_key=s3cret"));
+  CHECK(sentence(b.update(options_of({"--plan", "--set", "api_key=s3cret2"}))) == "done");  // a change of stars only
+  CHECK(has(b.output, "these values change:\n  binary"));
+  const auto services = b.run([](manage::verb_context& context) { return manage::find_instances(context); });
+  REQUIRE(services);
+  CHECK(has(manage::instances_json(*services), "--set api_key=******"));
+  b.output += manage::instances_json(*services);
+  CHECK_FALSE(has(b.output, "s3cret"));
 }
 
 TEST_CASE("show of a service that is not installed is an error") {

@@ -199,6 +199,17 @@ TEST_CASE("an ImagePath without quotes around this executable gets them, and ano
   CHECK(quoted_binary("x", "") == "x");
 }
 
+TEST_CASE("an ImagePath is shown with stars for the values of settings with the name of a secret") {
+  using winsvc::detail::scm::shown_binary;
+  const std::string program = "\"C:\\my app.exe\" run-service ";
+  CHECK(shown_binary(program + "--set a=1 --set key_file=x") == program + "--set a=1 --set key_file=x");
+  CHECK(shown_binary(program + "--set \"api_key=a b\" --set a=1") == program + "--set api_key=****** --set a=1");
+  CHECK(shown_binary(program + "--set db.token=\"x\"y") == "\"C:\\my app.exe\" ...");
+  CHECK(shown_binary(program + "--set api_key=") == program + "--set api_key=");
+  CHECK(shown_binary("C:\\my app.exe run-service --set key=x") == "C:\\my app.exe run-service --set key=******");
+  CHECK(shown_binary("").empty());
+}
+
 TEST_CASE("an ImagePath without quotes around a program that was moved gets them before run-service") {
   const std::string exe = "C:\\apps\\hello.exe";
   struct row { const char *binary, *quoted; };

@@ -68,7 +68,8 @@ void append_utf8(std::string& out, char32_t code_point);
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
 /// True if the value of a setting or variable with this name is probably secret: one of the words of the name ends with
-/// `password`, `passwd`, `passphrase`, `secret`, `token` or `apikey`, or is `key`: `DB_PASSWORD`, `store.key`.
+/// `password`, `token` or similar, or is `key`: `DB_PASSWORD`, `store.key`. False if the value is a path, a name or a
+/// number by the last word: `key_file`, `token_count`.
 [[nodiscard]] bool names_secret(std::string_view name);
 
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
@@ -176,17 +177,29 @@ WINSVC_INLINE std::string to_lower(std::string_view s) {
 }
 
 WINSVC_INLINE bool names_secret(std::string_view name) {
-  constexpr std::string_view endings[] = {"password", "passwd", "passphrase", "secret", "token", "apikey"};
+  constexpr std::string_view endings[] = {"password", "passwords", "passwd", "passphrase", "passcode", "secret",
+                                          "secrets", "credentials", "authorization", "token", "apikey", "accesskey",
+                                          "secretkey", "privatekey"};
+  constexpr std::string_view harmless[] = {"file", "path", "folder", "directory", "dir", "name", "count", "size",
+                                           "length", "limit", "timeout"};
   constexpr std::string_view separators = "_.- ";
+  const bool has_words = name.find_first_of(separators) != name.npos;  // `PWD` alone is the current folder
+  bool is_secret = false;
+  std::string_view previous;
   while (!name.empty()) {
     const std::string_view word = name.substr(0, name.find_first_of(separators));
     name.remove_prefix((std::min)(word.size() + 1, name.size()));
-    if (equal_nocase(word, "key")) return true;
-    for (const auto ending : endings) {
-      if (word.size() >= ending.size() && equal_nocase(word.substr(word.size() - ending.size()), ending)) return true;
-    }
+    const auto is_word = [word](std::string_view other) { return equal_nocase(word, other); };
+    const auto ends_word = [word](std::string_view ending) {
+      return word.size() >= ending.size() && equal_nocase(word.substr(word.size() - ending.size()), ending);
+    };
+    if (name.empty() && std::any_of(std::begin(harmless), std::end(harmless), is_word)) return false;
+    is_secret = is_secret || is_word("key") || (has_words && is_word("pwd")) || is_word("connectionstring") ||
+                (is_word("string") && equal_nocase(previous, "connection")) ||
+                std::any_of(std::begin(endings), std::end(endings), ends_word);
+    previous = word;
   }
-  return false;
+  return is_secret;
 }
 WINSVC_INLINE bool equal_nocase(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;

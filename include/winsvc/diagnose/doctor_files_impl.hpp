@@ -32,7 +32,8 @@ WINSVC_INLINE void diagnostics::check_unquoted_path(const std::string& image_pat
   const auto arguments = base::split_command_line(quoted);
   if (quoted == image_path || arguments.empty() || arguments[0].find(' ') == std::string::npos) return;
   add(diagnose::severity::problem, "path",
-      "the path is not quoted, so Windows may start another program instead: " + image_path, "update", true);
+      "the path is not quoted, so Windows may start another program instead: " + scm::shown_binary(image_path),
+      "update", true);
 }
 
 /// Reports a log that cannot be written: from the running service, or from the folder if the service does not run.

@@ -337,7 +337,7 @@ WINSVC_INLINE result<void> installer::change(install_job& job) {
 WINSVC_INLINE void installer::print_result(const install_job& job) const {
   if (job.plan.creates_service) {
     context_.print("installed " + context_.quoted_name() + " (" + std::string(name(*job.desired.startup)) +
-                   "): " + *job.desired.binary);
+                   "): " + scm::shown_binary(*job.desired.binary));
   } else if (job.plan.changes.empty()) {
     context_.print(context_.quoted_name() + " is installed; this system does not support the remaining changes");
   } else {

@@ -159,9 +159,11 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
   const auto add = [&](config_item item, std::string name, const std::optional<std::string>& from,
                        const std::string& to) {
     if (installed && from && *from == to) return;
-    const auto or_none = [](const std::string& value) { return value.empty() ? "none" : value; };
-    const std::string before = !installed ? std::string() : from ? or_none(*from) : "unknown";
-    plan.changes.push_back({item, std::move(name), before, or_none(to)});
+    const auto shown = [item](const std::string& value) {
+      return value.empty() ? "none" : item == config_item::binary ? scm::shown_binary(value) : value;
+    };
+    const std::string before = !installed ? std::string() : from ? shown(*from) : "unknown";
+    plan.changes.push_back({item, std::move(name), before, shown(to)});
   };
   const auto format = [](const auto& field, auto to_text) {
     return field ? std::optional<std::string>(to_text(*field)) : std::nullopt;

@@ -72,7 +72,7 @@ WINSVC_INLINE std::vector<std::pair<std::string, std::string>> installed_values(
   };
   const auto right = [](bool has) { return std::string(has ? "yes" : "no"); };
   if (installed.startup) add("startup", std::string(name(*installed.startup)));
-  if (installed.binary) add("binary", *installed.binary);
+  if (installed.binary) add("binary", scm::shown_binary(*installed.binary));
   if (installed.display_name) add("display name", *installed.display_name);
   if (installed.account) add("account", installed.account->name);
   if (installed.dependencies) add("depends on", base::join(*installed.dependencies, ", "));
@@ -214,7 +214,7 @@ WINSVC_INLINE std::string instances_json(const std::vector<instance_row>& rows) 
   const auto row_json = [](const instance_row& row) {
     base::json_object_writer out;
     out.put_text("name", row.name).put_text("state", scm::name(row.state)).put("pid", std::to_string(row.pid));
-    return out.put_text("startup", name(row.startup)).put_text("binary", row.binary).text();
+    return out.put_text("startup", name(row.startup)).put_text("binary", scm::shown_binary(row.binary)).text();
   };
   return base::json_array(rows, row_json, ",\n ") + '\n';
 }

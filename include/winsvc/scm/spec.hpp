@@ -99,6 +99,8 @@ inline constexpr std::string_view run_service_verb = "run-service";
 /// Returns the ImagePath with quotes around its executable, if it begins with this executable without them, or with
 /// another one that `run-service` follows: the program may have been moved.
 [[nodiscard]] std::string quoted_binary(const std::string& binary, std::string_view executable);
+/// Returns the ImagePath with stars in place of the values of settings with the name of a secret.
+[[nodiscard]] std::string shown_binary(const std::string& binary);
 
 /// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
 [[nodiscard]] result<void> check_name(std::string_view name);
@@ -191,6 +193,20 @@ WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_v
     length += 4;
   }
   return '"' + binary.substr(0, length) + '"' + binary.substr(length);
+}
+
+WINSVC_INLINE std::string shown_binary(const std::string& binary) {
+  std::string out = binary;
+  const auto arguments = base::split_command_line(binary);
+  for (std::size_t i = 2; i < arguments.size(); ++i) {
+    const std::string name = arguments[i].substr(0, arguments[i].find('='));
+    if (arguments[i - 1] != "--set" || name.size() + 1 >= arguments[i].size() || !base::names_secret(name)) continue;
+    const std::string argument = base::quote_argument(arguments[i]);
+    const auto begin = out.find(argument);
+    if (begin == out.npos) return base::quote_argument(arguments[0], base::quoting::always) + " ...";  // other quotes
+    out.replace(begin, argument.size(), name + "=******");
+  }
+  return out;
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
