@@ -194,8 +194,8 @@ def wrong_files():
     (folder / "copy" / "other" / "Greeter.ini").write_text("")
     project = folder / "copy" / "CMakeLists.txt"
     text = project.read_text(encoding="utf-8")
-    for files, message in (("other", "is a folder"), ("greeter.ini other/Greeter.ini", "two FILES have the name greeter.ini"),
-                           ("missing.ini", "does not exist")):
+    for files, message in (("other", "is a folder"), ("missing.ini", "does not exist"),
+                           ("greeter.ini other/Greeter.ini", "two FILES have the name greeter.ini")):
         changed = text.replace("FILES greeter.ini", f"FILES {files}")
         if changed == text:
             raise Broken("examples/starter has other FILES")
@@ -204,4 +204,5 @@ def wrong_files():
                        f"-DFETCHCONTENT_SOURCE_DIR_WINSVC={ROOT}", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}"), message)
 
 
-WAYS = (starter, clang_cl, wrong_files, same_tests_in_cmake_and_meson, same_names_in_natvis, vcpkg_port, conan_recipe, presets)
+WAYS = (starter, clang_cl, wrong_files, same_tests_in_cmake_and_meson, same_names_in_natvis, vcpkg_port, conan_recipe,
+        presets)
