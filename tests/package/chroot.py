@@ -2,7 +2,7 @@
 """README.md, docs/getting-started.md and docs/shipping.md, followed as written, in an empty Debian.
 
   tests/package/chroot.py [SUITE...]      # as root, with debootstrap; default: bookworm trixie (Debian 12 and 13)
-  tests/package/chroot.py SUITE --again TEXT      # after a failure: only the steps whose names contain TEXT
+  tests/package/chroot.py SUITE --again REGEX     # after a failure: only the steps whose names it matches
 
 For each suite, build/chroot/SUITE becomes an empty system (debootstrap --variant=minbase, from the mirror in the
 configuration of apt) with a clone of this working tree in /srv/winsvc. Then `tools/demo` runs, and each `sh` block of
@@ -15,7 +15,7 @@ it is started, its address is requested, and after Ctrl-C it must exit with 0. O
 network.
 
 After a failure, the system is kept for --again, which gives it the files of the working tree as they are now. A step
-can need what an earlier one makes; TEXT must then select both.
+can need what an earlier one makes; REGEX must then match both.
 """
 
 import argparse
@@ -186,7 +186,7 @@ def follow(tally, suite, again):
         tally.check(f"{suite}: an empty system", False, str(broken))
         return
     for name, script, network in steps_of_pages():
-        if again and again not in name:
+        if again and not re.search(again, name):
             continue
         if again:
             machine.delete_folders_of(script)
@@ -203,7 +203,7 @@ def follow(tally, suite, again):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("suites", nargs="*", default=SUITES)
-    parser.add_argument("--again", metavar="TEXT")
+    parser.add_argument("--again", metavar="REGEX")
     options = parser.parse_args()
     tally = Tally()
     missing = [name for name in ("debootstrap", "unshare", "ip") if not shutil.which(name)]
