@@ -16,9 +16,10 @@ TEST_LIMIT = 60     # seconds
 # tests stay, and one part of the bodies is compiled for a mutant.
 WEB, VERBS = ("addons", "api", "http"), ("cli", "diagnose", "manage")
 SEPARATE_FOLDERS = {**dict.fromkeys(WEB, WEB), **dict.fromkeys(VERBS, VERBS), "server": ("server",), "host": ("host",)}
-# The tests that take longest or need another build.
+# The tests that take longest, and those that need allocations of host/memory_shortage or another build.
 OMITTED = {"server/simulation", "server/crowd", "server/tls", "host/memory_shortage", "host/sequences",
-           "host/timed_sequences"}
+           "host/timed_sequences", "host/allocation_sweep_host", "host/allocation_sweep_http",
+           "host/allocation_sweep_log", "host/allocation_sweep_setup"}
 SEPARATE_LIMIT = 120  # seconds
 
 
