@@ -86,3 +86,13 @@ TEST_CASE("a wait for another thread ends soon after the clock was advanced, and
   while (!notified && !real.has_passed()) real.wait(changed, lock);
   CHECK_FALSE(real.has_passed());
 }
+
+TEST_CASE("a wait that is not notified lasts until the deadline") {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::unique_lock lock(mutex);
+  const wait_deadline deadline(winsvc::clock::system(), 30ms);
+  int waits = 0;
+  for (; !deadline.has_passed() && waits < 1000; ++waits) deadline.wait(changed, lock);
+  CHECK(waits < 100);  // remaining() is in milliseconds, and a condition variable may wake early
+}
