@@ -429,7 +429,7 @@ TEST_CASE("show prints stars for values with the name of a secret, and a warning
   }
 }
 
-TEST_CASE("install, its plan and status --all show stars in the command line of the service") {
+TEST_CASE("install, its plan, status and status --all show stars in the command line of the service") {
   bench b;
   CHECK(sentence(b.install(options_of({"--set", "api_key=s3cret", "--set", "a=1"}))) == "done");
   CHECK(has(b.output, "run-service --set api_key=****** --set a=1\n"));
@@ -439,7 +439,10 @@ TEST_CASE("install, its plan and status --all show stars in the command line of 
   const auto services = b.run([](manage::verb_context& context) { return manage::find_instances(context); });
   REQUIRE(services);
   CHECK(has(manage::instances_json(*services), "--set api_key=******"));
-  b.output += manage::instances_json(*services);
+  const auto status = b.status();
+  REQUIRE(status);
+  CHECK(has(host::status_text(*status), "--set api_key=******"));
+  b.output += manage::instances_json(*services) + host::status_text(*status) + host::status_json(*status);
   CHECK_FALSE(has(b.output, "s3cret"));
 }
 

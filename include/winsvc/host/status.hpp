@@ -19,6 +19,7 @@
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/flat_json.hpp"
 #include "winsvc/scm/saved_state.hpp"
+#include "winsvc/scm/spec.hpp"
 #include "winsvc/os/service_manager.hpp"
 
 namespace winsvc {
@@ -116,7 +117,8 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   if (!r.saved_state.url.empty()) out += "  url      " + escape_log_text(r.saved_state.url) + '\n';
   out += format_live_status(r.live_status);
   if (r.config.binary.empty()) return out;  // it runs in a terminal
-  out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
+  out += "  startup  " + std::string(name(r.config.startup)) + '\n';
+  out += "  binary   " + scm::shown_binary(r.config.binary) + '\n';
   if (s.current == scm::state::stopped && s.exit.win32 != 0) {
     const auto* row = base::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
@@ -154,7 +156,7 @@ WINSVC_INLINE base::json_object_writer status_members(const service_report& r) {
   put("exit_code", std::to_string(s.exit.code()));
   put_text("startup", name(r.config.startup));
   put_text("display_name", r.config.display_name);
-  put_text("binary", r.config.binary);
+  put_text("binary", scm::shown_binary(r.config.binary));
   put_text("url", r.saved_state.url);
   put_text("since", r.saved_state.since);
   put_text("failure", r.saved_state.failure);

@@ -16,7 +16,7 @@
 // the previous action of the signal runs.
 //
 // A stack overflow is reported on threads with a reserved stack (os/thread.hpp), on Windows also on each thread that is
-// started while the handler exists and has a stack of at least 256 KiB.
+// started while the handler exists and has a stack of more than 256 KiB.
 //
 // Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation; sigaltstack(2).
 #pragma once
