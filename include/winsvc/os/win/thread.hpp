@@ -25,8 +25,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::os {
 
-/// From now on, each new thread of the process reserves stack for the crash handler. Call it on a thread that has a
-/// reserved_stack.
+/// From now on, each new thread of the process reserves stack for the crash handler.
 void reserve_stack_of_new_threads() noexcept;
 
 }  // namespace detail::os
@@ -82,6 +81,7 @@ __attribute__((section(".CRT$XLD"), used)) inline const PIMAGE_TLS_CALLBACK thre
 #endif
 
 WINSVC_INLINE void reserve_stack_of_new_threads() noexcept {
+  static_cast<void>(system_library::runs_under_wine());            // initializes its static variable
   const volatile PIMAGE_TLS_CALLBACK& callback = thread_callback;  // so that the linker keeps it
   new_threads_reserve_stack() = callback != nullptr;
 }
