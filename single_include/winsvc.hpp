@@ -419,12 +419,12 @@
 //  52707  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
 //  53061  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
 //  53348  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53524  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53618  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  53525  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53619  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53955  config/undef.hpp                     Undefines the internal macros.
+//  53960  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -789,9 +789,9 @@ void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
-/// True if the value of a setting or variable with this name is probably secret: one of the words of the name ends with
-/// `password`, `token` or similar, or is `key`: `DB_PASSWORD`, `store.key`. False if the value is a path, a name or a
-/// number by the last word: `key_file`, `token_count`.
+/// True if the value of a setting or variable with this name is probably secret: a part of the name ends with
+/// `password`, `token` or similar, or is `key`: `DB_PASSWORD`, `store.key`. False if the name ends with `file`, `count`
+/// or similar: the value is a path, a name or a number: `key_file`, `token_count`.
 [[nodiscard]] bool names_secret(std::string_view name);
 
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
@@ -53473,7 +53473,8 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
   std::vector<settings::setting_template> entries;
   for (const auto& setting : definition.settings.settings())
     entries.push_back(
-        {setting->name(), setting->secret ? std::string() : setting->default_text(), setting->kind(), setting->help()});
+        {setting->name(), setting->is_hidden() ? std::string() : setting->default_text(), setting->kind(),
+         setting->help()});
   const std::string text = settings::settings_file_text(
       {"Settings of " + definition.spec.name + ". To change a setting, remove its '#' and edit the value.",
        "The command line (--set NAME=VALUE) and the environment (" + sources.prefix + "_NAME) override this file.",
@@ -53716,6 +53717,12 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   if (!folder)
     return dependencies.print_error(base::error_with_explanation(folder.error(), "find the data folder of", name));
   const std::string path = log::log_path(*folder, name);
+  const auto warn_of_lost_lines = [&] {
+    const auto live = base::parse_flat_object(diagnose::query_live_status(
+        os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
+    if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
+      dependencies.err("warning: " + failure + '\n');
+  };
   const stop_source stop;
   const auto go_on = [&stop] { return !stop.token().stop_requested(); };
   if (const auto file = os::input_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
@@ -53729,6 +53736,7 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
           });
       if (followed) return base::exit_codes::ok;
     }
+    warn_of_lost_lines();
     return dependencies.print_error(base::error_with_explanation(file.error(), "read the log", path + ".log",
                                                                   os::system_error_message(file.error())));
   }
@@ -53744,10 +53752,7 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
     const bool is_filtered = command.log.since || query.min_level != log_level::debug;
     if (log::print_log(path, query, print) == 0 && query.max_entries != 0)
       dependencies.err((is_filtered ? "no matching entries in " : "no entries in ") + path + ".log\n");
-    const auto live = base::parse_flat_object(diagnose::query_live_status(
-        os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
-    if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
-      dependencies.err("warning: " + failure + '\n');
+    warn_of_lost_lines();
     return base::exit_codes::ok;
   }
   const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });

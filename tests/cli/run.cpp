@@ -304,7 +304,10 @@ TEST_CASE("logs, config, reload and status reject a service of another program, 
 }
 
 TEST_CASE("config --init writes the settings file, once") {
-  auto greeter = [](service& svc) { svc.setting("greeting", "hello", "text of the response"); };
+  auto greeter = [](service& svc) {
+    svc.setting("greeting", "hello", "text of the response");
+    svc.setting("db_password", "s3cret", "password of the database");
+  };
   const std::string path =
       winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
                                     "winsvc-init-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
@@ -316,6 +319,8 @@ TEST_CASE("config --init writes the settings file, once") {
   CHECK(first.code == 0);
   CHECK(first.out == "wrote " + path + '\n');
   CHECK(has(written, "\n# text of the response (a text)\n#greeting = hello\n"));
+  CHECK(has(written, "\n#db_password ="));
+  CHECK_FALSE(has(written, "s3cret"));
   CHECK(second.code != 0);
   CHECK(has(second.err, "move it, or choose another file with --config"));
 }

@@ -59,6 +59,7 @@ TEST_CASE("a malformed pattern is rejected with the offset and the reason") {
       {"/users/{}", "without a name (at offset 7)"},
       {"/users/{...}", "without a name (at offset 7)"},
       {"/users/{id", "'{' without '}' (at offset 7)"},
+      {"/users/a{id", "'{' without '}' (at offset 8)"},
       {"/users/id}", "'}' without '{' (at offset 9)"},
       {"/users/u{id}", "a whole segment"},
       {"/users/{id}.json", "a whole segment"},

@@ -110,6 +110,8 @@ TEST_CASE("frames of a client are decoded to messages and control frames for eac
        "error 1002 invalid or overlong payload length"},
       {"length of 5 in 8 bytes", bytes({0x81, 0xFF, 0, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4}),
        "error 1002 invalid or overlong payload length"},
+      {"length of 65535 in 8 bytes", bytes({0x81, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 1, 2, 3, 4}),
+       "error 1002 invalid or overlong payload length"},
       {"length with the highest bit", bytes({0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4}),
        "error 1002 invalid or overlong payload length"},
       {"close with one byte", masked(0x88, "\x03"), "error 1002 close code of one byte"},

@@ -67,9 +67,9 @@ void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
-/// True if the value of a setting or variable with this name is probably secret: one of the words of the name ends with
-/// `password`, `token` or similar, or is `key`: `DB_PASSWORD`, `store.key`. False if the value is a path, a name or a
-/// number by the last word: `key_file`, `token_count`.
+/// True if the value of a setting or variable with this name is probably secret: a part of the name ends with
+/// `password`, `token` or similar, or is `key`: `DB_PASSWORD`, `store.key`. False if the name ends with `file`, `count`
+/// or similar: the value is a path, a name or a number: `key_file`, `token_count`.
 [[nodiscard]] bool names_secret(std::string_view name);
 
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.

@@ -136,7 +136,8 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
   std::vector<settings::setting_template> entries;
   for (const auto& setting : definition.settings.settings())
     entries.push_back(
-        {setting->name(), setting->secret ? std::string() : setting->default_text(), setting->kind(), setting->help()});
+        {setting->name(), setting->is_hidden() ? std::string() : setting->default_text(), setting->kind(),
+         setting->help()});
   const std::string text = settings::settings_file_text(
       {"Settings of " + definition.spec.name + ". To change a setting, remove its '#' and edit the value.",
        "The command line (--set NAME=VALUE) and the environment (" + sources.prefix + "_NAME) override this file.",

@@ -113,6 +113,12 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   if (!folder)
     return dependencies.print_error(base::error_with_explanation(folder.error(), "find the data folder of", name));
   const std::string path = log::log_path(*folder, name);
+  const auto warn_of_lost_lines = [&] {
+    const auto live = base::parse_flat_object(diagnose::query_live_status(
+        os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
+    if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
+      dependencies.err("warning: " + failure + '\n');
+  };
   const stop_source stop;
   const auto go_on = [&stop] { return !stop.token().stop_requested(); };
   if (const auto file = os::input_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
@@ -126,6 +132,7 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
           });
       if (followed) return base::exit_codes::ok;
     }
+    warn_of_lost_lines();
     return dependencies.print_error(base::error_with_explanation(file.error(), "read the log", path + ".log",
                                                                   os::system_error_message(file.error())));
   }
@@ -141,10 +148,7 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
     const bool is_filtered = command.log.since || query.min_level != log_level::debug;
     if (log::print_log(path, query, print) == 0 && query.max_entries != 0)
       dependencies.err((is_filtered ? "no matching entries in " : "no entries in ") + path + ".log\n");
-    const auto live = base::parse_flat_object(diagnose::query_live_status(
-        os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
-    if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
-      dependencies.err("warning: " + failure + '\n');
+    warn_of_lost_lines();
     return base::exit_codes::ok;
   }
   const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
