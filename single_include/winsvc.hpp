@@ -410,21 +410,21 @@
 //  51401  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
 //  51498  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
 //  51534  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51856  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52079  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52244  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52381  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52501  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52593  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52707  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53061  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53348  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53525  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53619  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  51859  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52082  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52247  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52384  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52504  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52596  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52710  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53064  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53351  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53528  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53622  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53960  config/undef.hpp                     Undefines the internal macros.
+//  53963  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -51687,10 +51687,13 @@ WINSVC_INLINE void diagnostics::service() {
 WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
   const auto found = manage::find_drift(context_, installed);
   if (!found) return add(diagnose::severity::problem, "account", found.error().to_string());
+  const std::string& executable = context_.defaults().executable;
+  const auto arguments = base::split_command_line(scm::quoted_binary(installed.binary.value_or(""), executable));
+  const bool is_other_file = arguments.empty() || !base::equal_nocase(arguments[0], executable);
   for (const auto& change : found->differences) {
     // Without the logon right the start fails (1069); all other drift only changes how the service runs.
     const bool prevents_start = change.item == manage::config_item::logon_right,
-               other_program = change.item == manage::config_item::binary;
+               other_program = change.item == manage::config_item::binary && is_other_file;
     add(prevents_start ? diagnose::severity::problem : diagnose::severity::warning, "drift",
         manage::format_drift(change), other_program ? "update, run from the program to install" : "update",
         !other_program);

@@ -79,6 +79,7 @@ TEST_CASE("a path without quotes is a problem") {
   p.b.defaults.executable = "C:\\my apps\\hello.exe";
   p.check();
   CHECK(has(p.about("path"), "problem: the path is not quoted"));
+  CHECK(has(p.about("drift"), "expected \"C:\\my apps\\hello.exe\" run-service -> update\n"));  // it is this program
 }
 
 TEST_CASE("a program folder that users can change is a problem") {

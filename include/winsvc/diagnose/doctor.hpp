@@ -175,10 +175,13 @@ WINSVC_INLINE void diagnostics::service() {
 WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
   const auto found = manage::find_drift(context_, installed);
   if (!found) return add(diagnose::severity::problem, "account", found.error().to_string());
+  const std::string& executable = context_.defaults().executable;
+  const auto arguments = base::split_command_line(scm::quoted_binary(installed.binary.value_or(""), executable));
+  const bool is_other_file = arguments.empty() || !base::equal_nocase(arguments[0], executable);
   for (const auto& change : found->differences) {
     // Without the logon right the start fails (1069); all other drift only changes how the service runs.
     const bool prevents_start = change.item == manage::config_item::logon_right,
-               other_program = change.item == manage::config_item::binary;
+               other_program = change.item == manage::config_item::binary && is_other_file;
     add(prevents_start ? diagnose::severity::problem : diagnose::severity::warning, "drift",
         manage::format_drift(change), other_program ? "update, run from the program to install" : "update",
         !other_program);
