@@ -402,29 +402,29 @@
 //  50210  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
 //  50317  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
 //  50383  manage/install.hpp                   `install` and `update` verbs.
-//  50731  manage/install_steps_impl.hpp        Implementation of manage/install.hpp: the steps of an install or update.
-//  50885  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  50995  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51214  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51311  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51401  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51498  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51534  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51859  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52082  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52247  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52384  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52504  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52596  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52710  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53064  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53351  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53528  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53622  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  50678  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  50904  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51014  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51233  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51330  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51420  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51517  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51553  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51878  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52101  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52266  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52403  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52523  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52615  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52729  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53083  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53370  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53547  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53641  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53963  config/undef.hpp                     Undefines the internal macros.
+//  53982  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -50462,6 +50462,7 @@ class installer {
   void note_pending_restart(const install_job& job, bool restarts) const;
   result<void> restart_if_running(const commandline::control_options& start);
   [[nodiscard]] result<void> check_request(const scm::install_request& request, const install_job& job);
+  void warn_of_readable_secrets(const scm::install_request& request);
   [[nodiscard]] result<void> check_dependencies(const std::vector<std::string>& dependencies,
                                                 const std::string& source, const std::string& operation);
 
@@ -50539,60 +50540,6 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
     if (auto checked = check_program_folder(context_); !checked) return failure{checked.error()};
   }
   return job;
-}
-
-/// Rejects or warns of requests that have no effect or that prevent every start.
-WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
-  if (job.desired.dependencies) {
-    auto checked = check_dependencies(*job.desired.dependencies, request.depends_on ? "--depends" : "depends_on",
-                                      job.operation);
-    if (!checked) return checked;
-  }
-  scm::launch_options older;
-  if (job.installation && job.installation->binary)
-    older = commandline::launch_options_of(
-        scm::quoted_binary(*job.installation->binary, context_.defaults().executable));
-  for (const auto& name : request.launch.unset_settings) {
-    const std::string normalized = settings::setting_name(name);
-    const bool is_stored = (normalized == "host" && older.host) || (normalized == "port" && older.port) ||
-                           std::any_of(older.settings.begin(), older.settings.end(), [&](const auto& stored) {
-                             return settings::setting_name(stored.first) == normalized;
-                           });
-    if (!is_stored) context_.warn("--unset " + name + ": the installed service has no such value");
-  }
-  for (const auto& variable : request.environment) {
-    if (variable.find('=') != variable.size() - 1) continue;
-    const std::string name = variable.substr(0, variable.size() - 1);
-    const auto installed = job.installation && job.installation->environment ? *job.installation->environment
-                                                                             : std::vector<std::string>();
-    const bool is_set = std::any_of(installed.begin(), installed.end(), [&name](const std::string& other) {
-      return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
-    });
-    if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
-  }
-  return {};
-}
-
-/// `source`: the option or the function that specifies them.
-WINSVC_INLINE result<void> installer::check_dependencies(const std::vector<std::string>& dependencies,
-                                                         const std::string& source, const std::string& operation) {
-  for (const auto& dependency : dependencies) {
-    if (base::equal_nocase(dependency, context_.name()))
-      return failure{base::usage_error(source + ": the service cannot depend on itself ('" + dependency + "')",
-                                       "omit it")};
-    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
-    if (!context_.is_installed(dependency)) {
-      context_.warn(source + ": '" + dependency + "' is not installed; the service cannot start without it");
-      continue;
-    }
-    const auto cycle = dependency_cycle(context_.scm(), context_.name(), dependency);
-    if (!cycle.empty()) {
-      auto error = context_.make_error(operation, base::win32_error::circular_dependency);
-      error.error.message += ": " + base::join(cycle, " -> ");
-      return error;
-    }
-  }
-  return {};
 }
 
 /// Records and reports the changes that a running process does not use yet.
@@ -50731,12 +50678,14 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
 // manage/install_steps_impl.hpp
 // =====================================================================================================================
 
-// Implementation of manage/install.hpp: the steps of an install or update. Each completed step adds a function that
-// reverts it to the rollback.
+// Implementation of manage/install.hpp: the checks of a request, and the steps of an install or update. Each completed
+// step adds a function that reverts it to the rollback.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -50745,6 +50694,76 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
+
+/// Rejects or warns of requests that have no effect or that prevent every start.
+WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
+  if (job.desired.dependencies) {
+    auto checked = check_dependencies(*job.desired.dependencies, request.depends_on ? "--depends" : "depends_on",
+                                      job.operation);
+    if (!checked) return checked;
+  }
+  scm::launch_options older;
+  if (job.installation && job.installation->binary)
+    older = commandline::launch_options_of(
+        scm::quoted_binary(*job.installation->binary, context_.defaults().executable));
+  for (const auto& name : request.launch.unset_settings) {
+    const std::string normalized = settings::setting_name(name);
+    const bool is_stored = (normalized == "host" && older.host) || (normalized == "port" && older.port) ||
+                           std::any_of(older.settings.begin(), older.settings.end(), [&](const auto& stored) {
+                             return settings::setting_name(stored.first) == normalized;
+                           });
+    if (!is_stored) context_.warn("--unset " + name + ": the installed service has no such value");
+  }
+  for (const auto& variable : request.environment) {
+    if (variable.find('=') != variable.size() - 1) continue;
+    const std::string name = variable.substr(0, variable.size() - 1);
+    const auto installed = job.installation && job.installation->environment ? *job.installation->environment
+                                                                             : std::vector<std::string>();
+    const bool is_set = std::any_of(installed.begin(), installed.end(), [&name](const std::string& other) {
+      return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
+    });
+    if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
+  }
+  warn_of_readable_secrets(request);
+  return {};
+}
+
+/// The command line and the variables of a service are in its configuration, which each user can read.
+WINSVC_INLINE void installer::warn_of_readable_secrets(const scm::install_request& request) {
+  std::vector<std::string> options;
+  for (const auto& [name, value] : request.launch.settings) {
+    if (!value.empty() && base::names_secret(name)) options.push_back("--set " + name);
+  }
+  for (const auto& variable : request.environment) {
+    const std::string name = variable.substr(0, variable.find('=', 1));
+    if (name.size() + 1 < variable.size() && base::names_secret(name)) options.push_back("--env " + name);
+  }
+  if (options.empty()) return;
+  context_.warn(base::join(options, ", ") + ": each user of this computer can read the value in the configuration of " +
+                "the service; write the setting to the settings file");
+}
+
+/// `source`: the option or the function that specifies them.
+WINSVC_INLINE result<void> installer::check_dependencies(const std::vector<std::string>& dependencies,
+                                                         const std::string& source, const std::string& operation) {
+  for (const auto& dependency : dependencies) {
+    if (base::equal_nocase(dependency, context_.name()))
+      return failure{base::usage_error(source + ": the service cannot depend on itself ('" + dependency + "')",
+                                       "omit it")};
+    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
+    if (!context_.is_installed(dependency)) {
+      context_.warn(source + ": '" + dependency + "' is not installed; the service cannot start without it");
+      continue;
+    }
+    const auto cycle = dependency_cycle(context_.scm(), context_.name(), dependency);
+    if (!cycle.empty()) {
+      auto error = context_.make_error(operation, base::win32_error::circular_dependency);
+      error.error.message += ": " + base::join(cycle, " -> ");
+      return error;
+    }
+  }
+  return {};
+}
 
 /// Changes the values that one ChangeServiceConfigW call sets, except the account.
 WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_context::raw_handle service,

@@ -179,6 +179,11 @@ TEST_CASE("requests without an effect are named, and a dependency on itself is r
   CHECK(has(b.warnings, "--env NOPE=: the service has no variable 'NOPE'\n"));
   CHECK(has(b.warnings, "--unset greeting: the installed service has no such value\n"));
   CHECK(lines(b.warnings) == 3);
+  b.warnings.clear();
+  CHECK(sentence(b.update(options_of({"--set", "api_key=a", "--env", "DB_PASSWORD=b", "--env", "KITCHEN=warm",
+                                      "--set", "key_file=c", "--env", "OLD_TOKEN="}))) == "done");
+  CHECK(has(b.warnings, "--set api_key, --env DB_PASSWORD: each user of this computer can read the value in the "
+                        "configuration of the service; write the setting to the settings file\n"));
 
   const auto done = b.update(options_of({"--depends", "HELLO"}));
   REQUIRE_FALSE(done);

@@ -26,7 +26,6 @@
 #include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/os/service_manager.hpp"
-#include "winsvc/manage/dependency_cycle.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/manage/folder_access.hpp"
 #include "winsvc/manage/pending_restart.hpp"
@@ -91,6 +90,7 @@ class installer {
   void note_pending_restart(const install_job& job, bool restarts) const;
   result<void> restart_if_running(const commandline::control_options& start);
   [[nodiscard]] result<void> check_request(const scm::install_request& request, const install_job& job);
+  void warn_of_readable_secrets(const scm::install_request& request);
   [[nodiscard]] result<void> check_dependencies(const std::vector<std::string>& dependencies,
                                                 const std::string& source, const std::string& operation);
 
@@ -168,60 +168,6 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
     if (auto checked = check_program_folder(context_); !checked) return failure{checked.error()};
   }
   return job;
-}
-
-/// Rejects or warns of requests that have no effect or that prevent every start.
-WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
-  if (job.desired.dependencies) {
-    auto checked = check_dependencies(*job.desired.dependencies, request.depends_on ? "--depends" : "depends_on",
-                                      job.operation);
-    if (!checked) return checked;
-  }
-  scm::launch_options older;
-  if (job.installation && job.installation->binary)
-    older = commandline::launch_options_of(
-        scm::quoted_binary(*job.installation->binary, context_.defaults().executable));
-  for (const auto& name : request.launch.unset_settings) {
-    const std::string normalized = settings::setting_name(name);
-    const bool is_stored = (normalized == "host" && older.host) || (normalized == "port" && older.port) ||
-                           std::any_of(older.settings.begin(), older.settings.end(), [&](const auto& stored) {
-                             return settings::setting_name(stored.first) == normalized;
-                           });
-    if (!is_stored) context_.warn("--unset " + name + ": the installed service has no such value");
-  }
-  for (const auto& variable : request.environment) {
-    if (variable.find('=') != variable.size() - 1) continue;
-    const std::string name = variable.substr(0, variable.size() - 1);
-    const auto installed = job.installation && job.installation->environment ? *job.installation->environment
-                                                                             : std::vector<std::string>();
-    const bool is_set = std::any_of(installed.begin(), installed.end(), [&name](const std::string& other) {
-      return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
-    });
-    if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
-  }
-  return {};
-}
-
-/// `source`: the option or the function that specifies them.
-WINSVC_INLINE result<void> installer::check_dependencies(const std::vector<std::string>& dependencies,
-                                                         const std::string& source, const std::string& operation) {
-  for (const auto& dependency : dependencies) {
-    if (base::equal_nocase(dependency, context_.name()))
-      return failure{base::usage_error(source + ": the service cannot depend on itself ('" + dependency + "')",
-                                       "omit it")};
-    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
-    if (!context_.is_installed(dependency)) {
-      context_.warn(source + ": '" + dependency + "' is not installed; the service cannot start without it");
-      continue;
-    }
-    const auto cycle = dependency_cycle(context_.scm(), context_.name(), dependency);
-    if (!cycle.empty()) {
-      auto error = context_.make_error(operation, base::win32_error::circular_dependency);
-      error.error.message += ": " + base::join(cycle, " -> ");
-      return error;
-    }
-  }
-  return {};
 }
 
 /// Records and reports the changes that a running process does not use yet.

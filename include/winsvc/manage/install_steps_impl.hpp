@@ -1,13 +1,19 @@
-// Implementation of manage/install.hpp: the steps of an install or update. Each completed step adds a function that
-// reverts it to the rollback.
+// Implementation of manage/install.hpp: the checks of a request, and the steps of an install or update. Each completed
+// step adds a function that reverts it to the rollback.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/commandline/parse_command.hpp"
+#include "winsvc/manage/dependency_cycle.hpp"
 #include "winsvc/manage/install.hpp"
 #include "winsvc/manage/install_plan.hpp"
 #include "winsvc/manage/installation.hpp"
@@ -16,6 +22,8 @@
 #include "winsvc/scm/account.hpp"
 #include "winsvc/scm/config_levels.hpp"
 #include "winsvc/scm/security.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/settings/settings_file.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -24,6 +32,76 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
+
+/// Rejects or warns of requests that have no effect or that prevent every start.
+WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
+  if (job.desired.dependencies) {
+    auto checked = check_dependencies(*job.desired.dependencies, request.depends_on ? "--depends" : "depends_on",
+                                      job.operation);
+    if (!checked) return checked;
+  }
+  scm::launch_options older;
+  if (job.installation && job.installation->binary)
+    older = commandline::launch_options_of(
+        scm::quoted_binary(*job.installation->binary, context_.defaults().executable));
+  for (const auto& name : request.launch.unset_settings) {
+    const std::string normalized = settings::setting_name(name);
+    const bool is_stored = (normalized == "host" && older.host) || (normalized == "port" && older.port) ||
+                           std::any_of(older.settings.begin(), older.settings.end(), [&](const auto& stored) {
+                             return settings::setting_name(stored.first) == normalized;
+                           });
+    if (!is_stored) context_.warn("--unset " + name + ": the installed service has no such value");
+  }
+  for (const auto& variable : request.environment) {
+    if (variable.find('=') != variable.size() - 1) continue;
+    const std::string name = variable.substr(0, variable.size() - 1);
+    const auto installed = job.installation && job.installation->environment ? *job.installation->environment
+                                                                             : std::vector<std::string>();
+    const bool is_set = std::any_of(installed.begin(), installed.end(), [&name](const std::string& other) {
+      return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
+    });
+    if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
+  }
+  warn_of_readable_secrets(request);
+  return {};
+}
+
+/// The command line and the variables of a service are in its configuration, which each user can read.
+WINSVC_INLINE void installer::warn_of_readable_secrets(const scm::install_request& request) {
+  std::vector<std::string> options;
+  for (const auto& [name, value] : request.launch.settings) {
+    if (!value.empty() && base::names_secret(name)) options.push_back("--set " + name);
+  }
+  for (const auto& variable : request.environment) {
+    const std::string name = variable.substr(0, variable.find('=', 1));
+    if (name.size() + 1 < variable.size() && base::names_secret(name)) options.push_back("--env " + name);
+  }
+  if (options.empty()) return;
+  context_.warn(base::join(options, ", ") + ": each user of this computer can read the value in the configuration of " +
+                "the service; write the setting to the settings file");
+}
+
+/// `source`: the option or the function that specifies them.
+WINSVC_INLINE result<void> installer::check_dependencies(const std::vector<std::string>& dependencies,
+                                                         const std::string& source, const std::string& operation) {
+  for (const auto& dependency : dependencies) {
+    if (base::equal_nocase(dependency, context_.name()))
+      return failure{base::usage_error(source + ": the service cannot depend on itself ('" + dependency + "')",
+                                       "omit it")};
+    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
+    if (!context_.is_installed(dependency)) {
+      context_.warn(source + ": '" + dependency + "' is not installed; the service cannot start without it");
+      continue;
+    }
+    const auto cycle = dependency_cycle(context_.scm(), context_.name(), dependency);
+    if (!cycle.empty()) {
+      auto error = context_.make_error(operation, base::win32_error::circular_dependency);
+      error.error.message += ": " + base::join(cycle, " -> ");
+      return error;
+    }
+  }
+  return {};
+}
 
 /// Changes the values that one ChangeServiceConfigW call sets, except the account.
 WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_context::raw_handle service,
