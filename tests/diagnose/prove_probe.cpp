@@ -53,7 +53,7 @@ TEST_CASE("a request of prove without a complete response has the status 0 and a
     CHECK(response.body == text);
     CHECK(response.error == "no complete response");
   }
-  const auto reset = response_of("GET", "");  // closed while a part of the request is not read
-  CHECK(reset.status == 0);
-  CHECK(reset.error == "the connection failed");
+  const auto early = response_of("GET", "");  // closed while a part of the request is not read: a reset, except in Wine
+  CHECK(early.status == 0);
+  CHECK((early.error == "the connection failed" || early.error == "no complete response"));
 }

@@ -229,6 +229,11 @@ def macros(tally):
                     f"lost: {sorted(gone)}\nchanged: {sorted(changed)}")
 
 
+@functools.lru_cache(maxsize=None)
+def read_header(name):
+    return pathlib.Path(name).read_text(encoding="utf-8", errors="replace")
+
+
 def changed_keyword(tally):
     """api/httplib.hpp defines `virtual` while it includes httplib.h. No other header may see the definition."""
     for way in ("g++", "clang++", "mingw"):
@@ -239,7 +244,7 @@ def changed_keyword(tally):
         for line in output.split("\n"):
             marker = re.match(r'# \d+ "([^"]*)"', line)
             file = marker.group(1) if marker else file
-            if "inline virtual" in line:
+            if "inline virtual" in line and "inline virtual" not in read_header(file):
                 found.add(pathlib.Path(file).name)
         tally.check(f"`virtual` has another meaning in httplib.h only ({way})", code == 0 and found == {"httplib.h"},
                     output[:2000] if code else f"in {sorted(found)}")
