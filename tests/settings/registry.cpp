@@ -1,4 +1,5 @@
 // Settings: types, settings file, sources and reload.
+#include "winsvc/base/text.hpp"
 #include "winsvc/settings/registry.hpp"
 
 #include <doctest/doctest.h>
@@ -311,7 +312,7 @@ TEST_CASE("a secret is shown as stars, is not in error messages, and is rejected
   for (const auto& s : registry.views()) reported += s.value + '/' + s.default_text + ' ';
   reported += error_texts(registry.errors());
   CHECK(reported.find("s3cret") == reported.npos);
-  CHECK(registry.views()[0].value == setting_base::masked);
+  CHECK(registry.views()[0].value == winsvc::detail::base::secret_stars);
   CHECK(registry.views()[2].value == "");  // an empty secret is not masked
   CHECK(reported.find("write it to the settings file") != reported.npos);
 }

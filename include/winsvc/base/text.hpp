@@ -71,6 +71,8 @@ void append_utf8(std::string& out, char32_t code_point);
 /// `password`, `token` or similar, or is `key`: `DB_PASSWORD`, `store.key`. False if the name ends with `file`, `count`
 /// or similar: the value is a path, a name or a number: `key_file`, `token_count`.
 [[nodiscard]] bool names_secret(std::string_view name);
+/// Shown in place of a secret value.
+inline constexpr std::string_view secret_stars = "******";
 
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);

@@ -176,8 +176,7 @@ WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installe
   const auto found = manage::find_drift(context_, installed);
   if (!found) return add(diagnose::severity::problem, "account", found.error().to_string());
   const std::string& executable = context_.defaults().executable;
-  const auto arguments = base::split_command_line(scm::quoted_binary(installed.binary.value_or(""), executable));
-  const bool is_other_file = arguments.empty() || !base::equal_nocase(arguments[0], executable);
+  const bool is_other_file = !manage::starts_executable(installed.binary.value_or(""), executable);
   for (const auto& change : found->differences) {
     // Without the logon right the start fails (1069); all other drift only changes how the service runs.
     const bool prevents_start = change.item == manage::config_item::logon_right,

@@ -121,7 +121,7 @@ WINSVC_INLINE std::string install_command(const installation& installed, const s
   const auto add_assignment = [&](const char* option, const std::string& name, const std::string& value) {
     const bool is_hidden = base::names_secret(name) && !value.empty();
     if (is_hidden && hidden) hidden->push_back(name);
-    add(option, name + '=' + (is_hidden ? "******" : value));
+    add(option, name + '=' + (is_hidden ? std::string(base::secret_stars) : value));
   };
   for (const auto& [setting, value] : launch.settings) add_assignment("--set", setting, value);
   for (const auto& variable : installed.environment.value_or(std::vector<std::string>())) {

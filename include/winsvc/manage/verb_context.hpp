@@ -27,6 +27,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
+/// True if `binary`, an ImagePath, starts this executable, with or without quotes.
+[[nodiscard]] bool starts_executable(const std::string& binary, const std::string& executable);
 /// Fails if `binary`, the ImagePath of the service `name`, belongs to a program other than `executable`. The service is
 /// ours if its command line has the `run-service` verb, at any path, or if it runs this executable, with or without
 /// quotes.
@@ -209,11 +211,16 @@ WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& o
   return manage::check_same_program(binary, dependencies_.defaults.executable, name(), operation);
 }
 
+WINSVC_INLINE bool starts_executable(const std::string& binary, const std::string& executable) {
+  const auto arguments = base::split_command_line(scm::quoted_binary(binary, executable));
+  return !arguments.empty() && base::equal_nocase(arguments[0], executable);
+}
+
 WINSVC_INLINE result<void> check_same_program(const std::string& binary, const std::string& executable,
                                               const std::string& name, const std::string& operation) {
   const auto arguments = base::split_command_line(scm::quoted_binary(binary, executable));
   const bool has_verb = arguments.size() > 1 && arguments[1] == scm::run_service_verb;
-  if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], executable))) return {};
+  if (has_verb || starts_executable(binary, executable)) return {};
   return failure{error{base::win32_error::service_exists, operation, name,
                        "a service of another program has this name: " + binary, "rename the app"}};
 }

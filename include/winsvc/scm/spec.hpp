@@ -204,7 +204,7 @@ WINSVC_INLINE std::string shown_binary(const std::string& binary) {
     const std::string argument = base::quote_argument(arguments[i]);
     const auto begin = out.find(argument);
     if (begin == out.npos) return base::quote_argument(arguments[0], base::quoting::always) + " ...";  // other quotes
-    out.replace(begin, argument.size(), name + "=******");
+    out.replace(begin, argument.size(), name + '=' + std::string(base::secret_stars));
   }
   return out;
 }

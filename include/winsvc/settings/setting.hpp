@@ -77,9 +77,8 @@ class setting_base {
   [[nodiscard]] bool is_hidden() const { return secret || base::names_secret(name_); }
   /// Returns the value as it is shown: stars for a hidden value that is not empty.
   [[nodiscard]] std::string masked_value(const std::string& value) const {
-    return is_hidden() && !value.empty() ? std::string(masked) : value;
+    return is_hidden() && !value.empty() ? std::string(base::secret_stars) : value;
   }
-  static constexpr std::string_view masked = "******";
 
  private:
   std::string name_, help_;
