@@ -15,11 +15,12 @@ TEST_LIMIT = 60     # seconds
 # Folders whose tests compile with cpp-httplib, and the folders of their tests. In the separate form, the objects of the
 # tests stay, and one part of the bodies is compiled for a mutant.
 WEB, VERBS = ("addons", "api", "http"), ("cli", "diagnose", "manage")
-SEPARATE_FOLDERS = {**dict.fromkeys(WEB, WEB), **dict.fromkeys(VERBS, VERBS), "server": ("server",), "host": ("host",)}
+SEPARATE_FOLDERS = {**dict.fromkeys(WEB, WEB), **dict.fromkeys(VERBS, VERBS), "server": ("server",),
+                    "host": ("host", "cli")}  # tests/cli has the tests of `status`
 # The tests that take longest, and those that need allocations of host/memory_shortage or another build.
 OMITTED = {"server/simulation", "server/crowd", "server/tls", "host/memory_shortage", "host/sequences",
            "host/timed_sequences", "host/allocation_sweep_host", "host/allocation_sweep_http",
-           "host/allocation_sweep_log", "host/allocation_sweep_setup"}
+           "host/allocation_sweep_log", "host/allocation_sweep_setup", "manage/allocation_sweep_verbs"}
 SEPARATE_LIMIT = 120  # seconds
 
 
@@ -163,7 +164,8 @@ class SeparateJudge:
             if not self._compile_part(part):
                 return None
             self._link()
-            near = f"*{Path(header).stem.replace('_impl', '')}*,*tests/{Path(header).parent.name}/*"
-            return not (self._passes(near) and self._passes("*"))
+            folder = Path(header).parent.name
+            near = f"*{Path(header).stem.replace('_impl', '')}*,*tests/{folder}/*"
+            return not (self._passes(near) and (self.folders == (folder,) or self._passes("*")))
         finally:
             shutil.move(kept, self.scratch / f"part{part}.o")
