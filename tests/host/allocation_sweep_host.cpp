@@ -3,22 +3,24 @@
 #include <winsvc/testing.hpp>
 
 #include "../support/failing_allocations.hpp"
+#include "../support/test_folder.hpp"
 
 #if defined(__linux__) && !defined(WITH_OPERATOR_NEW_OF_SANITIZER)
 
   #include <doctest/doctest.h>
 
+  #include <atomic>
   #include <chrono>
   #include <cstdint>
   #include <filesystem>
+  #include <list>
   #include <memory>
   #include <string>
   #include <string_view>
   #include <system_error>
 
-  #include <unistd.h>
-
 using namespace std::chrono_literals;
+using failing_allocations::descriptors;
 using failing_allocations::each_failure;
 using failing_allocations::fixed_sink;
 using failing_allocations::missing;
@@ -32,13 +34,6 @@ namespace {
 
 const std::string long_text(40, 'x');
 
-/// The number of open descriptors.
-std::string descriptors() {
-  int count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
-  return std::to_string(count);
-}
-
 struct nothing {};
 
 /// A sweep of an operation without an object, which may lose descriptors.
@@ -48,20 +43,6 @@ void sweep_descriptors(const std::string& name, const Operation& operation) {
   sweep(name, [] { return std::make_unique<nothing>(); }, [&](nothing&) { return operation(); },
         [](nothing&) { return descriptors(); });
 }
-
-struct test_folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("winsvc-host-sweep-" + std::to_string(::getpid()));
-  test_folder() {
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directories(path);
-  }
-  ~test_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  [[nodiscard]] std::string name(const std::string& file) const { return (path / file).string(); }
-};
 
 struct test_engine {
   winsvc::detail::http::router router;
@@ -100,7 +81,7 @@ std::uint16_t free_port() {
 }  // namespace
 
 TEST_CASE("no descriptor is lost if an allocation fails") {
-  const test_folder folder;
+  const test_folder folder("host-sweep");
   const std::string file = folder.name(long_text), inner = folder.name("inner");
   REQUIRE(os::replace_file(file, std::string(20'000, 'x')));
   sweep_descriptors("read_file", [&] { static_cast<void>(os::read_file(file)); });
@@ -216,14 +197,14 @@ TEST_CASE("the last failed request of the dashboard is one request if an allocat
 
 TEST_CASE("a state file has the whole old state or the whole new state if an allocation fails") {
   struct test_state {
-    test_folder folder;
+    test_folder folder{"host-sweep"};
     hosts::state_file file{winsvc::clock::system()};
     test_state() {
       file.set_folder(folder.path.string());
       file.write_end("an old failure that is longer than a short string", "");
     }
     ~test_state() { os::close_activity_file(); }
-    [[nodiscard]] std::string content() const { return os::read_file(folder.name("state.json")).value_or("none"); }
+    [[nodiscard]] std::string content() const { return folder.content("state.json"); }
   };
   const std::string failure = "a new failure that is longer than a short string";
   each_failure("state_file::write_end", [] { return std::make_unique<test_state>(); },
@@ -238,6 +219,50 @@ TEST_CASE("a state file has the whole old state or the whole new state if an all
                  if (result == outcome::threw) s.file.open();
                  return missing(s.content(), "an old failure");
                });
+}
+
+TEST_CASE("a changed settings file is reloaded although an allocation of the watcher failed") {
+  /// Lets allocations of its thread fail from the first call on. The watcher calls it again after a failure.
+  struct failing_clock final : winsvc::clock {
+    failing_clock(long number, long failures) : first(number), count(failures) {}
+    [[nodiscard]] time_point now() const noexcept override {
+      failing_allocations::first_failing = calls++ == 0 ? first : 0;
+      failing_allocations::failing_count = count;
+      return winsvc::clock::now();
+    }
+    long first, count;
+    mutable std::atomic<int> calls{0};
+  };
+  struct test_watcher {
+    test_folder folder;
+    failing_clock time;
+    winsvc::stop_source reloaded;
+    std::unique_ptr<hosts::settings_watcher> watcher;
+
+    test_watcher(long number, long failures)
+        : folder("watcher-sweep-" + std::to_string(number) + '-' + std::to_string(failures)), time(number, failures) {
+      REQUIRE(os::replace_file(folder.name("hello.ini"), long_text));
+      hosts::settings_watcher::callbacks functions;
+      functions.reload = [this] {
+        const std::string text = "reload " + long_text;
+        reloaded.request_stop();
+        return !text.empty();
+      };
+      watcher = std::make_unique<hosts::settings_watcher>(folder.name("hello.ini"), "old", std::move(functions), time);
+    }
+  };
+  constexpr long beyond_last = 12;
+  std::list<test_watcher> watchers;  // all at the same time, because one waits for 2 s after a failure
+  for (const long failures : {1L, 30L}) {
+    for (long number = 1; number <= beyond_last; ++number) watchers.emplace_back(number, failures);
+  }
+  for (auto& each : watchers) REQUIRE(each.watcher->start());
+  for (auto& each : watchers) {
+    INFO(each.folder.path.string());
+    CHECK(each.reloaded.token().wait_for(waiting::limit()));
+    if (each.time.first == 1) CHECK(each.time.calls == 2);
+    if (each.time.first == beyond_last) CHECK(each.time.calls == 1);
+  }
 }
 
 TEST_CASE("the sinks of a service receive its lines after a failed allocation") {

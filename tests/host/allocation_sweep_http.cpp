@@ -3,6 +3,7 @@
 #include <winsvc/testing.hpp>
 
 #include "../support/failing_allocations.hpp"
+#include "../support/test_folder.hpp"
 
 #if defined(__linux__) && !defined(WITH_OPERATOR_NEW_OF_SANITIZER)
 
@@ -18,10 +19,12 @@
   #include <string>
   #include <string_view>
   #include <system_error>
+  #include <utility>
 
   #include <unistd.h>
 
 using namespace std::chrono_literals;
+using failing_allocations::descriptors;
 using failing_allocations::each_failure;
 using failing_allocations::fixed_sink;
 using failing_allocations::fixed_time;
@@ -33,8 +36,24 @@ using winsvc::request;
 using winsvc::testing::memory_transport;
 using winsvc::detail::wire::opcode;
 namespace http = winsvc::detail::http;
+namespace os = winsvc::detail::os;
 
 namespace {
+
+/// A folder with files, for all servers.
+const test_folder& static_files() {
+  static const test_folder folder("static-sweep");
+  static const bool is_filled = [] {
+    std::filesystem::create_directories(folder.path / "css");
+    bool done = true;
+    for (const auto& [name, size] : {std::pair("index.html", 100), std::pair("digits.txt", 100'000),
+                                     std::pair("css/site.css", 100), std::pair("css/site.css.gz", 30)})
+      done = done && os::replace_file(folder.name(name), std::string(static_cast<std::size_t>(size), '7'));
+    return done;
+  }();
+  REQUIRE(is_filled);
+  return folder;
+}
 
 /// The WebSocket of the last handler, as another thread may keep it.
 std::optional<winsvc::websocket> kept_websocket;
@@ -72,6 +91,8 @@ void describe(winsvc::service& svc) {
       return "session";
     });
   });
+  svc.files("/files", static_files().path.string());
+  svc.get("/download", [] { return reply::file(static_files().name("digits.txt"), "a name of the file.txt"); });
   svc.websocket("/websocket", [](winsvc::websocket& ws) {
     kept_websocket = ws;
     while (const auto message = ws.receive()) ws.send(message->data);
@@ -89,6 +110,7 @@ struct test_server {
   std::shared_ptr<fixed_sink> log = std::make_shared<fixed_sink>();
   std::unique_ptr<winsvc::detail::server::engine> engine;
   memory_transport transport;
+  std::string descriptors_before;
 
   explicit test_server(const std::string& input) : transport(input) {
     transport.output.reserve(256 * 1024);  // without an allocation in the transport
@@ -99,6 +121,7 @@ struct test_server {
     engine = std::make_unique<winsvc::detail::server::engine>(definition.router, definition.limits, definition.log,
                                                               fixed_time);
     for (const auto& notify : definition.on_engine_created) notify(*engine);
+    descriptors_before = descriptors();
   }
   /// The response to `input`, without random texts.
   [[nodiscard]] std::string respond(const std::string& input) {
@@ -123,6 +146,7 @@ struct test_server {
     if (kept_websocket && kept_websocket->send("a message")) return "the WebSocket of a closed connection has sent";
     if (std::filesystem::exists(upload_folder()) && !std::filesystem::is_empty(upload_folder()))
       return "a file of an upload is left";
+    if (descriptors() != descriptors_before) return "a descriptor is open";
     return {};
   }
 };
@@ -151,6 +175,21 @@ const std::string handshake = get("/websocket",
                                   "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
 
+/// Lets each allocation of a request fail, and sends it again.
+void sweep_request(const std::string& input, std::string_view status) {
+  const std::string complete = test_server(input).respond(input);
+  REQUIRE_MESSAGE(complete.compare(0, 9 + status.size(), "HTTP/1.1 " + std::string(status)) == 0, complete);
+  each_failure(input.substr(0, input.find("\r\n\r\n")), [&] { return std::make_unique<test_server>(input); },
+               [](test_server& server) { server.engine->serve_transport(server.transport); },
+               [&](test_server& server, outcome) {
+                 std::string fault = fault_of(test_server::without_random_texts(server.transport.output), complete);
+                 if (fault.empty()) fault = server.leftovers();
+                 if (!fault.empty()) return fault;
+                 const std::string again = server.respond(input);
+                 return again == complete ? std::string() : "the next response is '" + again + '\'';
+               });
+}
+
 }  // namespace
 
 TEST_CASE("an engine serves a request again whose allocation failed") {
@@ -168,18 +207,19 @@ TEST_CASE("an engine serves a request again whose allocation failed") {
         post("/form", "application/x-www-form-urlencoded", "a=b&c=d"),
         post("/form", boundary, multipart), post("/upload", boundary, multipart),
         post("/upload", "text/plain", std::string(20'000, 'x')), std::string("GET / HTTP/9\r\n\r\n")}) {
-    const std::string complete = test_server(input).respond(input);
-    REQUIRE(complete.compare(0, 9, "HTTP/1.1 ") == 0);
-    each_failure(input.substr(0, input.find('\r')), [&] { return std::make_unique<test_server>(input); },
-                 [](test_server& server) { server.engine->serve_transport(server.transport); },
-                 [&](test_server& server, outcome) {
-                   std::string fault = fault_of(test_server::without_random_texts(server.transport.output), complete);
-                   if (fault.empty()) fault = server.leftovers();
-                   if (!fault.empty()) return fault;
-                   const std::string again = server.respond(input);
-                   return again == complete ? std::string() : "the next response is '" + again + '\'';
-                 });
+    sweep_request(input, "");
   }
+}
+
+TEST_CASE("a static folder serves a file again whose allocation failed, and closes it") {
+  for (const auto& [input, status] :
+       {std::pair(get("/files/"), "200"), std::pair(get("/files/digits.txt", "Range: bytes=0-9\r\n"), "206"),
+        std::pair(get("/files/digits.txt", "Range: bytes=0-9,20-29,90000-\r\n"), "206"),
+        std::pair(get("/files/digits.txt", "Range: bytes=100000-\r\n"), "416"),
+        std::pair(get("/files/digits.txt", "If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT\r\n"), "304"),
+        std::pair(get("/files/css/site.css", "Accept-Encoding: gzip\r\n"), "200"), std::pair(get("/files/css"), "308"),
+        std::pair(get("/files/missing"), "404"), std::pair(get("/download"), "200")})
+    sweep_request(input, status);
 }
 
 TEST_CASE("a WebSocket whose allocation failed is closed, and a copy of it sends nothing") {

@@ -3,6 +3,7 @@
 #include <winsvc/testing.hpp>
 
 #include "../support/failing_allocations.hpp"
+#include "../support/test_folder.hpp"
 
 #if defined(__linux__) && !defined(WITH_OPERATOR_NEW_OF_SANITIZER)
 
@@ -19,8 +20,6 @@
   #include <thread>
   #include <utility>
   #include <vector>
-
-  #include <unistd.h>
 
 using namespace std::chrono_literals;
 using failing_allocations::each_failure;
@@ -76,26 +75,8 @@ struct test_queue {
   }
 };
 
-/// A folder for the files of a log.
-struct test_folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("winsvc-allocation-sweep-" + std::to_string(::getpid()));
-  test_folder() {
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directories(path);
-  }
-  ~test_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  [[nodiscard]] std::string name(const char* file) const { return (path / file).string(); }
-  [[nodiscard]] std::string content(const char* file) const {
-    return winsvc::detail::os::read_file(name(file)).value_or(std::string());
-  }
-};
-
 struct test_file {
-  test_folder folder;
+  test_folder folder{"log-sweep"};
   std::unique_ptr<logs::rotating_file_sink> sink;
 };
 

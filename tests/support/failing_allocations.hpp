@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <string_view>
@@ -60,6 +61,15 @@ inline const fixed_clock fixed_time;
 inline std::string missing(const std::string& text, std::string_view part) {
   return text.find(part) == text.npos ? "no '" + std::string(part) + "' in '" + text + '\'' : std::string();
 }
+
+#ifdef __linux__
+/// The number of open descriptors.
+inline std::string descriptors() {
+  int count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+  return std::to_string(count);
+}
+#endif
 
 /// The number of the first allocation that fails, counted down to 1, and how many fail from there on; 0: none.
 inline thread_local long first_failing = 0, failing_count = 0;

@@ -52,8 +52,7 @@ class settings_watcher {
     if (auto opened = folder_.open(os::folder_of(path_)); !opened) return opened;
     thread_ = os::start_thread([this] {
       // After an exception, for want of memory, the file is read again.
-      while (!base::attempt([this] { thread_main(); }) &&
-             folder_.wait(max_settle_time) != os::folder_watcher::watch_event::stopped) {}
+      while (!base::attempt([this] { thread_main(); }) && wait(max_settle_time) != watch_event::stopped) {}
     });
     return {};
   }
@@ -61,6 +60,7 @@ class settings_watcher {
  private:
   using watch_event = os::folder_watcher::watch_event;
   void thread_main();
+  watch_event wait(std::optional<milliseconds> limit = {});
   watch_event wait_until_settled();
 
   const std::string path_;
@@ -68,6 +68,7 @@ class settings_watcher {
   callbacks callbacks_;
   const clock& time_;
   os::folder_watcher folder_;
+  bool is_lost_ = false;  // set by the thread: the folder reports `watch_lost` only once
   std::thread thread_;
 };
 
@@ -89,24 +90,31 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE void settings_watcher::thread_main() {
-  for (watch_event event = watch_event::change;; event = folder_.wait()) {
+  for (watch_event event = watch_event::change;; event = wait()) {
     if (event == watch_event::change) event = wait_until_settled();
-    if (event == watch_event::watch_lost) return callbacks_.watch_lost();
     if (event == watch_event::stopped) return;
+    if (is_lost_) return callbacks_.watch_lost();
     auto content = os::read_file(path_);
     if (content == known_content_) continue;
     while (!callbacks_.reload()) {
-      if (folder_.wait(max_settle_time) == watch_event::stopped) return;
+      if (wait(max_settle_time) == watch_event::stopped) return;
+      if (is_lost_) return callbacks_.watch_lost();
     }
     known_content_ = std::move(content);
   }
+}
+
+WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait(std::optional<milliseconds> limit) {
+  const watch_event event = folder_.wait(limit);
+  is_lost_ = is_lost_ || event == watch_event::watch_lost;
+  return event;
 }
 
 /// Waits until nothing has changed for `settle_time`: returns `timed_out` then, or the event that ends watching.
 WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled() {
   const auto deadline = time_.now() + max_settle_time;
   for (;;) {
-    const watch_event event = folder_.wait(settle_time);
+    const watch_event event = wait(settle_time);
     if (event != watch_event::change) return event;
     if (time_.now() >= deadline) return watch_event::timed_out;
   }
