@@ -396,35 +396,35 @@
 //  49117  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
 //  49212  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
 //  49509  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49718  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49911  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50153  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  50226  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50333  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50399  manage/install.hpp                   `install` and `update` verbs.
-//  50694  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  50920  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51030  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51249  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51346  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51436  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51533  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51569  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51893  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52116  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52281  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52418  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52538  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52630  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52744  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53098  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53385  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53562  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53656  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  49721  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  49914  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50157  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50230  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50337  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50403  manage/install.hpp                   `install` and `update` verbs.
+//  50709  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  50946  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51056  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51275  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51372  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51462  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51559  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51595  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  51919  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52142  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52307  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52444  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52564  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52656  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52770  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53124  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53411  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53588  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53682  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  53997  config/undef.hpp                     Undefines the internal macros.
+//  54023  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -49567,9 +49567,12 @@ WINSVC_INLINE result<void> service_controller::hold() {
   os::service_config_change change;
   change.startup = startup::disabled;
   change.dependencies = config->dependencies;
-  if (auto done = context_.scm().change_config(service->get(), change); !done)
-    return context_.make_error("hold", done.error());
+  // First the file: without it, 'start' would not know the start type of a disabled service.
   context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
+  if (auto done = context_.scm().change_config(service->get(), change); !done) {
+    context_.write_data("hold.json", {});
+    return context_.make_error("hold", done.error());
+  }
   context_.print(context_.quoted_name() + " is disabled until 'start'");
   return {};
 }
@@ -50023,6 +50026,7 @@ WINSVC_INLINE result<void> prepare_data_folder(verb_context& context, prepared_d
     if (security && scm::is_restricted(*security)) return {};
     // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
     if (security || !is_not_found(security.error())) {
+      base::reserve_one(prepared.renamed);  // before the folder has its new name
       auto new_path = move_data_folder_away(context);
       if (!new_path) return failure{new_path.error()};
       if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));
@@ -50424,20 +50428,29 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-/// Reverts the completed steps, last first, unless commit() was called.
+/// Reverts the completed steps, last first, unless commit() was called; also after an exception in the next step.
 class rollback {
  public:
   rollback() = default;
   rollback(const rollback&) = delete;
   rollback& operator=(const rollback&) = delete;
   ~rollback() {
-    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) (*step)();
+    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+      if (step->is_completed) base::attempt(step->revert);  // out of memory: the other steps are reverted
+    }
   }
-  void add(std::function<void()> step) { steps_.push_back(std::move(step)); }
+  /// Called before a step, because it needs memory, which may not be there after the step.
+  void prepare(std::function<void()> revert) { steps_.push_back({std::move(revert), false}); }
+  /// Called after the step that was prepared last.
+  void completed() noexcept { steps_.back().is_completed = true; }
   void commit() noexcept { steps_.clear(); }
 
  private:
-  std::vector<std::function<void()>> steps_;
+  struct step {
+    std::function<void()> revert;
+    bool is_completed;
+  };
+  std::vector<step> steps_;
 };
 
 /// Executes `install` and `update`.
@@ -50621,7 +50634,8 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   // The data folder comes first: from the creation of the service on, a start could create it with inherited rights.
   prepared_data_folder prepared;
   rollback folder_rollback;
-  folder_rollback.add([&] { restore_data_folder(context_, prepared); });
+  folder_rollback.prepare([&] { restore_data_folder(context_, prepared); });
+  folder_rollback.completed();  // `prepared` has what is to be restored
   if (auto done = prepare_data_folder(context_, prepared); !done) return done;
 
   os::service_config_change config;
@@ -50631,12 +50645,13 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   config.account = job.desired.account->name;
   config.password = job.password;
   config.dependencies = job.desired.dependencies;
+  os::service_handle service(scm, nullptr);
+  rollback rollback;  // after the handle, which it uses
+  rollback.prepare([&] { static_cast<void>(scm.delete_service(service.get())); });
   const auto created = scm.create_service(manager->get(), context_.name(), rights_for(job), config);
   if (!created) return context_.make_error(job.operation, created.error());
-  const os::service_handle service(scm, *created);
-
-  rollback rollback;  // after the handle, which it uses
-  rollback.add([&] { static_cast<void>(scm.delete_service(service.get())); });
+  service = os::service_handle(scm, *created);
+  rollback.completed();
   if (job.desired.startup == startup::delayed) {
     if (auto done = change_level(job, service.get(), {}, scm::delayed_start{true}, rollback); !done) return done;
   }
@@ -50808,9 +50823,10 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
     const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, on, off, rollback); !done) return done;
   }
+  rollback.prepare([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
   if (auto changed = scm.change_config(service, to); !changed)
     return context_.make_error(job.operation, changed.error());
-  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  rollback.completed();
   if (to.startup == startup::delayed) {
     const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, off, on, rollback); !done) return done;
@@ -50826,13 +50842,16 @@ WINSVC_INLINE result<void> installer::change_account(const install_job& job, ver
   to.account = job.desired.account->name;
   to.password = job.password;
   to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
+  const bool can_restore = !job.installation->account->needs_password();
+  if (can_restore) {
+    restore.account = job.installation->account->name;
+    restore.password = job.installation->account->fixed_password();
+    restore.dependencies = to.dependencies;
+    rollback.prepare([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  }
   if (auto changed = scm.change_config(service, to); !changed)
     return context_.make_error(job.operation, changed.error());
-  if (job.installation->account->needs_password()) return {};
-  restore.account = job.installation->account->name;
-  restore.password = job.installation->account->fixed_password();
-  restore.dependencies = to.dependencies;
-  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  if (can_restore) rollback.completed();
   return {};
 }
 
@@ -50851,6 +50870,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
                                                    const scm::config_level& to, rollback& rollback) {
   auto& scm = context_.scm();
   const std::uint32_t number = scm::number(to);
+  if (from) rollback.prepare([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
   if (auto done = scm.change_level(service, to); !done) {
     if (!manage::is_level_unsupported(done.error())) return context_.make_error("configure", done.error());
     std::string name = "delayed start";
@@ -50864,7 +50884,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
                             "): " + std::string(manage::consequence_of_missing(number)));
     return {};
   }
-  if (from) rollback.add([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
+  if (from) rollback.completed();
   return {};
 }
 
@@ -50873,13 +50893,14 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
                                                              rollback& rollback) {
   auto& scm = context_.scm();
   if (job.plan.has(manage::config_item::environment)) {
-    if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
-      return context_.make_error("set the environment of", done.error());
     if (job.installation) {  // the environment of a new service is deleted with the service
-      rollback.add([&scm, name = context_.name(), restore = *job.installation->environment] {
+      rollback.prepare([&scm, name = context_.name(), restore = *job.installation->environment] {
         static_cast<void>(scm.change_environment(name, restore));
       });
     }
+    if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
+      return context_.make_error("set the environment of", done.error());
+    if (job.installation) rollback.completed();
   }
   if (job.plan.has(manage::config_item::control)) {
     const auto security = scm.query_security(service);
@@ -50887,13 +50908,18 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
     std::string to = *security;
     for (const auto& [user, sid] : job.sids)
       to = scm::add_ace(to, scm::control_ace(sid), scm::secured_object::service);
+    rollback.prepare([&scm, service, restore = *security] {
+      static_cast<void>(scm.change_security(service, restore));
+    });
     if (auto done = scm.change_security(service, to); !done)
       return context_.make_error("change the permissions of", done.error());
-    rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });
+    rollback.completed();
   }
   // Also added to an existing service, which may have lost it; that is never rolled back.
-  if (job.plan.creates_service)
-    rollback.add([&scm, name = context_.name()] { static_cast<void>(scm.remove_event_source(name)); });
+  if (job.plan.creates_service) {
+    rollback.prepare([&scm, name = context_.name()] { static_cast<void>(scm.remove_event_source(name)); });
+    rollback.completed();  // also if the source was added in part
+  }
   if (auto done = scm.add_event_source(context_.name()); !done)
     return context_.make_error("register the event source", done.error());
   return {};

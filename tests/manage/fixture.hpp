@@ -74,7 +74,7 @@ struct bench {
     };
     parts.write_data = [this](const std::string& file, const std::string& text) {
       if (text.empty()) data.erase(file);
-      else data[file] = text;
+      else std::string(text).swap(data[file]);
     };
     parts.is_wine = is_wine;
     winsvc::detail::manage::verb_context context(spec, std::move(parts));

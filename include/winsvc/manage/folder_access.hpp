@@ -15,6 +15,7 @@
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/quote.hpp"
+#include "winsvc/base/reserve_one.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/token.hpp"
 #include "winsvc/config/abi.hpp"
@@ -126,6 +127,7 @@ WINSVC_INLINE result<void> prepare_data_folder(verb_context& context, prepared_d
     if (security && scm::is_restricted(*security)) return {};
     // Also if the permissions cannot be read: the owner of the folder may have excluded administrators.
     if (security || !is_not_found(security.error())) {
+      base::reserve_one(prepared.renamed);  // before the folder has its new name
       auto new_path = move_data_folder_away(context);
       if (!new_path) return failure{new_path.error()};
       if (!new_path->empty()) prepared.renamed.push_back(*std::move(new_path));

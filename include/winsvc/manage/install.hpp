@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/commandline/parse_command.hpp"
@@ -36,20 +37,29 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-/// Reverts the completed steps, last first, unless commit() was called.
+/// Reverts the completed steps, last first, unless commit() was called; also after an exception in the next step.
 class rollback {
  public:
   rollback() = default;
   rollback(const rollback&) = delete;
   rollback& operator=(const rollback&) = delete;
   ~rollback() {
-    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) (*step)();
+    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+      if (step->is_completed) base::attempt(step->revert);  // out of memory: the other steps are reverted
+    }
   }
-  void add(std::function<void()> step) { steps_.push_back(std::move(step)); }
+  /// Called before a step, because it needs memory, which may not be there after the step.
+  void prepare(std::function<void()> revert) { steps_.push_back({std::move(revert), false}); }
+  /// Called after the step that was prepared last.
+  void completed() noexcept { steps_.back().is_completed = true; }
   void commit() noexcept { steps_.clear(); }
 
  private:
-  std::vector<std::function<void()>> steps_;
+  struct step {
+    std::function<void()> revert;
+    bool is_completed;
+  };
+  std::vector<step> steps_;
 };
 
 /// Executes `install` and `update`.
@@ -233,7 +243,8 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   // The data folder comes first: from the creation of the service on, a start could create it with inherited rights.
   prepared_data_folder prepared;
   rollback folder_rollback;
-  folder_rollback.add([&] { restore_data_folder(context_, prepared); });
+  folder_rollback.prepare([&] { restore_data_folder(context_, prepared); });
+  folder_rollback.completed();  // `prepared` has what is to be restored
   if (auto done = prepare_data_folder(context_, prepared); !done) return done;
 
   os::service_config_change config;
@@ -243,12 +254,13 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   config.account = job.desired.account->name;
   config.password = job.password;
   config.dependencies = job.desired.dependencies;
+  os::service_handle service(scm, nullptr);
+  rollback rollback;  // after the handle, which it uses
+  rollback.prepare([&] { static_cast<void>(scm.delete_service(service.get())); });
   const auto created = scm.create_service(manager->get(), context_.name(), rights_for(job), config);
   if (!created) return context_.make_error(job.operation, created.error());
-  const os::service_handle service(scm, *created);
-
-  rollback rollback;  // after the handle, which it uses
-  rollback.add([&] { static_cast<void>(scm.delete_service(service.get())); });
+  service = os::service_handle(scm, *created);
+  rollback.completed();
   if (job.desired.startup == startup::delayed) {
     if (auto done = change_level(job, service.get(), {}, scm::delayed_start{true}, rollback); !done) return done;
   }

@@ -130,9 +130,10 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
     const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, on, off, rollback); !done) return done;
   }
+  rollback.prepare([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
   if (auto changed = scm.change_config(service, to); !changed)
     return context_.make_error(job.operation, changed.error());
-  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  rollback.completed();
   if (to.startup == startup::delayed) {
     const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, off, on, rollback); !done) return done;
@@ -148,13 +149,16 @@ WINSVC_INLINE result<void> installer::change_account(const install_job& job, ver
   to.account = job.desired.account->name;
   to.password = job.password;
   to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
+  const bool can_restore = !job.installation->account->needs_password();
+  if (can_restore) {
+    restore.account = job.installation->account->name;
+    restore.password = job.installation->account->fixed_password();
+    restore.dependencies = to.dependencies;
+    rollback.prepare([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  }
   if (auto changed = scm.change_config(service, to); !changed)
     return context_.make_error(job.operation, changed.error());
-  if (job.installation->account->needs_password()) return {};
-  restore.account = job.installation->account->name;
-  restore.password = job.installation->account->fixed_password();
-  restore.dependencies = to.dependencies;
-  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  if (can_restore) rollback.completed();
   return {};
 }
 
@@ -173,6 +177,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
                                                    const scm::config_level& to, rollback& rollback) {
   auto& scm = context_.scm();
   const std::uint32_t number = scm::number(to);
+  if (from) rollback.prepare([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
   if (auto done = scm.change_level(service, to); !done) {
     if (!manage::is_level_unsupported(done.error())) return context_.make_error("configure", done.error());
     std::string name = "delayed start";
@@ -186,7 +191,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
                             "): " + std::string(manage::consequence_of_missing(number)));
     return {};
   }
-  if (from) rollback.add([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
+  if (from) rollback.completed();
   return {};
 }
 
@@ -195,13 +200,14 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
                                                              rollback& rollback) {
   auto& scm = context_.scm();
   if (job.plan.has(manage::config_item::environment)) {
-    if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
-      return context_.make_error("set the environment of", done.error());
     if (job.installation) {  // the environment of a new service is deleted with the service
-      rollback.add([&scm, name = context_.name(), restore = *job.installation->environment] {
+      rollback.prepare([&scm, name = context_.name(), restore = *job.installation->environment] {
         static_cast<void>(scm.change_environment(name, restore));
       });
     }
+    if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
+      return context_.make_error("set the environment of", done.error());
+    if (job.installation) rollback.completed();
   }
   if (job.plan.has(manage::config_item::control)) {
     const auto security = scm.query_security(service);
@@ -209,13 +215,18 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
     std::string to = *security;
     for (const auto& [user, sid] : job.sids)
       to = scm::add_ace(to, scm::control_ace(sid), scm::secured_object::service);
+    rollback.prepare([&scm, service, restore = *security] {
+      static_cast<void>(scm.change_security(service, restore));
+    });
     if (auto done = scm.change_security(service, to); !done)
       return context_.make_error("change the permissions of", done.error());
-    rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });
+    rollback.completed();
   }
   // Also added to an existing service, which may have lost it; that is never rolled back.
-  if (job.plan.creates_service)
-    rollback.add([&scm, name = context_.name()] { static_cast<void>(scm.remove_event_source(name)); });
+  if (job.plan.creates_service) {
+    rollback.prepare([&scm, name = context_.name()] { static_cast<void>(scm.remove_event_source(name)); });
+    rollback.completed();  // also if the source was added in part
+  }
   if (auto done = scm.add_event_source(context_.name()); !done)
     return context_.make_error("register the event source", done.error());
   return {};

@@ -74,9 +74,12 @@ WINSVC_INLINE result<void> service_controller::hold() {
   os::service_config_change change;
   change.startup = startup::disabled;
   change.dependencies = config->dependencies;
-  if (auto done = context_.scm().change_config(service->get(), change); !done)
-    return context_.make_error("hold", done.error());
+  // First the file: without it, 'start' would not know the start type of a disabled service.
   context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
+  if (auto done = context_.scm().change_config(service->get(), change); !done) {
+    context_.write_data("hold.json", {});
+    return context_.make_error("hold", done.error());
+  }
   context_.print(context_.quoted_name() + " is disabled until 'start'");
   return {};
 }

@@ -7,6 +7,8 @@
 //   ... run a verb ...
 //   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", ...});
 //   CHECK(scm.snapshot() == before);
+//
+// A call that throws, for want of memory, has no effect, as on Windows.
 #pragma once
 
 #include <cstddef>
@@ -50,12 +52,11 @@ class service_database final : public related_objects {
   }
   /// Adds an installed service.
   entry& add(const std::string& name, const std::string& binary, detail::scm::state s = detail::scm::state::stopped) {
-    entry& e = services[name];
-    e.config.binary = binary;
-    e.config.display_name = name;
-    e.config.account = "LocalSystem";
-    e.process = at(s);
-    return e;
+    entry e = entry_of(name, binary, s);
+    entry& added = services[name];
+    added.config = std::move(e.config);
+    added.process = e.process;
+    return added;
   }
   /// The whole content as text, to compare the state before and after a verb.
   [[nodiscard]] std::string snapshot() const;
@@ -97,6 +98,15 @@ class service_database final : public related_objects {
     std::uint32_t rights;
   };
 
+  static entry entry_of(const std::string& name, const std::string& binary,
+                        detail::scm::state s = detail::scm::state::stopped) {
+    entry e;
+    e.config.binary = binary;
+    e.config.display_name = name;
+    e.config.account = "LocalSystem";
+    e.process = at(s);
+    return e;
+  }
   using related_objects::record_call;
   /// The same for a call with a handle. Returns 5 (access denied) if the handle lacks one of the rights.
   std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h,
@@ -106,8 +116,8 @@ class service_database final : public related_objects {
     return 0;
   }
   raw_handle add_handle(entry* e, std::uint32_t rights) {
-    if (e) ++e->handles;
     open_.push_back({e, rights});
+    if (e) ++e->handles;
     return &open_.back();
   }
   static entry& service_of(raw_handle h) noexcept { return *static_cast<handle*>(h)->service; }
@@ -166,9 +176,14 @@ inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_d
     return detail::os::sys_failure(found->second.marked_for_delete ? database::code::service_marked_for_delete
                                                                    : database::code::service_exists);
   if (is_display_name_taken(s, nullptr)) return detail::os::sys_failure(database::code::duplicate_service_name);
-  entry& e = add(name, {});
-  database::apply(e, s);
-  return add_handle(&e, rights);
+  entry created = entry_of(name, {});
+  database::apply(created, s);
+  std::list<handle> opened(1, handle{nullptr, rights});
+  entry& e = services.emplace(name, std::move(created)).first->second;
+  opened.front().service = &e;
+  e.handles = 1;
+  open_.splice(open_.end(), opened);
+  return &open_.back();
 }
 
 inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::open_service(
@@ -189,7 +204,9 @@ inline detail::os::sys_result<void> service_database::change_config(raw_handle h
     return detail::os::sys_failure(code);
   if (service_of(h).marked_for_delete) return detail::os::sys_failure(database::code::service_marked_for_delete);
   if (is_display_name_taken(s, &service_of(h))) return detail::os::sys_failure(database::code::duplicate_service_name);
-  database::apply(service_of(h), s);
+  entry changed = service_of(h);
+  database::apply(changed, s);
+  service_of(h) = std::move(changed);
   return {};
 }
 
@@ -345,7 +362,7 @@ inline detail::os::sys_result<void> service_database::change_environment(const s
     return detail::os::sys_failure(code);
   const auto found = services.find(name);
   if (found == services.end()) return detail::os::sys_failure(database::code::file_not_found);
-  found->second.environment = items;
+  found->second.environment = std::vector<std::string>(items);
   return {};
 }
 
