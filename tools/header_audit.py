@@ -2,7 +2,8 @@
 
 The rules: floors, includes of add-ons, include cycles, unreachable headers, form of includes, wrapper headers, ASCII,
 leading comments, the separate form (config/form.hpp), namespaces, names without an include, line width, atomics,
-and retired words. tools/macro_audit.py has the rules for macros, tools/clock_audit.py the one for clocks.
+and retired words. tools/macro_audit.py has the rules for macros, tools/clock_audit.py the one for clocks,
+tools/standard_audit.py the one for names of the standard library.
 """
 
 import itertools
@@ -12,6 +13,7 @@ from clock_audit import audit_clock
 from header_tree import (BODIES_LINE, COLD, FORM, IMPLEMENTATION, TESTING, UMBRELLA, UNDEF, TreeError,
                          app_headers, code_lines, include_order, short_name, strip_comments)
 from macro_audit import audit_foreign_macros, audit_macros
+from standard_audit import audit_standard_names
 
 # The layers. A header may include headers of its own folder and of lower floors, but not of other folders on its floor.
 # An entry for a single file overrides the entry for its folder.
@@ -333,7 +335,7 @@ def audit_names(headers):
 
 AUDITS = (audit_floors, audit_addons, audit_forms, audit_umbrella, audit_cycles, audit_unreachable, audit_include_form,
           audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments,
-          audit_namespaces, audit_names, audit_width, audit_clock, audit_atomics, audit_retired_words)
+          audit_namespaces, audit_names, audit_standard_names, audit_width, audit_clock, audit_atomics, audit_retired_words)
 
 
 def audit(headers):

@@ -246,7 +246,7 @@ FOREIGN = "\n".join(f"#ifdef {macro}\n#error {header} was included\n#endif" for 
 def api_alone(tally, files):
     """For Linux each header of api/ and addons/. For Windows the umbrella, which includes all of them.
 
-    The headers of the standard library are precompiled; hygiene's `alone` checks that each header includes its own.
+    The headers of the standard library are precompiled; tools/standard_audit.py checks that each header includes its own.
     """
     names = amalgamate("--app")
     texts = {name: (ROOT / "include" / name).read_text(encoding="utf-8") for name in names if "/os/" not in name}

@@ -3,7 +3,7 @@
 
   tests/hygiene/run.py [PART...]
 
-alone    each header compiles as a separate translation unit, with all warnings as errors
+alone    each header includes the headers of ours that it needs, and compiles with all warnings as errors (alone.py)
 cases    tests/hygiene/cases/*.cpp, compiled in each of the ways its first line names; `// expect: text` must be an error
 twice    two translation units link (the second is a copy of the first)
 macros   the include defines exactly the public macros
@@ -12,9 +12,6 @@ keyword  a keyword that is redefined for httplib.h has its usual meaning in all 
 A translation unit that includes httplib.h takes 4 to 7 s, and one that includes winsvc.hpp 15 s, so there are few, and only
 `twice` generates code. clang++ compiles all headers, for Linux, Windows or both, because it is the fastest and uses the same
 standard library as g++. The case `min_max` compiles all headers with g++; the stage examples does so with mingw g++.
-
-`alone` precompiles some headers (HUBS). A header includes others before its own text, so it cannot depend on a difference
-between a precompiled header and the same header included as text.
 """
 
 import functools
@@ -23,14 +20,14 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import alone  # noqa: E402
+from alone import write  # noqa: E402
 from kit import (BUILD, CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, clang_for_mingw,  # noqa: E402
                  headers, library_includes, run)
 
 HERE = ROOT / "tests" / "hygiene"
 GENERATED = BUILD / "test" / "hygiene-cases"
 INCLUDE = [f"-I{ROOT / 'include'}", f"-I{HERE / 'cases'}", f"-I{GENERATED}", *library_includes()]
-DOOR = "winsvc/api/httplib.hpp"
-
 
 COMPILERS = {"g++": [GXX], "clang++": [CLANG], "mingw": [MINGW], "clang-mingw": clang_for_mingw()}
 
@@ -44,84 +41,8 @@ def command(way):
 
 # --- alone ------------------------------------------------------------------------------------------------------------
 
-# For each compiler, headers that are included by many and take long to compile.
-HUBS = {
-    "clang++": (DOOR, "winsvc/base/error.hpp", "winsvc/base/text.hpp", "winsvc/base/clock.hpp", "winsvc/base/log.hpp",
-                "winsvc/os/native.hpp", "winsvc/os/tcp.hpp", "winsvc/route/path.hpp", "winsvc/route/table.hpp",
-                "winsvc/scm/spec.hpp", "winsvc/scm/state.hpp", "winsvc/settings/setting_value.hpp",
-                "winsvc/manage/installation.hpp", "winsvc/manage/start_stop.hpp", "winsvc/api/json.hpp",
-                "winsvc/api/reply.hpp", "winsvc/http/file_body.hpp", "winsvc/host/definition.hpp",
-                "winsvc/host/builtin_settings.hpp", "winsvc/testing/whole.hpp"),
-    "clang-mingw": ("winsvc/os/win/windows_headers.hpp", "winsvc/os/native.hpp"),
-}
-FIRST_IN_A_HUB = ("winsvc.hpp", "winsvc/implementation.hpp")  # testing/whole.hpp includes them before all others
-
-
-def alone(tally):
-    ninja = Ninja("hygiene-alone")
-    compilers = [name for name in HUBS if COMPILERS[name]]
-    if "clang-mingw" not in compilers:
-        tally.skip("the headers of Windows alone", "no mingw headers for clang")
-    made, use = [], {}
-    for name in compilers:
-        for hub in HUBS[name]:
-            options, needs, _ = ninja.precompile(f"{name}/{hub}", f'#include "{hub}"\n#include "{hub}"\n', command(name),
-                                                 generate=False)
-            use[name, hub] = options, needs
-            made.append((f"{hub} alone ({name})", needs[0]))
-    for header in headers():
-        source = ninja.folder / (header.replace("/", "_") + ".cpp")
-        write(source, f'#include "{header}"\n#include "{header}"\n')
-        for name in compilers:
-            if header in (*HUBS[name], *FIRST_IN_A_HUB) or not is_for(header, name):
-                continue
-            options, needs = [], []
-            hubs = closure_at_the_top(header) & set(HUBS[name])
-            if hubs:                                        # one with httplib.h saves the most
-                options, needs = use[name, max(hubs, key=lambda hub: (hub == DOOR or DOOR in closure_at_the_top(hub),
-                                                                      len(closure_at_the_top(hub))))]
-            elif part_of(header) in PARTS_WITHOUT_HTTPLIB:
-                options = ["-DWINSVC_IMPLEMENTATION", f"-DWINSVC_PART={part_of(header)}"]
-            out = ninja.syntax_only(f"{name}/{header}.ok", source, [*command(name), *options], needs)
-            made.append((f"{header} alone ({name})", out))
-
-    _, output = ninja.build()
-    for what, out in made:
-        tally.check(what, out.exists(), said_about(output, out))
-
-
-def is_for(header, name):
-    """True if the compiler's system has the header: clang++ is for Linux, clang-mingw compiles what depends on Windows."""
-    if name == "clang++":
-        return not header.startswith("winsvc/os/win/")
-    return header.startswith("winsvc/os/") and not header.startswith("winsvc/os/posix/")
-
-
-@functools.cache
-def closure_at_the_top(header):
-    """The headers of ours that a header includes before its first line of other text, and what those include likewise."""
-    text = (ROOT / "include" / header).read_text(encoding="utf-8")
-    top = re.match(r"(?:(?://.*|#pragma once|#include .*|)\n)*", text).group()
-    direct = re.findall(r'^#include "(winsvc[^"]*)"', top, re.MULTILINE)
-    return frozenset(direct).union(*map(closure_at_the_top, direct))
-
-
-PARTS_WITHOUT_HTTPLIB = (1, 2, 5, 6, 7)
-
-
-def part_of(header):
-    """The part of the compiled form (config/form.hpp) that has the header's bodies; 0 if it has none. As that part alone
-    a header is compiled without cpp-httplib, in a third of the time."""
-    form = (ROOT / "include" / "winsvc" / "config" / "form.hpp").read_text(encoding="utf-8")
-    parts = dict(re.findall(r"^#define (WINSVC_BODIES_\w+) WINSVC_HAS_PART\((\d)\)", form, re.MULTILINE))
-    found = re.search(r"^ *#if (WINSVC_BODIES_\w+)$", (ROOT / "include" / header).read_text(encoding="utf-8"), re.MULTILINE)
-    return int(parts[found.group(1)]) if found else 0
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+def each_alone(tally):
+    alone.alone(tally, {name: COMPILERS[name] and command(name) for name in ("clang++", "clang-mingw")})
 
 
 def said_about(output, out):
@@ -252,7 +173,7 @@ def changed_keyword(tally):
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-PARTS = {"cases": cases, "macros": macros, "keyword": changed_keyword, "twice": twice, "alone": alone}
+PARTS = {"cases": cases, "macros": macros, "keyword": changed_keyword, "twice": twice, "alone": each_alone}
 
 
 def main():

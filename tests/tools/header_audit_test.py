@@ -71,6 +71,20 @@ class Audit(TreeTest):
         self.change("winsvc/settings/spec.hpp", '#include "winsvc/base/text.hpp"\n', "")
         self.assert_violation("include/winsvc/settings/spec.hpp:7", "base::text without an include of winsvc/base/text.hpp")
 
+    def test_a_standard_name_without_the_header_that_declares_it_is_reported(self):
+        self.change("winsvc/base/text.hpp", "int text();  // keep me", "int text(std::string, std::vector<int>);")
+        self.assert_violation("include/winsvc/base/text.hpp:8", "std::vector without an include of <vector>")
+
+    def test_a_standard_name_that_the_audit_does_not_know_is_reported(self):
+        self.change("winsvc/base/text.hpp", "int text();  // keep me", "int text(std::stack<int>);")
+        self.assert_violation("include/winsvc/base/text.hpp:8", "std::stack is unknown")
+
+    def test_a_header_of_another_system_does_not_give_the_include_of_a_standard_header(self):
+        self.files["winsvc/os/posix/thread.hpp"] = "// A thread.\n#pragma once\n\n#include <vector>\n"
+        self.change("winsvc/http/server.hpp", "\n\nint serve();",
+                    '\n#include "winsvc/os/posix/thread.hpp"\n\nint serve(std::vector<int>);')
+        self.assert_violation("include/winsvc/http/server.hpp:7", "std::vector without an include of <vector>")
+
     def test_a_folder_without_a_floor_is_reported(self):
         self.files["winsvc/attic/box.hpp"] = "// A box.\n#pragma once\n"
         self.include_in_umbrella("winsvc/attic/box.hpp")
@@ -205,7 +219,7 @@ constexpr const char* other() { return "small \\" slots"; }
 
     def test_a_public_macro_whose_value_is_undefined_at_the_end_is_reported(self):
         self.change("winsvc/config/options.hpp", "AUTOLINK 0", "AUTOLINK WINSVC_INTERNAL")
-        self.assert_violation("winsvc/config/options.hpp:9", "WINSVC_AUTOLINK", "its value is WINSVC_INTERNAL")
+        self.assert_violation("winsvc/config/options.hpp:14", "WINSVC_AUTOLINK", "its value is WINSVC_INTERNAL")
 
     def test_an_undef_of_an_unknown_macro_is_reported(self):
         self.change("winsvc/config/undef.hpp", "#undef", "#undef WINSVC_GONE\n#undef")

@@ -25,7 +25,12 @@ VERSION = """// The version.
 OPTIONS = """// The options.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cassert>
+#include <chrono>
+#include <ctime>
+#include <thread>
 
 #define WINSVC_HTTPLIB <httplib.h>
 #define WINSVC_APP_VERSION ""

@@ -8,6 +8,7 @@
 // parse_json are in the compiled part.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
