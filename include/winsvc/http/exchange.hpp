@@ -1,6 +1,6 @@
 // Exchange: one request with its response, shared by the functions that run around a handler.
 //
-//   exchange exchange(head, stream, peer, local, id, services);
+//   exchange exchange(head, match, stream, peer, local, id, services);
 //   const bool keep_alive = processor.process(exchange);
 //
 // The functions of winsvc receive the exchange as an argument. A handler finds it in its `invocation`, a content
@@ -101,17 +101,24 @@ struct forwarded_origin {
 
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
-  exchange(const wire::head& h, exchange_stream& s, const os::endpoint& peer_address,
-           const os::endpoint& local_address, std::string request_id, const exchange_services& provided)
-      : head(h), stream(s), peer(peer_address), local(local_address), services(provided), id(std::move(request_id)) {}
+  exchange(const wire::head& h, const route::match_result& matched, exchange_stream& s,
+           const os::endpoint& peer_address, const os::endpoint& local_address, std::string request_id,
+           const exchange_services& provided)
+      : head(h),
+        match(matched),
+        stream(s),
+        peer(peer_address),
+        local(local_address),
+        services(provided),
+        id(std::move(request_id)) {}
 
   const wire::head& head;
+  const route::match_result& match;
   exchange_stream& stream;
   const os::endpoint &peer, &local;
   const exchange_services services;
 
   std::string id;                                 ///< request id, for the log and for a 500
-  route::match_result match;
   std::string_view pattern;                       ///< of the route, for the access log
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   clock::time_point handled_time{};               ///< when the handler returned, or when its stream ended

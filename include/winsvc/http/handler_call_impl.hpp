@@ -359,8 +359,8 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     const std::string detail = timeout_message(limit);
-    http::exchange own(exchange.head, exchange.stream, exchange.peer, exchange.local, exchange.id, exchange.services);
-    own.match = exchange.match;
+    http::exchange own(exchange.head, exchange.match, exchange.stream, exchange.peer, exchange.local, exchange.id,
+                       exchange.services);
     const std::string bytes = substitute_response(own, 503, detail, true);
     if (!exchange.stream.send_instead(bytes)) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +

@@ -31,8 +31,12 @@ namespace detail::route {
 /// segment.
 [[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
 
-/// True if `decode_path` would succeed. Allocates nothing.
-[[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
+/// True if `decode_path` would succeed. Allocates nothing. `has_escapes`: set to whether the path has escapes.
+[[nodiscard]] bool path_is_valid(std::string_view raw_path, bool& has_escapes) noexcept;
+[[nodiscard]] inline bool path_is_valid(std::string_view raw_path) noexcept {
+  bool has_escapes = false;
+  return path_is_valid(raw_path, has_escapes);
+}
 
 /// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
@@ -81,12 +85,16 @@ WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
   return true;
 }
 
-WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
+WINSVC_INLINE bool path_is_valid(std::string_view raw_path, bool& has_escapes) noexcept {
+  has_escapes = false;
   if (raw_path.empty() || raw_path[0] != '/') return false;
-  if (raw_path.find('\0') != std::string_view::npos) return false;
-  constexpr auto none = std::string_view::npos;
-  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
+  for (std::size_t position = 1; position < raw_path.size(); ++position) {
+    const char c = raw_path[position];
+    if (c == '\0') return false;
+    if (c != '%') continue;
+    has_escapes = true;
     if (escaped_byte(raw_path, position) <= 0) return false;
+    position += 2;
   }
   return true;
 }

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
@@ -141,6 +142,7 @@ class table {
   struct match_search {
     std::optional<method> method_id;  ///< nullopt: only collect `allowed`
     std::string_view other_name;
+    bool has_escapes = false;  ///< the path has at least one
     std::size_t found = none;
     std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
     std::vector<std::string_view> values;  ///< not decoded
@@ -156,7 +158,7 @@ class table {
                                              std::string_view text) noexcept {
     return entry.first.size() != text.size() ? entry.first.size() < text.size() : entry.first < text;
   }
-  [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
+  [[nodiscard]] static std::size_t literal(const node& parent, std::string_view raw, bool may_have_escapes);
   [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
   [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
   [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s);
@@ -269,13 +271,21 @@ WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segmen
   return added;
 }
 
-WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw) const {
+WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw, bool may_have_escapes) {
   std::string decoded;  // only if there are escapes, which are rare; else the bytes of the request are compared
-  if (raw.find('%') != std::string_view::npos) {
+  if (may_have_escapes && raw.find('%') != std::string_view::npos) {
     if (!decode_segment(raw, decoded)) return none;
     raw = decoded;
   }
   const auto& literals = parent.literals;
+  constexpr std::size_t max_compared = 4;  // fewer comparisons than those of a binary search and its end
+  if (literals.size() <= max_compared) {
+    for (const auto& [text, index] : literals) {
+      if (text.size() == raw.size() && (raw.empty() || std::memcmp(text.data(), raw.data(), raw.size()) == 0))
+        return index;
+    }
+    return none;
+  }
   const auto position = std::lower_bound(literals.begin(), literals.end(), raw, literal_precedes);
   return position != literals.end() && position->first == raw ? position->second : none;
 }
@@ -332,10 +342,12 @@ WINSVC_INLINE bool table::match_next(std::size_t index, std::string_view path, s
 /// parent, so backtracking visits no node twice. The depth of the recursion is that of the deepest pattern, not of the
 /// path.
 WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path, match_search& s) const {
-  const auto slash = path.find('/');
-  const std::string_view raw = path.substr(0, slash);
+  std::size_t end = 0;
+  while (end < path.size() && path[end] != '/') ++end;
+  const std::size_t slash = end == path.size() ? std::string_view::npos : end;
+  const std::string_view raw(path.data(), end);
 
-  const std::size_t same_text = literal(from, raw);
+  const std::size_t same_text = literal(from, raw, s.has_escapes);
   if (same_text != none && match_next(same_text, path, slash, s)) return true;
 
   if (from.parameter != none && !raw.empty()) {
@@ -358,19 +370,19 @@ WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path,
 WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path,
                                         std::string_view other_name) const {
   match_result result;
-  if (!path_is_valid(raw_path)) {
+  match_search s;
+  if (!path_is_valid(raw_path, s.has_escapes)) {
     result.outcome = match_outcome::bad_path;
     result.reason = "the path is not well formed: a '%' must be followed by two hex digits that are not 00";
     return result;
   }
 
-  match_search s;
   s.method_id = method_id;
   s.other_name = other_name;
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
-    result.values.reserve(s.values.size());
+    if (!s.values.empty()) result.values.reserve(s.values.size());
     for (const auto raw : s.values) {
       // A tail has no encoded slash, so it is decoded as a whole. The path was checked above: this cannot fail.
       static_cast<void>(decode_segment(raw, result.values.emplace_back()));
@@ -389,7 +401,7 @@ WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_p
 
 WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
   match_search s;
-  if (path_is_valid(raw_path)) static_cast<void>(match_segment(nodes_[0], raw_path.substr(1), s));
+  if (path_is_valid(raw_path, s.has_escapes)) static_cast<void>(match_segment(nodes_[0], raw_path.substr(1), s));
   return s.allowed;
 }
 

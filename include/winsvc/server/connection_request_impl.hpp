@@ -249,8 +249,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
   const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
                                          engine_state_.draining};
-  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), services);
-  exchange.match = std::move(match_);
+  http::exchange exchange(head_, match_, stream, peer_, local_, processor_.next_id(), services);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));

@@ -214,8 +214,7 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
     api::header_pool headers;
     const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
                                            engine_state_.draining};
-    http::exchange own(head_, stream, peer_, local_, processor_.next_id(), services);
-    own.match = match_;
+    http::exchange own(head_, match_, stream, peer_, local_, processor_.next_id(), services);
     std::string bytes = processor_.substitute_response(own, status, reason, false);
     id_ = std::move(own.id);
     record.id = id_;

@@ -30,6 +30,11 @@ class character_set {
   [[nodiscard]] constexpr bool has(char c) const noexcept {
     return members_[static_cast<unsigned char>(c)];
   }
+  /// Position of the first byte at or after `from` that is not in the set; the size of the text if all bytes are.
+  [[nodiscard]] constexpr std::size_t find_end(std::string_view text, std::size_t from = 0) const noexcept {
+    while (from < text.size() && has(text[from])) ++from;
+    return from;
+  }
 
  private:
   constexpr void add(char c) noexcept { members_[static_cast<unsigned char>(c)] = true; }
@@ -49,9 +54,7 @@ inline constexpr character_set token_characters("!#$%&'*+-.^_`|~");
 
 /// Position of the first byte that is not a tchar; the size of the text if all bytes are.
 [[nodiscard]] constexpr std::size_t find_token_end(std::string_view text) noexcept {
-  std::size_t end = 0;
-  while (end < text.size() && is_token_char(text[end])) ++end;
-  return end;
+  return token_characters.find_end(text);
 }
 
 /// Position of the first control character at or after `from`, HTAB included; the size of the text if it has no such
@@ -109,15 +112,12 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
     }
     ++end;
   } else {
-    static constexpr character_set host_marks("-._~!$&'()*+;=");
-    for (; end < s.size() && s[end] != ':'; ++end) {
-      const char c = s[end];
-      if (c == '%') {
-        if (route::escaped_byte(s, end) <= 0) return false;
-        end += 2;
-      } else if (!host_marks.has(c)) {
-        return false;
-      }
+    static constexpr character_set host_characters("-._~!$&'()*+;=");
+    for (;;) {
+      end = host_characters.find_end(s, end);
+      if (end == s.size() || s[end] != '%') break;
+      if (route::escaped_byte(s, end) <= 0) return false;
+      end += 3;
     }
     if (end == 0) return false;
   }

@@ -51,11 +51,14 @@ class head_line_parser {
   /// The parts of a request line, as far as it was received.
   struct request_line_parts {
     std::string_view method, target, version;
-    bool is_complete = false;  ///< the line has two blanks
+    bool is_complete = false;      ///< the line has two blanks
+    bool is_valid_target = false;  ///< each character may be in a target
+    std::size_t query_mark = std::string_view::npos;  ///< position of the first '?' in a valid target
   };
   [[nodiscard]] bool split_request_line(std::string_view line, request_line_parts& parts) noexcept;
   [[nodiscard]] bool check_partial_field_line(std::string_view line) noexcept;
-  [[nodiscard]] bool target(std::string_view text);
+  [[nodiscard]] bool target(const request_line_parts& line);
+  [[nodiscard]] bool invalid_target(std::string_view text) noexcept;
   [[nodiscard]] bool malformed_field_line(std::string_view line) noexcept;
   [[nodiscard]] bool parse_known_field(const field& f);
   void record_field_name(std::string_view name) noexcept;
@@ -104,15 +107,27 @@ WINSVC_INLINE bool head_line_parser::check_partial_field_line(std::string_view l
 }
 
 WINSVC_INLINE bool head_line_parser::split_request_line(std::string_view line, request_line_parts& parts) noexcept {
+  // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
+  // because browsers send them.
+  static constexpr character_set path_characters("!\"$%&'()*+,-./:;<=>@[\\]^_`{|}~"),
+      target_characters("!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
   constexpr auto npos = std::string_view::npos;
-  const auto method_end = line.find(' ');
+  std::size_t method_end = token_characters.find_end(line);
+  if (method_end == line.size() || line[method_end] != ' ') method_end = line.find(' ', method_end);
   // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
   if ((std::min)(method_end, line.size()) > limits_.target_bytes) return fail(400, "malformed request line");
   if (method_end == npos) return true;
   if (method_end > limits_.method_bytes) return fail(501, "method too long");
-  const auto target_end = line.find(' ', method_end + 1);
-  parts.method = line.substr(0, method_end);
-  parts.target = line.substr(method_end + 1, target_end - method_end - 1);
+  const std::size_t target_begin = method_end + 1;
+  std::size_t target_end = path_characters.find_end(line, target_begin);
+  if (target_end < line.size() && line[target_end] == '?') {
+    parts.query_mark = target_end - target_begin;
+    target_end = target_characters.find_end(line, target_end);
+  }
+  parts.is_valid_target = target_end < line.size() && line[target_end] == ' ';
+  if (!parts.is_valid_target) target_end = line.find(' ', target_end);
+  parts.method = {line.data(), method_end};
+  parts.target = {line.data() + target_begin, (std::min)(target_end, line.size()) - target_begin};
   if (parts.target.size() > limits_.target_bytes) return fail(414, "target too long");
   if (target_end == npos) return true;
   parts.version = line.substr(target_end + 1);
@@ -124,59 +139,71 @@ WINSVC_INLINE bool head_line_parser::request_line(std::string_view line) {
   request_line_parts parts;
   if (!split_request_line(line, parts)) return false;
   if (!parts.is_complete) return fail(400, "malformed request line");
-  const auto [method, target_text, version, is_complete] = parts;
+  const std::string_view method = parts.method, version = parts.version;
   const auto known_method = route::parse_method(method);
-  if ((!known_method && !is_token(method)) || target_text.empty() || version.find(' ') != version.npos)
-    return fail(400, "malformed request line");
-
-  const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
-                              base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
-  if (!is_well_formed) return fail(400, "malformed HTTP version");
-  if (version[5] != '1') return fail(505, "HTTP version not supported");
-  head_.minor_version = version[7] == '0' ? 0 : 1;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
-
+  if ((!known_method && !is_token(method)) || parts.target.empty()) return fail(400, "malformed request line");
+  if (!base::is_literal(version, "HTTP/1.1")) {
+    if (version.find(' ') != version.npos) return fail(400, "malformed request line");
+    const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
+                                base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
+    if (!is_well_formed) return fail(400, "malformed HTTP version");
+    if (version[5] != '1') return fail(505, "HTTP version not supported");
+    if (version[7] == '0') head_.minor_version = 0;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
+  }
   if (!known_method && !route::is_servable_method(method)) return fail(501, "method not implemented");
   head_.method_id = known_method.value_or(route::method::other);
   head_.method = method;
-  head_.fields.reserve(16);  // enough for a typical browser
-  return target(target_text);
+  constexpr std::size_t usual_fields = 16;  // enough for a typical browser
+  if (head_.fields.capacity() < usual_fields) head_.fields.reserve(usual_fields);
+  return target(parts);
 }
 
-/// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
-WINSVC_INLINE bool head_line_parser::target(std::string_view text) {
-  head_.target = text;
-  // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
-  // because browsers send them.
+/// Finds the error of a target with an invalid character.
+WINSVC_INLINE bool head_line_parser::invalid_target(std::string_view text) noexcept {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7F) return fail(400, "invalid character in target");
-    if (c == '#') return fail(400, "fragment in target");
+    if (c == '#') break;
   }
-  if (text == "*") {
+  return fail(400, "fragment in target");
+}
+
+/// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
+WINSVC_INLINE bool head_line_parser::target(const request_line_parts& line) {
+  const std::string_view text = head_.target = line.target;
+  if (!line.is_valid_target) return invalid_target(text);
+  const std::size_t mark = line.query_mark;
+  if (text[0] == '/') {
+    if (mark == std::string_view::npos) {
+      head_.path = text;
+    } else {
+      head_.path = {text.data(), mark};
+      head_.query = {text.data() + mark + 1, text.size() - mark - 1};
+    }
+    return true;
+  }
+  if (base::is_literal(text, "*")) {
     head_.path = text;
     return head_.method_id == route::method::options || fail(400, "target '*' requires OPTIONS");
   }
 
-  std::string_view remaining = text;
-  if (text[0] != '/') {
-    const auto scheme_end = text.find("://");
-    if (scheme_end == std::string_view::npos) return fail(400, "target is neither a path nor a URL");
-    const auto scheme = text.substr(0, scheme_end);
-    if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
-      return fail(400, "unsupported scheme");
-    remaining.remove_prefix(scheme_end + 3);
-    authority_ = remaining.substr(0, remaining.find_first_of("/?"));
-    if (!is_authority(authority_)) return fail(400, "invalid authority in target");
-    remaining.remove_prefix(authority_.size());
-    if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
-      head_.path = "*";
-      return true;
-    }
+  const auto scheme_end = text.find("://");
+  if (scheme_end == std::string_view::npos) return fail(400, "target is neither a path nor a URL");
+  const auto scheme = text.substr(0, scheme_end);
+  if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
+    return fail(400, "unsupported scheme");
+  std::string_view remaining = text.substr(scheme_end + 3);
+  authority_ = remaining.substr(0, remaining.find_first_of("/?"));
+  if (!is_authority(authority_)) return fail(400, "invalid authority in target");
+  remaining.remove_prefix(authority_.size());
+  if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
+    head_.path = "*";
+    return true;
   }
-  const auto mark = remaining.find('?');
-  head_.path = remaining.substr(0, mark);
+  const auto query_begin = remaining.find('?');
+  head_.path = remaining.substr(0, query_begin);
   if (head_.path.empty()) head_.path = "/";  // RFC 9112 section 3.2.1
-  if (mark != std::string_view::npos) head_.query = remaining.substr(mark + 1);
+  if (query_begin != std::string_view::npos) head_.query = remaining.substr(query_begin + 1);
   return true;
 }
 
@@ -185,7 +212,8 @@ WINSVC_INLINE bool head_line_parser::field_line(std::string_view line) {
   if (head_.fields.size() == limits_.fields) return fail(431, "too many fields");
   const auto name_end = find_token_end(line);
   if (name_end == 0 || name_end == line.size() || line[name_end] != ':') return malformed_field_line(line);
-  const field f{line.substr(0, name_end), base::trim(line.substr(name_end + 1))};
+  const char* const bytes = line.data();
+  const field f{{bytes, name_end}, base::trim({bytes + name_end + 1, line.size() - name_end - 1})};
   record_field_name(f.name);
   head_.fields.push_back(f);
   return parse_known_field(f);
@@ -209,7 +237,7 @@ WINSVC_INLINE void head_line_parser::record_field_name(std::string_view name) no
 }
 
 WINSVC_INLINE bool head_line_parser::parse_known_field(const field& f) {
-  const auto is = [&f](std::string_view name) { return base::equal_nocase(f.name, name); };
+  const auto is = [&f](const auto& name) { return base::is_literal(f.name, name) || base::equal_nocase(f.name, name); };
   switch (f.name.size()) {  // one comparison at most
     case 4:
       if (!is("Host")) break;

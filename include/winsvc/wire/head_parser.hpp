@@ -76,6 +76,9 @@ WINSVC_INLINE std::string head_parse_result::rejection_text() const {
 
 /// Result of scan_head: the ends of the lines and of the head, and the first invalid byte.
 struct head_scan {
+  static constexpr std::size_t max_line_ends = 24;  // the lines of a browser's head
+  std::size_t line_ends[max_line_ends];  ///< positions of the first CRs
+  std::size_t line_count = 0;            ///< number of line_ends; 0 if a scan before has completed a line
   std::size_t line = 0;        ///< start of the first incomplete line
   std::size_t end = 0;         ///< position after the empty line; 0 if it was not received yet
   std::size_t limit = 0;       ///< position of the invalid byte, or the end of the bytes that need no second scan
@@ -89,6 +92,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   head_scan s;
   const auto newline = from == 0 ? std::string_view::npos : bytes.rfind('\n', from - 1);
   s.line = newline == std::string_view::npos ? begin : (std::max)(begin, newline + 1);
+  const bool is_first_scan = s.line == begin;
   for (s.limit = find_control(bytes, from); s.limit < bytes.size(); s.limit = find_control(bytes, s.limit + 1)) {
     const char c = bytes[s.limit];
     if (c == '\r') {
@@ -98,6 +102,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
         return s;
       }
       const bool empty = s.limit == s.line;
+      if (s.line_count < head_scan::max_line_ends && is_first_scan) s.line_ends[s.line_count++] = s.limit;
       ++s.limit;
       s.line = s.limit + 1;
       s.has_new_bytes = true;
@@ -142,9 +147,10 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   // Errors in complete lines are reported before an invalid byte that follows them.
   head_line_parser parser(limits, result.value);
   if (scan.has_new_bytes || scan.error || buffer.size() > bytes.size()) {
-    for (std::size_t position = begin; position < scan.line;) {
-      const auto line_end = bytes.find('\r', position);
-      const auto line = bytes.substr(position, line_end - position);
+    std::size_t index = 0;
+    for (std::size_t position = begin; position < scan.line; ++index) {
+      const auto line_end = index < scan.line_count ? scan.line_ends[index] : bytes.find('\r', position);
+      const std::string_view line(bytes.data() + position, line_end - position);
       const bool is_first = position == begin;
       position = line_end + 2;
       if (line.empty() && !is_first) break;
