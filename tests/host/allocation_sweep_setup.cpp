@@ -107,7 +107,8 @@ TEST_CASE("a service has all of a registration or nothing of it if an allocation
       const auto& router = definition.router;
       std::string text = std::to_string(definition.on_engine_created.size());
       for (const char* path : {"/a", "/b", "/group/x"}) {
-        const auto match = router.match(route::method::get, path, {});
+        route::match_result match;
+        router.match(route::method::get, path, {}, match);
         text += ' ' + std::to_string(static_cast<int>(match.outcome)) + ' ' +
                 std::to_string(router.middleware_for(match, route::method::get, path).size());
       }

@@ -76,6 +76,7 @@ WINSVC_INLINE bool is_framing_field(std::string_view name) noexcept {
 }
 
 WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& res) {
+  if (res.headers.empty()) return {};
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& [name, value] : res.headers) {
     if (is_framing_field(name)) found.emplace_back(name, value);

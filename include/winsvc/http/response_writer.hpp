@@ -124,7 +124,8 @@ class head_writer {
 
   head_writer& operator<<(std::string_view text) {
     if (text.size() > sizeof bytes_ - size_) return append_long(text);
-    size_ += text.copy(bytes_ + size_, text.size());
+    if (!text.empty()) std::memcpy(bytes_ + size_, text.data(), text.size());
+    size_ += text.size();
     return *this;
   }
   template <std::size_t N>

@@ -3,7 +3,8 @@
 //   router r;
 //   r.add(route::method::get, "/users/{id}", handler, location);   // while the app registers its routes
 //   r.freeze();
-//   const auto match = r.match(route::method::get, "/users/7", "");
+//   route::match_result match;
+//   r.match(route::method::get, "/users/7", "", match);
 //   r.call(match, req, res, exchange);
 //
 // It is filled while the app registers its routes and frozen at start; after that many threads read it without a lock.
@@ -81,9 +82,9 @@ class router {
   [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match, route::method method,
                                                             std::string_view raw_path) const;
 
-  /// Finds the route of a request, with the rule for a final slash.
-  [[nodiscard]] route::match_result match(route::method method, std::string_view raw_path,
-                                          std::string_view other_name) const;
+  /// Finds the route of a request, with the rule for a final slash. `result`: its memory is used again.
+  void match(route::method method, std::string_view raw_path, std::string_view other_name,
+             route::match_result& result) const;
   trailing_slash final_slash = trailing_slash::strict;  ///< set before start
   api::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
   std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
@@ -209,9 +210,9 @@ WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept 
   return false;
 }
 
-WINSVC_INLINE route::match_result router::match(route::method method, std::string_view raw_path,
-                                                std::string_view other_name) const {
-  auto result = table_.match(method, raw_path, other_name);
+WINSVC_INLINE void router::match(route::method method, std::string_view raw_path, std::string_view other_name,
+                                 route::match_result& result) const {
+  table_.match(method, raw_path, other_name, result);
   if (result.has_dot_segment) {  // a static folder has no such file
     for (const auto& entry : static_folders) {
       const std::string prefix = entry.prefix.back() == '/' ? entry.prefix : entry.prefix + '/';
@@ -219,16 +220,15 @@ WINSVC_INLINE route::match_result router::match(route::method method, std::strin
     }
   }
   if (final_slash == trailing_slash::strict || result.outcome != route::match_outcome::not_found || raw_path.size() < 2)
-    return result;
+    return;
   std::string other_path(raw_path);
   if (other_path.back() == '/') other_path.pop_back();
   else other_path += '/';
   auto other = table_.match(method, other_path, other_name);
-  if (other.outcome == route::match_outcome::not_found) return result;
+  if (other.outcome == route::match_outcome::not_found) return;
   if (final_slash == trailing_slash::redirect && other.outcome == route::match_outcome::matched)
     other.outcome = route::match_outcome::redirect;
   result = std::move(other);
-  return result;
 }
 
 WINSVC_INLINE route::table& router::mutable_table(std::size_t id, std::string_view operation) {

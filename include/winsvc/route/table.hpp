@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -101,7 +102,13 @@ class table {
   /// no other route matches such a path, the outcome is bad_path. `other_name`: the name of a method that is `other`; a
   /// route of `any` serves it too.
   [[nodiscard]] match_result match(method method_id, std::string_view raw_path,
-                                   std::string_view other_name = {}) const;
+                                   std::string_view other_name = {}) const {
+    match_result result;
+    match(method_id, raw_path, other_name, result);
+    return result;
+  }
+  /// The same, into an existing result, whose memory is used again.
+  void match(method method_id, std::string_view raw_path, std::string_view other_name, match_result& result) const;
 
   /// The methods of a path. Empty if `match` would return not_found or bad_path.
   [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
@@ -134,20 +141,22 @@ class table {
   };
   struct node {
     std::vector<std::pair<std::string, std::size_t>> literals;  ///< in the order of literal_precedes()
+    /// Element n: the number of literals with fewer than n characters. The last element counts for all longer ones.
+    std::array<std::uint32_t, 17> literals_below = {};
     std::size_t parameter = none;
     route_leaf exact;  ///< the pattern ends with this segment
     route_leaf tail;   ///< a tail follows this segment
   };
   /// The state of one search.
   struct match_search {
-    std::optional<method> method_id;  ///< nullopt: only collect `allowed`
-    std::string_view other_name;
+    method_set& allowed;
+    std::optional<method> method_id = {};  ///< nullopt: only collect `allowed`
+    std::string_view other_name = {};
     bool has_escapes = false;  ///< the path has at least one
     std::size_t found = none;
     std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
-    std::vector<std::string_view> values;  ///< not decoded
-    method_set allowed;
-    std::string_view bad_tail;  ///< the reason why a tail does not match
+    std::vector<std::string_view> values = {};  ///< not decoded
+    std::string_view bad_tail = {};  ///< the reason why a tail does not match
   };
 
   void check_conflicts(method method_id, std::string_view other_name, const pattern& path,
@@ -266,6 +275,8 @@ WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segmen
     const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, literal_precedes);
     if (position != literals.end() && position->first == segment.text) return position->second;
     literals.emplace(position, segment.text, added);
+    auto& below = nodes_[parent].literals_below;
+    for (std::size_t size = segment.text.size() + 1; size < below.size(); ++size) ++below[size];
   }
   nodes_.emplace_back();
   return added;
@@ -277,17 +288,22 @@ WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view ra
     if (!decode_segment(raw, decoded)) return none;
     raw = decoded;
   }
-  const auto& literals = parent.literals;
-  constexpr std::size_t max_compared = 4;  // fewer comparisons than those of a binary search and its end
-  if (literals.size() <= max_compared) {
-    for (const auto& [text, index] : literals) {
-      if (text.size() == raw.size() && (raw.empty() || std::memcmp(text.data(), raw.data(), raw.size()) == 0))
-        return index;
-    }
-    return none;
+  // The literals of this size, or of this size and longer.
+  const auto* first = parent.literals.data();
+  const auto* last = first + parent.literals.size();
+  const auto& below = parent.literals_below;
+  if (raw.size() + 1 < below.size()) last = first + below[raw.size() + 1];
+  first += below[(std::min)(raw.size(), below.size() - 1)];
+  constexpr std::ptrdiff_t max_compared = 4;  // fewer comparisons than those of a binary search and its end
+  if (last - first > max_compared || raw.size() + 1 >= below.size())
+    first = std::lower_bound(first, last, raw, literal_precedes);
+  for (; first != last; ++first) {
+    if (first->first.size() != raw.size()) break;
+    const int order = raw.empty() ? 0 : std::memcmp(first->first.data(), raw.data(), raw.size());
+    if (order == 0) return first->second;
+    if (order > 0) break;
   }
-  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, literal_precedes);
-  return position != literals.end() && position->first == raw ? position->second : none;
+  return none;
 }
 
 WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id, std::string_view other_name) const noexcept {
@@ -367,14 +383,19 @@ WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path,
   return false;
 }
 
-WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path,
-                                        std::string_view other_name) const {
-  match_result result;
-  match_search s;
+WINSVC_INLINE void table::match(method method_id, std::string_view raw_path, std::string_view other_name,
+                                match_result& result) const {
+  result.outcome = match_outcome::not_found;
+  result.values.clear();
+  if (!result.allowed.empty()) result.allowed = {};
+  result.sibling_id.reset();
+  result.reason = {};
+  result.has_dot_segment = false;
+  match_search s{result.allowed};
   if (!path_is_valid(raw_path, s.has_escapes)) {
     result.outcome = match_outcome::bad_path;
     result.reason = "the path is not well formed: a '%' must be followed by two hex digits that are not 00";
-    return result;
+    return;
   }
 
   s.method_id = method_id;
@@ -382,6 +403,7 @@ WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_p
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
+    if (!result.allowed.empty()) result.allowed = {};  // of a branch without this method
     if (!s.values.empty()) result.values.reserve(s.values.size());
     for (const auto raw : s.values) {
       // A tail has no encoded slash, so it is decoded as a whole. The path was checked above: this cannot fail.
@@ -389,20 +411,19 @@ WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_p
     }
   } else if (!s.allowed.empty()) {
     result.outcome = match_outcome::method_not_allowed;
-    result.allowed = s.allowed;
     result.sibling_id = entries_[s.path_matched].id;
   } else if (!s.bad_tail.empty()) {
     result.outcome = match_outcome::bad_path;
     result.reason = s.bad_tail;
     result.has_dot_segment = s.bad_tail == dot_segment_reason;
   }
-  return result;
 }
 
 WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
-  match_search s;
+  method_set methods;
+  match_search s{methods};
   if (path_is_valid(raw_path, s.has_escapes)) static_cast<void>(match_segment(nodes_[0], raw_path.substr(1), s));
-  return s.allowed;
+  return methods;
 }
 
 }  // namespace detail::route

@@ -134,7 +134,7 @@ class connection {
   }
   /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
   [[nodiscard]] bool is_idle() const noexcept {
-    return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();
+    return stage_ == stage::head && blocks_->input.remaining().empty() && !transport_.needs_handshake();
   }
 
  private:
@@ -164,7 +164,7 @@ class connection {
   [[nodiscard]] bool receive_during_response();
   [[nodiscard]] bool can_receive_during_response() const noexcept {
     constexpr std::size_t max_bytes = 16 * 1024;
-    return buffer_.remaining().size() < max_bytes;
+    return blocks_->input.remaining().size() < max_bytes;
   }
   void extend_send_deadline(std::size_t sent_now) noexcept;
   [[nodiscard]] std::string error_bytes(int status, std::string_view reason, http::access_record& record);
@@ -175,13 +175,13 @@ class connection {
   void finish_request() noexcept;
   os::transfer receive();
   [[nodiscard]] std::string_view unsent_output() const noexcept {
-    return std::string_view(output_).substr((std::min)(output_sent_, output_.size()));
+    return std::string_view(blocks_->output).substr((std::min)(output_sent_, blocks_->output.size()));
   }
   [[nodiscard]] std::string_view unsent_text() const noexcept {
-    return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
+    return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, blocks_->output.size()));
   }
   void clear_output() noexcept {
-    output_.clear();
+    blocks_->output.clear();
     if (!text_to_send_.empty()) std::string().swap(text_to_send_);
     output_sent_ = 0;
   }
@@ -201,22 +201,22 @@ class connection {
   stage stage_ = stage::head;
   clock::time_point deadline_;  // of the current wait
   clock::time_point now_;       // when the step began, or when its handler returned
-  http::receive_buffer buffer_;
+  step_blocks kept_;             // bytes that are needed after a step
+  step_blocks* blocks_ = &kept_;  // during a step, those of the thread
+  bool keeps_bytes_ = false;     // kept_ is not empty
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
   // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
-  std::string head_block_;  // memory of the views in head_
   wire::head head_;
   route::match_result match_;
   clock::time_point request_started_;
   http::access_record access_record_;
   std::string id_, client_;
-  std::string output_;  // response bytes
-  std::string text_to_send_;  // follows output_, as in response_delivery (http/exchange.hpp)
-  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
+  std::string text_to_send_;  // follows the output, as in response_delivery (http/exchange.hpp)
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of the output and text_to_send_
   http::file_part file_to_send_;  // follows text_to_send_
-  std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_
+  std::shared_ptr<http::event_subscription> events_to_send_;  // follows the output
   int event_parts_ = 0;  // parts of events that were sent without a wait
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
@@ -242,53 +242,65 @@ class connection {
 class connection::buffer_lease {
  public:
   buffer_lease(connection& owner, scratch_buffers& buffers) noexcept : connection_(owner), buffers_(buffers) {
-    acquire(connection_.buffer_.bytes, buffers_.input);
-    acquire(connection_.head_block_, buffers_.head_block);
-    acquire(connection_.output_, buffers_.output);
+    step_blocks &kept = connection_.kept_, &shared = buffers_.blocks;
+    if (connection_.keeps_bytes_) {
+      if (!kept.input.bytes.empty()) std::swap(kept.input, shared.input);
+      if (!kept.head_block.empty()) kept.head_block.swap(shared.head_block);
+      if (!kept.output.empty()) kept.output.swap(shared.output);
+    }
+    connection_.blocks_ = &shared;
     if (connection_.head_.fields.empty()) connection_.head_.fields.swap(buffers_.fields);
   }
   ~buffer_lease() {
-    const auto remaining = connection_.buffer_.remaining();
-    if (remaining.empty()) {
-      connection_.buffer_.clear();
-      release(connection_.buffer_.bytes, buffers_.input);
-    } else if (remaining.size() <= (std::max)(max_kept_bytes, connection_.buffer_.bytes.capacity() / 2)) {
-      keep_remainder(remaining);
-    }
+    step_blocks &kept = connection_.kept_, &shared = buffers_.blocks;
+    if (shared.input.remaining().empty()) shared.input.clear();
     if (!connection_.in_flight_) {
-      connection_.head_block_.clear();
+      shared.head_block.clear();
       auto& fields = connection_.head_.fields;
       fields.clear();
       if (fields.capacity() > buffers_.fields.capacity()) fields.swap(buffers_.fields);
       else std::vector<wire::field>().swap(fields);
     }
-    release(connection_.head_block_, buffers_.head_block);
-    release(connection_.output_, buffers_.output);
+    const bool keeps_bytes = !shared.input.bytes.empty() || !shared.head_block.empty() || !shared.output.empty();
+    if (keeps_bytes || connection_.keeps_bytes_) {
+      if (!shared.input.bytes.empty()) keep_input();
+      keep(kept.input.bytes, shared.input.bytes);
+      keep(kept.head_block, shared.head_block);
+      keep(kept.output, shared.output);
+      connection_.keeps_bytes_ = keeps_bytes;
+    }
+    for (auto* const block : {&shared.input.bytes, &shared.head_block, &shared.output}) {
+      constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
+      if (block->capacity() > max_capacity) std::string().swap(*block);
+    }
+    connection_.blocks_ = &kept;
   }
   buffer_lease(const buffer_lease&) = delete;
   buffer_lease& operator=(const buffer_lease&) = delete;
 
  private:
-  static constexpr std::size_t max_kept_bytes = 2048;
-
-  /// Copies a remainder to a string of its size, so that the block can be returned.
-  void keep_remainder(std::string_view remainder) noexcept {
-    try {
-      std::string kept(remainder);
-      connection_.buffer_.clear();
-      release(connection_.buffer_.bytes, buffers_.input);
-      connection_.buffer_.bytes = std::move(kept);
-    } catch (...) {  // out of memory: the connection keeps the block
+  /// Moves the received bytes to the connection: a small remainder to a string of its size, so that the thread keeps
+  /// the block.
+  void keep_input() noexcept {
+    constexpr std::size_t max_copied_bytes = 2048;
+    auto &kept = connection_.kept_.input, &shared = buffers_.blocks.input;
+    const auto remaining = shared.remaining();
+    if (remaining.size() <= (std::max)(max_copied_bytes, shared.bytes.capacity() / 2)) {
+      try {
+        std::string copy(remaining);
+        shared.clear();
+        if (kept.bytes.capacity() > shared.bytes.capacity()) kept.bytes.swap(shared.bytes);
+        kept = {std::move(copy), 0};
+        return;
+      } catch (...) {  // out of memory: the connection keeps the block
+      }
     }
+    kept.consumed = std::exchange(shared.consumed, 0);
   }
-  static void acquire(std::string& block, std::string& shared) noexcept {
-    if (block.empty()) block = std::move(shared);  // faster than a swap
-  }
-  static void release(std::string& block, std::string& shared) noexcept {
-    constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
-    if (!block.empty()) return;
-    if (block.capacity() > shared.capacity() && block.capacity() <= max_capacity) shared = std::move(block);
-    else std::string().swap(block);
+  /// Moves the bytes of a block to the connection. Without bytes, the thread gets the larger memory.
+  static void keep(std::string& kept, std::string& shared) noexcept {
+    if (!shared.empty() || (kept.empty() && kept.capacity() > shared.capacity())) kept.swap(shared);
+    if (kept.empty()) std::string().swap(kept);
   }
 
   connection& connection_;
@@ -336,13 +348,13 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
 /// Receives at most one block of available bytes and appends them to the buffer.
 WINSVC_INLINE os::transfer connection::receive() {
   constexpr std::size_t chunk_size = 16 * 1024;
-  auto& bytes = buffer_.bytes;
-  if (bytes.capacity() - bytes.size() < chunk_size && buffer_.consumed > 0)
-    bytes.erase(0, std::exchange(buffer_.consumed, 0));
+  auto& bytes = blocks_->input.bytes;
+  if (bytes.capacity() - bytes.size() < chunk_size && blocks_->input.consumed > 0)
+    bytes.erase(0, std::exchange(blocks_->input.consumed, 0));
   char chunk[chunk_size];
   std::size_t received = 0;
   const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
-  // The parsed head refers to these bytes while they move to head_block_ by a swap of the strings, so they must be in
+  // The parsed head refers to these bytes while they move to the head block by a swap of the strings, so they must be in
   // allocated memory, not in the string itself.
   constexpr std::size_t min_capacity = 64;
   if (bytes.capacity() < min_capacity) bytes.reserve(min_capacity);
@@ -363,16 +375,16 @@ WINSVC_INLINE os::transfer connection::receive() {
 /// client that closes first ends this wait.
 WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
   finish_request();
-  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : http::close_reason::unread_input);
+  reason = transport_.shutdown(blocks_->input.remaining().empty() ? reason : http::close_reason::unread_input);
   set_deadline(std::chrono::milliseconds(reason == http::close_reason::unread_input ? 500 : 100));
   stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
   constexpr std::size_t limit = 1024 * 1024;
-  buffer_.clear();
+  blocks_->input.clear();
   const auto result = options.timed_out ? os::transfer::closed : receive();
-  lingered_bytes_ += buffer_.bytes.size();
+  lingered_bytes_ += blocks_->input.bytes.size();
   if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
   if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
   return std::nullopt;

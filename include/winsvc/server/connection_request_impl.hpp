@@ -33,9 +33,9 @@ inline namespace WINSVC_ABI {
 namespace detail::server {
 
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
-  const bool begun = !buffer_.remaining().empty();
+  const bool begun = !blocks_->input.remaining().empty();
   if (begun) {
-    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_, std::move(head_.fields));
+    auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, std::move(head_.fields));
     if (parsed.kind == wire::head_parse_result::more) {
       head_.fields = std::move(parsed.value.fields);
     } else {
@@ -80,11 +80,11 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
 
   // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and
   // the two blocks are swapped with each request.
-  head_block_.clear();
-  std::swap(head_block_, buffer_.bytes);
-  const std::size_t head_end = buffer_.consumed + result.consumed;
-  if (head_end < head_block_.size()) buffer_.bytes.assign(head_block_, head_end);
-  buffer_.consumed = 0;
+  blocks_->head_block.clear();
+  std::swap(blocks_->head_block, blocks_->input.bytes);
+  const std::size_t head_end = blocks_->input.consumed + result.consumed;
+  if (head_end < blocks_->head_block.size()) blocks_->input.bytes.assign(blocks_->head_block, head_end);
+  blocks_->input.consumed = 0;
   head_ = std::move(result.value);
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
@@ -109,7 +109,7 @@ WINSVC_INLINE bool connection::can_collect_body() const {
 }
 
 WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
-  if (head_.framing == wire::framing::length) return buffer_.remaining().size() >= head_.content_length;
+  if (head_.framing == wire::framing::length) return blocks_->input.remaining().size() >= head_.content_length;
   return head_.framing == wire::framing::none;
 }
 
@@ -128,7 +128,7 @@ WINSVC_INLINE void connection::find_route() {
     match_.outcome = route::match_outcome::method_not_allowed;
     match_.allowed = router.table().all_methods();
   } else {
-    match_ = router.match(head_.method_id, head_.path, head_.method);
+    router.match(head_.method_id, head_.path, head_.method, match_);
   }
   if (engine_state_.paused.load() && !router.serves_while_paused(match_)) {
     if (match_.outcome == route::match_outcome::matched) match_.sibling_id = match_.route_id;
@@ -140,7 +140,7 @@ WINSVC_INLINE void connection::find_route() {
 /// Collects a body. A late body is 408. The handler stage finds other errors: it reads the body, responds to errors and
 /// logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_options& options) {
-  const auto have = buffer_.remaining().size();
+  const auto have = blocks_->input.remaining().size();
   const auto memory = body_memory(have);
   engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
   counted_body_bytes_ = memory;
@@ -173,7 +173,7 @@ WINSVC_INLINE bool connection::is_chunked_body_complete() {
   if (!body_scanner_) body_scanner_.emplace(limits_, processor_.router().body_limit(match_, limits_.body_bytes));
   std::string discarded;
   std::size_t consumed = 0;
-  const auto step = body_scanner_->feed(buffer_.remaining().substr(body_scanned_), consumed, discarded);
+  const auto step = body_scanner_->feed(blocks_->input.remaining().substr(body_scanned_), consumed, discarded);
   body_scanned_ += consumed;
   return step != wire::chunked_decoder::step::more;
 }
@@ -246,7 +246,8 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
 }
 
 WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
-  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+  http::exchange_stream stream(transport_, blocks_->input, blocks_->output, head_, limits_, request_started_,
+                               engine_state_.time);
   const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
                                          engine_state_.draining};
   http::exchange exchange(head_, match_, stream, peer_, local_, processor_.next_id(), services);

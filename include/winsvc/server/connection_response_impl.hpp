@@ -31,27 +31,27 @@ constexpr std::chrono::seconds comment_interval{15};  // shorter than the timeou
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
-  if (output_.size() + text_to_send_.size() < min_counted_bytes) return;
-  counted_unsent_bytes_ = output_.size() + text_to_send_.size();
+  if (blocks_->output.size() + text_to_send_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = blocks_->output.size() + text_to_send_.size();
   const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
   if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
   file_to_send_ = {};
   reject_at_limit(http::shared_limit::unsent_bytes, "too many responses wait for clients that read slowly");
 }
 
-/// Reads the next part of the file into output_. Returns false at its end; ends the connection if the file is shorter
+/// Reads the next part of the file into the output. Returns false at its end; ends the connection if the file is shorter
 /// than it was.
 WINSVC_INLINE bool connection::read_file_part() {
   constexpr std::size_t part_size = 64 * 1024;
   if (!file_to_send_.file || file_to_send_.remaining == 0) return false;
-  output_.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
-  const auto count = file_to_send_.file->read(file_to_send_.position, output_.data(), output_.size());
-  output_.resize(count.value_or(0));
+  blocks_->output.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
+  const auto count = file_to_send_.file->read(file_to_send_.position, blocks_->output.data(), blocks_->output.size());
+  blocks_->output.resize(count.value_or(0));
   output_sent_ = 0;
-  file_to_send_.position += output_.size();
-  file_to_send_.remaining -= output_.size();
-  if (output_.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
-  return !output_.empty();
+  file_to_send_.position += blocks_->output.size();
+  file_to_send_.remaining -= blocks_->output.size();
+  if (blocks_->output.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
+  return !blocks_->output.empty();
 }
 
 /// Extends the deadline after progress: the write timeout restarts, but the client must also keep the minimum rate.
@@ -84,7 +84,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
       return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
     }
     if (result != os::transfer::done) break;
-    access_record_.bytes += output_.size() + text_to_send_.size();
+    access_record_.bytes += blocks_->output.size() + text_to_send_.size();
     if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
     clear_output();
     if (!read_file_part()) break;
@@ -108,8 +108,8 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
     return std::nullopt;
   }
   stage_ = stage::head;
-  deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
-  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())
+  deadline_ = now_ + (blocks_->input.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
+  if (blocks_->input.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())
     return wait_for(wait_reason::readable);
   return std::nullopt;
 }
@@ -125,7 +125,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
     return wait_for(wait_reason::yield);
   }
   if (engine_state_.draining.load()) events_to_send_->end_with_published();
-  switch (events_to_send_->take(transport_, output_, max_part_bytes, chunked)) {
+  switch (events_to_send_->take(transport_, blocks_->output, max_part_bytes, chunked)) {
     case http::subscription_state::events: ++event_parts_; break;
     case http::subscription_state::none:
       event_parts_ = 0;
@@ -134,11 +134,11 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
         return std::nullopt;
       }
       if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
-      output_ = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
+      blocks_->output = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
       break;
     case http::subscription_state::ended:
       leave_channel();
-      if (chunked) output_ = "0\r\n\r\n";
+      if (chunked) blocks_->output = "0\r\n\r\n";
       break;
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
   }
@@ -161,7 +161,7 @@ WINSVC_INLINE bool connection::receive_during_response() {
   return !transport_.has_peer_closed();
 }
 
-/// Begins to send output_, text_to_send_, file_to_send_ and events_to_send_.
+/// Begins to send the output, text_to_send_, file_to_send_ and events_to_send_.
 WINSVC_INLINE void connection::start_response() noexcept {
   output_sent_ = 0;
   send_wait_start_ = {};
@@ -210,7 +210,8 @@ WINSVC_INLINE void connection::release_shared() noexcept {
 /// The bytes of an error response to a valid request, without its handler. `record` gets its status and request id.
 WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason, http::access_record& record) {
   try {
-    http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+    http::exchange_stream stream(transport_, blocks_->input, blocks_->output, head_, limits_, request_started_,
+                               engine_state_.time);
     api::header_pool headers;
     const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
                                            engine_state_.draining};
@@ -229,14 +230,14 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
 /// available. The connection ends. A client that awaits events gets an event stream that ends.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
-  auto received = buffer_.remaining();
+  auto received = blocks_->input.remaining();
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
   clear_output();
   http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
   const bool is_head = base::starts_with(received, "HEAD ");
-  output_ = in_flight_ ? error_bytes(status, reason, record)
-                       : http::error_response(status, reason, engine_state_.time, !is_head);
-  record.bytes = output_.size();
+  blocks_->output = in_flight_ ? error_bytes(status, reason, record)
+                               : http::error_response(status, reason, engine_state_.time, !is_head);
+  record.bytes = blocks_->output.size();
   keep_alive_ = false;
   body_unread_ = true;
   if (in_flight_) {  // a valid request that is not served

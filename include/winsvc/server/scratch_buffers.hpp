@@ -11,20 +11,28 @@
 
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange_stream.hpp"
 #include "winsvc/wire/head.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
+/// The bytes that a step of a connection uses: received bytes, the head of the request, the response.
+struct step_blocks {
+  http::receive_buffer input;
+  std::string head_block;  // memory of the views in the head
+  std::string output;
+};
+
 /// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
 struct scratch_buffers {
   scratch_buffers() {
-    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
+    for (auto* block : {&blocks.input.bytes, &blocks.head_block, &blocks.output}) block->reserve(16 * 1024);
     fields.reserve(32);
   }
-  std::string input, head_block, output;  // empty, with reserved capacity
-  std::vector<wire::field> fields;        // empty, with the capacity for a browser's head
+  step_blocks blocks;               // empty between two steps, with reserved capacity
+  std::vector<wire::field> fields;  // empty, with the capacity for a browser's head
   api::header_pool headers;
 };
 
