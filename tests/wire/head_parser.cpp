@@ -482,17 +482,34 @@ TEST_CASE("a field that an app does not see has no normalized value") {
   }
 }
 
-TEST_CASE("the fields of a head use the memory of the caller") {
-  std::vector<field> fields;
-  fields.reserve(32);
-  const field* const memory = fields.data();
-  limits all;
+TEST_CASE("a head uses the memory of its former fields, and an incomplete head is empty") {
+  head value;
+  value.fields.reserve(32);
+  const field* const memory = value.fields.data();
+  const limits all;
 
-  auto incomplete = parse_head("GET / HTTP/1.1\r\nHost: h\r\n", all, nullptr, std::move(fields));
-  CHECK(incomplete.value.fields.empty());
-  const auto complete = parse_head(get("A: b\r\n"), all, nullptr, std::move(incomplete.value.fields));
-  CHECK(complete.value.fields.size() == 2);
-  CHECK(complete.value.fields.data() == memory);
+  const auto same_as_new = [](const head& h) {
+    return h.method.empty() && h.target.empty() && h.path.empty() && h.query.empty() && h.host.empty() &&
+           h.minor_version == 1 && h.fields.empty() && h.framing == framing::none && h.content_length == 0 &&
+           h.keep_alive && !h.expect_continue && !h.has_repeated_names && !h.upgrade &&
+           h.method_id == winsvc::detail::route::method::get;
+  };
+  const auto parse = [&](std::string_view bytes) { return parse_head(bytes, all, nullptr, value).kind; };
+  const std::string_view full =
+      "POST /a?b HTTP/1.0\r\nHost: h\r\nX: 1\r\nX: 2\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
+  CHECK(parse(full) == head_parse_status::complete);
+  CHECK_FALSE(same_as_new(value));
+  CHECK(parse(full.substr(0, full.size() - 2)) == head_parse_status::more);
+  CHECK(same_as_new(value));
+  CHECK(parse(full) == head_parse_status::complete);
+  CHECK(parse("GET / HTTP/1.1\r\nHost : h\r\n\r\n") == head_parse_status::reject);
+  CHECK(same_as_new(value));
+  const std::string_view upgrade =
+      "GET / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+  CHECK(parse(upgrade) == head_parse_status::complete);
+  CHECK(value.upgrade);
+  CHECK(value.fields.size() == 4);
+  CHECK(value.fields.data() == memory);
 }
 
 TEST_CASE("a control character is found at each position of a long value") {

@@ -102,7 +102,7 @@ struct forwarded_origin {
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, const route::match_result& matched, exchange_stream& s,
-           const os::endpoint& peer_address, const os::endpoint& local_address, std::string request_id,
+           const os::endpoint& peer_address, const os::endpoint& local_address, std::string_view request_id,
            const exchange_services& provided)
       : head(h),
         match(matched),
@@ -110,7 +110,7 @@ struct exchange {
         peer(peer_address),
         local(local_address),
         services(provided),
-        id(std::move(request_id)) {}
+        id(request_id) {}
 
   const wire::head& head;
   const route::match_result& match;

@@ -114,7 +114,8 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
   // An invalid header is replaced by an error response, which is then prepared like any other.
-  error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
+  if (!res.headers.empty())
+    error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
   const auto prepare = [&] { prepare_response(exchange, res); };
   if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) {
     exchange.delivery.stream_length.reset();  // of the response that the error response replaces

@@ -7,10 +7,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -43,6 +46,15 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+using request_id_prefix = std::array<char, 7>;
+
+/// The text of a request id: a prefix and at most 20 digits.
+struct request_id {
+  char bytes[32];
+  std::size_t size = 0;
+  [[nodiscard]] std::string_view text() const noexcept { return {bytes, size}; }
+};
 
 class request_processor {
  public:
@@ -90,7 +102,7 @@ class request_processor {
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
-  [[nodiscard]] std::string next_id();
+  [[nodiscard]] request_id next_id() noexcept;
 
  private:
   bool process_request(exchange& exchange);
@@ -119,7 +131,7 @@ class request_processor {
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
-  std::string id_prefix_;                 // of the request ids
+  const request_id_prefix id_prefix_;     // of the request ids
   std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
 };
 
@@ -156,11 +168,13 @@ inline namespace WINSVC_ABI {
 namespace detail::http {
 
 /// Six random hexadecimal digits and a hyphen.
-WINSVC_INLINE std::string random_id_prefix() {
+WINSVC_INLINE request_id_prefix random_id_prefix() {
   const auto number = std::random_device{}();
-  std::string prefix;
-  for (int shift = 20; shift >= 0; shift -= 4) prefix += "0123456789abcdef"[(number >> shift) & 0xF];
-  return prefix + '-';
+  request_id_prefix prefix{};
+  std::size_t size = 0;
+  for (int shift = 20; shift >= 0; shift -= 4) prefix[size++] = "0123456789abcdef"[(number >> shift) & 0xF];
+  prefix[size] = '-';
+  return prefix;
 }
 
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
@@ -189,18 +203,21 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
   }
 }
 
-WINSVC_INLINE std::string request_processor::next_id() {
-  char text[32];
-  char* const end = text + id_prefix_.copy(text, id_prefix_.size());
+WINSVC_INLINE request_id request_processor::next_id() noexcept {
+  request_id id;
+  std::memcpy(id.bytes, id_prefix_.data(), id_prefix_.size());
   const auto number = request_counter_.fetch_add(1, std::memory_order_relaxed) + 1;
-  return std::string(text, std::to_chars(end, text + sizeof text, number).ptr);
+  char* const end = std::to_chars(id.bytes + id_prefix_.size(), id.bytes + sizeof id.bytes, number).ptr;
+  id.size = static_cast<std::size_t>(end - id.bytes);
+  return id;
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   const exchange_scope handled(exchange);
   auto* const outer_headers = std::exchange(api::header_pool::current(), &exchange.services.headers);
-  const std::string_view target = exchange.head.target;  // without its query, which may have a secret
-  const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
+  std::string_view target = exchange.head.target;  // without its query, which may have a secret
+  if (!exchange.head.query.empty()) target.remove_suffix(exchange.head.query.size() + 1);
+  const os::activity running(exchange.head.method, target);
   bool ok = false;
   try {
     ok = process_request(exchange);

@@ -135,6 +135,13 @@ class head_writer {
     size_ += N - 1;
     return *this;
   }
+  head_writer& operator<<(std::uint64_t number) {
+    constexpr std::size_t max_digits = 20;
+    if (max_digits > sizeof bytes_ - size_) flush();
+    char* const begin = bytes_ + size_;
+    size_ += static_cast<std::size_t>(std::to_chars(begin, begin + max_digits, number).ptr - begin);
+    return *this;
+  }
   void flush() {
     output_.append(bytes_, size_);
     size_ = 0;
@@ -188,16 +195,11 @@ WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool&
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
                                bool chunked, std::string_view own_date, std::string& output,
                                std::string_view body = {}) {
-  char number[24];
-  const auto text_of = [&number](std::uint64_t value) {
-    return std::string_view(number, static_cast<std::size_t>(
-                                        std::to_chars(number, number + sizeof number, value).ptr - number));
-  };
   head_writer lines(output);
   if (res.status == 200) {
     lines << "HTTP/1.1 200 OK\r\n";
   } else {
-    lines << "HTTP/1.1 " << text_of(static_cast<std::uint64_t>(res.status)) << " ";
+    lines << "HTTP/1.1 " << static_cast<std::uint64_t>(res.status) << " ";
     lines << wire::reason_phrase(res.status) << "\r\n";
   }
   bool type = false, date = false;
@@ -208,7 +210,7 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   else if (!type && !bodyless && (chunked || !length || *length != 0))
     lines << "Content-Type: text/plain\r\n";
   if (chunked) lines << "Transfer-Encoding: chunked\r\n";
-  else if (length && !bodyless) lines << "Content-Length: " << text_of(*length) << "\r\n";
+  else if (length && !bodyless) lines << "Content-Length: " << *length << "\r\n";
   if (!connection.empty()) lines << "Connection: " << connection << "\r\n";
   if (!date) lines << own_date;
   lines << "\r\n" << body;

@@ -147,7 +147,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
-  void accept_head(wire::head_parse_result&& result);
+  void accept_head(std::size_t head_bytes);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
   [[nodiscard]] bool is_body_buffered() const noexcept;

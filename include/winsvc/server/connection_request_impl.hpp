@@ -35,13 +35,11 @@ namespace detail::server {
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
   const bool begun = !blocks_->input.remaining().empty();
   if (begun) {
-    auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, std::move(head_.fields));
-    if (parsed.kind == wire::head_parse_result::more) {
-      head_.fields = std::move(parsed.value.fields);
-    } else {
+    const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
+    if (parsed.kind != wire::head_parse_status::more) {
       scanned_ = 0;
-      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.rejection_text());
-      else accept_head(std::move(parsed));
+      if (parsed.kind == wire::head_parse_status::reject) reject(parsed.status, parsed.rejection_text());
+      else accept_head(parsed.consumed);
       return std::nullopt;
     }
   }
@@ -71,7 +69,8 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
   return wait_for_input();
 }
 
-WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
+/// Begins the request of head_, which has `head_bytes` in the buffer.
+WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
   access_record_.bytes = 0;
   access_record_.counts_in_statistics = true;
@@ -82,10 +81,9 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   // the two blocks are swapped with each request.
   blocks_->head_block.clear();
   std::swap(blocks_->head_block, blocks_->input.bytes);
-  const std::size_t head_end = blocks_->input.consumed + result.consumed;
+  const std::size_t head_end = blocks_->input.consumed + head_bytes;
   if (head_end < blocks_->head_block.size()) blocks_->input.bytes.assign(blocks_->head_block, head_end);
   blocks_->input.consumed = 0;
-  head_ = std::move(result.value);
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
   if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&
@@ -250,7 +248,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
                                engine_state_.time);
   const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
                                          engine_state_.draining};
-  http::exchange exchange(head_, match_, stream, peer_, local_, processor_.next_id(), services);
+  http::exchange exchange(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
@@ -293,9 +291,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  text_to_send_ = std::move(exchange.delivery.text_to_send);
-  file_to_send_ = std::move(exchange.delivery.file_to_send);
-  events_to_send_ = std::move(exchange.delivery.events_to_send);
+  auto& delivery = exchange.delivery;
+  if (!delivery.text_to_send.empty()) text_to_send_ = std::move(delivery.text_to_send);
+  if (delivery.file_to_send.file) file_to_send_ = std::move(delivery.file_to_send);
+  if (delivery.events_to_send) events_to_send_ = std::move(delivery.events_to_send);
   start_response();
   limit_unsent();
 }

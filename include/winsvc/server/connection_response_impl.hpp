@@ -92,7 +92,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   }
   if (file_to_send_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
   clear_output();
-  file_to_send_ = {};
+  if (file_to_send_.file) file_to_send_ = {};
   if (events_to_send_ && result == os::transfer::done) {
     set_deadline(comment_interval);
     stage_ = stage::events;
@@ -148,7 +148,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
 
 /// Another object may keep the subscription, for example a copy of the response.
 WINSVC_INLINE void connection::leave_channel() noexcept {
-  if (const auto left = std::move(events_to_send_)) left->leave();
+  if (!events_to_send_) return;
+  events_to_send_->leave();
+  events_to_send_.reset();
 }
 
 /// Receives a pipelined request, up to a limit. Returns false if the client has closed its end.
@@ -215,7 +217,7 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
     api::header_pool headers;
     const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
                                            engine_state_.draining};
-    http::exchange own(head_, match_, stream, peer_, local_, processor_.next_id(), services);
+    http::exchange own(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
     std::string bytes = processor_.substitute_response(own, status, reason, false);
     id_ = std::move(own.id);
     record.id = id_;

@@ -168,12 +168,16 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
       else source_.notify();  // for another thread
       continue;
     }
-    for (std::size_t i = 0; i < count; ++i) thread.batch[i].store(items[i], std::memory_order_relaxed);
-    thread.batch_cursor.store((++batch_number << 16) | (count << 8));
-    if ((is_extra = !thread.is_io.load())) promote(thread);
-    while (work_item* const item = next_in_batch(thread)) {
-      if (source_.claim(*item)) serve_item(thread, *item, thread_role::io);
+    // This thread takes the first item; the others are published. A batch of one item has nothing to offload.
+    if (count > 1) {
+      for (std::size_t i = 1; i < count; ++i) thread.batch[i].store(items[i], std::memory_order_relaxed);
+      thread.batch_cursor.store((++batch_number << 16) | (count << 8) | 1);
     }
+    if ((is_extra = !thread.is_io.load())) promote(thread);
+    work_item* item = items[0];
+    do {
+      if (source_.claim(*item)) serve_item(thread, *item, thread_role::io);
+    } while (count > 1 && (item = next_in_batch(thread)) != nullptr);
     if (io_item_count_.load() > 0) serve_io_items(thread, thread_role::io);
     if (is_extra) demote(thread);
   }

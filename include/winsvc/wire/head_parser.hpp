@@ -32,26 +32,36 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-/// The result of parse_head.
-struct head_parse_result {
+/// The result of parse_head, without the head.
+struct head_parse_status {
   enum status_kind { more, complete, reject };
   status_kind kind = more;
   std::size_t consumed = 0;  ///< complete: bytes of the head, including empty lines before it
   int status = 0;            ///< reject: status code of the response
   std::string_view reason;   ///< reject: message for the log and the response
   std::string_view field;    ///< reject: name of the header, part of the buffer; empty: `reason` names it, or none
-  head value;                ///< complete
 
   /// The reason with the name of the header: "blank before the colon in the header 'X-A'". Characters that a name
   /// cannot have are replaced by '?'.
   [[nodiscard]] std::string rejection_text() const;
 };
 
+/// The result of parse_head with the head.
+struct head_parse_result : head_parse_status {
+  head value;  ///< complete; otherwise empty
+};
+
 /// Parses the buffer from its first byte. `scanned` is the number of bytes that were already checked, so that they are
-/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows. `fields`: memory for
-/// the fields of the result.
-[[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& limits,
-                                           std::size_t* scanned = nullptr, std::vector<field> fields = {});
+/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows. `output` becomes the
+/// head, or empty; the memory of its fields is used again.
+[[nodiscard]] head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
+                                           head& output);
+[[nodiscard]] inline head_parse_result parse_head(std::string_view buffer, const limits& limits,
+                                                  std::size_t* scanned = nullptr) {
+  head_parse_result result;
+  static_cast<head_parse_status&>(result) = parse_head(buffer, limits, scanned, result.value);
+  return result;
+}
 
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
@@ -65,7 +75,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-WINSVC_INLINE std::string head_parse_result::rejection_text() const {
+WINSVC_INLINE std::string head_parse_status::rejection_text() const {
   std::string text(reason);
   if (field.empty()) return text;
   constexpr std::size_t max_name_bytes = 60;
@@ -121,18 +131,29 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   return s;
 }
 
-WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
-                                           std::vector<field> fields) {
-  head_parse_result result;
-  fields.clear();
-  result.value.fields = std::move(fields);
-  const auto rejected = [&](head_error error) {
-    result.kind = head_parse_result::reject;
+/// Makes the head empty. It keeps the memory of its fields.
+WINSVC_INLINE void clear_head(head& value) {
+  value.method = value.target = value.path = value.query = value.host = {};
+  value.minor_version = 1;
+  value.fields.clear();
+  value.framing = framing::none;
+  value.content_length = 0;
+  value.keep_alive = true;
+  value.expect_continue = value.has_repeated_names = value.upgrade = false;
+  value.method_id = route::method::get;
+}
+
+WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
+                                           head& output) {
+  head_parse_status result;
+  clear_head(output);
+  const auto rejected = [&](const head_error& error) {
+    result.kind = head_parse_status::reject;
     result.status = error.status;
     result.reason = error.reason;
     result.field = error.field;
-    result.value = {};
-    return std::move(result);
+    clear_head(output);
+    return result;
   };
 
   const std::string_view bytes = buffer.substr(0, limits.head_bytes);
@@ -145,7 +166,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   if (scanned != nullptr) *scanned = scan.limit;
 
   // Errors in complete lines are reported before an invalid byte that follows them.
-  head_line_parser parser(limits, result.value);
+  head_line_parser parser(limits, output);
   if (scan.has_new_bytes || scan.error || buffer.size() > bytes.size()) {
     std::size_t index = 0;
     for (std::size_t position = begin; position < scan.line; ++index) {
@@ -159,7 +180,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   }
   if (scan.end != 0) {
     if (!parser.check_complete()) return rejected(parser.error());
-    result.kind = head_parse_result::complete;
+    result.kind = head_parse_status::complete;
     result.consumed = scan.end;
     return result;
   }
@@ -169,10 +190,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   if (scan.error)
     return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
-  fields = std::move(result.value.fields);
-  fields.clear();
-  result.value = {};
-  result.value.fields = std::move(fields);  // keeps the memory
+  clear_head(output);
   return result;
 }
 
