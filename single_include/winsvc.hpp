@@ -25,406 +25,406 @@
 //    641  config/abi.hpp                       The inline namespace that contains all names of winsvc.
 //    692  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
 //    723  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    810  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    867  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    934  os/win/windows_headers.hpp           Windows system headers.
-//    995  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1246  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1289  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1351  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1406  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1459  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1502  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1603  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1636  settings/setting_value.hpp           Types of settings and their text form.
-//   1829  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1974  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   2038  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2097  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2160  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2386  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2757  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2879  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2972  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   3035  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3073  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3145  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3190  route/url_value.hpp                  url_value, with_query.
-//   3239  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3323  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3355  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3443  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3595  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3899  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4110  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4173  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4325  api/app_objects.hpp                  App objects (dependency injection).
-//   4393  api/handler_arguments.hpp            Arguments of a handler.
-//   4505  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4638  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4970  api/parameter.hpp                    Parameters of a route.
-//   5188  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5294  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5478  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5564  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5636  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5708  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5857  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5896  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   5998  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   6019  api/file_options.hpp                 Options of a static folder.
-//   6050  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6086  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6396  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6487  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6526  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6653  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6693  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6776  scm/control_event.hpp                Event data of a control.
-//   6849  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   7024  settings/settings_file.hpp           Settings file (.ini).
-//   7099  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7324  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7475  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7511  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7553  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//   7581  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7661  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7731  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7900  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   7987  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8116  base/quote.hpp                       Windows command lines.
-//   8160  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8294  scm/spec.hpp                         Service specification.
-//   8403  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8484  api/service.hpp                      service: the object with which an app describes its service.
-//   8839  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8885  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8924  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   8997  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   9010  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   9061  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9148  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9189  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9257  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9294  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9339  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9370  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9397  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9467  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9513  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9565  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9597  addons/headers.hpp                   Middleware for response headers and body size.
+//    821  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    879  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    949  os/win/windows_headers.hpp           Windows system headers.
+//   1010  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1261  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1304  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1366  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1421  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1474  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1517  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1618  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1651  settings/setting_value.hpp           Types of settings and their text form.
+//   1844  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   1989  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   2053  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2112  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2175  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2401  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2772  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2894  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   2987  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   3050  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3088  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3160  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3205  route/url_value.hpp                  url_value, with_query.
+//   3254  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3338  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3370  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3458  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3610  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
+//   3914  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4125  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4188  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4340  api/app_objects.hpp                  App objects (dependency injection).
+//   4408  api/handler_arguments.hpp            Arguments of a handler.
+//   4520  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4653  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   4985  api/parameter.hpp                    Parameters of a route.
+//   5203  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5309  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5493  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5579  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5651  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5724  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5873  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5912  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   6014  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   6035  api/file_options.hpp                 Options of a static folder.
+//   6066  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6102  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6412  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6503  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6542  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6669  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6709  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6792  scm/control_event.hpp                Event data of a control.
+//   6865  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   7040  settings/settings_file.hpp           Settings file (.ini).
+//   7115  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7340  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7491  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7527  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7569  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//   7597  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7677  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7747  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7916  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   8003  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8132  base/quote.hpp                       Windows command lines.
+//   8176  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8310  scm/spec.hpp                         Service specification.
+//   8419  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8500  api/service.hpp                      service: the object with which an app describes its service.
+//   8855  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8901  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8940  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   9013  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   9026  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   9077  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9164  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9205  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9273  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9310  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9355  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9386  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9413  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9483  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9529  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9581  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9613  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9630  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9889  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//   9978  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//  10044  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10204  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10220  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10346  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10397  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10439  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10521  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10595  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10713  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10746  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10801  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  11043  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  11079  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  11125  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11218  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11248  route/url_value.hpp:bodies           url_value, with_query.
-//  11290  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11450  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11575  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11702  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11778  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11827  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11876  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11914  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11948  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11970  api/parameter.hpp:bodies             Parameters of a route.
-//  12028  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  12056  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  12128  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12194  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12222  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12246  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12413  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12577  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12684  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12708  base/quote.hpp:bodies                Windows command lines.
-//  12798  scm/spec.hpp:bodies                  Service specification.
-//  12954  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  13074  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13224  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13296  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13453  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13504  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13545  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13579  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13607  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13658  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13752  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13874  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13934  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  13980  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
-//  14007  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  14052  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14207  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
-//  14271  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14404  settings/registry.hpp                Registry of the settings of an app.
-//  14733  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14944  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  15176  route/table.hpp                      Route table (route::table).
-//  15571  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15677  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15785  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  15970  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16295  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16469  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16684  wire/file_name.hpp                   Safe file names for uploads.
-//  16763  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16833  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  16984  wire/representation.hpp              Representation of content in a response.
-//  17136  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17420  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17715  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17822  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  18001  scm/lifecycle.hpp                    Lifecycle of a service.
-//  18134  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  18224  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18292  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18359  scm/account.hpp                      Account of a service.
-//  18519  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18760  scm/security.hpp                     Security descriptors in SDDL.
-//  18983  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  19200  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  19259  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19384  scm/event_record.hpp                 Records of the Windows event log.
-//  19526  scm/saved_state.hpp                  Saved state of a service.
-//  19684  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  19957  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  19997  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  20079  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20278  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20541  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20725  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20853  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  21040  os/socket.hpp                        TCP sockets with timeouts.
-//  21210  os/listen.hpp                        Opens the listening sockets of a host.
-//  21336  os/posix/headers.hpp                 POSIX system headers.
-//  21377  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21572  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21616  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21724  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21831  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  22007  os/tcp.hpp                           TCP sockets on all platforms.
-//  22353  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22534  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22662  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  22938  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  22993  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  23064  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  23109  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23317  os/connection_threads.hpp            Connection threads of the control channel.
-//  23408  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23631  os/console.hpp                       Console input and output.
-//  23734  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  23896  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  24043  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24258  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24374  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24420  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24592  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24675  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24729  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24780  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  24883  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  24924  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  25111  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  25133  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  25168  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25252  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25355  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25395  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25445  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25490  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25554  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25861  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  25914  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  26008  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  26106  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26281  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26528  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26746  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  26955  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  27204  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27428  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27490  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27583  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  27889  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  27995  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  28233  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  28322  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  28394  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28481  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28534  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28631  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28769  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28863  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  29105  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  29221  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  29348  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29522  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29691  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  29992  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  29999  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  30035  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  30360  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30444  log/log_query.hpp                    Log query of the verb `logs`.
-//  30529  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30625  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30724  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30797  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  31190  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  31302  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  31348  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31582  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  31952  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  32255  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32497  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32620  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32789  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  33269  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33585  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33690  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  33906  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  34076  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  34152  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  34359  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34680  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  34961  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  35143  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  35182  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35348  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35437  http/problem.hpp                     Error responses of winsvc.
-//  35609  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35705  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  35962  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  36014  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  36176  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  36250  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36500  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36653  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36684  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36783  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  36975  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  37114  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37323  http/file_body.hpp                   Sets a file as the body of a response.
-//  37438  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37715  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  37968  http/request_processor.hpp           Request processor: handles one request.
-//  38251  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38606  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38709  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  38865  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  38957  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  39175  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39442  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39581  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39629  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39732  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39765  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  40151  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40450  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40713  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40790  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
-//  40847  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  40928  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  41307  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41582  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41765  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  41825  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  42028  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  42157  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42417  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42744  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  42856  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  43079  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  43234  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  43309  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  43328  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43535  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43775  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  44044  host/access_log.hpp                  Access log: one log entry for each response.
-//  44103  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  44229  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44391  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44648  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44720  host/health.hpp                      Liveness and readiness routes.
-//  44824  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  44992  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  45118  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  45262  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45553  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  45679  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  45798  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  45865  host/run_options.hpp                 Options and result of one run of a service.
-//  45936  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  46070  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  46191  host/control_channel_server.hpp      Control channel server.
-//  46388  host/runtime.hpp                     Runtime of a service.
-//  46657  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46768  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  46910  host/status.hpp                      Text and JSON of `status`.
-//  47081  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  47207  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  47327  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47420  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47535  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47661  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47777  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  48119  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  48317  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48520  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48784  manage/wait.hpp                      Waits until a service reaches a state.
-//  48887  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  49123  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  49218  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49515  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49727  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  49920  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50163  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  50236  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50343  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50409  manage/install.hpp                   `install` and `update` verbs.
-//  50715  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  50952  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51062  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51281  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51378  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51468  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51565  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51601  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  51925  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52148  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52313  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52450  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52570  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52662  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52776  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53130  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53417  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53594  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53688  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9646  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9898  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//   9996  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//  10059  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10219  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10235  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10361  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10412  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10454  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10536  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10610  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10728  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10761  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10816  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  11058  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  11094  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11140  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11233  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11263  route/url_value.hpp:bodies           url_value, with_query.
+//  11305  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11465  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11590  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11717  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11793  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11842  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11891  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11929  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11963  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  11985  api/parameter.hpp:bodies             Parameters of a route.
+//  12043  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  12071  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  12144  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12210  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12238  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12262  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12429  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12593  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12700  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12724  base/quote.hpp:bodies                Windows command lines.
+//  12814  scm/spec.hpp:bodies                  Service specification.
+//  12970  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  13090  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13240  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13312  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13469  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13520  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13561  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13595  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13623  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13674  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13768  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13890  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13950  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  13996  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
+//  14023  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  14068  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14223  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
+//  14287  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14420  settings/registry.hpp                Registry of the settings of an app.
+//  14749  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14960  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15192  route/table.hpp                      Route table (route::table).
+//  15620  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15726  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15834  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  16019  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16372  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16572  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16787  wire/file_name.hpp                   Safe file names for uploads.
+//  16866  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16936  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  17087  wire/representation.hpp              Representation of content in a response.
+//  17239  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17523  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17818  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17925  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  18104  scm/lifecycle.hpp                    Lifecycle of a service.
+//  18237  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18327  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18395  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18462  scm/account.hpp                      Account of a service.
+//  18622  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18863  scm/security.hpp                     Security descriptors in SDDL.
+//  19086  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  19303  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19362  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19487  scm/event_record.hpp                 Records of the Windows event log.
+//  19629  scm/saved_state.hpp                  Saved state of a service.
+//  19787  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  20060  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  20100  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  20182  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20381  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20644  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20828  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20956  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  21143  os/socket.hpp                        TCP sockets with timeouts.
+//  21313  os/listen.hpp                        Opens the listening sockets of a host.
+//  21439  os/posix/headers.hpp                 POSIX system headers.
+//  21480  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21675  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21719  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21827  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  21934  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  22110  os/tcp.hpp                           TCP sockets on all platforms.
+//  22456  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22637  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22765  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  23041  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  23096  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  23167  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  23212  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23420  os/connection_threads.hpp            Connection threads of the control channel.
+//  23511  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23734  os/console.hpp                       Console input and output.
+//  23837  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  23999  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  24146  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24361  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24477  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24523  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24695  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24778  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24832  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  24883  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  24986  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  25027  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  25214  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  25236  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  25271  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25355  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25458  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25498  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25548  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25593  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25657  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  25964  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  26017  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  26111  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  26209  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26384  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26631  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26849  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  27058  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  27307  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27531  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27593  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27686  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  27992  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  28098  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  28336  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  28425  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28497  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28584  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28637  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28734  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  28872  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  28966  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  29208  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  29324  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29451  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29625  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29794  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  30095  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  30102  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  30138  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30463  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30547  log/log_query.hpp                    Log query of the verb `logs`.
+//  30632  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30728  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30827  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  30900  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  31293  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  31405  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31451  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31685  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  32055  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  32358  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32600  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32723  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  32892  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  33372  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33688  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33793  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  34009  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  34179  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  34255  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  34462  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34783  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  35064  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  35253  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  35292  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35458  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35547  http/problem.hpp                     Error responses of winsvc.
+//  35719  http/context_impl.hpp                Implementation of api/context.hpp.
+//  35815  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  36072  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  36124  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  36286  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  36360  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36610  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36763  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  36794  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  36893  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  37085  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  37224  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  37433  http/file_body.hpp                   Sets a file as the body of a response.
+//  37548  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  37828  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  38082  http/request_processor.hpp           Request processor: handles one request.
+//  38382  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38738  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  38841  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  38997  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  39089  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  39307  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39574  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39713  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39761  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  39864  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  39904  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  40302  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40600  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  40865  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  40942  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
+//  40999  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  41080  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  41459  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41738  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41921  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  41981  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  42184  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  42313  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  42573  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  42900  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  43012  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  43235  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  43390  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  43465  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  43484  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  43691  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  43931  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  44200  host/access_log.hpp                  Access log: one log entry for each response.
+//  44259  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  44385  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44547  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  44804  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  44876  host/health.hpp                      Liveness and readiness routes.
+//  44980  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  45148  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  45274  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  45418  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45709  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  45835  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  45954  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  46021  host/run_options.hpp                 Options and result of one run of a service.
+//  46092  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  46226  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  46347  host/control_channel_server.hpp      Control channel server.
+//  46544  host/runtime.hpp                     Runtime of a service.
+//  46813  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  46924  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  47066  host/status.hpp                      Text and JSON of `status`.
+//  47237  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  47363  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  47483  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47576  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47691  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  47817  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  47933  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  48275  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  48473  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48676  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  48940  manage/wait.hpp                      Waits until a service reaches a state.
+//  49043  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  49279  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  49374  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49671  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  49883  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  50076  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50319  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50392  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50499  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50565  manage/install.hpp                   `install` and `update` verbs.
+//  50871  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  51108  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51218  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51437  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51534  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51624  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51721  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51757  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  52081  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52304  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52469  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52606  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52726  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52818  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  52932  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53286  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53573  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53750  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53844  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54029  config/undef.hpp                     Undefines the internal macros.
+//  54185  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -735,6 +735,7 @@ class [[nodiscard]] scope_exit {
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -757,12 +758,22 @@ namespace detail::base {
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 [[nodiscard]] std::string to_lower(std::string_view s);
 [[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
+/// True if `s` is this literal. Faster than ==, because the compiler knows the size.
+template <std::size_t N>
+[[nodiscard]] bool is_literal(std::string_view s, const char (&literal)[N]) noexcept {
+  return s.size() == N - 1 && std::memcmp(s.data(), literal, N - 1) == 0;
+}
 [[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
 
 /// The first bytes of `s`, at most `limit`. The end is moved to the left so that no character is split.
 [[nodiscard]] std::string_view truncate(std::string_view s, std::size_t limit) noexcept;
 /// `s` without the spaces and tabs at both ends.
-[[nodiscard]] std::string_view trim(std::string_view s) noexcept;
+[[nodiscard]] constexpr std::string_view trim(std::string_view s) noexcept {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
+  while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
+  return s;
+}
 /// The parts of `s` between separators. "" has one empty part; "a," has two parts.
 [[nodiscard]] std::vector<std::string_view> split(std::string_view s, char separator);
 [[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator);
@@ -840,7 +851,8 @@ namespace detail::route {
 /// segment.
 [[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
 
-/// True if `decode_path` would succeed. Allocates nothing.
+/// True if `decode_path` would succeed. Allocates nothing. `has_escapes`: set to whether the path has escapes.
+[[nodiscard]] bool path_is_valid(std::string_view raw_path, bool& has_escapes) noexcept;
 [[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
 /// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
@@ -894,6 +906,11 @@ class character_set {
   [[nodiscard]] constexpr bool has(char c) const noexcept {
     return members_[static_cast<unsigned char>(c)];
   }
+  /// Position of the first byte at or after `from` that is not in the set; the size of the text if all bytes are.
+  [[nodiscard]] constexpr std::size_t find_end(std::string_view text, std::size_t from = 0) const noexcept {
+    while (from < text.size() && has(text[from])) ++from;
+    return from;
+  }
 
  private:
   constexpr void add(char c) noexcept { members_[static_cast<unsigned char>(c)] = true; }
@@ -913,9 +930,7 @@ inline constexpr character_set token_characters("!#$%&'*+-.^_`|~");
 
 /// Position of the first byte that is not a tchar; the size of the text if all bytes are.
 [[nodiscard]] constexpr std::size_t find_token_end(std::string_view text) noexcept {
-  std::size_t end = 0;
-  while (end < text.size() && is_token_char(text[end])) ++end;
-  return end;
+  return token_characters.find_end(text);
 }
 
 /// Position of the first control character at or after `from`, HTAB included; the size of the text if it has no such
@@ -5646,6 +5661,7 @@ exception_handler make_exception_handler(F f) {
 // can register a route for any of them. CONNECT and TRACE are always 501, because an origin server does not need them.
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9770,13 +9786,6 @@ WINSVC_INLINE std::string_view truncate(std::string_view s, std::size_t limit) n
   return s.substr(0, end);
 }
 
-WINSVC_INLINE std::string_view trim(std::string_view s) noexcept {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
-  while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
-  return s;
-}
-
 WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char separator) {
   std::vector<std::string_view> parts;
   for (;;) {
@@ -9916,14 +9925,23 @@ WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
   return true;
 }
 
-WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
+WINSVC_INLINE bool path_is_valid(std::string_view raw_path, bool& has_escapes) noexcept {
+  has_escapes = false;
   if (raw_path.empty() || raw_path[0] != '/') return false;
-  if (raw_path.find('\0') != std::string_view::npos) return false;
-  constexpr auto none = std::string_view::npos;
-  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
+  for (std::size_t position = 1; position < raw_path.size(); ++position) {
+    const char c = raw_path[position];
+    if (c == '\0') return false;
+    if (c != '%') continue;
+    has_escapes = true;
     if (escaped_byte(raw_path, position) <= 0) return false;
+    position += 2;
   }
   return true;
+}
+
+WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
+  bool has_escapes = false;
+  return path_is_valid(raw_path, has_escapes);
 }
 
 WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
@@ -10018,15 +10036,12 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
     }
     ++end;
   } else {
-    static constexpr character_set host_marks("-._~!$&'()*+;=");
-    for (; end < s.size() && s[end] != ':'; ++end) {
-      const char c = s[end];
-      if (c == '%') {
-        if (route::escaped_byte(s, end) <= 0) return false;
-        end += 2;
-      } else if (!host_marks.has(c)) {
-        return false;
-      }
+    static constexpr character_set host_characters("-._~!$&'()*+;=");
+    for (;;) {
+      end = host_characters.find_end(s, end);
+      if (end == s.size() || s[end] != '%') break;
+      if (route::escaped_byte(s, end) <= 0) return false;
+      end += 3;
     }
     if (end == 0) return false;
   }
@@ -12066,6 +12081,7 @@ inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT"
                                                     "OTHER"};
 
 WINSVC_INLINE std::optional<method> parse_method(std::string_view token) noexcept {
+  if (token.size() == 3 && std::memcmp(token.data(), "GET", 3) == 0) return method::get;  // the most frequent one
   for (unsigned i = 0; i < method_count; ++i) {
     if (token == method_names[i]) return static_cast<method>(i);
   }
@@ -15192,6 +15208,8 @@ WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
@@ -15268,7 +15286,13 @@ class table {
   /// no other route matches such a path, the outcome is bad_path. `other_name`: the name of a method that is `other`; a
   /// route of `any` serves it too.
   [[nodiscard]] match_result match(method method_id, std::string_view raw_path,
-                                   std::string_view other_name = {}) const;
+                                   std::string_view other_name = {}) const {
+    match_result result;
+    match(method_id, raw_path, other_name, result);
+    return result;
+  }
+  /// The same, into an existing result, whose memory is used again.
+  void match(method method_id, std::string_view raw_path, std::string_view other_name, match_result& result) const;
 
   /// The methods of a path. Empty if `match` would return not_found or bad_path.
   [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
@@ -15301,19 +15325,22 @@ class table {
   };
   struct node {
     std::vector<std::pair<std::string, std::size_t>> literals;  ///< in the order of literal_precedes()
+    /// Element n: the number of literals with fewer than n characters. The last element counts for all longer ones.
+    std::array<std::uint32_t, 17> literals_below = {};
     std::size_t parameter = none;
     route_leaf exact;  ///< the pattern ends with this segment
     route_leaf tail;   ///< a tail follows this segment
   };
   /// The state of one search.
   struct match_search {
-    std::optional<method> method_id;  ///< nullopt: only collect `allowed`
-    std::string_view other_name;
+    method_set& allowed;
+    std::optional<method> method_id = {};  ///< nullopt: only collect `allowed`
+    std::string_view other_name = {};
+    bool has_escapes = false;  ///< the path has at least one
     std::size_t found = none;
     std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
-    std::vector<std::string_view> values;  ///< not decoded
-    method_set allowed;
-    std::string_view bad_tail;  ///< the reason why a tail does not match
+    std::vector<std::string_view> values = {};  ///< not decoded
+    std::string_view bad_tail = {};  ///< the reason why a tail does not match
   };
 
   void check_conflicts(method method_id, std::string_view other_name, const pattern& path,
@@ -15324,7 +15351,7 @@ class table {
                                              std::string_view text) noexcept {
     return entry.first.size() != text.size() ? entry.first.size() < text.size() : entry.first < text;
   }
-  [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
+  [[nodiscard]] static std::size_t literal(const node& parent, std::string_view raw, bool may_have_escapes);
   [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
   [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
   [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s);
@@ -15432,20 +15459,35 @@ WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segmen
     const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, literal_precedes);
     if (position != literals.end() && position->first == segment.text) return position->second;
     literals.emplace(position, segment.text, added);
+    auto& below = nodes_[parent].literals_below;
+    for (std::size_t size = segment.text.size() + 1; size < below.size(); ++size) ++below[size];
   }
   nodes_.emplace_back();
   return added;
 }
 
-WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw) const {
+WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw, bool may_have_escapes) {
   std::string decoded;  // only if there are escapes, which are rare; else the bytes of the request are compared
-  if (raw.find('%') != std::string_view::npos) {
+  if (may_have_escapes && raw.find('%') != std::string_view::npos) {
     if (!decode_segment(raw, decoded)) return none;
     raw = decoded;
   }
-  const auto& literals = parent.literals;
-  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, literal_precedes);
-  return position != literals.end() && position->first == raw ? position->second : none;
+  // The literals of this size, or of this size and longer.
+  const auto* first = parent.literals.data();
+  const auto* last = first + parent.literals.size();
+  const auto& below = parent.literals_below;
+  if (raw.size() + 1 < below.size()) last = first + below[raw.size() + 1];
+  first += below[(std::min)(raw.size(), below.size() - 1)];
+  constexpr std::ptrdiff_t max_compared = 4;  // fewer comparisons than those of a binary search and its end
+  if (last - first > max_compared || raw.size() + 1 >= below.size())
+    first = std::lower_bound(first, last, raw, literal_precedes);
+  for (; first != last; ++first) {
+    if (first->first.size() != raw.size()) break;
+    const int order = raw.empty() ? 0 : std::memcmp(first->first.data(), raw.data(), raw.size());
+    if (order == 0) return first->second;
+    if (order > 0) break;
+  }
+  return none;
 }
 
 WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id, std::string_view other_name) const noexcept {
@@ -15500,10 +15542,12 @@ WINSVC_INLINE bool table::match_next(std::size_t index, std::string_view path, s
 /// parent, so backtracking visits no node twice. The depth of the recursion is that of the deepest pattern, not of the
 /// path.
 WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path, match_search& s) const {
-  const auto slash = path.find('/');
-  const std::string_view raw = path.substr(0, slash);
+  std::size_t end = 0;
+  while (end < path.size() && path[end] != '/') ++end;
+  const std::size_t slash = end == path.size() ? std::string_view::npos : end;
+  const std::string_view raw(path.data(), end);
 
-  const std::size_t same_text = literal(from, raw);
+  const std::size_t same_text = literal(from, raw, s.has_escapes);
   if (same_text != none && match_next(same_text, path, slash, s)) return true;
 
   if (from.parameter != none && !raw.empty()) {
@@ -15523,42 +15567,47 @@ WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path,
   return false;
 }
 
-WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path,
-                                        std::string_view other_name) const {
-  match_result result;
-  if (!path_is_valid(raw_path)) {
+WINSVC_INLINE void table::match(method method_id, std::string_view raw_path, std::string_view other_name,
+                                match_result& result) const {
+  result.outcome = match_outcome::not_found;
+  result.values.clear();
+  if (!result.allowed.empty()) result.allowed = {};
+  result.sibling_id.reset();
+  result.reason = {};
+  result.has_dot_segment = false;
+  match_search s{result.allowed};
+  if (!path_is_valid(raw_path, s.has_escapes)) {
     result.outcome = match_outcome::bad_path;
     result.reason = "the path is not well formed: a '%' must be followed by two hex digits that are not 00";
-    return result;
+    return;
   }
 
-  match_search s;
   s.method_id = method_id;
   s.other_name = other_name;
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
-    result.values.reserve(s.values.size());
+    if (!result.allowed.empty()) result.allowed = {};  // of a branch without this method
+    if (!s.values.empty()) result.values.reserve(s.values.size());
     for (const auto raw : s.values) {
       // A tail has no encoded slash, so it is decoded as a whole. The path was checked above: this cannot fail.
       static_cast<void>(decode_segment(raw, result.values.emplace_back()));
     }
   } else if (!s.allowed.empty()) {
     result.outcome = match_outcome::method_not_allowed;
-    result.allowed = s.allowed;
     result.sibling_id = entries_[s.path_matched].id;
   } else if (!s.bad_tail.empty()) {
     result.outcome = match_outcome::bad_path;
     result.reason = s.bad_tail;
     result.has_dot_segment = s.bad_tail == dot_segment_reason;
   }
-  return result;
 }
 
 WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
-  match_search s;
-  if (path_is_valid(raw_path)) static_cast<void>(match_segment(nodes_[0], raw_path.substr(1), s));
-  return s.allowed;
+  method_set methods;
+  match_search s{methods};
+  if (path_is_valid(raw_path, s.has_escapes)) static_cast<void>(match_segment(nodes_[0], raw_path.substr(1), s));
+  return methods;
 }
 
 }  // namespace detail::route
@@ -16015,11 +16064,14 @@ class head_line_parser {
   /// The parts of a request line, as far as it was received.
   struct request_line_parts {
     std::string_view method, target, version;
-    bool is_complete = false;  ///< the line has two blanks
+    bool is_complete = false;      ///< the line has two blanks
+    bool is_valid_target = false;  ///< each character may be in a target
+    std::size_t query_mark = std::string_view::npos;  ///< position of the first '?' in a valid target
   };
   [[nodiscard]] bool split_request_line(std::string_view line, request_line_parts& parts) noexcept;
   [[nodiscard]] bool check_partial_field_line(std::string_view line) noexcept;
-  [[nodiscard]] bool target(std::string_view text);
+  [[nodiscard]] bool target(const request_line_parts& line);
+  [[nodiscard]] bool invalid_target(std::string_view text) noexcept;
   [[nodiscard]] bool malformed_field_line(std::string_view line) noexcept;
   [[nodiscard]] bool parse_known_field(const field& f);
   void record_field_name(std::string_view name) noexcept;
@@ -16068,15 +16120,27 @@ WINSVC_INLINE bool head_line_parser::check_partial_field_line(std::string_view l
 }
 
 WINSVC_INLINE bool head_line_parser::split_request_line(std::string_view line, request_line_parts& parts) noexcept {
+  // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
+  // because browsers send them.
+  static constexpr character_set path_characters("!\"$%&'()*+,-./:;<=>@[\\]^_`{|}~"),
+      target_characters("!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
   constexpr auto npos = std::string_view::npos;
-  const auto method_end = line.find(' ');
+  std::size_t method_end = token_characters.find_end(line);
+  if (method_end == line.size() || line[method_end] != ' ') method_end = line.find(' ', method_end);
   // A method that is longer than any other is 501 (RFC 9112 section 3); a line without a blank is malformed.
   if ((std::min)(method_end, line.size()) > limits_.target_bytes) return fail(400, "malformed request line");
   if (method_end == npos) return true;
   if (method_end > limits_.method_bytes) return fail(501, "method too long");
-  const auto target_end = line.find(' ', method_end + 1);
-  parts.method = line.substr(0, method_end);
-  parts.target = line.substr(method_end + 1, target_end - method_end - 1);
+  const std::size_t target_begin = method_end + 1;
+  std::size_t target_end = path_characters.find_end(line, target_begin);
+  if (target_end < line.size() && line[target_end] == '?') {
+    parts.query_mark = target_end - target_begin;
+    target_end = target_characters.find_end(line, target_end);
+  }
+  parts.is_valid_target = target_end < line.size() && line[target_end] == ' ';
+  if (!parts.is_valid_target) target_end = line.find(' ', target_end);
+  parts.method = {line.data(), method_end};
+  parts.target = {line.data() + target_begin, (std::min)(target_end, line.size()) - target_begin};
   if (parts.target.size() > limits_.target_bytes) return fail(414, "target too long");
   if (target_end == npos) return true;
   parts.version = line.substr(target_end + 1);
@@ -16088,59 +16152,71 @@ WINSVC_INLINE bool head_line_parser::request_line(std::string_view line) {
   request_line_parts parts;
   if (!split_request_line(line, parts)) return false;
   if (!parts.is_complete) return fail(400, "malformed request line");
-  const auto [method, target_text, version, is_complete] = parts;
+  const std::string_view method = parts.method, version = parts.version;
   const auto known_method = route::parse_method(method);
-  if ((!known_method && !is_token(method)) || target_text.empty() || version.find(' ') != version.npos)
-    return fail(400, "malformed request line");
-
-  const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
-                              base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
-  if (!is_well_formed) return fail(400, "malformed HTTP version");
-  if (version[5] != '1') return fail(505, "HTTP version not supported");
-  head_.minor_version = version[7] == '0' ? 0 : 1;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
-
+  if ((!known_method && !is_token(method)) || parts.target.empty()) return fail(400, "malformed request line");
+  if (!base::is_literal(version, "HTTP/1.1")) {
+    if (version.find(' ') != version.npos) return fail(400, "malformed request line");
+    const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
+                                base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
+    if (!is_well_formed) return fail(400, "malformed HTTP version");
+    if (version[5] != '1') return fail(505, "HTTP version not supported");
+    if (version[7] == '0') head_.minor_version = 0;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
+  }
   if (!known_method && !route::is_servable_method(method)) return fail(501, "method not implemented");
   head_.method_id = known_method.value_or(route::method::other);
   head_.method = method;
-  head_.fields.reserve(16);  // enough for a typical browser
-  return target(target_text);
+  constexpr std::size_t usual_fields = 16;  // enough for a typical browser
+  if (head_.fields.capacity() < usual_fields) head_.fields.reserve(usual_fields);
+  return target(parts);
 }
 
-/// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
-WINSVC_INLINE bool head_line_parser::target(std::string_view text) {
-  head_.target = text;
-  // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
-  // because browsers send them.
+/// Finds the error of a target with an invalid character.
+WINSVC_INLINE bool head_line_parser::invalid_target(std::string_view text) noexcept {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7F) return fail(400, "invalid character in target");
-    if (c == '#') return fail(400, "fragment in target");
+    if (c == '#') break;
   }
-  if (text == "*") {
+  return fail(400, "fragment in target");
+}
+
+/// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
+WINSVC_INLINE bool head_line_parser::target(const request_line_parts& line) {
+  const std::string_view text = head_.target = line.target;
+  if (!line.is_valid_target) return invalid_target(text);
+  const std::size_t mark = line.query_mark;
+  if (text[0] == '/') {
+    if (mark == std::string_view::npos) {
+      head_.path = text;
+    } else {
+      head_.path = {text.data(), mark};
+      head_.query = {text.data() + mark + 1, text.size() - mark - 1};
+    }
+    return true;
+  }
+  if (base::is_literal(text, "*")) {
     head_.path = text;
     return head_.method_id == route::method::options || fail(400, "target '*' requires OPTIONS");
   }
 
-  std::string_view remaining = text;
-  if (text[0] != '/') {
-    const auto scheme_end = text.find("://");
-    if (scheme_end == std::string_view::npos) return fail(400, "target is neither a path nor a URL");
-    const auto scheme = text.substr(0, scheme_end);
-    if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
-      return fail(400, "unsupported scheme");
-    remaining.remove_prefix(scheme_end + 3);
-    authority_ = remaining.substr(0, remaining.find_first_of("/?"));
-    if (!is_authority(authority_)) return fail(400, "invalid authority in target");
-    remaining.remove_prefix(authority_.size());
-    if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
-      head_.path = "*";
-      return true;
-    }
+  const auto scheme_end = text.find("://");
+  if (scheme_end == std::string_view::npos) return fail(400, "target is neither a path nor a URL");
+  const auto scheme = text.substr(0, scheme_end);
+  if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
+    return fail(400, "unsupported scheme");
+  std::string_view remaining = text.substr(scheme_end + 3);
+  authority_ = remaining.substr(0, remaining.find_first_of("/?"));
+  if (!is_authority(authority_)) return fail(400, "invalid authority in target");
+  remaining.remove_prefix(authority_.size());
+  if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
+    head_.path = "*";
+    return true;
   }
-  const auto mark = remaining.find('?');
-  head_.path = remaining.substr(0, mark);
+  const auto query_begin = remaining.find('?');
+  head_.path = remaining.substr(0, query_begin);
   if (head_.path.empty()) head_.path = "/";  // RFC 9112 section 3.2.1
-  if (mark != std::string_view::npos) head_.query = remaining.substr(mark + 1);
+  if (query_begin != std::string_view::npos) head_.query = remaining.substr(query_begin + 1);
   return true;
 }
 
@@ -16149,7 +16225,8 @@ WINSVC_INLINE bool head_line_parser::field_line(std::string_view line) {
   if (head_.fields.size() == limits_.fields) return fail(431, "too many fields");
   const auto name_end = find_token_end(line);
   if (name_end == 0 || name_end == line.size() || line[name_end] != ':') return malformed_field_line(line);
-  const field f{line.substr(0, name_end), base::trim(line.substr(name_end + 1))};
+  const char* const bytes = line.data();
+  const field f{{bytes, name_end}, base::trim({bytes + name_end + 1, line.size() - name_end - 1})};
   record_field_name(f.name);
   head_.fields.push_back(f);
   return parse_known_field(f);
@@ -16173,7 +16250,7 @@ WINSVC_INLINE void head_line_parser::record_field_name(std::string_view name) no
 }
 
 WINSVC_INLINE bool head_line_parser::parse_known_field(const field& f) {
-  const auto is = [&f](std::string_view name) { return base::equal_nocase(f.name, name); };
+  const auto is = [&f](const auto& name) { return base::is_literal(f.name, name) || base::equal_nocase(f.name, name); };
   switch (f.name.size()) {  // one comparison at most
     case 4:
       if (!is("Host")) break;
@@ -16321,26 +16398,32 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-/// The result of parse_head.
-struct head_parse_result {
+/// The result of parse_head, without the head.
+struct head_parse_status {
   enum status_kind { more, complete, reject };
   status_kind kind = more;
   std::size_t consumed = 0;  ///< complete: bytes of the head, including empty lines before it
   int status = 0;            ///< reject: status code of the response
   std::string_view reason;   ///< reject: message for the log and the response
   std::string_view field;    ///< reject: name of the header, part of the buffer; empty: `reason` names it, or none
-  head value;                ///< complete
 
   /// The reason with the name of the header: "blank before the colon in the header 'X-A'". Characters that a name
   /// cannot have are replaced by '?'.
   [[nodiscard]] std::string rejection_text() const;
 };
 
+/// The result of parse_head with the head.
+struct head_parse_result : head_parse_status {
+  head value;  ///< complete; otherwise empty
+};
+
 /// Parses the buffer from its first byte. `scanned` is the number of bytes that were already checked, so that they are
-/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows. `fields`: memory for
-/// the fields of the result.
+/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows. `output` becomes the
+/// head, or empty; the memory of its fields is used again.
+[[nodiscard]] head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
+                                           head& output);
 [[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& limits,
-                                           std::size_t* scanned = nullptr, std::vector<field> fields = {});
+                                           std::size_t* scanned = nullptr);
 
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
@@ -16354,7 +16437,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::wire {
 
-WINSVC_INLINE std::string head_parse_result::rejection_text() const {
+WINSVC_INLINE std::string head_parse_status::rejection_text() const {
   std::string text(reason);
   if (field.empty()) return text;
   constexpr std::size_t max_name_bytes = 60;
@@ -16365,6 +16448,9 @@ WINSVC_INLINE std::string head_parse_result::rejection_text() const {
 
 /// Result of scan_head: the ends of the lines and of the head, and the first invalid byte.
 struct head_scan {
+  static constexpr std::size_t max_line_ends = 24;  // the lines of a browser's head
+  std::size_t line_ends[max_line_ends];  ///< positions of the first CRs
+  std::size_t line_count = 0;            ///< number of line_ends; 0 if a scan before has completed a line
   std::size_t line = 0;        ///< start of the first incomplete line
   std::size_t end = 0;         ///< position after the empty line; 0 if it was not received yet
   std::size_t limit = 0;       ///< position of the invalid byte, or the end of the bytes that need no second scan
@@ -16378,6 +16464,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   head_scan s;
   const auto newline = from == 0 ? std::string_view::npos : bytes.rfind('\n', from - 1);
   s.line = newline == std::string_view::npos ? begin : (std::max)(begin, newline + 1);
+  const bool is_first_scan = s.line == begin;
   for (s.limit = find_control(bytes, from); s.limit < bytes.size(); s.limit = find_control(bytes, s.limit + 1)) {
     const char c = bytes[s.limit];
     if (c == '\r') {
@@ -16387,6 +16474,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
         return s;
       }
       const bool empty = s.limit == s.line;
+      if (s.line_count < head_scan::max_line_ends && is_first_scan) s.line_ends[s.line_count++] = s.limit;
       ++s.limit;
       s.line = s.limit + 1;
       s.has_new_bytes = true;
@@ -16405,18 +16493,29 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   return s;
 }
 
-WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
-                                           std::vector<field> fields) {
-  head_parse_result result;
-  fields.clear();
-  result.value.fields = std::move(fields);
-  const auto rejected = [&](head_error error) {
-    result.kind = head_parse_result::reject;
+/// Makes the head empty. It keeps the memory of its fields.
+WINSVC_INLINE void clear_head(head& value) {
+  value.method = value.target = value.path = value.query = value.host = {};
+  value.minor_version = 1;
+  value.fields.clear();
+  value.framing = framing::none;
+  value.content_length = 0;
+  value.keep_alive = true;
+  value.expect_continue = value.has_repeated_names = value.upgrade = false;
+  value.method_id = route::method::get;
+}
+
+WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
+                                           head& output) {
+  head_parse_status result;
+  clear_head(output);
+  const auto rejected = [&](const head_error& error) {
+    result.kind = head_parse_status::reject;
     result.status = error.status;
     result.reason = error.reason;
     result.field = error.field;
-    result.value = {};
-    return std::move(result);
+    clear_head(output);
+    return result;
   };
 
   const std::string_view bytes = buffer.substr(0, limits.head_bytes);
@@ -16429,11 +16528,12 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   if (scanned != nullptr) *scanned = scan.limit;
 
   // Errors in complete lines are reported before an invalid byte that follows them.
-  head_line_parser parser(limits, result.value);
+  head_line_parser parser(limits, output);
   if (scan.has_new_bytes || scan.error || buffer.size() > bytes.size()) {
-    for (std::size_t position = begin; position < scan.line;) {
-      const auto line_end = bytes.find('\r', position);
-      const auto line = bytes.substr(position, line_end - position);
+    std::size_t index = 0;
+    for (std::size_t position = begin; position < scan.line; ++index) {
+      const auto line_end = index < scan.line_count ? scan.line_ends[index] : bytes.find('\r', position);
+      const std::string_view line(bytes.data() + position, line_end - position);
       const bool is_first = position == begin;
       position = line_end + 2;
       if (line.empty() && !is_first) break;
@@ -16442,7 +16542,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   }
   if (scan.end != 0) {
     if (!parser.check_complete()) return rejected(parser.error());
-    result.kind = head_parse_result::complete;
+    result.kind = head_parse_status::complete;
     result.consumed = scan.end;
     return result;
   }
@@ -16452,10 +16552,13 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   if (scan.error)
     return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
-  fields = std::move(result.value.fields);
-  fields.clear();
-  result.value = {};
-  result.value.fields = std::move(fields);  // keeps the memory
+  clear_head(output);
+  return result;
+}
+
+WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned) {
+  head_parse_result result;
+  static_cast<head_parse_status&>(result) = parse_head(buffer, limits, scanned, result.value);
   return result;
 }
 
@@ -33274,7 +33377,8 @@ request_data();
 //   router r;
 //   r.add(route::method::get, "/users/{id}", handler, location);   // while the app registers its routes
 //   r.freeze();
-//   const auto match = r.match(route::method::get, "/users/7", "");
+//   route::match_result match;
+//   r.match(route::method::get, "/users/7", "", match);
 //   r.call(match, req, res, exchange);
 //
 // It is filled while the app registers its routes and frozen at start; after that many threads read it without a lock.
@@ -33337,9 +33441,9 @@ class router {
   [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match, route::method method,
                                                             std::string_view raw_path) const;
 
-  /// Finds the route of a request, with the rule for a final slash.
-  [[nodiscard]] route::match_result match(route::method method, std::string_view raw_path,
-                                          std::string_view other_name) const;
+  /// Finds the route of a request, with the rule for a final slash. `result`: its memory is used again.
+  void match(route::method method, std::string_view raw_path, std::string_view other_name,
+             route::match_result& result) const;
   trailing_slash final_slash = trailing_slash::strict;  ///< set before start
   api::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
   std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
@@ -33465,9 +33569,9 @@ WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept 
   return false;
 }
 
-WINSVC_INLINE route::match_result router::match(route::method method, std::string_view raw_path,
-                                                std::string_view other_name) const {
-  auto result = table_.match(method, raw_path, other_name);
+WINSVC_INLINE void router::match(route::method method, std::string_view raw_path, std::string_view other_name,
+                                 route::match_result& result) const {
+  table_.match(method, raw_path, other_name, result);
   if (result.has_dot_segment) {  // a static folder has no such file
     for (const auto& entry : static_folders) {
       const std::string prefix = entry.prefix.back() == '/' ? entry.prefix : entry.prefix + '/';
@@ -33475,16 +33579,15 @@ WINSVC_INLINE route::match_result router::match(route::method method, std::strin
     }
   }
   if (final_slash == trailing_slash::strict || result.outcome != route::match_outcome::not_found || raw_path.size() < 2)
-    return result;
+    return;
   std::string other_path(raw_path);
   if (other_path.back() == '/') other_path.pop_back();
   else other_path += '/';
   auto other = table_.match(method, other_path, other_name);
-  if (other.outcome == route::match_outcome::not_found) return result;
+  if (other.outcome == route::match_outcome::not_found) return;
   if (final_slash == trailing_slash::redirect && other.outcome == route::match_outcome::matched)
     other.outcome = route::match_outcome::redirect;
   result = std::move(other);
-  return result;
 }
 
 WINSVC_INLINE route::table& router::mutable_table(std::size_t id, std::string_view operation) {
@@ -34963,7 +35066,7 @@ class exchange_stream {
 
 // Exchange: one request with its response, shared by the functions that run around a handler.
 //
-//   exchange exchange(head, stream, peer, local, id, services);
+//   exchange exchange(head, match, stream, peer, local, id, services);
 //   const bool keep_alive = processor.process(exchange);
 //
 // The functions of winsvc receive the exchange as an argument. A handler finds it in its `invocation`, a content
@@ -35053,17 +35156,24 @@ struct forwarded_origin {
 
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
-  exchange(const wire::head& h, exchange_stream& s, const os::endpoint& peer_address,
-           const os::endpoint& local_address, std::string request_id, const exchange_services& provided)
-      : head(h), stream(s), peer(peer_address), local(local_address), services(provided), id(std::move(request_id)) {}
+  exchange(const wire::head& h, const route::match_result& matched, exchange_stream& s,
+           const os::endpoint& peer_address, const os::endpoint& local_address, std::string_view request_id,
+           const exchange_services& provided)
+      : head(h),
+        match(matched),
+        stream(s),
+        peer(peer_address),
+        local(local_address),
+        services(provided),
+        id(request_id) {}
 
   const wire::head& head;
+  const route::match_result& match;
   exchange_stream& stream;
   const os::endpoint &peer, &local;
   const exchange_services services;
 
   std::string id;                                 ///< request id, for the log and for a 500
-  route::match_result match;
   std::string_view pattern;                       ///< of the route, for the access log
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   clock::time_point handled_time{};               ///< when the handler returned, or when its stream ended
@@ -37552,7 +37662,8 @@ class head_writer {
 
   head_writer& operator<<(std::string_view text) {
     if (text.size() > sizeof bytes_ - size_) return append_long(text);
-    size_ += text.copy(bytes_ + size_, text.size());
+    if (!text.empty()) std::memcpy(bytes_ + size_, text.data(), text.size());
+    size_ += text.size();
     return *this;
   }
   template <std::size_t N>
@@ -37560,6 +37671,13 @@ class head_writer {
     if (N - 1 > sizeof bytes_ - size_) return append_long({literal, N - 1});
     std::memcpy(bytes_ + size_, literal, N - 1);
     size_ += N - 1;
+    return *this;
+  }
+  head_writer& operator<<(std::uint64_t number) {
+    constexpr std::size_t max_digits = 20;
+    if (max_digits > sizeof bytes_ - size_) flush();
+    char* const begin = bytes_ + size_;
+    size_ += static_cast<std::size_t>(std::to_chars(begin, begin + max_digits, number).ptr - begin);
     return *this;
   }
   void flush() {
@@ -37615,16 +37733,11 @@ WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool&
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
                                bool chunked, std::string_view own_date, std::string& output,
                                std::string_view body = {}) {
-  char number[24];
-  const auto text_of = [&number](std::uint64_t value) {
-    return std::string_view(number, static_cast<std::size_t>(
-                                        std::to_chars(number, number + sizeof number, value).ptr - number));
-  };
   head_writer lines(output);
   if (res.status == 200) {
     lines << "HTTP/1.1 200 OK\r\n";
   } else {
-    lines << "HTTP/1.1 " << text_of(static_cast<std::uint64_t>(res.status)) << " ";
+    lines << "HTTP/1.1 " << static_cast<std::uint64_t>(res.status) << " ";
     lines << wire::reason_phrase(res.status) << "\r\n";
   }
   bool type = false, date = false;
@@ -37635,7 +37748,7 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   else if (!type && !bodyless && (chunked || !length || *length != 0))
     lines << "Content-Type: text/plain\r\n";
   if (chunked) lines << "Transfer-Encoding: chunked\r\n";
-  else if (length && !bodyless) lines << "Content-Length: " << text_of(*length) << "\r\n";
+  else if (length && !bodyless) lines << "Content-Length: " << *length << "\r\n";
   if (!connection.empty()) lines << "Connection: " << connection << "\r\n";
   if (!date) lines << own_date;
   lines << "\r\n" << body;
@@ -37780,6 +37893,7 @@ WINSVC_INLINE bool is_framing_field(std::string_view name) noexcept {
 }
 
 WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& res) {
+  if (res.headers.empty()) return {};
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& [name, value] : res.headers) {
     if (is_framing_field(name)) found.emplace_back(name, value);
@@ -37976,10 +38090,13 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
 // It does not read heads or accept connections. It uses the types of cpp-httplib, but no code of its server.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -37993,6 +38110,15 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+using request_id_prefix = std::array<char, 7>;
+
+/// The text of a request id: a prefix and at most 20 digits.
+struct request_id {
+  char bytes[32];
+  std::size_t size = 0;
+  [[nodiscard]] std::string_view text() const noexcept { return {bytes, size}; }
+};
 
 class request_processor {
  public:
@@ -38040,7 +38166,7 @@ class request_processor {
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
   /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
-  [[nodiscard]] std::string next_id();
+  [[nodiscard]] request_id next_id() noexcept;
 
  private:
   bool process_request(exchange& exchange);
@@ -38069,7 +38195,7 @@ class request_processor {
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
-  std::string id_prefix_;                 // of the request ids
+  const request_id_prefix id_prefix_;     // of the request ids
   std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
 };
 
@@ -38106,11 +38232,13 @@ inline namespace WINSVC_ABI {
 namespace detail::http {
 
 /// Six random hexadecimal digits and a hyphen.
-WINSVC_INLINE std::string random_id_prefix() {
+WINSVC_INLINE request_id_prefix random_id_prefix() {
   const auto number = std::random_device{}();
-  std::string prefix;
-  for (int shift = 20; shift >= 0; shift -= 4) prefix += "0123456789abcdef"[(number >> shift) & 0xF];
-  return prefix + '-';
+  request_id_prefix prefix{};
+  std::size_t size = 0;
+  for (int shift = 20; shift >= 0; shift -= 4) prefix[size++] = "0123456789abcdef"[(number >> shift) & 0xF];
+  prefix[size] = '-';
+  return prefix;
 }
 
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
@@ -38139,18 +38267,21 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
   }
 }
 
-WINSVC_INLINE std::string request_processor::next_id() {
-  char text[32];
-  char* const end = text + id_prefix_.copy(text, id_prefix_.size());
+WINSVC_INLINE request_id request_processor::next_id() noexcept {
+  request_id id;
+  std::memcpy(id.bytes, id_prefix_.data(), id_prefix_.size());
   const auto number = request_counter_.fetch_add(1, std::memory_order_relaxed) + 1;
-  return std::string(text, std::to_chars(end, text + sizeof text, number).ptr);
+  char* const end = std::to_chars(id.bytes + id_prefix_.size(), id.bytes + sizeof id.bytes, number).ptr;
+  id.size = static_cast<std::size_t>(end - id.bytes);
+  return id;
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   const exchange_scope handled(exchange);
   auto* const outer_headers = std::exchange(api::header_pool::current(), &exchange.services.headers);
-  const std::string_view target = exchange.head.target;  // without its query, which may have a secret
-  const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
+  std::string_view target = exchange.head.target;  // without its query, which may have a secret
+  if (!exchange.head.query.empty()) target.remove_suffix(exchange.head.query.size() + 1);
+  const os::activity running(exchange.head.method, target);
   bool ok = false;
   try {
     ok = process_request(exchange);
@@ -38339,7 +38470,8 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
   error_responder_.check_status(exchange, res);
   if (res.status == -1) res.status = 200;
   // An invalid header is replaced by an error response, which is then prepared like any other.
-  error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
+  if (!res.headers.empty())
+    error_responder_.run_guarded_change(exchange, res, "response", [&] { reject_invalid_headers(res); });
   const auto prepare = [&] { prepare_response(exchange, res); };
   if (!error_responder_.run_guarded_change(exchange, res, "response", prepare)) {
     exchange.delivery.stream_length.reset();  // of the response that the error response replaces
@@ -38584,8 +38716,8 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     const std::string detail = timeout_message(limit);
-    http::exchange own(exchange.head, exchange.stream, exchange.peer, exchange.local, exchange.id, exchange.services);
-    own.match = exchange.match;
+    http::exchange own(exchange.head, exchange.match, exchange.stream, exchange.peer, exchange.local, exchange.id,
+                       exchange.services);
     const std::string bytes = substitute_response(own, 503, detail, true);
     if (!exchange.stream.send_instead(bytes)) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
@@ -39746,14 +39878,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
+/// The bytes that a step of a connection uses: received bytes, the head of the request, the response.
+struct step_blocks {
+  http::receive_buffer input;
+  std::string head_block;  // memory of the views in the head
+  std::string output;
+};
+
 /// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
 struct scratch_buffers {
   scratch_buffers() {
-    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
+    for (auto* block : {&blocks.input.bytes, &blocks.head_block, &blocks.output}) block->reserve(16 * 1024);
     fields.reserve(32);
   }
-  std::string input, head_block, output;  // empty, with reserved capacity
-  std::vector<wire::field> fields;        // empty, with the capacity for a browser's head
+  step_blocks blocks;               // empty between two steps, with reserved capacity
+  std::vector<wire::field> fields;  // empty, with the capacity for a browser's head
   api::header_pool headers;
 };
 
@@ -39888,7 +40027,7 @@ class connection {
   }
   /// True if it waits for a request of which no byte has arrived: it can be closed without loss.
   [[nodiscard]] bool is_idle() const noexcept {
-    return stage_ == stage::head && buffer_.remaining().empty() && !transport_.needs_handshake();
+    return stage_ == stage::head && blocks_->input.remaining().empty() && !transport_.needs_handshake();
   }
 
  private:
@@ -39901,7 +40040,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
-  void accept_head(wire::head_parse_result&& result);
+  void accept_head(std::size_t head_bytes);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
   [[nodiscard]] bool is_body_buffered() const noexcept;
@@ -39918,7 +40057,7 @@ class connection {
   [[nodiscard]] bool receive_during_response();
   [[nodiscard]] bool can_receive_during_response() const noexcept {
     constexpr std::size_t max_bytes = 16 * 1024;
-    return buffer_.remaining().size() < max_bytes;
+    return blocks_->input.remaining().size() < max_bytes;
   }
   void extend_send_deadline(std::size_t sent_now) noexcept;
   [[nodiscard]] std::string error_bytes(int status, std::string_view reason, http::access_record& record);
@@ -39929,13 +40068,13 @@ class connection {
   void finish_request() noexcept;
   os::transfer receive();
   [[nodiscard]] std::string_view unsent_output() const noexcept {
-    return std::string_view(output_).substr((std::min)(output_sent_, output_.size()));
+    return std::string_view(blocks_->output).substr((std::min)(output_sent_, blocks_->output.size()));
   }
   [[nodiscard]] std::string_view unsent_text() const noexcept {
-    return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, output_.size()));
+    return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, blocks_->output.size()));
   }
   void clear_output() noexcept {
-    output_.clear();
+    blocks_->output.clear();
     if (!text_to_send_.empty()) std::string().swap(text_to_send_);
     output_sent_ = 0;
   }
@@ -39955,22 +40094,22 @@ class connection {
   stage stage_ = stage::head;
   clock::time_point deadline_;  // of the current wait
   clock::time_point now_;       // when the step began, or when its handler returned
-  http::receive_buffer buffer_;
+  step_blocks kept_;             // bytes that are needed after a step
+  step_blocks* blocks_ = &kept_;  // during a step, those of the thread
+  bool keeps_bytes_ = false;     // kept_ is not empty
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
   // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
-  std::string head_block_;  // memory of the views in head_
   wire::head head_;
   route::match_result match_;
   clock::time_point request_started_;
   http::access_record access_record_;
   std::string id_, client_;
-  std::string output_;  // response bytes
-  std::string text_to_send_;  // follows output_, as in response_delivery (http/exchange.hpp)
-  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of output_ and text_to_send_
+  std::string text_to_send_;  // follows the output, as in response_delivery (http/exchange.hpp)
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;  // output_sent_: bytes of the output and text_to_send_
   http::file_part file_to_send_;  // follows text_to_send_
-  std::shared_ptr<http::event_subscription> events_to_send_;  // follows output_
+  std::shared_ptr<http::event_subscription> events_to_send_;  // follows the output
   int event_parts_ = 0;  // parts of events that were sent without a wait
   std::optional<wire::chunked_decoder> body_scanner_;  // finds the end of a chunked body
   std::size_t body_scanned_ = 0;                       // bytes of the body that body_scanner_ has read
@@ -39996,53 +40135,65 @@ class connection {
 class connection::buffer_lease {
  public:
   buffer_lease(connection& owner, scratch_buffers& buffers) noexcept : connection_(owner), buffers_(buffers) {
-    acquire(connection_.buffer_.bytes, buffers_.input);
-    acquire(connection_.head_block_, buffers_.head_block);
-    acquire(connection_.output_, buffers_.output);
+    step_blocks &kept = connection_.kept_, &shared = buffers_.blocks;
+    if (connection_.keeps_bytes_) {
+      if (!kept.input.bytes.empty()) std::swap(kept.input, shared.input);
+      if (!kept.head_block.empty()) kept.head_block.swap(shared.head_block);
+      if (!kept.output.empty()) kept.output.swap(shared.output);
+    }
+    connection_.blocks_ = &shared;
     if (connection_.head_.fields.empty()) connection_.head_.fields.swap(buffers_.fields);
   }
   ~buffer_lease() {
-    const auto remaining = connection_.buffer_.remaining();
-    if (remaining.empty()) {
-      connection_.buffer_.clear();
-      release(connection_.buffer_.bytes, buffers_.input);
-    } else if (remaining.size() <= (std::max)(max_kept_bytes, connection_.buffer_.bytes.capacity() / 2)) {
-      keep_remainder(remaining);
-    }
+    step_blocks &kept = connection_.kept_, &shared = buffers_.blocks;
+    if (shared.input.remaining().empty()) shared.input.clear();
     if (!connection_.in_flight_) {
-      connection_.head_block_.clear();
+      shared.head_block.clear();
       auto& fields = connection_.head_.fields;
       fields.clear();
       if (fields.capacity() > buffers_.fields.capacity()) fields.swap(buffers_.fields);
       else std::vector<wire::field>().swap(fields);
     }
-    release(connection_.head_block_, buffers_.head_block);
-    release(connection_.output_, buffers_.output);
+    const bool keeps_bytes = !shared.input.bytes.empty() || !shared.head_block.empty() || !shared.output.empty();
+    if (keeps_bytes || connection_.keeps_bytes_) {
+      if (!shared.input.bytes.empty()) keep_input();
+      keep(kept.input.bytes, shared.input.bytes);
+      keep(kept.head_block, shared.head_block);
+      keep(kept.output, shared.output);
+      connection_.keeps_bytes_ = keeps_bytes;
+    }
+    for (auto* const block : {&shared.input.bytes, &shared.head_block, &shared.output}) {
+      constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
+      if (block->capacity() > max_capacity) std::string().swap(*block);
+    }
+    connection_.blocks_ = &kept;
   }
   buffer_lease(const buffer_lease&) = delete;
   buffer_lease& operator=(const buffer_lease&) = delete;
 
  private:
-  static constexpr std::size_t max_kept_bytes = 2048;
-
-  /// Copies a remainder to a string of its size, so that the block can be returned.
-  void keep_remainder(std::string_view remainder) noexcept {
-    try {
-      std::string kept(remainder);
-      connection_.buffer_.clear();
-      release(connection_.buffer_.bytes, buffers_.input);
-      connection_.buffer_.bytes = std::move(kept);
-    } catch (...) {  // out of memory: the connection keeps the block
+  /// Moves the received bytes to the connection: a small remainder to a string of its size, so that the thread keeps
+  /// the block.
+  void keep_input() noexcept {
+    constexpr std::size_t max_copied_bytes = 2048;
+    auto &kept = connection_.kept_.input, &shared = buffers_.blocks.input;
+    const auto remaining = shared.remaining();
+    if (remaining.size() <= (std::max)(max_copied_bytes, shared.bytes.capacity() / 2)) {
+      try {
+        std::string copy(remaining);
+        shared.clear();
+        if (kept.bytes.capacity() > shared.bytes.capacity()) kept.bytes.swap(shared.bytes);
+        kept = {std::move(copy), 0};
+        return;
+      } catch (...) {  // out of memory: the connection keeps the block
+      }
     }
+    kept.consumed = std::exchange(shared.consumed, 0);
   }
-  static void acquire(std::string& block, std::string& shared) noexcept {
-    if (block.empty()) block = std::move(shared);  // faster than a swap
-  }
-  static void release(std::string& block, std::string& shared) noexcept {
-    constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
-    if (!block.empty()) return;
-    if (block.capacity() > shared.capacity() && block.capacity() <= max_capacity) shared = std::move(block);
-    else std::string().swap(block);
+  /// Moves the bytes of a block to the connection. Without bytes, the thread gets the larger memory.
+  static void keep(std::string& kept, std::string& shared) noexcept {
+    if (!shared.empty() || (kept.empty() && kept.capacity() > shared.capacity())) kept.swap(shared);
+    if (kept.empty()) std::string().swap(kept);
   }
 
   connection& connection_;
@@ -40090,13 +40241,13 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
 /// Receives at most one block of available bytes and appends them to the buffer.
 WINSVC_INLINE os::transfer connection::receive() {
   constexpr std::size_t chunk_size = 16 * 1024;
-  auto& bytes = buffer_.bytes;
-  if (bytes.capacity() - bytes.size() < chunk_size && buffer_.consumed > 0)
-    bytes.erase(0, std::exchange(buffer_.consumed, 0));
+  auto& bytes = blocks_->input.bytes;
+  if (bytes.capacity() - bytes.size() < chunk_size && blocks_->input.consumed > 0)
+    bytes.erase(0, std::exchange(blocks_->input.consumed, 0));
   char chunk[chunk_size];
   std::size_t received = 0;
   const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
-  // The parsed head refers to these bytes while they move to head_block_ by a swap of the strings, so they must be in
+  // The parsed head refers to these bytes while a swap of the strings moves them to the head block, so they must be in
   // allocated memory, not in the string itself.
   constexpr std::size_t min_capacity = 64;
   if (bytes.capacity() < min_capacity) bytes.reserve(min_capacity);
@@ -40117,16 +40268,16 @@ WINSVC_INLINE os::transfer connection::receive() {
 /// client that closes first ends this wait.
 WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
   finish_request();
-  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : http::close_reason::unread_input);
+  reason = transport_.shutdown(blocks_->input.remaining().empty() ? reason : http::close_reason::unread_input);
   set_deadline(std::chrono::milliseconds(reason == http::close_reason::unread_input ? 500 : 100));
   stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
   constexpr std::size_t limit = 1024 * 1024;
-  buffer_.clear();
+  blocks_->input.clear();
   const auto result = options.timed_out ? os::transfer::closed : receive();
-  lingered_bytes_ += buffer_.bytes.size();
+  lingered_bytes_ += blocks_->input.bytes.size();
   if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
   if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
   return std::nullopt;
@@ -40173,15 +40324,13 @@ inline namespace WINSVC_ABI {
 namespace detail::server {
 
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
-  const bool begun = !buffer_.remaining().empty();
+  const bool begun = !blocks_->input.remaining().empty();
   if (begun) {
-    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_, std::move(head_.fields));
-    if (parsed.kind == wire::head_parse_result::more) {
-      head_.fields = std::move(parsed.value.fields);
-    } else {
+    const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
+    if (parsed.kind != wire::head_parse_status::more) {
       scanned_ = 0;
-      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.rejection_text());
-      else accept_head(std::move(parsed));
+      if (parsed.kind == wire::head_parse_status::reject) reject(parsed.status, parsed.rejection_text());
+      else accept_head(parsed.consumed);
       return std::nullopt;
     }
   }
@@ -40211,7 +40360,8 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
   return wait_for_input();
 }
 
-WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
+/// Begins the request of head_, which has `head_bytes` in the buffer.
+WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
   access_record_.bytes = 0;
   access_record_.counts_in_statistics = true;
@@ -40220,12 +40370,11 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
 
   // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and
   // the two blocks are swapped with each request.
-  head_block_.clear();
-  std::swap(head_block_, buffer_.bytes);
-  const std::size_t head_end = buffer_.consumed + result.consumed;
-  if (head_end < head_block_.size()) buffer_.bytes.assign(head_block_, head_end);
-  buffer_.consumed = 0;
-  head_ = std::move(result.value);
+  blocks_->head_block.clear();
+  std::swap(blocks_->head_block, blocks_->input.bytes);
+  const std::size_t head_end = blocks_->input.consumed + head_bytes;
+  if (head_end < blocks_->head_block.size()) blocks_->input.bytes.assign(blocks_->head_block, head_end);
+  blocks_->input.consumed = 0;
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
   if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&
@@ -40249,7 +40398,7 @@ WINSVC_INLINE bool connection::can_collect_body() const {
 }
 
 WINSVC_INLINE bool connection::is_body_buffered() const noexcept {
-  if (head_.framing == wire::framing::length) return buffer_.remaining().size() >= head_.content_length;
+  if (head_.framing == wire::framing::length) return blocks_->input.remaining().size() >= head_.content_length;
   return head_.framing == wire::framing::none;
 }
 
@@ -40268,7 +40417,7 @@ WINSVC_INLINE void connection::find_route() {
     match_.outcome = route::match_outcome::method_not_allowed;
     match_.allowed = router.table().all_methods();
   } else {
-    match_ = router.match(head_.method_id, head_.path, head_.method);
+    router.match(head_.method_id, head_.path, head_.method, match_);
   }
   if (engine_state_.paused.load() && !router.serves_while_paused(match_)) {
     if (match_.outcome == route::match_outcome::matched) match_.sibling_id = match_.route_id;
@@ -40280,7 +40429,7 @@ WINSVC_INLINE void connection::find_route() {
 /// Collects a body. A late body is 408. The handler stage finds other errors: it reads the body, responds to errors and
 /// logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_options& options) {
-  const auto have = buffer_.remaining().size();
+  const auto have = blocks_->input.remaining().size();
   const auto memory = body_memory(have);
   engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
   counted_body_bytes_ = memory;
@@ -40313,7 +40462,7 @@ WINSVC_INLINE bool connection::is_chunked_body_complete() {
   if (!body_scanner_) body_scanner_.emplace(limits_, processor_.router().body_limit(match_, limits_.body_bytes));
   std::string discarded;
   std::size_t consumed = 0;
-  const auto step = body_scanner_->feed(buffer_.remaining().substr(body_scanned_), consumed, discarded);
+  const auto step = body_scanner_->feed(blocks_->input.remaining().substr(body_scanned_), consumed, discarded);
   body_scanned_ += consumed;
   return step != wire::chunked_decoder::step::more;
 }
@@ -40386,11 +40535,11 @@ WINSVC_INLINE std::optional<wait_condition> connection::start_handler(const step
 }
 
 WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_buffers& buffers) {
-  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+  http::exchange_stream stream(transport_, blocks_->input, blocks_->output, head_, limits_, request_started_,
+                               engine_state_.time);
   const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
                                          engine_state_.draining};
-  http::exchange exchange(head_, stream, peer_, local_, processor_.next_id(), services);
-  exchange.match = std::move(match_);
+  http::exchange exchange(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
@@ -40433,9 +40582,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
     return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
-  text_to_send_ = std::move(exchange.delivery.text_to_send);
-  file_to_send_ = std::move(exchange.delivery.file_to_send);
-  events_to_send_ = std::move(exchange.delivery.events_to_send);
+  auto& delivery = exchange.delivery;
+  if (!delivery.text_to_send.empty()) text_to_send_ = std::move(delivery.text_to_send);
+  if (delivery.file_to_send.file) file_to_send_ = std::move(delivery.file_to_send);
+  if (delivery.events_to_send) events_to_send_ = std::move(delivery.events_to_send);
   start_response();
   limit_unsent();
 }
@@ -40475,27 +40625,27 @@ constexpr std::chrono::seconds comment_interval{15};  // shorter than the timeou
 /// Counts a large response until it is sent. If too many bytes wait for slow clients, sends 503 in its place.
 WINSVC_INLINE void connection::limit_unsent() {
   constexpr std::size_t min_counted_bytes = 64 * 1024;
-  if (output_.size() + text_to_send_.size() < min_counted_bytes) return;
-  counted_unsent_bytes_ = output_.size() + text_to_send_.size();
+  if (blocks_->output.size() + text_to_send_.size() < min_counted_bytes) return;
+  counted_unsent_bytes_ = blocks_->output.size() + text_to_send_.size();
   const auto before = engine_state_.unsent_bytes.fetch_add(counted_unsent_bytes_);
   if (limits_.unsent_bytes == 0 || before == 0 || before + counted_unsent_bytes_ <= limits_.unsent_bytes) return;
   file_to_send_ = {};
   reject_at_limit(http::shared_limit::unsent_bytes, "too many responses wait for clients that read slowly");
 }
 
-/// Reads the next part of the file into output_. Returns false at its end; ends the connection if the file is shorter
-/// than it was.
+/// Reads the next part of the file into the output. Returns false at its end; ends the connection if the file is
+/// shorter than it was.
 WINSVC_INLINE bool connection::read_file_part() {
   constexpr std::size_t part_size = 64 * 1024;
   if (!file_to_send_.file || file_to_send_.remaining == 0) return false;
-  output_.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
-  const auto count = file_to_send_.file->read(file_to_send_.position, output_.data(), output_.size());
-  output_.resize(count.value_or(0));
+  blocks_->output.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
+  const auto count = file_to_send_.file->read(file_to_send_.position, blocks_->output.data(), blocks_->output.size());
+  blocks_->output.resize(count.value_or(0));
   output_sent_ = 0;
-  file_to_send_.position += output_.size();
-  file_to_send_.remaining -= output_.size();
-  if (output_.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
-  return !output_.empty();
+  file_to_send_.position += blocks_->output.size();
+  file_to_send_.remaining -= blocks_->output.size();
+  if (blocks_->output.empty()) keep_alive_ = false;  // the client sees that the body is incomplete
+  return !blocks_->output.empty();
 }
 
 /// Extends the deadline after progress: the write timeout restarts, but the client must also keep the minimum rate.
@@ -40528,7 +40678,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
       return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
     }
     if (result != os::transfer::done) break;
-    access_record_.bytes += output_.size() + text_to_send_.size();
+    access_record_.bytes += blocks_->output.size() + text_to_send_.size();
     if (send_wait_start_ != clock::time_point{} && sent > 0) extend_send_deadline(sent);
     clear_output();
     if (!read_file_part()) break;
@@ -40536,7 +40686,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   }
   if (file_to_send_.remaining > 0 && result == os::transfer::done) result = os::transfer::failed;
   clear_output();
-  file_to_send_ = {};
+  if (file_to_send_.file) file_to_send_ = {};
   if (events_to_send_ && result == os::transfer::done) {
     set_deadline(comment_interval);
     stage_ = stage::events;
@@ -40552,8 +40702,8 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
     return std::nullopt;
   }
   stage_ = stage::head;
-  deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
-  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())
+  deadline_ = now_ + (blocks_->input.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
+  if (blocks_->input.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())
     return wait_for(wait_reason::readable);
   return std::nullopt;
 }
@@ -40569,7 +40719,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
     return wait_for(wait_reason::yield);
   }
   if (engine_state_.draining.load()) events_to_send_->end_with_published();
-  switch (events_to_send_->take(transport_, output_, max_part_bytes, chunked)) {
+  switch (events_to_send_->take(transport_, blocks_->output, max_part_bytes, chunked)) {
     case http::subscription_state::events: ++event_parts_; break;
     case http::subscription_state::none:
       event_parts_ = 0;
@@ -40578,11 +40728,11 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
         return std::nullopt;
       }
       if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
-      output_ = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
+      blocks_->output = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
       break;
     case http::subscription_state::ended:
       leave_channel();
-      if (chunked) output_ = "0\r\n\r\n";
+      if (chunked) blocks_->output = "0\r\n\r\n";
       break;
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
   }
@@ -40592,7 +40742,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
 
 /// Another object may keep the subscription, for example a copy of the response.
 WINSVC_INLINE void connection::leave_channel() noexcept {
-  if (const auto left = std::move(events_to_send_)) left->leave();
+  if (!events_to_send_) return;
+  events_to_send_->leave();
+  events_to_send_.reset();
 }
 
 /// Receives a pipelined request, up to a limit. Returns false if the client has closed its end.
@@ -40605,7 +40757,7 @@ WINSVC_INLINE bool connection::receive_during_response() {
   return !transport_.has_peer_closed();
 }
 
-/// Begins to send output_, text_to_send_, file_to_send_ and events_to_send_.
+/// Begins to send the output, text_to_send_, file_to_send_ and events_to_send_.
 WINSVC_INLINE void connection::start_response() noexcept {
   output_sent_ = 0;
   send_wait_start_ = {};
@@ -40654,12 +40806,12 @@ WINSVC_INLINE void connection::release_shared() noexcept {
 /// The bytes of an error response to a valid request, without its handler. `record` gets its status and request id.
 WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view reason, http::access_record& record) {
   try {
-    http::exchange_stream stream(transport_, buffer_, output_, head_, limits_, request_started_, engine_state_.time);
+    http::exchange_stream stream(transport_, blocks_->input, blocks_->output, head_, limits_, request_started_,
+                               engine_state_.time);
     api::header_pool headers;
     const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
                                            engine_state_.draining};
-    http::exchange own(head_, stream, peer_, local_, processor_.next_id(), services);
-    own.match = match_;
+    http::exchange own(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
     std::string bytes = processor_.substitute_response(own, status, reason, false);
     id_ = std::move(own.id);
     record.id = id_;
@@ -40674,14 +40826,14 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
 /// available. The connection ends. A client that awaits events gets an event stream that ends.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
-  auto received = buffer_.remaining();
+  auto received = blocks_->input.remaining();
   while (base::starts_with(received, "\r\n")) received.remove_prefix(2);
   clear_output();
   http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
   const bool is_head = base::starts_with(received, "HEAD ");
-  output_ = in_flight_ ? error_bytes(status, reason, record)
-                       : http::error_response(status, reason, engine_state_.time, !is_head);
-  record.bytes = output_.size();
+  blocks_->output = in_flight_ ? error_bytes(status, reason, record)
+                               : http::error_response(status, reason, engine_state_.time, !is_head);
+  record.bytes = blocks_->output.size();
   keep_alive_ = false;
   body_unread_ = true;
   if (in_flight_) {  // a valid request that is not served
@@ -41467,12 +41619,16 @@ WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& thread) noexcept {
       else source_.notify();  // for another thread
       continue;
     }
-    for (std::size_t i = 0; i < count; ++i) thread.batch[i].store(items[i], std::memory_order_relaxed);
-    thread.batch_cursor.store((++batch_number << 16) | (count << 8));
-    if ((is_extra = !thread.is_io.load())) promote(thread);
-    while (work_item* const item = next_in_batch(thread)) {
-      if (source_.claim(*item)) serve_item(thread, *item, thread_role::io);
+    // This thread takes the first item; the others are published. A batch of one item has nothing to offload.
+    if (count > 1) {
+      for (std::size_t i = 1; i < count; ++i) thread.batch[i].store(items[i], std::memory_order_relaxed);
+      thread.batch_cursor.store((++batch_number << 16) | (count << 8) | 1);
     }
+    if ((is_extra = !thread.is_io.load())) promote(thread);
+    work_item* item = items[0];
+    do {
+      if (source_.claim(*item)) serve_item(thread, *item, thread_role::io);
+    } while (count > 1 && (item = next_in_batch(thread)) != nullptr);
     if (io_item_count_.load() > 0) serve_io_items(thread, thread_role::io);
     if (is_extra) demote(thread);
   }

@@ -33,10 +33,7 @@ namespace detail::route {
 
 /// True if `decode_path` would succeed. Allocates nothing. `has_escapes`: set to whether the path has escapes.
 [[nodiscard]] bool path_is_valid(std::string_view raw_path, bool& has_escapes) noexcept;
-[[nodiscard]] inline bool path_is_valid(std::string_view raw_path) noexcept {
-  bool has_escapes = false;
-  return path_is_valid(raw_path, has_escapes);
-}
+[[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
 /// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
@@ -97,6 +94,11 @@ WINSVC_INLINE bool path_is_valid(std::string_view raw_path, bool& has_escapes) n
     position += 2;
   }
   return true;
+}
+
+WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
+  bool has_escapes = false;
+  return path_is_valid(raw_path, has_escapes);
 }
 
 WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {

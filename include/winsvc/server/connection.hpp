@@ -354,7 +354,7 @@ WINSVC_INLINE os::transfer connection::receive() {
   char chunk[chunk_size];
   std::size_t received = 0;
   const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
-  // The parsed head refers to these bytes while they move to the head block by a swap of the strings, so they must be in
+  // The parsed head refers to these bytes while a swap of the strings moves them to the head block, so they must be in
   // allocated memory, not in the string itself.
   constexpr std::size_t min_capacity = 64;
   if (bytes.capacity() < min_capacity) bytes.reserve(min_capacity);

@@ -39,8 +39,8 @@ WINSVC_INLINE void connection::limit_unsent() {
   reject_at_limit(http::shared_limit::unsent_bytes, "too many responses wait for clients that read slowly");
 }
 
-/// Reads the next part of the file into the output. Returns false at its end; ends the connection if the file is shorter
-/// than it was.
+/// Reads the next part of the file into the output. Returns false at its end; ends the connection if the file is
+/// shorter than it was.
 WINSVC_INLINE bool connection::read_file_part() {
   constexpr std::size_t part_size = 64 * 1024;
   if (!file_to_send_.file || file_to_send_.remaining == 0) return false;

@@ -56,12 +56,8 @@ struct head_parse_result : head_parse_status {
 /// head, or empty; the memory of its fields is used again.
 [[nodiscard]] head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
                                            head& output);
-[[nodiscard]] inline head_parse_result parse_head(std::string_view buffer, const limits& limits,
-                                                  std::size_t* scanned = nullptr) {
-  head_parse_result result;
-  static_cast<head_parse_status&>(result) = parse_head(buffer, limits, scanned, result.value);
-  return result;
-}
+[[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& limits,
+                                           std::size_t* scanned = nullptr);
 
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
@@ -191,6 +187,12 @@ WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits
     return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
   clear_head(output);
+  return result;
+}
+
+WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned) {
+  head_parse_result result;
+  static_cast<head_parse_status&>(result) = parse_head(buffer, limits, scanned, result.value);
   return result;
 }
 
