@@ -160,15 +160,21 @@ WINSVC_INLINE bool read_multipart(exchange& exchange, request& req, const body_s
   return complete;
 }
 
-WINSVC_INLINE std::string media_type_of(const request& req) {
-  const std::string type = req.get_header_value("Content-Type");
-  return base::to_lower(base::trim(std::string_view(type).substr(0, type.find(';'))));
+/// The media type of the body, a part of the header; empty if there is none.
+WINSVC_INLINE std::string_view media_type_of(const request& req) {
+  for (const auto& [name, value] : req.headers) {  // faster than hashing the name
+    if (base::equal_nocase(name, "Content-Type"))
+      return base::trim(std::string_view(value).substr(0, value.find(';')));
+  }
+  return {};
 }
 
-WINSVC_INLINE bool is_multipart(const request& req) { return media_type_of(req) == "multipart/form-data"; }
+WINSVC_INLINE bool is_multipart(const request& req) {
+  return base::equal_nocase(media_type_of(req), "multipart/form-data");
+}
 
 WINSVC_INLINE bool is_urlencoded(const request& req) {
-  return media_type_of(req) == "application/x-www-form-urlencoded";
+  return base::equal_nocase(media_type_of(req), "application/x-www-form-urlencoded");
 }
 
 }  // namespace detail::http

@@ -28,6 +28,7 @@
 #include "winsvc/http/problem.hpp"
 #include "winsvc/http/response_writer.hpp"
 #include "winsvc/wire/conditional.hpp"
+#include "winsvc/wire/head.hpp"
 #include "winsvc/wire/representation.hpp"
 
 namespace winsvc {
@@ -63,23 +64,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE bool is_framing_field(std::string_view name) noexcept {
-  switch (name.size()) {  // compares only names of the same length
-    case 2: return base::equal_nocase(name, "TE");
-    case 7: return base::equal_nocase(name, "Trailer");
-    case 10: return base::equal_nocase(name, "Connection") || base::equal_nocase(name, "Keep-Alive");
-    case 14: return base::equal_nocase(name, "Content-Length");
-    case 16: return base::equal_nocase(name, "Proxy-Connection");
-    case 17: return base::equal_nocase(name, "Transfer-Encoding");
-    default: return false;
-  }
-}
-
 WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, response& res) {
   if (res.headers.empty()) return {};
   std::vector<std::pair<std::string, std::string>> found;
   for (const auto& [name, value] : res.headers) {
-    if (is_framing_field(name)) found.emplace_back(name, value);
+    if (wire::is_framing_field(name)) found.emplace_back(name, value);
   }
   std::string removed;
   for (const auto& [name, value] : found) {

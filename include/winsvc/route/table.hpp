@@ -165,7 +165,8 @@ class table {
   /// Orders the literals for a binary search: by size, then by text. Most sizes differ, and comparing them is fast.
   [[nodiscard]] static bool literal_precedes(const std::pair<std::string, std::size_t>& entry,
                                              std::string_view text) noexcept {
-    return entry.first.size() != text.size() ? entry.first.size() < text.size() : entry.first < text;
+    if (entry.first.size() != text.size()) return entry.first.size() < text.size();
+    return !text.empty() && std::memcmp(entry.first.data(), text.data(), text.size()) < 0;
   }
   [[nodiscard]] static std::size_t literal(const node& parent, std::string_view raw, bool may_have_escapes);
   [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;

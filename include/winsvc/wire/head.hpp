@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,6 +69,8 @@ void for_each_normalized_field(const head& head, const F& f);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+/// True for the fields of the framing and of the connection in requests and responses.
+[[nodiscard]] bool is_framing_field(std::string_view name) noexcept;
 [[nodiscard]] bool is_forwarded_field(const head& h, const field& f) noexcept;
 [[nodiscard]] std::string_view value_separator(std::string_view name) noexcept;
 [[nodiscard]] bool implies_no_body(const head& h) noexcept;
@@ -129,17 +130,30 @@ WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) 
   return std::nullopt;
 }
 
-/// True for fields of the connection and the framing, which for_each_normalized_field writes itself.
-WINSVC_INLINE bool is_rewritten_field(std::string_view name) noexcept {
-  constexpr std::string_view names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
-                                        "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
-  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return base::equal_nocase(n, name); });
+WINSVC_INLINE bool is_framing_field(std::string_view name) noexcept {
+  const auto is = [name](std::string_view known) { return base::equal_nocase(name, known); };
+  switch (name.size()) {  // compares only names of the same length
+    case 2: return is("TE");
+    case 7: return is("Trailer");
+    case 10: return is("Connection") || is("Keep-Alive");
+    case 14: return is("Content-Length");
+    case 16: return is("Proxy-Connection");
+    case 17: return is("Transfer-Encoding");
+    default: return false;
+  }
 }
+
+/// True for fields of a request that for_each_normalized_field writes itself, or omits.
+WINSVC_INLINE bool is_rewritten_field(std::string_view name) noexcept {
+  if (name.size() == 6) return base::equal_nocase(name, "Expect");
+  return is_framing_field(name) || (name.size() == 7 && base::equal_nocase(name, "Upgrade"));
+}
+
 /// Range is forwarded only if it occurs once, counts bytes and the method is GET or HEAD. Other Range fields must be
 /// ignored (RFC 9110 section 14.2).
 WINSVC_INLINE bool is_forwarded_field(const head& h, const field& f) noexcept {
-  if (base::equal_nocase(f.name, "Upgrade")) return h.upgrade;
-  if (base::equal_nocase(f.name, "Range")) {
+  if (f.name.size() == 7 && base::equal_nocase(f.name, "Upgrade")) return h.upgrade;
+  if (f.name.size() == 5 && base::equal_nocase(f.name, "Range")) {
     return (h.method_id == route::method::get || h.method_id == route::method::head) &&
            base::equal_nocase(f.value.substr(0, 6), "bytes=") &&
            std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
