@@ -220,6 +220,27 @@ TEST_CASE("of a burst of up to 3,000 clients of an event stream, each receives i
   CHECK(report.stuck_threads == 0);
 }
 
+TEST_CASE("with connections_per_address, an address has as many new connections as it has closed") {
+  server_limits few;
+  few.connections_per_address = 2;
+  attacked_engine s(few);
+  s.open();
+  test_clients two;
+  const auto connect = [&] {
+    two.push_back(std::make_unique<test_client>(s));
+    two.back()->get("/");
+    return two.back()->read_response().status;
+  };
+  for (int i = 0; i < 2; ++i) CHECK(connect() == 200);
+  for (int i = 0; i < 3; ++i) {
+    two.erase(two.begin());
+    wait_until([&] { return s.engine->connections() == 1; }, "the end of a connection");
+    CHECK(connect() == 200);
+    test_client third(s);
+    CHECK(third.read_response().status == 429);
+  }
+}
+
 #ifdef __linux__
 
 TEST_CASE("at start, the engine raises the limit of open files to the hard limit") {

@@ -504,8 +504,10 @@ TEST_CASE("if the connection limit is reached, the connection that is idle for t
   newcomer.get("/");
   CHECK(newcomer.read_response().status == 200);
   CHECK(idle[0]->is_disconnected());
-  idle[3]->get("/");
-  CHECK(idle[3]->read_response().status == 200);
+  for (int i = 1; i < 4; ++i) {  // no other one was closed
+    idle[static_cast<std::size_t>(i)]->get("/");
+    CHECK(idle[static_cast<std::size_t>(i)]->read_response().status == 200);
+  }
 }
 
 TEST_CASE("a body that arrives too slowly is 408, also if all threads are in handlers") {

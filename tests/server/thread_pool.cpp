@@ -93,6 +93,7 @@ class job_source final : public thread_pool::work_source {
 
   std::size_t wait_ready(work_item** output, std::size_t capacity) noexcept override {
     std::unique_lock lock(mutex_);
+    ++polls;
     ++waiting;
     changed_.wait(lock, [this] {
       const bool accepts = only_thread == std::thread::id() || only_thread == std::this_thread::get_id();
@@ -138,7 +139,7 @@ class job_source final : public thread_pool::work_source {
     return (thread_pool::time_point::max)();
   }
 
-  std::atomic<int> busy{0}, timer_runs{0}, waiting{0}, shortages{0};
+  std::atomic<int> busy{0}, timer_runs{0}, polls{0}, waiting{0}, shortages{0};
   std::atomic<std::size_t> waiting_streams{0};
   std::thread::id only_thread;          // the only thread that receives jobs; under mutex_
   std::function<void()> blocked_callback;  // called on the monitor thread
@@ -464,6 +465,9 @@ TEST_CASE("a pool with one thread runs handlers on it, and the reserve thread se
     for (int i = 0; i < 3; ++i) w.notify({&ready});
     CHECK(eventually([&] { return reserve_count == 3; }));
     CHECK(w.pool.size() == 1);
+    const int polls = w.polls, failures = starter.failures;
+    CHECK(eventually([&] { return starter.failures >= failures + 3; }));  // at least 100 ms
+    CHECK(w.polls < polls + 50);                                          // the reserve thread does not wake itself
 
     w.release.store(true);
     CHECK(eventually([&] { return handler.served == 2; }));
