@@ -512,6 +512,7 @@ TEST_CASE("a stream does not wait for handlers, also if the queue is not empty a
   CHECK(eventually([&] { return stream.served == 1; }));
   w.release.store(true);
   CHECK(eventually([&] { return handler.served == 3; }));
+  CHECK(eventually([&] { return w.waiting == 1; }));  // the thread that the stream started is not an I/O thread
 }
 
 TEST_CASE("if all threads are blocked and no thread can be created, the reserve thread serves ready items") {
