@@ -463,6 +463,43 @@ TEST_CASE("a Content-Length that a handler gives for a stream is its length") {
   CHECK(too_long.substr(too_long.find("\r\n\r\n") + 4) == std::string(10, 's'));
 }
 
+TEST_CASE("a body whose length is not the announced length is logged") {
+  const auto provide = [](std::size_t count) {
+    return [count](std::size_t offset, std::size_t, httplib::DataSink& sink) {
+      if (offset >= count) return sink.done(), true;
+      return sink.write(std::string(count, 'p').data(), count);
+    };
+  };
+  auto app = [&provide](service& svc) {
+    const auto add = [&svc, &provide](const std::string& name, std::size_t count) {
+      svc.get("/stream/" + name, [count] {
+        return reply::stream("text/plain", [count](winsvc::stream& out) { out.write(std::string(count, 's')); })
+            .header("Content-Length", "10");
+      });
+      svc.get("/provider/" + name, [count, &provide](response& res) {
+        res.set_content_provider(10, "text/plain", provide(count));
+      });
+    };
+    add("exact", 10);
+    add("short", 4);
+    add("long", 40);
+  };
+  client c(app);
+  const auto log_of = [&c](const std::string& path) {
+    const auto before = c.log().size();
+    static_cast<void>(c.raw("GET " + path + " HTTP/1.1\r\nHost: t\r\n\r\n"));
+    return c.log().size() == before ? std::string() : c.log().back().text;
+  };
+  for (const std::string kind : {"/stream", "/provider"}) {
+    CAPTURE(kind);
+    CHECK(log_of(kind + "/exact").empty());
+    CHECK(log_of(kind + "/short").find("framing.cpp:") != std::string::npos);
+    CHECK(log_of(kind + "/short").find(" announced 10 bytes and wrote 4; the connection was closed") !=
+          std::string::npos);
+    CHECK(log_of(kind + "/long").find(" announced 10 bytes and wrote 40; the bytes after") != std::string::npos);
+  }
+}
+
 TEST_CASE("a stream to an HTTP/1.0 client ends with the connection and is not compressed") {
   auto app = [](service& svc) {
     svc.get("/", [] {

@@ -60,6 +60,11 @@ class content_sink {
   };
 
  protected:
+  /// Notes a wrong number of bytes, unless the client has left: then no provider can write all bytes.
+  void check_length(std::uint64_t announced, std::uint64_t written) noexcept {
+    if (announced != written && ok_ && !stream_.has_failed()) exchange_.delivery.length_mismatch = {announced, written};
+  }
+
   exchange_stream& stream_;
   httplib::DataSink sink_;
   bool ok_ = true, done_ = false;
@@ -79,7 +84,7 @@ class range_sink final : public content_sink {
  public:
   range_sink(exchange& current, std::uint64_t offset, std::uint64_t length)
       : content_sink(current),
-        position_(static_cast<std::size_t>(offset)),
+        begin_(static_cast<std::size_t>(offset)),
         end_(static_cast<std::size_t>(offset + length)) {
     sink_.done = [this] { done_ = true; };
     sink_.done_with_trailer = [this](const httplib::Headers&) { done_ = true; };
@@ -87,10 +92,10 @@ class range_sink final : public content_sink {
 
   /// Runs the provider to the end of the range. Returns false if the provider sent fewer bytes.
   [[nodiscard]] bool run(const response& res) {
-    while (ok_ && !done_ && position_ < end_) {
-      if (!sink_.is_writable()) return false;
-      if (!res.content_provider_(position_, end_ - position_, sink_) && position_ < end_) return false;
+    while (sink_.is_writable() && !done_ && position_ < end_) {
+      if (!res.content_provider_(position_, end_ - position_, sink_)) break;
     }
+    check_length(end_ - begin_, position_ - begin_ + excess_);
     return ok_ && position_ == end_;
   }
 
@@ -99,10 +104,11 @@ class range_sink final : public content_sink {
     const std::size_t wanted = (std::min)(count, end_ - position_);
     if (ok_ && wanted != 0) ok_ = stream_.write(bytes, wanted);
     position_ += wanted;
+    excess_ += count - wanted;
     return ok_ && wanted == count;  // bytes after the announced length are not sent
   }
 
-  std::size_t position_, end_;
+  std::size_t begin_, end_, position_ = begin_, excess_ = 0;
 };
 
 /// Sends a stream: in chunks, with a length that the app has announced, or until the connection ends.
@@ -116,10 +122,10 @@ class stream_sink final : public content_sink {
 
   /// Runs the provider until it is done. Returns false if the stream is incomplete.
   [[nodiscard]] bool run(const response& res) {
-    while (ok_ && !done_) {
-      if (!sink_.is_writable() || !res.content_provider_(offset_, 0, sink_)) return false;
-    }
-    return ok_ && (!bytes_left_ || *bytes_left_ == 0);
+    bool is_running = true;
+    while (is_running && !done_ && sink_.is_writable()) is_running = res.content_provider_(offset_, 0, sink_);
+    if (const auto announced = current().delivery.stream_length) check_length(*announced, offset_);
+    return is_running && ok_ && done_ && (!bytes_left_ || *bytes_left_ == 0);
   }
 
  private:

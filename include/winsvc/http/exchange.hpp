@@ -73,6 +73,11 @@ struct content_criteria {
   bool is_head_route = false;    ///< the route serves HEAD only
 };
 
+/// The length that a content provider has announced, and the number of bytes that it wrote.
+struct length_mismatch {
+  std::uint64_t announced, written;
+};
+
 /// How the response is sent, as far as `response` of cpp-httplib has no member for it.
 struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
@@ -84,6 +89,7 @@ struct response_delivery {
   std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
   file_part file_to_send;                      ///< the part of a file that follows the head in output()
   std::shared_ptr<event_subscription> events_to_send;  ///< the events that follow the head in output()
+  std::optional<http::length_mismatch> length_mismatch;  ///< of a content provider that wrote too few or too many bytes
 
   /// Sends nothing after the head.
   void discard_body() noexcept {

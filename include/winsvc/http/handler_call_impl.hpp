@@ -178,6 +178,17 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
   return " at " + router_.entry(exchange.match.route_id).location.to_string();
 }
 
+WINSVC_INLINE void request_processor::log_length_mismatch(const exchange& exchange) const noexcept {
+  const auto [announced, written] = *exchange.delivery.length_mismatch;
+  base::attempt([&, announced = announced, written = written] {
+    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+              std::string(exchange.head.path) + ": the content provider of the handler" + location_text(exchange) +
+              " announced " + std::to_string(announced) + " bytes and wrote " + std::to_string(written) +
+              (written < announced ? "; the connection was closed, so that the client sees that bytes are missing"
+                                   : "; the bytes after the announced length were not sent"));
+  });
+}
+
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, const api::middleware_chain& chain,

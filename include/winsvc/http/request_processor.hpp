@@ -118,6 +118,7 @@ class request_processor {
   void run_middleware(exchange& exchange, const api::middleware_chain& chain, std::size_t position, response& res);
   static void add_headers(exchange& own, const api::middleware_chain& chain, std::size_t position, response& res);
   void discard_unread_body(exchange& exchange);
+  void log_length_mismatch(const exchange& exchange) const noexcept;
   [[nodiscard]] std::uint64_t body_limit(const exchange& exchange) const noexcept {
     return (std::min)(router_.body_limit(exchange.match, limits_.body_bytes), exchange.body.limit);
   }
@@ -277,6 +278,7 @@ WINSVC_INLINE bool request_processor::process_request(exchange& exchange) {
   exchange.handled_time = time_.now();
   const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, res));
   if (exchange.stream.sent_bytes() > 0) exchange.handled_time = time_.now();
+  if (exchange.delivery.length_mismatch) log_length_mismatch(exchange);
   if (!complete) exchange.delivery.close_after_response = true;  // the client detects the missing end of the body
   return complete;
 }
