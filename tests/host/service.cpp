@@ -264,10 +264,31 @@ TEST_CASE("workers start after the start hooks and are joined before the stop ho
 
   scm.start(app);
   wait_until([&] { return d.text() == "start work"; }, "the worker thread to start");
+  const auto begin = steady::now();
   static_cast<void>(scm.control(control::stop));
 
   CHECK(scm.wait() == 0);
   CHECK(d.text() == "start work end stop");
+  CHECK(steady::now() - begin < 15s);  // not at the limit of the stop
+}
+
+TEST_CASE("a start removes the files of uploads that an ended process has left") {
+  namespace os = winsvc::detail::os;
+  folder data;
+  const std::string uploads = os::path_join(data.path, "uploads"), left = "upload-2147483644-abc-1.part";
+  REQUIRE(os::make_folders(uploads));
+  REQUIRE(os::replace_file(os::path_join(uploads, left), "a part of a file"));
+  auto app = [](service& svc) {
+    svc.post("/upload", [](winsvc::upload) { return "uploaded"; });
+  };
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app);
+
+  CHECK(os::list_files(uploads)->empty());
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
 }
 
 TEST_CASE("a stop during the start cancels the start and is not a failure") {
