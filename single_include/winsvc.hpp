@@ -417,14 +417,14 @@
 //  52760  diagnose/prove_probe.hpp             Probe of the verb `prove`.
 //  52852  diagnose/prove_session.hpp           Session of the verb `prove`.
 //  52966  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53320  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53607  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53784  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53878  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  53329  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53616  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53793  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53891  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54219  config/undef.hpp                     Undefines the internal macros.
+//  54232  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -53177,11 +53177,20 @@ WINSVC_INLINE prover::outcome prover::drain() {
   constexpr std::size_t clients = 8;
   std::vector<prove_response> responses(clients);
   std::vector<std::thread> threads;
-  for (auto& response : responses)
-    threads.emplace_back([this, &response] { response = probe_.get(port_, "/slow"); });
+  const auto join = [&threads]() noexcept {
+    for (auto& thread : threads) {
+      if (thread.joinable()) thread.join();
+    }
+  };
+  const scope_exit join_all(join);  // after an exception
+  for (auto& response : responses) {
+    threads.emplace_back([this, &response] {
+      if (!base::attempt([&] { response = probe_.get(port_, "/slow"); })) response.error = "no memory";
+    });
+  }
   std::this_thread::sleep_for(std::chrono::milliseconds(300));  // each request is in its handler
   const auto done = stop();
-  for (auto& thread : threads) thread.join();
+  join();
   std::size_t complete = 0;
   std::string first_error;
   for (const auto& response : responses) {
@@ -53849,9 +53858,13 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
     if (!command.report.json) dependencies.err(std::string(name(proof.verdict)) + ": " + proof.claim + '\n');
   };
   diagnose::proof_report report{os::system_name(), dependencies.executable,
-                                iso_time(dependencies.time.system_now()),
-                                diagnose::prover(context, *folder, find_free_port()).run(print)};
-  static_cast<void>(manage::remove(context, {}));  // if a check failed before the removal; absent is a success
+                                iso_time(dependencies.time.system_now()), {}};
+  {  // removes it if a check failed or threw before the removal; absent is a success
+    const scope_exit remove_service([&context]() noexcept {
+      base::attempt([&context] { static_cast<void>(manage::remove(context, {})); });
+    });
+    report.proofs = diagnose::prover(context, *folder, find_free_port()).run(print);
+  }
   if (const auto logs = os::path_join(*folder, "logs"); const auto files = os::list_files(logs)) {
     for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
   }

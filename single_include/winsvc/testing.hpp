@@ -817,6 +817,7 @@ class recording_dispatcher final : public detail::os::dispatcher {
       std::optional<std::string> exception;
     };
     const auto shared = std::make_shared<call>();
+    const std::string prefix = "control " + std::to_string(event.control) + ": ";
     const auto start_time = real_.now();
     std::thread thread([shared, target, event] {
       std::uint32_t result = detail::scm::win32_error::exception_in_service;
@@ -834,7 +835,6 @@ class recording_dispatcher final : public detail::os::dispatcher {
     std::unique_lock lock(shared->mutex);
     const auto has_returned = [&] { return shared->result.has_value(); };
     const bool returned = real_.wait_until(shared->returned, lock, start_time + wait_limit, has_returned);
-    const std::string prefix = "control " + std::to_string(event.control) + ": ";
     if (!returned) {
       lock.unlock();
       thread.detach();

@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../manage/fixture.hpp"
@@ -233,4 +237,36 @@ TEST_CASE("if the service cannot be installed, no other claim is checked") {
   REQUIRE(proofs.size() == 1);
   CHECK(proofs[0].verdict == verdict::no);
   CHECK(proofs[0].observed.find("(1073)") != std::string::npos);
+}
+
+TEST_CASE("a request in flight that throws is a claim that does not hold, and the process continues") {
+  prove_test p;
+  const auto get = p.probe.get;
+  p.probe.get = [get](std::uint16_t port, const std::string& path) {
+    if (path == "/slow") throw std::bad_alloc();
+    return get(port, path);
+  };
+
+  CHECK(p.failures() ==
+        "a stop completes the requests in flight: 0 of 8 requests in flight were completed: no memory\n");
+}
+
+TEST_CASE("prove removes its service also after an exception") {
+  const auto scm = std::make_shared<winsvc::testing::service_database>();
+  scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)";
+  winsvc::detail::cli::program_dependencies dependencies;
+  dependencies.scm = scm;
+  dependencies.executable = "C:\\apps\\hello.exe";
+  dependencies.err = [](std::string_view) { throw std::bad_alloc(); };  // out of memory at the first line
+  dependencies.data_folder = [](const std::string& name) -> winsvc::detail::os::sys_result<std::string> {
+    return "C:\\ProgramData\\" + name;
+  };
+
+  CHECK_THROWS_AS(static_cast<void>(winsvc::detail::cli::prove({}, dependencies)), std::bad_alloc);
+
+  CHECK(scm->event_sources.empty());
+  CHECK(scm->services.empty());
+  CHECK(std::any_of(scm->calls.begin(), scm->calls.end(), [](const std::string& call) {
+    return call.compare(0, 15, "create_service(") == 0;
+  }));
 }

@@ -9,7 +9,9 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/cli/run_verb.hpp"
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/config/abi.hpp"
@@ -72,9 +74,13 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
     if (!command.report.json) dependencies.err(std::string(name(proof.verdict)) + ": " + proof.claim + '\n');
   };
   diagnose::proof_report report{os::system_name(), dependencies.executable,
-                                iso_time(dependencies.time.system_now()),
-                                diagnose::prover(context, *folder, find_free_port()).run(print)};
-  static_cast<void>(manage::remove(context, {}));  // if a check failed before the removal; absent is a success
+                                iso_time(dependencies.time.system_now()), {}};
+  {  // removes it if a check failed or threw before the removal; absent is a success
+    const scope_exit remove_service([&context]() noexcept {
+      base::attempt([&context] { static_cast<void>(manage::remove(context, {})); });
+    });
+    report.proofs = diagnose::prover(context, *folder, find_free_port()).run(print);
+  }
   if (const auto logs = os::path_join(*folder, "logs"); const auto files = os::list_files(logs)) {
     for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
   }

@@ -18,7 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/diagnose/proof.hpp"
@@ -227,11 +229,20 @@ WINSVC_INLINE prover::outcome prover::drain() {
   constexpr std::size_t clients = 8;
   std::vector<prove_response> responses(clients);
   std::vector<std::thread> threads;
-  for (auto& response : responses)
-    threads.emplace_back([this, &response] { response = probe_.get(port_, "/slow"); });
+  const auto join = [&threads]() noexcept {
+    for (auto& thread : threads) {
+      if (thread.joinable()) thread.join();
+    }
+  };
+  const scope_exit join_all(join);  // after an exception
+  for (auto& response : responses) {
+    threads.emplace_back([this, &response] {
+      if (!base::attempt([&] { response = probe_.get(port_, "/slow"); })) response.error = "no memory";
+    });
+  }
   std::this_thread::sleep_for(std::chrono::milliseconds(300));  // each request is in its handler
   const auto done = stop();
-  for (auto& thread : threads) thread.join();
+  join();
   std::size_t complete = 0;
   std::string first_error;
   for (const auto& response : responses) {
