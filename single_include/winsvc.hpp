@@ -50631,8 +50631,8 @@ class rollback {
   rollback(const rollback&) = delete;
   rollback& operator=(const rollback&) = delete;
   ~rollback() {
-    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-      if (step->is_completed) base::attempt(step->revert);  // out of memory: the other steps are reverted
+    for (auto last = steps_.rbegin(); last != steps_.rend(); ++last) {
+      if (last->is_completed) base::attempt(last->revert);  // out of memory: the other steps are reverted
     }
   }
   /// Called before a step, because it needs memory, which may not be there after the step.

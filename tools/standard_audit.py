@@ -8,9 +8,9 @@ import re
 
 from header_tree import TreeError, code_lines, include_order
 
-# What each standard header declares, of the names that our headers use. A name may stand in several.
+# The names of each standard header that our headers use. Several headers may declare a name.
 DECLARES = {
-    "algorithm": "all_of any_of clamp copy count count_if fill find find_if lower_bound max min none_of pop_heap push_heap "
+    "algorithm": "\\w+_of clamp copy count count_if fill find find_if lower_bound max min pop_heap push_heap "
                  "remove_if replace replace_if reverse rotate sort",
     "array": "array get tuple_size tuple_size_v begin end size",
     "atomic": "atomic memory_order_acq_rel memory_order_acquire memory_order_relaxed memory_order_release",

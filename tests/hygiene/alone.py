@@ -73,7 +73,7 @@ def finds_what_is_missing(tally, name, command):
 
 
 def alone(tally, commands):
-    """commands: {system: the compiler's command, empty if there is none}"""
+    """commands: {system: the command of the compiler, or an empty list}"""
     ninja, made = Ninja("hygiene-alone"), {}
     for name, command in commands.items():
         if not command:

@@ -1,6 +1,6 @@
-// ways: clang++ -std=c++20 -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
+// ways: clang++ -std=c++20 -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0 -DUNICODE -D_UNICODE
 // The macros of a desktop program precede all headers, with a later standard on Linux, and for 32 bits without JSON on Windows.
-// X11 only on Linux: <windows.h> uses the name `Status`.
+// X11 only on Linux: <windows.h> uses the name `Status`. The program includes <windows.h> after winsvc.hpp, with UNICODE.
 #include "foreign_macros.hpp"
 
 #include <winsvc.hpp>
@@ -9,10 +9,15 @@
   #error "winsvc.hpp undefined a macro of another project"
 #endif
 
+#ifdef _WIN32
+  #include <windows.h>
+#endif
+
 #include "app.hpp"
 
-#ifdef FOREIGN_X11
-static_assert(Success == 0 && None == 0L, "winsvc.hpp changed a macro of X11");
-#else
+#ifdef _WIN32
 static_assert(sizeof(void*) == 4, "the target has 32 bits");
+HANDLE event_of_program = ::CreateEvent(nullptr, TRUE, FALSE, TEXT("program"));
+#else
+static_assert(Success == 0 && None == 0L, "winsvc.hpp changed a macro of X11");
 #endif

@@ -1,12 +1,8 @@
-// ways: g++ -std=c++23, clang-mingw -DUNICODE -D_UNICODE
+// ways: g++ -std=c++23
 // A program has min and max as macros, as <windows.h> defines them: our headers compile and do not undefine them. The headers
-// of other projects come first; on Windows, those of COM too. Both umbrellas compile; g++ has a later standard.
+// of other projects come first. Both umbrellas compile, with a later standard. foreign_after_libraries has the macros too, on
+// Windows.
 #include "others.hpp"
-#ifdef _WIN32
-  #include <objbase.h>
-  #include <ole2.h>
-  #include <rpcndr.h>
-#endif
 
 #define min(a, b) (((a) < (b)) ? (a) : (b))
 #define max(a, b) (((a) > (b)) ? (a) : (b))

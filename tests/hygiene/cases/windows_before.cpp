@@ -1,4 +1,4 @@
-// ways: clang-mingw
+// ways: clang-mingw -DWINSVC_JSON=0
 // <windows.h> with WIN32_LEAN_AND_MEAN is included first. winsvc.hpp compiles and undefines no macro of the program.
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX
