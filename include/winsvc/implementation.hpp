@@ -48,6 +48,7 @@
 #include "winsvc/route/schema_set.hpp" // schema_set: named JSON Schemas
 #include "winsvc/route/metadata.hpp"   // route_metadata: name, limits, body types
 #include "winsvc/route/table.hpp"      // route::table: finds the route of a path
+#include "winsvc/route/table_match_impl.hpp"  // its part for requests
 #include "winsvc/route/url_value.hpp"  // url_value, with_query
 #include "winsvc/route/url.hpp"        // build_path: a path from a pattern and values
 
@@ -174,6 +175,7 @@
 // The server: connections, thread pool, timeouts, with cpp-httplib.
 #include "winsvc/server/scratch_buffers.hpp"          // scratch_buffers: the memory of a thread for a step
 #include "winsvc/server/connection.hpp"               // connection: from the first byte to close
+#include "winsvc/server/connection_step_impl.hpp"  // its part for one step and its memory
 #include "winsvc/server/connection_request_impl.hpp"  // its part for requests
 #include "winsvc/server/connection_response_impl.hpp" // its part for responses
 #include "winsvc/server/thread_pool.hpp"              // thread_pool: I/O threads and blocking threads
