@@ -10,10 +10,10 @@ An example's head holds its command lines, each on a separate line:
   //   x86_64-w64-mingw32-g++-posix ... examples/hello.cpp -o hello.exe -lws2_32
 
 All must build without a warning, and the programs must run; some get the requests that their head shows
-(tests/example_requests.py). The lines of hello run as they are written. The lines that compile winsvc.cpp are compared, and
-copy the object that other stages link too (kit.winsvc_object). The others run without optimization; those for mingw g++
-run with clang++ and mingw's headers, which is faster (WITH_MINGW: as they are written). Lines for other compilers (cl)
-are not run.
+(tests/example_requests.py). The lines that compile winsvc.cpp are compared, and copy the object that other stages link too
+(kit.winsvc_object). The lines for mingw g++ run with clang++ and mingw's headers, which is faster (WITH_MINGW: as they are
+written). The others run without optimization: the stage budget compiles and runs a header-only program with g++ -O2.
+Lines for other compilers (cl) are not run.
 
 In these pages, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
 line is one of the examples', a relative link leads somewhere.
@@ -98,7 +98,7 @@ COMPILES_WINSVC = "{} -std=c++17 -O2 -Isingle_include -Ibuild/deps/include -c si
 def as_tested(name, line):
     """The commands that build what a line builds."""
     words = shlex.split(line)
-    if name == "hello" or (words[0] == MINGW and name in WITH_MINGW):
+    if words[0] == MINGW and name in WITH_MINGW:
         return [words]
     words = [word for word in words if not word.startswith("-O")]
     if words[0] != MINGW:

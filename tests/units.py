@@ -43,8 +43,8 @@ IN_SEPARATE_FORM = ("server/engine", "server/hostile_clients", "server/shortage"
                     "host/allocation_sweep_host", "host/allocation_sweep_http", "host/allocation_sweep_log",
                     "host/allocation_sweep_setup", "host/hook_thread", "host/memory_shortage", "host/sequences",
                     "manage/send_control", "testing/scm", "testing/umbrella")
-# g++ compiles this file in the separate form. It needs 17 s, most of it for cpp-httplib, so clang++ compiles the others.
-COMPILED_BY_GXX = "testing/umbrella"
+# In the separate form, this file includes both umbrellas in its own order, without a precompiled header.
+WITH_ITS_INCLUDES = "testing/umbrella"
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
 # The program `separate` has these.
 LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000"}
@@ -163,9 +163,8 @@ def doctest_program(tally, program, way):
     objects.append(main_object)
     for source in found:
         name = source.relative_to(ROOT / "tests").with_suffix(".o")
-        if program == "separate" and name.with_suffix("").as_posix() == COMPILED_BY_GXX:
-            objects.append(ninja.compile(name, source, [GXX, *do[1:]]))
-        elif name.with_suffix("").as_posix() in WITHOUT_PRECOMPILED:
+        alone = (*WITHOUT_PRECOMPILED, *([WITH_ITS_INCLUDES] if program == "separate" else []))
+        if name.with_suffix("").as_posix() in alone:
             objects.append(ninja.compile(name, source, do))
         else:
             # With all of winsvc precompiled, a variable of a unit test may have the name of one in winsvc.

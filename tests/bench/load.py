@@ -40,7 +40,7 @@ def build(name):
     start = time.monotonic()
     code, output = run([GXX, *STANDARD, "-O2", f"-I{ROOT / 'include'}", "-isystem", httplib_folder(),
                       HERE / "servers" / f"{name}.cpp", "-o", program, "-pthread"], timeout=300)
-    if code:
+    if code or output:                                      # a warning, too
         sys.exit(output)
     seconds = time.monotonic() - start
     stripped = FOLDER / f"{name}.stripped"
