@@ -1,7 +1,7 @@
 """The rule for names of the standard library, for `tools/amalgamate --audit`.
 
-A header that uses std::name includes the standard header that declares it, itself or by a header of ours. A compiler does
-not find a missing include if another standard header includes the right one, which each library does differently.
+A header that uses std::name includes the standard header that declares it, itself or by a header of ours. A compiler
+does not find a missing include if another standard header includes the right one, which each library does differently.
 """
 
 import re
@@ -49,10 +49,10 @@ DECLARES = {
     "system_error": "errc make_error_code system_error",
     "thread": "this_thread thread",
     "tuple": "apply get tuple tuple_cat tuple_element_t tuple_size tuple_size_v",
-    "type_traits": "bool_constant conditional_t conjunction_v decay_t enable_if_t false_type invoke_result_t is_\\w+ negation "
-                   "remove_cv_t remove_reference_t true_type void_t",
-    "utility": "as_const declval exchange forward get in_place_type_t index_sequence index_sequence_for make_index_sequence "
-               "move pair swap tuple_element_t tuple_size",
+    "type_traits": "bool_constant conditional_t conjunction_v decay_t enable_if_t false_type invoke_result_t is_\\w+ "
+                   "negation remove_cv_t remove_reference_t true_type void_t",
+    "utility": "as_const declval exchange forward get in_place_type_t index_sequence index_sequence_for "
+               "make_index_sequence move pair swap tuple_element_t tuple_size",
     "variant": "get get_if variant variant_size_v",
     "vector": "begin end size vector",
 }
@@ -80,6 +80,7 @@ def audit_standard_names(headers):
                 seen.add(used)
                 possible = [target for pattern, target in declaring if pattern.fullmatch(used)]
                 if not possible:
-                    yield f"include/{name}:{number}: std::{used} is unknown: add it to DECLARES in tools/standard_audit.py"
+                    yield (f"include/{name}:{number}: std::{used} is unknown: add it to DECLARES in "
+                           "tools/standard_audit.py")
                 elif included.isdisjoint(possible):
                     yield f"include/{name}:{number}: std::{used} without an include of {' or '.join(possible)}"

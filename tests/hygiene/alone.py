@@ -1,11 +1,12 @@
 """Each header includes what it needs: the part `alone` of tests/hygiene/run.py.
 
-clang compiles all headers as one module, of which each header is a submodule. With -fmodules-local-submodule-visibility, a
-submodule has only the names and macros of the headers that it includes, directly or not, so a missing include is an error
-as in a file that includes the header alone. Each header is parsed once: 13 s for a system in place of 200 s.
+clang compiles all headers as one module, of which each header is a submodule. With
+-fmodules-local-submodule-visibility, a submodule has only the names and macros of the headers that it includes,
+directly or not, so a missing include is an error as in a file that includes the header alone. Each header is parsed
+once: 13 s for a system in place of 200 s.
 
-The standard library is another module, whose headers are visible together. tools/standard_audit.py checks which of them a
-header includes. Other headers, <windows.h> and <httplib.h> too, are a part of the header that includes them.
+The standard library is another module, whose headers are visible together. tools/standard_audit.py checks which of
+them a header includes. Other headers, <windows.h> and <httplib.h> too, are a part of the header that includes them.
 """
 
 import pathlib
@@ -41,14 +42,17 @@ def module(ninja, name, command, modules):
     """Compiles the last module; the others are those that it imports. modules: {name: [[headers of a submodule]]}"""
     text = ""
     for title, submodules in modules.items():
-        lines = [f"  module s{number} {{ {' '.join(f'header {chr(34)}{path}{chr(34)}' for path in paths)} export * }}\n"
-                 for number, paths in enumerate(submodules)]
+        lines = []
+        for number, paths in enumerate(submodules):
+            named = " ".join(f'header "{path}"' for path in paths)
+            lines.append(f"  module s{number} {{ {named} export * }}\n")
         text += f"module {title} {{\n{''.join(lines)}}}\n"
     source = write(ninja.folder / f"{name}.modulemap", text)
     # The file is compiled as a module map: -x of the compiler itself comes last.
-    words = [*command, "-fmodules", "-fno-implicit-module-maps", f"-fmodule-map-file={source}", f"-fmodule-name={title}",
-             f"-fmodules-cache-path={ninja.folder / f'{name}.cache'}", "-Xclang", "-fmodules-local-submodule-visibility",
-             "-ferror-limit=0", "-Xclang", "-emit-module", "-x", "c++", "-Xclang", "-x", "-Xclang", "c++-module-map"]
+    words = [*command, "-fmodules", "-fno-implicit-module-maps", f"-fmodule-map-file={source}",
+             f"-fmodule-name={title}", f"-fmodules-cache-path={ninja.folder / f'{name}.cache'}",
+             "-Xclang", "-fmodules-local-submodule-visibility", "-ferror-limit=0", "-Xclang", "-emit-module",
+             "-x", "c++", "-Xclang", "-x", "-Xclang", "c++-module-map"]
     return ninja.compile(f"{name}.pcm", source, words)
 
 
@@ -62,7 +66,8 @@ def finds_what_is_missing(tally, name, command):
     """A name and a macro of a header that is not included are errors."""
     ninja = Ninja(f"hygiene-missing-{name}")
     first = write(ninja.folder / "first.hpp", "#pragma once\n#define OF_FIRST 1\nstruct in_first {};\n")
-    good = write(ninja.folder / "good.hpp", '#pragma once\n#include "first.hpp"\ninline in_first made() { return {}; }\n')
+    good = write(ninja.folder / "good.hpp",
+                 '#pragma once\n#include "first.hpp"\ninline in_first made() { return {}; }\n')
     bad = write(ninja.folder / "bad.hpp", "#pragma once\ninline in_first made_again() { return {}; }\n"
                 "#ifndef OF_FIRST\n#error OF_FIRST is not defined\n#endif\n")
     module(ninja, "missing", command, {"headers": [[first], [good], [bad]]})
