@@ -60,6 +60,7 @@ TEST_CASE("a running service returns its name, version, state and request counte
   CHECK(winsvc::detail::base::number_of(now, "failed_in_minute") == 1);
   CHECK(winsvc::detail::base::number_of(now, "p99_us") >= winsvc::detail::base::number_of(now, "p50_us"));
   CHECK(winsvc::detail::base::number_of(now, "threads") >= 1);
+  CHECK(winsvc::detail::base::number_of(now, "resident_bytes") > 0);
   CHECK(test.scm.pause() == 0);
   REQUIRE(test.scm.wait_for(scm::state::paused));
   CHECK(winsvc::detail::base::text_of(test.status(), "state") == "paused");
@@ -218,7 +219,12 @@ TEST_CASE("log followers leave connections free for other requests") {
     });
   }
   CHECK(eventually([&] { return refused == 4; }));
-  CHECK(winsvc::detail::base::number_of(test.status(), "pid") == os::process_id());
+  const auto before = test.status();
+  CHECK(winsvc::detail::base::number_of(before, "pid") == os::process_id());
+  std::this_thread::sleep_for(500ms);
+  const auto used = winsvc::detail::base::number_of(test.status(), "cpu_ms");
+  CHECK(used > 0);
+  CHECK(used < winsvc::detail::base::number_of(before, "cpu_ms") + 60);  // the followers wait for lines
   CHECK(test.scm.stop() == 0);
   CHECK(test.scm.wait() == 0);
   for (auto& follower : followers) follower.join();

@@ -43,5 +43,6 @@ TEST_CASE("the most specific media range decides the weight of a type") {
   CHECK(media_type_weight(list, "text/plain") == 300);
   CHECK(media_type_weight(list, "image/png") == 100);
   CHECK(media_type_weight(accept_list("text/html;q=0, */*"), "text/html") == 0);
+  CHECK(media_type_weight(accept_list("text/html;q=0.7, text/html;q=0.2"), "text/html") == 700);
   CHECK(media_type_weight({}, "text/html") == 0);
 }
