@@ -5,7 +5,7 @@
 
 PROGRAM  units      tests/{base,settings,route,wire,scm,commandline,os,log}: no httplib, so it builds in seconds
          http       the other folders that mirror include/winsvc; with `asan`, cpp-httplib has OpenSSL, zlib, brotli and zstd
-         threads    the files of both that create threads
+         threads    the files of both that create threads (WITHOUT_THREADS are the exceptions)
          separate   some files of http in the separate form: they declare, and the winsvc.o that g++ compiles has the bodies;
                     host/sequences with 20,000 sequences of controls, server/simulation with 10,000 seeds
          crash      tests/os/crash.cpp alone, with mingw g++; units with `windows` is without it, and runs it as well
@@ -38,6 +38,11 @@ WITH_LIBRARIES = ([f"-DCPPHTTPLIB_{name}_SUPPORT" for name in ("OPENSSL", "ZLIB"
 WITHOUT_PRECOMPILED = ("wire/multipart",)
 # A file that creates threads: itself, or because it starts an engine, a service or prove. testing::client creates none.
 CREATES_THREADS = re.compile(r"std::thread|scoped_thread|std::async|std::atomic|_engine|simulated_scm|embedded_host|fork\(|call_within|prove_probe")
+# Files that match, but create no thread with the thread sanitizer (`perf stat -e syscalls:sys_enter_clone3`). The threads of
+# api/examples are those of host/embedded_host and testing/scm.
+WITHOUT_THREADS = ("api/examples", "host/allocation_sweep_host", "host/allocation_sweep_http", "host/allocation_sweep_log",
+                   "host/allocation_sweep_setup", "host/dashboard", "host/memory_shortage", "http/group", "os/exclusive_file",
+                   "scm/host_model", "server/simulation", "server/tls")
 # One file of a folder, the other umbrella, and what the sanitizers cannot run.
 IN_SEPARATE_FORM = ("server/engine", "server/hostile_clients", "server/shortage", "server/simulation", "addons/middleware",
                     "host/allocation_sweep_host", "host/allocation_sweep_http", "host/allocation_sweep_log",
@@ -68,13 +73,15 @@ WAYS = {
 # reports a null pointer too.
 WITHOUT_POINTER_CHECKS = ["-fno-sanitize=null,alignment,vptr"]
 UNDER_WINE = ("mingw", "windows")
+RUNS_PER_JOB = 2        # most tests wait more than they compute
 FILES_UNDER_WINE = 4    # files in a shard: to start a program takes half a second there
 
 
 def sources(program, way):
     files = [path for folder in FOLDERS[program] for path in sorted((ROOT / "tests" / folder).glob("*.cpp"))]
     if program == "threads":
-        return [path for path in files if CREATES_THREADS.search(path.read_text(encoding="utf-8"))]
+        return [path for path in files if CREATES_THREADS.search(path.read_text(encoding="utf-8"))
+                and f"{path.parent.name}/{path.stem}" not in WITHOUT_THREADS]
     if program == "crash" or (program, way) == ("units", "windows"):    # Wine writes no minidump for code of clang
         return [path for path in files if (path.stem == "crash") == (program == "crash")]
     if program == "separate":
@@ -90,6 +97,14 @@ def included_by(files):
     ours = re.compile(r'^#include (<\w+>|<doctest/doctest.h>|["<]winsvc[^">]*[">])', re.MULTILINE)
     found = {name for path in files for name in ours.findall(path.read_text(encoding="utf-8"))}
     return "".join(f"#include {name}\n" for name in sorted(found))
+
+
+def precompiled_text(program, files):
+    """The header that the files of a program have in common."""
+    if program == "units":                                  # small files: common_instances.hpp would cost what it saves
+        return included_by(files)
+    return ("#include <winsvc/testing.hpp>\n#include <doctest/doctest.h>\n"
+            f'#include "{ROOT / "tests" / "support" / "common_instances.hpp"}"\n')
 
 
 def command(way, tree):
@@ -154,8 +169,7 @@ def doctest_program(tally, program, way):
     do += options
     use, first, precompiled = [], [], []
     if program != "crash":                                  # this is one file
-        text = included_by(found) if program == "units" else "#include <winsvc/testing.hpp>\n#include <doctest/doctest.h>\n"
-        use, first, precompiled = ninja.precompile("precompiled.hpp", text, do)
+        use, first, precompiled = ninja.precompile("precompiled.hpp", precompiled_text(program, found), do)
     objects = [*precompiled]
     if program == "separate":
         objects.append(winsvc_object(GXX))
@@ -185,7 +199,7 @@ def doctest_program(tally, program, way):
     if program == "separate":
         os.environ.update(LONG_RUNS)
     shards = shards_of(found, ROOT / "tests", FILES_UNDER_WINE if way in UNDER_WINE else 1)
-    jobs = min(int(JOBS), len(shards))
+    jobs = min(RUNS_PER_JOB * int(JOBS), len(shards))
     with runner(way, target, f"{program}-{way}", jobs) as start:
         run_shards(tally, shards, start, jobs)
     if (program, way) == ("http", "asan"):

@@ -638,11 +638,12 @@ TEST_CASE("a file that cannot be opened for want of descriptors is 503 with a lo
   CHECK(c.read_response().body == "content");
 
   // Clients that read a large file slowly hold no thread, and receive all of it when they read.
-  const auto readers = s.send(40, "/files/large.bin");
+  auto readers = s.send(40, "/files/large.bin");
   CHECK(eventually([&] { return s.engine->in_flight() == 40; }));
   c.get("/files/a.txt");
   CHECK(c.read_response().body == "content");
   CHECK(threads_of_process() < threads_before + 20);
+  if (waiting::with_sanitizer) readers.resize(5);  // the others leave: to read everything takes 10 s there
   for (auto& reader : readers) CHECK(reader->read_response().body == std::string(8 * 1024 * 1024, 'x'));
   c.send("GET /files/large.bin HTTP/1.1\r\nHost: t\r\nRange: bytes=10-1048585\r\n\r\n");
   const auto part = c.read_response();

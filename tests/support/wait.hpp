@@ -43,6 +43,13 @@ namespace waiting {
 
 using steady = std::chrono::steady_clock;
 
+/// With a sanitizer, some tests repeat a step fewer times. The full number runs in a stage without a sanitizer.
+#ifdef WAITING_SANITIZER
+constexpr bool with_sanitizer = true;
+#else
+constexpr bool with_sanitizer = false;
+#endif
+
 /// Factor for all limits. Default: 1, with a sanitizer 1.5. On a slow machine, set WINSVC_TEST_TIMEOUT_FACTOR, which
 /// multiplies it.
 inline double timeout_factor() {
