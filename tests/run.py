@@ -24,7 +24,7 @@ import re
 import sys
 import time
 
-from kit import BUILD, JOBS, ROOT, WINE10, closing_line, httplib_folder, measured, parse_closing_line, slowest_files
+from kit import BUILD, CORES, JOBS, ROOT, WINE10, closing_line, httplib_folder, measured, parse_closing_line, slowest_files
 
 # runs: QUICK, FULL, BOTH or OPT_IN
 Stage = collections.namedtuple("Stage", "name runs about command waits wine10 abi", defaults=[False, False, ""])
@@ -44,7 +44,8 @@ def program(name, *arguments):
     return [PYTHON, ROOT / "tests" / name, *arguments]
 
 
-# First what fails soonest for the least time, then the longest stages, so that no processor waits at the end.
+# First what fails soonest for the least time, then by processor time, the longest first, so that no processor waits at the
+# end.
 STAGES = (
     Stage("freshness", BOTH, "generated files, floors, version, witnesses", program("freshness.py")),
     Stage("units", QUICK, "the folders that need no httplib, clang++ with all warnings", program("units.py", "units", "clang")),
@@ -52,22 +53,22 @@ STAGES = (
     Stage("http", QUICK, "engine, host and testing, clang++", program("units.py", "http", "clang")),
     Stage("conformance", FULL, "HTTP/1.1 byte for byte over loopback, read by h11 too; slow clients",
           program("conformance/run.py"), waits=True),
-    Stage("units-asan", FULL, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),
     Stage("http-asan", FULL, "http with HTTPS and compression, under address and undefined sanitizers",
           program("units.py", "http", "asan")),
-    Stage("mingw-http", FULL, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
     Stage("hygiene", FULL, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
+    Stage("mingw-http", FULL, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
+    Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
     Stage("tsan", FULL, "all files that create threads, under the thread sanitizer", program("units.py", "threads", "tsan")),
     Stage("package", FULL, "copied, CMake, pkg-config, Meson", program("package/run.py")),
-    Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
     Stage("separate", FULL, "some files of http against the object of g++; 20,000 sequences of controls, 10,000 simulations",
           program("units.py", "separate", "clang")),
     Stage("forms", FULL, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
-    Stage("msi", FULL, "the ZIP and the MSI of examples/starter: install, upgrade, roll back, remove, under Wine",
-          program("package/msi.py")),
+    Stage("units-asan", FULL, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),
     Stage("mingw", FULL, "the units as a Windows program, os/crash by mingw g++, under Wine",
           program("units.py", "units", "windows")),
     Stage("budget", FULL, "instructions, system calls and allocations of a request", program("budget/run.py")),
+    Stage("msi", FULL, "the ZIP and the MSI of examples/starter: install, upgrade, roll back, remove, under Wine",
+          program("package/msi.py")),
     Stage("misuse", FULL, "code that must not compile, and the first error", program("misuse/run.py")),
     Stage("readme", FULL, "every block of README.md", program("documents.py", "readme")),
     Stage("msvc", FULL, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
@@ -190,10 +191,10 @@ def main():
         return 0
 
     stages = chosen(options)
-    totals, failures, begin, since = [0, 0, 0], [], time.monotonic(), time.time()
+    totals, used, failures, begin, since = [0, 0, 0], 0.0, [], time.monotonic(), time.time()
     print(f"{len(stages)} stages, {JOBS} jobs, httplib.h in {os.path.relpath(httplib_folder(), ROOT)}", flush=True)
     for stage, (*counts, wrong, seconds, processor) in results_in_order(stages):
-        totals = [total + count for total, count in zip(totals, counts)]
+        totals, used = [total + count for total, count in zip(totals, counts)], used + processor
         words = closing_line(*counts) + (f" ({wrong})" if wrong else "")
         print(f"{stage.name:12} {seconds:6.1f} s  {processor:6.1f} s of processor time  {words}", flush=True)
         if counts[1]:
@@ -205,7 +206,8 @@ def main():
         print("the slowest files to compile:")
         print(*(f"  {seconds:6.1f} s  {stage}: {file}" for seconds, stage, file in slowest), sep="\n")
     seconds = time.monotonic() - begin
-    print(f"{len(stages)} stages in {seconds / 60:.1f} minutes ({seconds:.0f} s)")
+    print(f"{len(stages)} stages in {seconds / 60:.1f} minutes ({seconds:.0f} s), {used:.0f} s of processor time: "
+          f"{100 * used / (seconds * CORES):.0f} % of {CORES} processors")
     if failures:
         print("failed: " + ", ".join(f"{name} (build/log/{name}.log)" for name in failures))
     print(closing_line(*totals))
