@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "winsvc/route/table.hpp"
+#include "winsvc/route/table_match_impl.hpp"
 
 #include "require.hpp"
 
@@ -19,8 +20,9 @@ bool matches(const pattern& p, const std::vector<std::string>& path) {
     const auto& s = p.segments[i];
     if (i >= path.size()) return false;
     if (s.kind == segment::segment_kind::tail) {
-      return std::all_of(path.begin() + static_cast<std::ptrdiff_t>(i), path.end(),
-                         [](const std::string& text) { return text.find('/') == std::string::npos; });
+      return std::all_of(path.begin() + static_cast<std::ptrdiff_t>(i), path.end(), [](const std::string& text) {
+        return text.find('/') == std::string::npos && text != "." && text != "..";
+      });
     }
     if (s.kind == segment::segment_kind::literal ? s.text != path[i] : path[i].empty()) return false;
   }
