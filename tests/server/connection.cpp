@@ -2,6 +2,7 @@
 #include <winsvc/testing.hpp>
 
 #include "../support/memory_transport.hpp"
+#include "../support/wait.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,6 +12,14 @@
 #include <memory>
 #include <string>
 #include <utility>
+
+// A sanitizer has its own allocator, which mallinfo2() does not count.
+#if defined(__linux__) && defined(__GLIBC__) && !defined(WAITING_SANITIZER)
+  #include <malloc.h>
+  #if __GLIBC_PREREQ(2, 33)
+    #define WITH_MALLINFO2
+  #endif
+#endif
 
 using winsvc::detail::server::wait_condition;
 using winsvc::detail::server::wait_reason;
@@ -74,6 +83,7 @@ struct connection_fixture {
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
     routes.add(method::get, "/livez", [] { return "live"; }, here);
     routes.serve_while_paused();
+    routes.add(method::del, "/users/{name}", [](std::string) { return winsvc::reply(204); }, here);
     routes.freeze();
     processor = std::make_unique<winsvc::detail::http::request_processor>(routes, limits, log, time);
     connection = std::make_unique<winsvc::detail::server::connection>(transport, *processor, state, limits);
@@ -166,3 +176,22 @@ TEST_CASE("at the deadline of a body, a silent client gets 408; one that has lef
     CHECK(parse_response(s.transport.output).status == (has_left ? 400 : 408));
   }
 }
+
+#ifdef WITH_MALLINFO2
+
+TEST_CASE("an idle connection holds no part of its last request") {
+  connection_fixture s("");
+  s.transport.input.reserve(32 * 1024);
+  s.transport.output.reserve(32 * 1024);
+  const auto memory_after_request = [&s](std::size_t name_size) {
+    s.transport.input.append("DELETE /users/").append(name_size, 'n').append(" HTTP/1.1\r\nHost: t\r\n\r\n");
+    CHECK(s.step().reason == wait_reason::readable);
+    CHECK(parse_response(s.transport.output).status == 204);
+    return ::mallinfo2().uordblks;
+  };
+  static_cast<void>(memory_after_request(7000));  // the blocks of the thread grow
+  const auto before = memory_after_request(1), after = memory_after_request(7000);
+  CHECK(after < before + 1000);
+}
+
+#endif

@@ -200,6 +200,9 @@ class connection {
   step_blocks* blocks_ = &kept_;  // during a step, those of the thread
   bool keeps_bytes_ = false;     // kept_ is not empty
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
+  // The parsed head refers to the received bytes while a swap of the strings moves them to the head block, so they must
+  // be in allocated memory, not in the string itself.
+  static constexpr std::size_t min_allocated_bytes = 64;
 
   // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;

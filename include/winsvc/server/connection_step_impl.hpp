@@ -45,6 +45,7 @@ class connection::buffer_lease {
     if (shared.input.remaining().empty()) shared.input.clear();
     if (!connection_.in_flight_) {
       shared.head_block.clear();
+      connection_.match_.values.clear();
       auto& fields = connection_.head_.fields;
       fields.clear();
       if (fields.capacity() > buffers_.fields.capacity()) fields.swap(buffers_.fields);
@@ -76,7 +77,9 @@ class connection::buffer_lease {
     const auto remaining = shared.remaining();
     if (remaining.size() <= (std::max)(max_copied_bytes, shared.bytes.capacity() / 2)) {
       try {
-        std::string copy(remaining);
+        std::string copy;
+        copy.reserve((std::max)(remaining.size(), min_allocated_bytes));
+        copy = remaining;
         shared.clear();
         if (kept.bytes.capacity() > shared.bytes.capacity()) kept.bytes.swap(shared.bytes);
         kept = {std::move(copy), 0};
@@ -133,10 +136,7 @@ WINSVC_INLINE os::transfer connection::receive() {
   char chunk[chunk_size];
   std::size_t received = 0;
   const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
-  // The parsed head refers to these bytes while a swap of the strings moves them to the head block, so they must be in
-  // allocated memory, not in the string itself.
-  constexpr std::size_t min_capacity = 64;
-  if (bytes.capacity() < min_capacity) bytes.reserve(min_capacity);
+  if (bytes.capacity() < min_allocated_bytes) bytes.reserve(min_allocated_bytes);
   if (result != os::transfer::done) return result;
   if (bytes.size() >= chunk_size && bytes.capacity() - bytes.size() < received) {
     // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.

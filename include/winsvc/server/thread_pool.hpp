@@ -160,7 +160,8 @@ class thread_pool {
     thread_pool* pool = nullptr;
     // The role. Written under mutex_; its own thread reads it without the lock. run_io_loop() stores batch_cursor and
     // then loads is_io; offload_batch() clears is_io and then loads batch_cursor. Both need sequential consistency: the
-    // thread notices its demotion, or the other thread takes the batch.
+    // thread notices its demotion, or the other thread takes the batch, except the first item. If the thread does not
+    // notice its demotion, it serves that item without the role, as a blocking thread would.
     std::atomic<bool> is_io{false};
     // Odd while an item is served. scan_io_threads() compares it with the last scan. For its memory order see
     // scanning_.
