@@ -316,7 +316,7 @@ class Ninja:
 
 
 # Without optimization, names of sections in the object of mingw g++ need more than COFF allows (10 MB).
-OPTIMIZED_LEAST = {GXX: "-O0", MINGW: "-Og"}
+OPTIMIZED_LEAST = {GXX: "-Og", MINGW: "-Og"}
 
 
 def winsvc_object(compiler):

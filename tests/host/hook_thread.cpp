@@ -54,14 +54,18 @@ TEST_CASE("a hook without progress within its timeout is abandoned") {
 }
 
 TEST_CASE("progress restarts the timeout of a hook") {
-  hook_thread hooks(winsvc::clock::system());
+  winsvc::testing::manual_clock time;
+  hook_thread hooks(time);
 
-  const hook_result result = hooks.run([&] {
+  const hook_result result = hooks.run(
+      [&] {
         for (int i = 0; i < 10; ++i) {
-          std::this_thread::sleep_for(20ms);
+          time.advance(100ms);
           hooks.progress();
         }
-  }, 150ms);
+        std::this_thread::sleep_for(50ms);  // run() reads the clock again, which is far past the first deadline
+      },
+      150ms);
 
   CHECK(result.outcome == hook_result::completed);
 }
