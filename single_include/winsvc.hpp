@@ -398,35 +398,35 @@
 //  49360  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
 //  49455  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
 //  49752  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49964  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  50157  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50400  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  50473  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50580  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50646  manage/install.hpp                   `install` and `update` verbs.
-//  50952  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  51189  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51299  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51518  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51615  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51705  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51802  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51838  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  52162  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52385  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52550  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52687  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52807  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52899  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  53013  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53376  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53663  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53840  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53938  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  49967  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  50160  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50403  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50476  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50583  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50649  manage/install.hpp                   `install` and `update` verbs.
+//  50955  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  51192  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51310  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51529  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51626  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51716  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51813  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51849  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  52173  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52396  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52561  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52698  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52818  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  52910  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  53024  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53387  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53674  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53851  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  53949  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54279  config/undef.hpp                     Undefines the internal macros.
+//  54290  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -49811,11 +49811,14 @@ WINSVC_INLINE result<void> service_controller::hold() {
   change.startup = startup::disabled;
   change.dependencies = config->dependencies;
   // First the file: without it, 'start' would not know the start type of a disabled service.
+  bool is_disabled = false;
+  const scope_exit forget([&]() noexcept {
+    if (!is_disabled) base::attempt([&] { context_.write_data("hold.json", {}); });
+  });
   context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
-  if (auto done = context_.scm().change_config(service->get(), change); !done) {
-    context_.write_data("hold.json", {});
+  if (auto done = context_.scm().change_config(service->get(), change); !done)
     return context_.make_error("hold", done.error());
-  }
+  is_disabled = true;
   context_.print(context_.quoted_name() + " is disabled until 'start'");
   return {};
 }
@@ -51200,6 +51203,7 @@ WINSVC_INLINE result<void> installer::grant_logon_right(const install_job& job) 
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -51251,7 +51255,13 @@ WINSVC_INLINE result<void> remove_data_folder(verb_context& context) {
 WINSVC_INLINE result<void> remove(verb_context& context, const commandline::control_options& options) {
   bool existed = false;
   std::string binary;
-  std::optional<std::string> sid;
+  std::optional<std::string> sid;  // from the deletion of the service until its access is revoked
+  const auto revoke = [&] {
+    if (sid) revoke_folder_access(context, *sid, binary);
+    sid.reset();
+  };
+  // After an error or an exception, because a second `remove` finds neither the service nor its SID.
+  const scope_exit revoke_always([&]() noexcept { base::attempt(revoke); });
   {
     const auto service = context.open(
         "remove", os::access_rights::query_config | os::access_rights::remove | service_controller::stop_rights);
@@ -51261,7 +51271,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
       if (!config) return context.make_error("remove", config.error());
       if (auto own = context.check_same_program("remove", config->binary); !own) return own;
       binary = config->binary;
-      if (const auto known = service_sid(context)) sid = *known;  // the SID exists only while the service does
+      auto known = service_sid(context);  // it exists only while the service does
 
       commandline::control_options waiting = options;
       waiting.no_wait = false;
@@ -51272,6 +51282,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
           !deleted && deleted.error() != base::win32_error::service_marked_for_delete) {
         return context.make_error("remove", deleted.error());
       }
+      if (known) sid = *std::move(known);
     } else if (service.error().code == base::win32_error::service_marked_for_delete) {
       existed = true;  // already deleted; Windows removes it when the last handle is closed
     } else if (service.error().code != base::win32_error::service_does_not_exist) {
@@ -51283,7 +51294,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
   }
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());
-  if (sid) revoke_folder_access(context, *sid, binary);
+  revoke();
   for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
   return options.remove_data ? remove_data_folder(context) : result<void>();

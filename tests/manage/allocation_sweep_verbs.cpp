@@ -93,10 +93,33 @@ TEST_CASE("a service that 'stop --hold' has disabled gets its start type back, a
   for (; reached; ++number) {
     const auto b = machine_with_service();
     static_cast<void>(run_with_failures(number, 1, [&] { return static_cast<bool>(b->stop(hold)); }, reached));
-    b->scm.after_start = {winsvc::testing::service_database::at(scm::state::running)};
     CAPTURE(number);
+    const bool is_disabled = b->scm.services["hello"].config.startup == winsvc::startup::disabled;
+    CHECK(b->data.count("hold.json") == (is_disabled ? 1 : 0));
+    b->scm.after_start = {winsvc::testing::service_database::at(scm::state::running)};
     CHECK(sentence(b->start()) == "done");
     CHECK(b->scm.services["hello"].config.startup == winsvc::startup::manual);
+  }
+  CHECK(number > 20);
+}
+
+TEST_CASE("a removed service has no access to the folder of its program, also after a failed allocation") {
+  const auto installed = [] {
+    auto made = machine();
+    REQUIRE(made->install());
+    REQUIRE(made->scm.folders["C:\\apps"].find("S-1-5-80-") != std::string::npos);
+    return made;
+  };
+  const auto reference = installed();
+  REQUIRE(reference->remove());
+  bool reached = true;
+  long number = 1;
+  for (; reached; ++number) {
+    const auto b = installed();
+    static_cast<void>(run_with_failures(number, 1, [&] { return static_cast<bool>(b->remove()); }, reached));
+    CAPTURE(number);
+    CHECK(sentence(b->remove()) == "done");
+    CHECK(b->scm.snapshot() == reference->scm.snapshot());
   }
   CHECK(number > 20);
 }

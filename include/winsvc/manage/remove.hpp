@@ -10,8 +10,11 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/os/service_manager.hpp"
@@ -69,7 +72,13 @@ WINSVC_INLINE result<void> remove_data_folder(verb_context& context) {
 WINSVC_INLINE result<void> remove(verb_context& context, const commandline::control_options& options) {
   bool existed = false;
   std::string binary;
-  std::optional<std::string> sid;
+  std::optional<std::string> sid;  // from the deletion of the service until its access is revoked
+  const auto revoke = [&] {
+    if (sid) revoke_folder_access(context, *sid, binary);
+    sid.reset();
+  };
+  // After an error or an exception, because a second `remove` finds neither the service nor its SID.
+  const scope_exit revoke_always([&]() noexcept { base::attempt(revoke); });
   {
     const auto service = context.open(
         "remove", os::access_rights::query_config | os::access_rights::remove | service_controller::stop_rights);
@@ -79,7 +88,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
       if (!config) return context.make_error("remove", config.error());
       if (auto own = context.check_same_program("remove", config->binary); !own) return own;
       binary = config->binary;
-      if (const auto known = service_sid(context)) sid = *known;  // the SID exists only while the service does
+      auto known = service_sid(context);  // it exists only while the service does
 
       commandline::control_options waiting = options;
       waiting.no_wait = false;
@@ -90,6 +99,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
           !deleted && deleted.error() != base::win32_error::service_marked_for_delete) {
         return context.make_error("remove", deleted.error());
       }
+      if (known) sid = *std::move(known);
     } else if (service.error().code == base::win32_error::service_marked_for_delete) {
       existed = true;  // already deleted; Windows removes it when the last handle is closed
     } else if (service.error().code != base::win32_error::service_does_not_exist) {
@@ -101,7 +111,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
   }
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());
-  if (sid) revoke_folder_access(context, *sid, binary);
+  revoke();
   for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
   return options.remove_data ? remove_data_folder(context) : result<void>();

@@ -10,11 +10,13 @@
 #include <variant>
 #include <vector>
 
+#include "winsvc/base/attempt.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/result.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/config/abi.hpp"
@@ -75,11 +77,14 @@ WINSVC_INLINE result<void> service_controller::hold() {
   change.startup = startup::disabled;
   change.dependencies = config->dependencies;
   // First the file: without it, 'start' would not know the start type of a disabled service.
+  bool is_disabled = false;
+  const scope_exit forget([&]() noexcept {
+    if (!is_disabled) base::attempt([&] { context_.write_data("hold.json", {}); });
+  });
   context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
-  if (auto done = context_.scm().change_config(service->get(), change); !done) {
-    context_.write_data("hold.json", {});
+  if (auto done = context_.scm().change_config(service->get(), change); !done)
     return context_.make_error("hold", done.error());
-  }
+  is_disabled = true;
   context_.print(context_.quoted_name() + " is disabled until 'start'");
   return {};
 }
