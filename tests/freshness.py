@@ -17,6 +17,7 @@ SCRIPTS = (("amalgamate_test.py", "tests of tools/amalgamate"), ("header_audit_t
            ("kit_test.py", "tests of time limits and shards"), ("release_test.py", "tests of tools/release"),
            ("packages_test.py", "tests of the script that makes packages"),
            ("workflows_test.py", "tests of the workflows"),
+           ("units_test.py", "no file that creates threads is excluded from the thread sanitizer"),
            ("planted_faults_test.py", "the headers have the places where faults are planted"))
 
 
