@@ -217,7 +217,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   const exchange_scope handled(exchange);
   auto* const outer_headers = std::exchange(api::header_pool::current(), &exchange.services.headers);
   std::string_view target = exchange.head.target;  // without its query, which may have a secret
-  if (!exchange.head.query.empty()) target.remove_suffix(exchange.head.query.size() + 1);
+  target.remove_suffix(exchange.head.query.size());
+  if (target.back() == '?') target.remove_suffix(1);
   const os::activity running(exchange.head.method, target);
   bool ok = false;
   try {
