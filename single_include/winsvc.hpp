@@ -422,11 +422,11 @@
 //  53388  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
 //  53675  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
 //  53852  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53950  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  53954  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54291  config/undef.hpp                     Undefines the internal macros.
+//  54295  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -53918,14 +53918,18 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   };
   diagnose::proof_report report{os::system_name(), dependencies.executable,
                                 iso_time(dependencies.time.system_now()), {}};
+  const auto remove_logs = [&folder] {
+    const auto logs = os::path_join(*folder, "logs");
+    const auto files = os::list_files(logs);
+    if (!files) return;
+    for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
+  };
   {  // removes it if a check failed or threw before the removal; absent is a success
-    const scope_exit remove_service([&context]() noexcept {
+    const scope_exit remove_service([&]() noexcept {
       base::attempt([&context] { static_cast<void>(manage::remove(context, {})); });
+      base::attempt(remove_logs);
     });
     report.proofs = diagnose::prover(context, *folder, find_free_port()).run(print);
-  }
-  if (const auto logs = os::path_join(*folder, "logs"); const auto files = os::list_files(logs)) {
-    for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
   }
 
   dependencies.out(command.report.json ? diagnose::proof_json(report) : diagnose::proof_text(report));

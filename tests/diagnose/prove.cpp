@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <new>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "../manage/fixture.hpp"
+#include "../support/test_folder.hpp"
 
 using winsvc::detail::diagnose::proof;
 using winsvc::detail::diagnose::prove_probe;
@@ -251,21 +253,25 @@ TEST_CASE("a request in flight that throws is a claim that does not hold, and th
         "a stop completes the requests in flight: 0 of 8 requests in flight were completed: no memory\n");
 }
 
-TEST_CASE("prove removes its service also after an exception") {
+TEST_CASE("prove removes its service and its logs also after an exception") {
+  const test_folder data("prove");
+  REQUIRE(std::filesystem::create_directory(data.path / "logs"));
+  REQUIRE(winsvc::detail::os::replace_file(data.name("logs/1.log"), "a line"));
   const auto scm = std::make_shared<winsvc::testing::service_database>();
   scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)";
   winsvc::detail::cli::program_dependencies dependencies;
   dependencies.scm = scm;
   dependencies.executable = "C:\\apps\\hello.exe";
   dependencies.err = [](std::string_view) { throw std::bad_alloc(); };  // out of memory at the first line
-  dependencies.data_folder = [](const std::string& name) -> winsvc::detail::os::sys_result<std::string> {
-    return "C:\\ProgramData\\" + name;
+  dependencies.data_folder = [&](const std::string&) -> winsvc::detail::os::sys_result<std::string> {
+    return data.path.string();
   };
 
   CHECK_THROWS_AS(static_cast<void>(winsvc::detail::cli::prove({}, dependencies)), std::bad_alloc);
 
   CHECK(scm->event_sources.empty());
   CHECK(scm->services.empty());
+  CHECK(data.content("logs/1.log").empty());
   CHECK(std::any_of(scm->calls.begin(), scm->calls.end(), [](const std::string& call) {
     return call.compare(0, 15, "create_service(") == 0;
   }));

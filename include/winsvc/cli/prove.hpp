@@ -75,14 +75,18 @@ WINSVC_INLINE int prove(const commandline::command& command, const program_depen
   };
   diagnose::proof_report report{os::system_name(), dependencies.executable,
                                 iso_time(dependencies.time.system_now()), {}};
+  const auto remove_logs = [&folder] {
+    const auto logs = os::path_join(*folder, "logs");
+    const auto files = os::list_files(logs);
+    if (!files) return;
+    for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
+  };
   {  // removes it if a check failed or threw before the removal; absent is a success
-    const scope_exit remove_service([&context]() noexcept {
+    const scope_exit remove_service([&]() noexcept {
       base::attempt([&context] { static_cast<void>(manage::remove(context, {})); });
+      base::attempt(remove_logs);
     });
     report.proofs = diagnose::prover(context, *folder, find_free_port()).run(print);
-  }
-  if (const auto logs = os::path_join(*folder, "logs"); const auto files = os::list_files(logs)) {
-    for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
   }
 
   dependencies.out(command.report.json ? diagnose::proof_json(report) : diagnose::proof_text(report));
