@@ -160,7 +160,7 @@ WINSVC_INLINE bool read_multipart(exchange& exchange, request& req, const body_s
   return complete;
 }
 
-/// The media type of the body, a part of the header; empty if there is none.
+/// The media type of the body, a part of the header; empty if the request has no Content-Type.
 WINSVC_INLINE std::string_view media_type_of(const request& req) {
   for (const auto& [name, value] : req.headers) {  // faster than hashing the name
     if (base::equal_nocase(name, "Content-Type"))
