@@ -48,7 +48,6 @@
 #include "winsvc/route/schema_set.hpp" // schema_set: named JSON Schemas
 #include "winsvc/route/metadata.hpp"   // route_metadata: name, limits, body types
 #include "winsvc/route/table.hpp"      // route::table: finds the route of a path
-#include "winsvc/route/table_match_impl.hpp"  // its part for requests
 #include "winsvc/route/url_value.hpp"  // url_value, with_query
 #include "winsvc/route/url.hpp"        // build_path: a path from a pattern and values
 

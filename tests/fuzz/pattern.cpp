@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "winsvc/route/table.hpp"
-#include "winsvc/route/table_match_impl.hpp"
 
 #include "require.hpp"
 
