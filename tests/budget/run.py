@@ -39,8 +39,9 @@ SHORT, LONG = 50, 450          # requests of the two runs
 BATCHES, BATCH = 20, 40        # requests for the number of allocations
 # A step that waits for a thread costs more instructions, and its number depends on the load of the machine.
 GROWTH = {"instructions": 1.2, "system calls": 1.1, "allocations": 1.0}
-# A call at the end of a run may be counted in one run and not in the other.
-SLACK = {"instructions": 0, "system calls": 0.1, "allocations": 0.02}
+# A call at the end of a run may be counted in one run and not in the other. On a busy machine, the queue of the log grows
+# by a line now and then, which is an allocation; an allocation of each request counts 1.
+SLACK = {"instructions": 0, "system calls": 0.1, "allocations": 0.1}
 
 
 def head(path, fields=()):
