@@ -72,6 +72,14 @@ def library_includes():
     return [argument for folder in folders for argument in ("-isystem", str(folder))]
 
 
+def write(path, text):
+    """Writes a file if it has another text, so that Ninja does not compile the same text again. Returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
 def headers():
     """Every header, by the name it is included with."""
     folder = ROOT / "include"
@@ -261,10 +269,7 @@ class Ninja:
         g++ has no such option: with it, a precompiled header saves only the time to parse. generate=False is for sources
         that are only parsed.
         """
-        header = self.folder / name
-        header.parent.mkdir(parents=True, exist_ok=True)
-        if not header.exists() or header.read_text() != text:
-            header.write_text(text)
+        header = write(self.folder / name, text)
         clang = "clang" in command[0]
         out = pathlib.Path(f"{header}.pch" if clang else f"{header}.gch")
         codegen = ["-fpch-instantiate-templates", *(["-fpch-codegen"] if generate else [])] if clang else []

@@ -24,7 +24,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import (CLANG, GXX, ROOT, STANDARD, Ninja, Tally, clang_for_mingw, fast_mingw_link,  # noqa: E402
-                 httplib_folder, library_includes, run, wine_prefix)
+                 httplib_folder, library_includes, run, wine_prefix, write)
 
 HERE = ROOT / "tests" / "forms"
 BARS = HERE / "bars.json"
@@ -38,13 +38,6 @@ WINDOWS = [*clang_for_mingw(), *STANDARD, "-O0"]
 MOST_SECTIONS = 65279                                       # of a COFF object without the extended header
 NM = shutil.which("llvm-nm") or "nm"                        # GNU nm takes 13 s for a COFF object, llvm-nm 0.1 s
 GROWTH = 1.1                                                # a bar is passed beyond the stored number times this
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-    return path
 
 
 def said_about(output, out):

@@ -12,16 +12,9 @@ them a header includes. Other headers, <windows.h> and <httplib.h> too, are a pa
 import pathlib
 import re
 
-from kit import ROOT, Ninja, headers, run
+from kit import ROOT, Ninja, headers, run, write
 
 OTHER_SYSTEM = {"clang++": "winsvc/os/win/", "clang-mingw": "winsvc/os/posix/"}
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
-    return path
 
 
 def standard_headers(folder, command):

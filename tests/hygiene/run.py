@@ -21,9 +21,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import alone  # noqa: E402
-from alone import write  # noqa: E402
 from kit import (BUILD, CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, clang_for_mingw,  # noqa: E402
-                 headers, library_includes, run)
+                 headers, library_includes, run, write)
 
 HERE = ROOT / "tests" / "hygiene"
 GENERATED = BUILD / "test" / "hygiene-cases"

@@ -9,12 +9,12 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
@@ -80,7 +80,7 @@ inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT"
                                                     "OTHER"};
 
 WINSVC_INLINE std::optional<method> parse_method(std::string_view token) noexcept {
-  if (token.size() == 3 && std::memcmp(token.data(), "GET", 3) == 0) return method::get;  // the most frequent one
+  if (base::is_literal(token, "GET")) return method::get;  // the most frequent one
   for (unsigned i = 0; i < method_count; ++i) {
     if (token == method_names[i]) return static_cast<method>(i);
   }

@@ -141,7 +141,7 @@ class table {
   };
   struct node {
     std::vector<std::pair<std::string, std::size_t>> literals;  ///< in the order of literal_precedes()
-    /// Element n: the number of literals with fewer than n characters. The last element counts for all longer ones.
+    /// Element n: the number of literals with fewer than n characters.
     std::array<std::uint32_t, 17> literals_below = {};
     std::size_t parameter = none;
     route_leaf exact;  ///< the pattern ends with this segment
@@ -295,7 +295,7 @@ WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view ra
   const auto& below = parent.literals_below;
   if (raw.size() + 1 < below.size()) last = first + below[raw.size() + 1];
   first += below[(std::min)(raw.size(), below.size() - 1)];
-  constexpr std::ptrdiff_t max_compared = 4;  // fewer comparisons than those of a binary search and its end
+  constexpr std::ptrdiff_t max_compared = 4;  // so few comparisons cost less than a binary search
   if (last - first > max_compared || raw.size() + 1 >= below.size())
     first = std::lower_bound(first, last, raw, literal_precedes);
   for (; first != last; ++first) {

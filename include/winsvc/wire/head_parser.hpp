@@ -84,7 +84,7 @@ WINSVC_INLINE std::string head_parse_status::rejection_text() const {
 struct head_scan {
   static constexpr std::size_t max_line_ends = 24;  // the lines of a browser's head
   std::size_t line_ends[max_line_ends];  ///< positions of the first CRs
-  std::size_t line_count = 0;            ///< number of line_ends; 0 if a scan before has completed a line
+  std::size_t line_count = 0;            ///< number of line_ends; 0 if an earlier scan has completed a line
   std::size_t line = 0;        ///< start of the first incomplete line
   std::size_t end = 0;         ///< position after the empty line; 0 if it was not received yet
   std::size_t limit = 0;       ///< position of the invalid byte, or the end of the bytes that need no second scan
@@ -98,7 +98,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   head_scan s;
   const auto newline = from == 0 ? std::string_view::npos : bytes.rfind('\n', from - 1);
   s.line = newline == std::string_view::npos ? begin : (std::max)(begin, newline + 1);
-  const bool is_first_scan = s.line == begin;
+  const bool is_in_first_line = s.line == begin;
   for (s.limit = find_control(bytes, from); s.limit < bytes.size(); s.limit = find_control(bytes, s.limit + 1)) {
     const char c = bytes[s.limit];
     if (c == '\r') {
@@ -108,7 +108,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
         return s;
       }
       const bool empty = s.limit == s.line;
-      if (s.line_count < head_scan::max_line_ends && is_first_scan) s.line_ends[s.line_count++] = s.limit;
+      if (s.line_count < head_scan::max_line_ends && is_in_first_line) s.line_ends[s.line_count++] = s.limit;
       ++s.limit;
       s.line = s.limit + 1;
       s.has_new_bytes = true;
@@ -129,14 +129,10 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
 
 /// Makes the head empty. It keeps the memory of its fields.
 WINSVC_INLINE void clear_head(head& value) {
-  value.method = value.target = value.path = value.query = value.host = {};
-  value.minor_version = 1;
-  value.fields.clear();
-  value.framing = framing::none;
-  value.content_length = 0;
-  value.keep_alive = true;
-  value.expect_continue = value.has_repeated_names = value.upgrade = false;
-  value.method_id = route::method::get;
+  std::vector<field> fields = std::move(value.fields);
+  fields.clear();
+  value = {};
+  value.fields = std::move(fields);
 }
 
 WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
