@@ -157,7 +157,9 @@ TEST_CASE("a path that cannot be decoded is bad_path for all routes") {
 
   for (const char* raw : {"/%", "/a/%zz", "/a/%00", "", "*", "a"}) {
     CAPTURE(raw);
-    CHECK(t.match(method::get, raw).outcome == match_outcome::bad_path);
+    const auto result = t.match(method::get, raw);
+    CHECK(result.outcome == match_outcome::bad_path);
+    CHECK(result.reason.find("not well formed") != std::string_view::npos);
   }
 }
 

@@ -46,6 +46,15 @@ TEST_CASE("entries differ if kind, flags, rights, SID or condition differ") {
   }
 }
 
+TEST_CASE("each flag has its bit in winnt.h") {
+  struct { const char* name; std::uint32_t bit; } const flags[] = {{"OI", 1}, {"CI", 2}, {"NP", 4}, {"IO", 8},
+                                                                   {"ID", 16}, {"CR", 32}, {"SA", 64}, {"FA", 128}};
+  for (const auto& flag : flags) {
+    CAPTURE(flag.name);
+    CHECK(parse_ace("(AU;" + std::string(flag.name) + ";FR;;;WD)")->flags == flag.bit);
+  }
+}
+
 TEST_CASE("generic rights are those that Windows sets for a file or a service") {
   CHECK(is_same("(A;;GA;;;BA)", "(A;;0xf01ff;;;BA)", secured_object::service));
   CHECK(is_same("(A;;GR;;;BA)", "(A;;CCLCSWLORC;;;BA)", secured_object::service));

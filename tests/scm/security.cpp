@@ -120,6 +120,7 @@ TEST_CASE("entries are added to a folder of the program, but not to a drive, a W
     CAPTURE(r.path);
     CHECK(shared_folder_reason(r.path).empty() == r.is_own);
   }
+  CHECK(shared_folder_reason("\\\\?\\C:\\") == "it is the root of a drive");
 }
 
 TEST_CASE("a folder is restricted if administrators or the system own it and it inherits nothing") {

@@ -207,6 +207,7 @@ TEST_CASE("an ImagePath is shown with stars for the values of settings with the 
   CHECK(shown_binary(program + "--set db.token=\"x\"y") == "\"C:\\my app.exe\" ...");
   CHECK(shown_binary(program + "--set api_key=") == program + "--set api_key=");
   CHECK(shown_binary("C:\\my app.exe run-service --set key=x") == "C:\\my app.exe run-service --set key=******");
+  CHECK(shown_binary("svc.exe --set token=x") == "svc.exe --set token=******");  // of another tool
   CHECK(shown_binary("").empty());
 }
 

@@ -46,6 +46,7 @@ TEST_CASE("untrusted writers of a folder are found in its entries, in each notat
   CHECK(untrusted_writers("D:(XA;;FA;;;BU;(@User.x==1))(OA;;FA;;;WD)") == names{"users", "everyone"});
   CHECK(untrusted_writers("D:(D;;FA;;;BU)(A;;FA;;;BU)").empty());
   CHECK(untrusted_writers("D:(D;;FX;;;BU)(A;;FA;;;BU)") == names{"users"});
+  CHECK(untrusted_writers("D:(D;;QQ;;;BU)(A;;FA;;;BU)") == names{"users"});  // what a malformed entry denies is unknown
   CHECK(untrusted_writers("O:BA") == names{"everyone"});  // without a DACL, everyone has all rights
   CHECK(untrusted_writers("D:(A;OICI;0x1301bf;;;AU)(A;;FA;;;S-1-5-32-545)") == names{"authenticated users", "users"});
   CHECK(untrusted_writers("D:(A;;CCSW;;;BU)").empty());

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <locale>
 #include <map>
 #include <memory>
 #include <optional>
@@ -103,6 +104,18 @@ TEST_CASE("values are parsed from their text form, and invalid texts are rejecte
   CHECK_FALSE(round_trip<file_path>(""));
 }
 
+TEST_CASE("a fraction has a point in its text form, whatever the locale of the program") {
+  struct comma : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+  };
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new comma));
+  const auto value = setting_type<double>::parse("1.5");
+  const std::string text = setting_type<double>::text(2.5);
+  std::locale::global(before);
+  CHECK(value == 1.5);
+  CHECK(text == "2.5");
+}
+
 TEST_CASE("a list is separated by commas, and an item may have quotes") {
   using list = std::vector<std::string>;
   const auto parse = [](std::string_view s) { return setting_type<list>::parse(s); };
@@ -135,6 +148,14 @@ TEST_CASE("a settings file has values, sections and comment lines") {
   for (const auto& r : file.rows) rows.push_back(r.name + '|' + r.value + '|' + std::to_string(r.line));
   CHECK(rows == lines{"greeting|hi # all; this too|2", "log_level|debug|4", "empty||6", "store.path|C:\\data|8",
                       "store.quoted|\"  two blanks  \"|9", "store.last|\xC3\xBC|10"});
+}
+
+TEST_CASE("the quotes around a value are removed, if there are no others") {
+  CHECK(unquote("\"a b\"") == "a b");
+  CHECK(unquote("\"\"") == "");
+  CHECK(unquote("\"") == "\"");
+  CHECK(unquote("\"a\" or \"b\"") == "\"a\" or \"b\"");
+  CHECK(unquote("\"a") == "\"a");
 }
 
 TEST_CASE("all errors in a settings file are reported, each with its line") {

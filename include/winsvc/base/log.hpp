@@ -297,8 +297,7 @@ WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
-  const detail::base::timed_mutex::scoped_lock lock(mutex_,
-                                                    std::chrono::hours(24));  // long: a buffered entry must not be lost
+  const detail::base::timed_mutex::scoped_lock lock(mutex_);  // without a timeout: a buffered entry must not be lost
   log_entry lost{{}, log_level::warn, {}};
   if (!lost_buffered_.empty()) {
     lost.time = time_->system_now();

@@ -20,9 +20,10 @@ namespace detail::base {
 
 class timed_mutex {
  public:
-  /// Holds the lock until the end of the scope. False if the lock was not acquired within the timeout.
+  /// Holds the lock until the end of the scope. With a timeout: false if the lock was not acquired within the timeout.
   class scoped_lock {
    public:
+    explicit scoped_lock(timed_mutex& m) : mutex_(m), owns_lock_(true) { m.lock(); }
     scoped_lock(timed_mutex& m, std::chrono::milliseconds timeout) : mutex_(m), owns_lock_(m.try_lock_for(timeout)) {}
     ~scoped_lock() {
       if (owns_lock_) mutex_.unlock();
@@ -36,6 +37,13 @@ class timed_mutex {
     bool owns_lock_;
   };
 
+  void lock() {
+    std::unique_lock lock(mutex_);
+    ++waiter_count_;
+    unlocked_.wait(lock, [this] { return !locked_; });
+    --waiter_count_;
+    locked_ = true;
+  }
   [[nodiscard]] bool try_lock_for(std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex_);
     if (locked_) {
