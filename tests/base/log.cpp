@@ -88,9 +88,10 @@ TEST_CASE("control characters and bytes that are not UTF-8 are escaped") {
 }
 
 TEST_CASE("a JSON entry is one object on one line, with its additional members") {
-  log_entry entry{moment, log_level::warn, "two\nlines \"quoted\" \x1b\x7f\xC2\x9B"};
-  CHECK(entry.json_line(60min) ==
-        R"({"time":"2026-01-31T09:05:09.250+01:00","level":"warn","text":"two\nlines \"quoted\" \u001b\u007f\u009b"})");
+  log_entry entry{moment, log_level::warn, "two\nlines \"quoted\" ~\x1b\x7f\xC2\x9B\xC2\xA0"};
+  CHECK(entry.json_line(60min) ==  // ~ and the no-break space are next to the controls
+        R"({"time":"2026-01-31T09:05:09.250+01:00","level":"warn","text":"two\nlines \"quoted\" ~\u001b\u007f\u009b)"
+        "\xC2\xA0\"}");
   entry = {moment, log_level::info, "GET / 200", R"("status":200,"us":12)"};
   CHECK(entry.json_line(0min) ==
         R"({"time":"2026-01-31T08:05:09.250+00:00","level":"info","text":"GET / 200","status":200,"us":12})");

@@ -113,6 +113,12 @@ TEST_CASE("case is folded for ASCII only") {
   CHECK_FALSE(detail::base::equal_nocase("\xC3\x9C", "\xC3\xBC"));
 }
 
+TEST_CASE("a text is a literal if all its bytes are") {
+  CHECK(detail::base::is_literal("GET", "GET"));
+  for (const auto other : {"GE", "GETS", "get", "GEX", ""}) CHECK_FALSE(detail::base::is_literal(other, "GET"));
+  CHECK(detail::base::is_literal("", ""));
+}
+
 TEST_CASE("text is trimmed, split, joined and truncated") {
   CHECK(detail::base::trim(" \t a b\t ") == "a b");
   CHECK(detail::base::trim(" \t").empty());

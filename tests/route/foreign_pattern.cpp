@@ -63,12 +63,15 @@ TEST_CASE("a parameter in a part of a segment, as another framework has it, is r
       {"/v:version/x", "write '/{version}/x'"}, {"/user-:id", "write '/{id}'"},
       {"/:from-:to", "write '/{from}'"},        {"/:name.png", "write '/{name}'"},
       {"/~:user", "write '/{user}'"},           {"/a.<path:rest>", "write '/{rest}'"},
+      {"/<id?>.png", "write '/{id}', and register '/' as a second route"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.pattern);
     const std::string message = foreign_spelling(c.pattern);
     CHECK_MESSAGE(message.find(c.right) != std::string::npos, message);
     CHECK_MESSAGE(message.find("a parameter is a whole segment") != std::string::npos, message);
+    const bool is_optional = std::string(c.pattern).find('?') != std::string::npos;
+    CHECK_MESSAGE((message.find("second route") != std::string::npos) == is_optional, message);
     CHECK_THROWS_AS(static_cast<void>(parse_pattern(c.pattern)), winsvc::setup_error);
   }
 }

@@ -84,10 +84,10 @@ TEST_CASE("a literal precedes a parameter, which precedes a tail, in any order o
 
 TEST_CASE("the search backtracks from a branch without a match and discards its values") {
   const table t = make_table({{method::get, "/a/b/c"}, {method::get, "/a/{x}/d"}, {method::get, "/{y}/{z}/{w}"},
-                         {method::get, "/{rest...}"}});
+                         {method::get, "/{rest...}"}, {method::post, "/files/{path...}"}});
   struct { const char* path; std::size_t id; values parameters; } const cases[] = {
       {"/a/b/c", 0, {}}, {"/a/b/d", 1, {"b"}}, {"/a/b/e", 2, {"a", "b", "e"}}, {"/a/b", 3, {"a/b"}},
-      {"/a/b/c/d", 3, {"a/b/c/d"}}};
+      {"/a/b/c/d", 3, {"a/b/c/d"}}, {"/files/x", 3, {"files/x"}}};
   for (const auto& c : cases) {
     CAPTURE(c.path);
     const auto result = t.match(method::get, c.path);

@@ -22,6 +22,9 @@ TEST_CASE("a level has the number of Win32") {
   CHECK(detail::scm::config_level_id::sid_type == 5);
   CHECK(detail::scm::config_level_id::required_privileges == 6);
   CHECK(detail::scm::config_level_id::preshutdown == 7);
+  CHECK(sid_type::none == 0);  // SERVICE_SID_TYPE_*
+  CHECK(sid_type::unrestricted == 1);
+  CHECK(sid_type::restricted == 3);
 }
 
 TEST_CASE("a level is formatted for an install plan") {

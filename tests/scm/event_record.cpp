@@ -81,6 +81,13 @@ TEST_CASE("events of the SCM for a service are described, with an explanation of
   CHECK(described(7001, {"Hello service", "Tcpip"}) == "it depends on 'Tcpip', which failed to start: ?");
   CHECK(described(7034, {"Other service", "2"}) == "(nothing)");
   CHECK(described(7034, {}) == "(nothing)");
+  struct { std::uint32_t id; const char* text; } const others[] = {
+      {7022, "it hung during the start"}, {7023, "it ended with an error: "},
+      {7024, "it ended with a service-specific error: "}, {7034, "it ended unexpectedly, 5 time(s) so far"},
+      {7038, "it could not log on as 5 with the configured password: 5, "},
+      {7041, "it could not log on as 5, which has no right to log on as a service"}};
+  for (const auto& other : others) CHECK(described(other.id, {"Hello service", "5", "5"}).find(other.text) == 0);
+  CHECK(described(7011, {"30000", "Hello service"}) == "it did not respond to a control within 30000 ms");
   CHECK(described(7036, {"Hello service", "running"}) == "(nothing)");
   auto other = parse_event_records(record(7034, {"Hello service", "1"}, "another source"));
   CHECK_FALSE(describe_scm_event(other[0], "Hello service"));

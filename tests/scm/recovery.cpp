@@ -69,6 +69,12 @@ TEST_CASE("the default restarts the service with growing delays and is reset aft
   CHECK_FALSE(options == recovery_options{{}, options.reset});
 }
 
+TEST_CASE("actions are equal if kind and delay are") {
+  CHECK(restart_after(1s) == restart_after(1000ms));
+  CHECK_FALSE(restart_after(1s) == restart_after(2s));
+  CHECK_FALSE(restart_after(1s) == reboot_after(1s));
+}
+
 TEST_CASE("kinds of actions have the numbers of Win32") {
   CHECK(static_cast<int>(recovery_action::kind::none) == 0);
   CHECK(static_cast<int>(recovery_action::kind::restart) == 1);

@@ -1,4 +1,4 @@
-// Settings: types, settings file, sources and reload.
+// Tests of settings: sources, errors, secrets and reload.
 #include "winsvc/base/text.hpp"
 #include "winsvc/settings/registry.hpp"
 
@@ -7,27 +7,16 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
-#include <locale>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-using namespace std::chrono_literals;
 using namespace winsvc::detail::settings;
-using winsvc::byte_size;
 using winsvc::file_path;
 
 namespace {
-
-template <class T>
-std::optional<std::string> round_trip(std::string_view s) {
-  const auto value = setting_type<T>::parse(s);
-  return value ? std::optional(setting_type<T>::text(*value)) : std::nullopt;
-}
 
 std::shared_ptr<typed_setting<int>> number(const std::string& name, int default_value) {
   return std::make_shared<typed_setting<int>>(name, default_value, "");
@@ -54,166 +43,6 @@ std::string error_texts(const std::vector<winsvc::error>& errors) {
 using lines = std::vector<std::string>;
 
 }  // namespace
-
-TEST_CASE("values are parsed from their text form, and invalid texts are rejected") {
-  CHECK(round_trip<bool>("yes") == "yes");
-  CHECK(round_trip<bool>("True") == "yes");
-  CHECK(round_trip<bool>("off") == "no");
-  CHECK(round_trip<bool>("0") == "no");
-  CHECK_FALSE(round_trip<bool>(""));
-  CHECK_FALSE(round_trip<bool>("maybe"));
-
-  CHECK(round_trip<int>("-7") == "-7");
-  CHECK(round_trip<std::uint16_t>("65535") == "65535");
-  CHECK(round_trip<std::uint8_t>("255") == "255");
-  CHECK(round_trip<std::int64_t>("-9223372036854775808") == "-9223372036854775808");
-  for (const auto invalid : {"", "+1", " 1", "1 ", "1x", "0x10", "1.0", "2147483648", "1_000"})
-    CHECK_FALSE(round_trip<int>(invalid));
-  CHECK_FALSE(round_trip<std::uint16_t>("65536"));
-  CHECK_FALSE(round_trip<unsigned>("-1"));
-  CHECK_FALSE(round_trip<std::uint8_t>("256"));
-
-  CHECK(round_trip<double>("0.1") == "0.1");
-  CHECK(round_trip<double>("-2.5e3") == "-2500");
-  CHECK(setting_type<double>::parse("0.30000000000000004") == 0.30000000000000004);
-  CHECK(round_trip<double>("0.30000000000000004") == "0.30000000000000004");
-  for (const auto invalid : {"", "nan", "inf", "1,5", "1.5x", "1e999", "0x1p3", "--1", "1 2"})
-    CHECK_FALSE(round_trip<double>(invalid));
-
-  CHECK(round_trip<std::string>("") == "");
-  CHECK(round_trip<std::string>("  a \"b\" ") == "  a \"b\" ");
-
-  CHECK(round_trip<std::chrono::milliseconds>("90s") == "90s");
-  CHECK(round_trip<std::chrono::milliseconds>("1m30s") == "90s");
-  CHECK(round_trip<std::chrono::milliseconds>("250ms") == "250ms");
-  CHECK(round_trip<std::chrono::seconds>("5") == "5s");
-  CHECK(round_trip<std::chrono::hours>("2d") == "2d");
-  CHECK_FALSE(round_trip<std::chrono::seconds>("250ms"));  // not a whole number of seconds
-  CHECK_FALSE(round_trip<std::chrono::seconds>("soon"));
-
-  CHECK(round_trip<byte_size>("512") == "512");
-  CHECK(round_trip<byte_size>("64k") == "64k");
-  CHECK(round_trip<byte_size>("10 MiB") == "10M");
-  CHECK(round_trip<byte_size>("1GB") == "1G");
-  CHECK(round_trip<byte_size>("1536k") == "1536k");
-  CHECK(round_trip<byte_size>("0") == "0");
-  for (const auto invalid : {"", "k", "-1", "1.5M", "10X", "10 Mi", "99999999999T"})
-    CHECK_FALSE(round_trip<byte_size>(invalid));
-
-  CHECK(round_trip<file_path>("C:\\data dir") == "C:\\data dir");
-  CHECK_FALSE(round_trip<file_path>(""));
-}
-
-TEST_CASE("a fraction has a point in its text form, whatever the locale of the program") {
-  struct comma : std::numpunct<char> {
-    char do_decimal_point() const override { return ','; }
-  };
-  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new comma));
-  const auto value = setting_type<double>::parse("1.5");
-  const std::string text = setting_type<double>::text(2.5);
-  std::locale::global(before);
-  CHECK(value == 1.5);
-  CHECK(text == "2.5");
-}
-
-TEST_CASE("a list is separated by commas, and an item may have quotes") {
-  using list = std::vector<std::string>;
-  const auto parse = [](std::string_view s) { return setting_type<list>::parse(s); };
-
-  CHECK(parse("") == list{});
-  CHECK(parse(" a , b,c ") == list{"a", "b", "c"});
-  CHECK(parse("\"a, b\", c") == list{"a, b", "c"});
-  CHECK(parse("\"a \"\"b\"\"\"") == list{"a \"b\""});
-  CHECK(parse("\"\"") == list{""});
-  for (const auto invalid : {",", "a,", ",a", "a,,b", "\"a", "\"a\"b"}) CHECK_FALSE(parse(invalid));
-  for (const list& items : {list{}, list{"a"}, list{"a", "b c"}, list{" a", "b,c", "d\"e", ""}})
-    CHECK(parse(setting_type<list>::text(items)) == items);
-}
-
-TEST_CASE("a settings file has values, sections and comment lines") {
-  const auto file = parse_settings_file(
-      "\xEF\xBB\xBF# text of the greeting\r\n"
-      "greeting = hi # all; this too\r\n"
-      "\r\n"
-      "  Log-Level=debug\n"
-      "; another comment\n"
-      "empty =\n"
-      "[store]\n"
-      "path = C:\\data\n"
-      "quoted = \"  two blanks  \"\n"
-      "last = \xC3\xBC");
-
-  CHECK(file.errors.empty());
-  lines rows;
-  for (const auto& r : file.rows) rows.push_back(r.name + '|' + r.value + '|' + std::to_string(r.line));
-  CHECK(rows == lines{"greeting|hi # all; this too|2", "log_level|debug|4", "empty||6", "store.path|C:\\data|8",
-                      "store.quoted|\"  two blanks  \"|9", "store.last|\xC3\xBC|10"});
-}
-
-TEST_CASE("the quotes around a value are removed, if there are no others") {
-  CHECK(unquote("\"a b\"") == "a b");
-  CHECK(unquote("\"\"") == "");
-  CHECK(unquote("\"") == "\"");
-  CHECK(unquote("\"a\" or \"b\"") == "\"a\" or \"b\"");
-  CHECK(unquote("\"a") == "\"a");
-}
-
-TEST_CASE("all errors in a settings file are reported, each with its line") {
-  const auto file = parse_settings_file(
-      "greeting\n"
-      "a b = c\n"
-      "= d\n"
-      "[store\n"
-      "[]\n"
-      "a = 1\n"
-      "A = 2\n" +
-      std::string("data = \0\0\0\n", 11) + "bad = \xFF\n.x = 1\nx. = 1\n1x = 1\nok = 1\n");
-
-  lines errors;
-  for (const auto& f : file.errors) errors.push_back(std::to_string(f.line) + ": " + f.message);
-  CHECK(errors == lines{"1: the line has no '='", "2: 'a b' is not a setting name", "3: '' is not a setting name",
-                      "4: '[store' is not a section", "5: '[]' is not a section", "7: 'a' is already set in line 6",
-                      "8: it contains a zero byte; the file is damaged or not a text file", "9: it is not UTF-8",
-                      "10: '.x' is not a setting name", "11: 'x.' is not a setting name",
-                      "12: '1x' is not a setting name"});
-  CHECK(file.rows.size() == 2);
-
-  CHECK(parse_settings_file("\xFF\xFE" "a").errors.at(0).message == "it is UTF-16");
-  CHECK(parse_settings_file("").rows.empty());
-  CHECK(parse_settings_file("[").errors.size() == 1);
-  CHECK(parse_settings_file("]").errors.size() == 1);
-}
-
-TEST_CASE("the file of 'config --init' has no effect until the '#' characters are removed") {
-  const std::string text = settings_file_text(
-      {"Settings of hello."}, {{"greeting", "hello", "a text", "text of the greeting"},
-                               {"store.path", "data", "a path", "folder of the store,\nwhich grows"},
-                               {"port", "8080", "a whole number", ""}});
-  CHECK(text ==
-        "# Settings of hello.\n\n# text of the greeting (a text)\n#greeting = hello\n\n"
-        "# a whole number\n#port = 8080\n\n"
-        "[store]\n\n# folder of the store,\n# which grows (a path)\n#path = data\n");
-  CHECK(parse_settings_file(text).rows.empty());
-  CHECK(parse_settings_file(text).errors.empty());
-
-  std::string enabled;
-  for (const auto line : winsvc::detail::base::split(text, '\n'))
-    enabled += std::string(line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + '\n';
-  CHECK(parse_settings_file(enabled).rows.size() == 3);
-}
-
-TEST_CASE("a default with blanks at its ends or with several lines still makes a valid file") {
-  const std::string text = settings_file_text({}, {{"between", " - ", "a text", ""}, {"poem", "a\nb", "a text", ""}});
-  CHECK(text.find("#between = \" - \"\n") != std::string::npos);
-  CHECK(text.find("# The default cannot be written on one line.\n#poem = \n") != std::string::npos);
-  CHECK(parse_settings_file(text).errors.empty());
-}
-
-TEST_CASE("the error for a line without '=' does not contain the line, which may be part of a secret") {
-  const auto file = parse_settings_file("token = abc\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n");
-  REQUIRE(file.errors.size() == 1);
-  CHECK(file.errors[0].message.find("MII") == std::string::npos);
-}
 
 TEST_CASE("the command line overrides the environment, then the file, then the default") {
   auto sources = with_file("a = 1\nb = 1\nc = 1\n");
@@ -278,6 +107,51 @@ TEST_CASE("a setting may hold a std::filesystem::path, in UTF-8") {
   CHECK(folder->get().u8string() == "D:/B\xC3\xBC\x63her");
   CHECK(folder->text() == "D:/B\xC3\xBC\x63her");
   CHECK(folder->stage("", false) == "must be a path, but is ''");
+}
+
+TEST_CASE("a path may be empty by default, although no text of a path is") {
+  CHECK(typed_setting<file_path>("place", "", "").has_text_form(file_path()));
+  CHECK(typed_setting<std::filesystem::path>("folder", "", "").has_text_form({}));
+  CHECK(text("greeting", "")->has_text_form("a b"));
+}
+
+TEST_CASE("a setting describes its valid values") {
+  CHECK(number("count", 1)->kind() == "a whole number");
+  CHECK(typed_setting<std::uint8_t>("n", 1, "").kind() == "a whole number from 0 to 255");
+  CHECK(typed_setting<std::uint16_t>("n", 1, "").kind() == "a whole number from 0 to 65535");
+  CHECK(typed_setting<std::uint32_t>("n", 1, "").kind() == "a whole number, 0 or more");
+  const auto speed = number("speed", 3);
+  speed->range = "from 1 to 10";
+  CHECK(speed->kind() == "a whole number from 1 to 10");
+  typed_setting<double> ratio("ratio", 0.5, "");
+  ratio.range = "between 0 and 1";
+  CHECK(ratio.kind() == "a number, between 0 and 1");
+  const auto color = number("color", 1);
+  color->enum_names = {{"red", 1}, {"green", 2}, {"blue", 3}};
+  CHECK(color->kind() == "red, green or blue");
+}
+
+TEST_CASE("other sources replace the errors of earlier ones") {
+  setting_registry registry;
+  registry.set_sources(with_file("count = many\n"));
+  const auto count = number("count", 7);
+  registry.declare(count);
+  CHECK(registry.errors().size() == 1);
+  registry.set_sources(with_file("count = 8\n"));
+  CHECK(registry.errors().empty());
+  CHECK(count->get() == 8);
+}
+
+TEST_CASE("a message contains at most 80 bytes of a name or value, and 60 of a line") {
+  const std::string name(100, 'n'), value(100, 'v');
+  setting_registry registry;
+  registry.set_sources(with_file(name + " = 1\ncount = " + value + "\n[" + std::string(100, '-') + "]\n"));
+  registry.declare(number("count", 7));
+  CHECK(error_texts(registry.errors()) ==
+        "read 'hello.ini:1': there is no setting '" + std::string(80, 'n') + "' (13); 'config' lists the settings\n"
+        "read 'hello.ini:2': 'count' must be a whole number, but is '" + std::string(80, 'v') + "' (13)\n"
+        "read 'hello.ini:3': '[" + std::string(59, '-') + "' is not a section (13); write [name] with letters, digits, "
+        "'_' and '-'\n");
 }
 
 TEST_CASE("an enumeration value is set by its name") {
@@ -446,12 +320,4 @@ TEST_CASE("two settings with the same environment variable are rejected") {
   setting_registry registry;
   registry.declare(number("store.path", 0));
   CHECK_THROWS_AS(registry.declare(number("store_path", 0)), winsvc::setup_error);
-}
-
-TEST_CASE("a file of 100,000 lines is parsed within 10 s") {
-  std::string content;
-  for (int i = 0; i < 100'000; ++i) content += "name" + std::to_string(i) + " = 1\n";
-  const auto start = std::chrono::steady_clock::now();
-  CHECK(parse_settings_file(content).rows.size() == 100'000);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
 }

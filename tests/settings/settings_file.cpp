@@ -1,0 +1,104 @@
+// Tests of the settings file.
+#include "winsvc/settings/settings_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+using namespace winsvc::detail::settings;
+using lines = std::vector<std::string>;
+
+TEST_CASE("a settings file has values, sections and comment lines") {
+  const auto file = parse_settings_file(
+      "\xEF\xBB\xBF# text of the greeting\r\n"
+      "greeting = hi # all; this too\r\n"
+      "\r\n"
+      "  Log-Level=debug\n"
+      "; another comment\n"
+      "empty =\n"
+      "[store]\n"
+      "path = C:\\data\n"
+      "quoted = \"  two blanks  \"\n"
+      "last = \xC3\xBC");
+
+  CHECK(file.errors.empty());
+  lines rows;
+  for (const auto& r : file.rows) rows.push_back(r.name + '|' + r.value + '|' + std::to_string(r.line));
+  CHECK(rows == lines{"greeting|hi # all; this too|2", "log_level|debug|4", "empty||6", "store.path|C:\\data|8",
+                      "store.quoted|\"  two blanks  \"|9", "store.last|\xC3\xBC|10"});
+}
+
+TEST_CASE("the quotes around a value are removed, if there are no others") {
+  CHECK(unquote("\"a b\"") == "a b");
+  CHECK(unquote("\"\"") == "");
+  CHECK(unquote("\"") == "\"");
+  CHECK(unquote("\"a\" or \"b\"") == "\"a\" or \"b\"");
+  CHECK(unquote("\"a") == "\"a");
+}
+
+TEST_CASE("all errors in a settings file are reported, each with its line") {
+  const auto file = parse_settings_file(
+      "greeting\n"
+      "a b = c\n"
+      "= d\n"
+      "[store\n"
+      "[]\n"
+      "a = 1\n"
+      "A = 2\n" +
+      std::string("data = \0\0\0\n", 11) + "bad = \xFF\n.x = 1\nx. = 1\n1x = 1\nok = 1\n");
+
+  lines errors;
+  for (const auto& f : file.errors) errors.push_back(std::to_string(f.line) + ": " + f.message);
+  CHECK(errors == lines{"1: the line has no '='", "2: 'a b' is not a setting name", "3: '' is not a setting name",
+                      "4: '[store' is not a section", "5: '[]' is not a section", "7: 'a' is already set in line 6",
+                      "8: it contains a zero byte; the file is damaged or not a text file", "9: it is not UTF-8",
+                      "10: '.x' is not a setting name", "11: 'x.' is not a setting name",
+                      "12: '1x' is not a setting name"});
+  CHECK(file.rows.size() == 2);
+
+  CHECK(parse_settings_file("\xFF\xFE" "a").errors.at(0).message == "it is UTF-16");
+  CHECK(parse_settings_file("").rows.empty());
+  CHECK(parse_settings_file("[").errors.size() == 1);
+  CHECK(parse_settings_file("]").errors.size() == 1);
+}
+
+TEST_CASE("the file of 'config --init' has no effect until the '#' characters are removed") {
+  const std::string text = settings_file_text(
+      {"Settings of hello."}, {{"greeting", "hello", "a text", "text of the greeting"},
+                               {"store.path", "data", "a path", "folder of the store,\nwhich grows"},
+                               {"port", "8080", "a whole number", ""}});
+  CHECK(text ==
+        "# Settings of hello.\n\n# text of the greeting (a text)\n#greeting = hello\n\n"
+        "# a whole number\n#port = 8080\n\n"
+        "[store]\n\n# folder of the store,\n# which grows (a path)\n#path = data\n");
+  CHECK(parse_settings_file(text).rows.empty());
+  CHECK(parse_settings_file(text).errors.empty());
+
+  std::string enabled;
+  for (const auto line : winsvc::detail::base::split(text, '\n'))
+    enabled += std::string(line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + '\n';
+  CHECK(parse_settings_file(enabled).rows.size() == 3);
+}
+
+TEST_CASE("a default with blanks at its ends or with several lines still makes a valid file") {
+  const std::string text = settings_file_text({}, {{"between", " - ", "a text", ""}, {"poem", "a\nb", "a text", ""}});
+  CHECK(text.find("#between = \" - \"\n") != std::string::npos);
+  CHECK(text.find("# The default cannot be written on one line.\n#poem = \n") != std::string::npos);
+  CHECK(parse_settings_file(text).errors.empty());
+}
+
+TEST_CASE("the error for a line without '=' does not contain the line, which may be part of a secret") {
+  const auto file = parse_settings_file("token = abc\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n");
+  REQUIRE(file.errors.size() == 1);
+  CHECK(file.errors[0].message.find("MII") == std::string::npos);
+}
+
+TEST_CASE("a file of 100,000 lines is parsed within 10 s") {
+  std::string content;
+  for (int i = 0; i < 100'000; ++i) content += "name" + std::to_string(i) + " = 1\n";
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(parse_settings_file(content).rows.size() == 100'000);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+}
