@@ -18,6 +18,7 @@ SCRIPTS = (("amalgamate_test.py", "tests of tools/amalgamate"), ("header_audit_t
            ("packages_test.py", "tests of the script that makes packages"),
            ("workflows_test.py", "tests of the workflows"),
            ("units_test.py", "no file that creates threads is excluded from the thread sanitizer"),
+           ("crowds_test.py", "tests of the crowds of clients"),
            ("planted_faults_test.py", "the headers have the places where faults are planted"))
 
 
