@@ -21,6 +21,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <utility>
@@ -154,6 +155,22 @@ int epoll_wait(int poller, epoll_event* events, int capacity, int timeout) {
     return simulation::current_network->wait(poller, events, capacity);
   }
   CALL_SYSTEM(epoll_wait, poller, events, capacity, timeout);
+}
+/// Of os/posix/direct_calls.hpp. libstdc++ makes other calls.
+long syscall(long number, ...) noexcept {
+  std::va_list list;
+  va_start(list, number);
+  long a[6];
+  for (long& each : a) each = va_arg(list, long);
+  va_end(list);
+  const auto fd = static_cast<int>(a[0]);
+  if (simulation::is_simulated(fd)) {
+    if (number == SYS_recvfrom) return recv(fd, reinterpret_cast<void*>(a[1]), static_cast<std::size_t>(a[2]), 0);
+    if (number == SYS_sendto) return send(fd, reinterpret_cast<void*>(a[1]), static_cast<std::size_t>(a[2]), 0);
+    if (number == SYS_epoll_pwait)
+      return epoll_wait(fd, reinterpret_cast<epoll_event*>(a[1]), static_cast<int>(a[2]), -1);
+  }
+  CALL_SYSTEM(syscall, number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 int eventfd(unsigned count, int flags) noexcept {
   if (simulation::is_simulated()) return simulation::current_network->open_counter();

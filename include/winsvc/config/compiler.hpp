@@ -28,6 +28,22 @@
   #define WINSVC_OS_LINUX 0
 #endif
 
+// A sanitizer must see the calls of the C library, whose functions it replaces.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // g++
+  #define WINSVC_SANITIZER 1
+#elif defined(__has_feature)  // clang++
+  #define WINSVC_SANITIZER \
+    (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer))
+#else
+  #define WINSVC_SANITIZER 0
+#endif
+
+#if defined(__LP64__)
+  #define WINSVC_POSIX_64_BIT 1
+#else
+  #define WINSVC_POSIX_64_BIT 0
+#endif
+
 #if defined(_MSC_VER)
   #define WINSVC_COMPILER_MSVC 1  // cl and clang-cl
 #else

@@ -251,7 +251,7 @@ WINSVC_INLINE transfer tcp_socket::receive(char* buffer, std::size_t capacity, s
   const auto s = socket_api::raw(native_);
   const auto size = static_cast<socket_api::size_type>((std::min)(capacity, std::size_t{1} << 30));
   for (;;) {
-    const auto count = ::recv(s, buffer, size, 0);
+    const auto count = socket_api::receive(s, buffer, size);
     if (count > 0) {
       received = static_cast<std::size_t>(count);
       return transfer::done;
@@ -267,7 +267,7 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
   const auto s = socket_api::raw(native_);
   for (sent = 0; sent < count;) {
     const auto size = static_cast<socket_api::size_type>((std::min)(count - sent, std::size_t{1} << 30));
-    const auto written = ::send(s, data + sent, size, socket_api::send_flags);
+    const auto written = socket_api::send(s, data + sent, size);
     if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
     if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
     sent += static_cast<std::size_t>(written);

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/posix/direct_calls.hpp"
 #include "winsvc/os/posix/headers.hpp"
 #include "winsvc/os/tcp.hpp"
 
@@ -90,7 +91,7 @@ class epoll_poller {
     constexpr std::size_t limit = 16;
     epoll_event events[limit];
     int count = 0;
-    do count = ::epoll_wait(poll_, events, static_cast<int>((std::min)(capacity, limit)), -1);
+    do count = direct_wait(poll_, events, static_cast<int>((std::min)(capacity, limit)));
     while (count < 0 && errno == EINTR);
     std::size_t reported = 0;
     for (int i = 0; i < count; ++i) {

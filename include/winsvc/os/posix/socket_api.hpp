@@ -10,6 +10,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/base/error_codes.hpp"
+#include "winsvc/os/posix/direct_calls.hpp"
 #include "winsvc/os/posix/headers.hpp"
 #include "winsvc/os/socket.hpp"
 
@@ -48,6 +49,9 @@ inline constexpr int send_flags = 0;
 #endif
 inline constexpr int shutdown_both_flag = SHUT_RDWR, shutdown_send_flag = SHUT_WR;
 
+/// As recv() and send().
+[[nodiscard]] std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept;
+[[nodiscard]] std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept;
 /// Sends two parts with one call. Returns what send() returns.
 [[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
 
@@ -84,6 +88,12 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 namespace socket_api {
 
+WINSVC_INLINE std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept {
+  return direct_receive(s, buffer, capacity);
+}
+WINSVC_INLINE std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept {
+  return direct_send(s, bytes, count, send_flags);
+}
 WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
   iovec parts[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
   msghdr message{};

@@ -47,9 +47,11 @@ using poll_entry = WSAPOLLFD;
 /// WSAPoll may not return when another thread shuts the socket down (Wine 8), so it is called again at this interval.
 inline constexpr std::chrono::milliseconds max_poll_timeout{100};
 [[nodiscard]] bool shut_down_by_us(socket_type s) noexcept;
-inline constexpr int send_flags = 0;
 inline constexpr int shutdown_both_flag = SD_BOTH, shutdown_send_flag = SD_SEND;
 
+/// As recv() and send().
+[[nodiscard]] std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept;
+[[nodiscard]] std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept;
 /// Sends two parts with one call. Returns the number of bytes, or -1.
 [[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
 
@@ -100,6 +102,12 @@ WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept { return code; }
 WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 WINSVC_INLINE int close(socket_type s) noexcept { return ::closesocket(s); }
+WINSVC_INLINE std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept {
+  return ::recv(s, buffer, capacity, 0);
+}
+WINSVC_INLINE std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept {
+  return ::send(s, bytes, count, 0);
+}
 WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
   const auto part = [](std::string_view bytes) {
     constexpr std::size_t max_bytes = std::size_t{1} << 30;
