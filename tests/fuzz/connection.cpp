@@ -177,7 +177,7 @@ result serve(std::string_view bytes, std::optional<std::uint32_t> seed) {
   require(state.streams.load() == 0 && state.body_threads.load() == 0 && state.websockets.load() == 0,
           "no thread remains counted");
   result found{std::move(client.output), client.is_shut_down, client.received_before_end};
-  replace_all(found.output, std::string(processor.next_id().text().substr(0, 7)), "salted-");
+  replace_all(found.output, processor.ids().next().substr(0, 7), "salted-");
   return found;
 }
 

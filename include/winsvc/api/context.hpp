@@ -36,7 +36,7 @@ class context {
 
   /// ID of the request: the log and a 500 response contain it. It is unique in this process, or the ID that a trusted
   /// proxy has sent.
-  [[nodiscard]] const std::string& id() const noexcept;
+  [[nodiscard]] const std::string& id() const;
   /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false; see scheme().
   [[nodiscard]] bool is_encrypted() const noexcept;
   /// "https" or "http", as the client sees it: a trusted proxy (addons/proxies.hpp) reports it.

@@ -26,7 +26,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE context::context(const request& req) : exchange_(&detail::http::exchange_of(req, "context")) {}
 
-WINSVC_INLINE const std::string& context::id() const noexcept { return exchange_->id; }
+WINSVC_INLINE const std::string& context::id() const { return exchange_->id(); }
 WINSVC_INLINE bool context::is_encrypted() const noexcept {
   return exchange_->stream.connection_transport().is_encrypted();
 }
@@ -74,7 +74,7 @@ WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& 
   handling->forwarded.scheme = std::move(report.scheme);
   handling->forwarded.host = std::move(report.host);
   handling->forwarded.path_prefix = std::move(report.prefix);
-  if (!id.empty()) handling->id = std::move(id);
+  if (!id.empty()) handling->set_id(std::move(id));
 }
 
 WINSVC_INLINE bool is_for_https(const response& res) noexcept {

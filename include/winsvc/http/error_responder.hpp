@@ -182,14 +182,14 @@ WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, resp
                              : status == 503 ? "the service is short of memory or files; try again later"
                                              : "the request failed; the log has the reason under this id";
   if (status == 503) add_retry_after(res);
-  send_error(exchange, res, status, detail, exchange.id);
+  send_error(exchange, res, status, detail, exchange.id());
 }
 
 WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
   const std::string location = exchange.match.outcome == route::match_outcome::matched
                                    ? " at " + router_.entry(exchange.match.route_id).location.to_string()
                                    : std::string();
-  log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+  log_.error("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
              std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
 }
 

@@ -26,6 +26,7 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange_stream.hpp"
+#include "winsvc/http/request_ids.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/wire/head.hpp"
@@ -54,6 +55,7 @@ struct exchange_services {
   api::header_pool& headers;             ///< memory for headers
   std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
   const std::atomic<bool>& draining;     ///< may become true while the handler runs
+  request_ids& ids;
 };
 
 /// The body of a request: how it is read, and why it could not be read.
@@ -108,15 +110,20 @@ struct forwarded_origin {
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, const route::match_result& matched, exchange_stream& s,
-           const os::endpoint& peer_address, const os::endpoint& local_address, std::string_view request_id,
-           const exchange_services& provided)
+           const os::endpoint& peer_address, const os::endpoint& local_address, const exchange_services& provided)
       : head(h),
         match(matched),
         stream(s),
         peer(peer_address),
         local(local_address),
-        services(provided),
-        id(request_id) {}
+        services(provided) {}
+
+  /// Request id, for the log and for a 500. The first call makes it.
+  [[nodiscard]] const std::string& id() const {
+    if (id_.empty()) id_ = services.ids.next();
+    return id_;
+  }
+  void set_id(std::string id) noexcept { id_ = std::move(id); }
 
   const wire::head& head;
   const route::match_result& match;
@@ -124,7 +131,6 @@ struct exchange {
   const os::endpoint &peer, &local;
   const exchange_services services;
 
-  std::string id;                                 ///< request id, for the log and for a 500
   std::string_view pattern;                       ///< of the route, for the access log
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   clock::time_point handled_time{};               ///< when the handler returned, or when its stream ended
@@ -139,6 +145,9 @@ struct exchange {
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
   std::function<void(logger&)> serve_upgraded;
+
+ private:
+  mutable std::string id_;
 };
 
 /// Makes an exchange the one that this thread handles, until the scope ends. Scopes nest: a handler may call another

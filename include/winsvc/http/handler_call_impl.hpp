@@ -137,7 +137,7 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
   }
   const std::string removed = remove_framing_fields(exchange, res);
   if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+    log_.warn("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
               "; the server sets these headers itself and has removed them (logged once per route)");
   }
@@ -181,7 +181,7 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 WINSVC_INLINE void request_processor::log_length_mismatch(const exchange& exchange) const noexcept {
   const auto [announced, written] = *exchange.delivery.length_mismatch;
   base::attempt([&, announced = announced, written = written] {
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+    log_.warn("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": the content provider of the handler" + location_text(exchange) +
               " announced " + std::to_string(announced) + " bytes and wrote " + std::to_string(written) +
               (written < announced ? "; the connection was closed, so that the client sees that bytes are missing"
@@ -302,6 +302,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
         add_retry_after(res);
         winsvc::abort(503, timeout_message(*limit));
       }
+      static_cast<void>(exchange.id());  // made before the timeout thread may read it
       timeout.emplace(handler_timeouts_, deadline,
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
@@ -336,7 +337,7 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     if (status == 503 && awaits_events(own.match, own.head)) {
       write_ended_events(res, detail);
     } else {
-      write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
+      write_error(res, {status, detail, shows_id ? std::string_view(own.id()) : std::string_view()},
                   preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
       add_vary(res, "Accept");
       if (status == 503) add_retry_after(res);
@@ -347,7 +348,7 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     return complete_response(res, time_, send_body);
   } catch (...) {
     own.delivery.status = status;
-    log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
+    log_.error("request " + own.id() + ": a middleware of the error response failed: " + base::exception_message());
     return error_response(status, detail, time_, send_body);
   }
 }
@@ -371,11 +372,12 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     const std::string detail = timeout_message(limit);
-    http::exchange own(exchange.head, exchange.match, exchange.stream, exchange.peer, exchange.local, exchange.id,
+    http::exchange own(exchange.head, exchange.match, exchange.stream, exchange.peer, exchange.local,
                        exchange.services);
+    own.set_id(exchange.id());
     const std::string bytes = substitute_response(own, 503, detail, true);
     if (!exchange.stream.send_instead(bytes)) return;
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+    log_.warn("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
               router_.entry(exchange.match.route_id).location.to_string() + ": " + detail + "; sent " +
               std::to_string(own.delivery.status) + " to the client, the handler still runs");

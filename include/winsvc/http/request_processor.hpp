@@ -7,17 +7,12 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <functional>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,20 +36,12 @@
 #include "winsvc/http/upload_receiver.hpp"
 #include "winsvc/http/handler_timeouts.hpp"
 #include "winsvc/http/request_fields.hpp"
+#include "winsvc/http/request_ids.hpp"
 #include "winsvc/http/response_writer.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
-
-using request_id_prefix = std::array<char, 7>;
-
-/// The text of a request id: a prefix and at most 20 digits.
-struct request_id {
-  char bytes[32];
-  std::size_t size = 0;
-  [[nodiscard]] std::string_view text() const noexcept { return {bytes, size}; }
-};
 
 class request_processor {
  public:
@@ -101,8 +88,7 @@ class request_processor {
   [[nodiscard]] bool awaits_events(const route::match_result& match, const wire::head& head);
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
-  /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
-  [[nodiscard]] request_id next_id() noexcept;
+  [[nodiscard]] request_ids& ids() noexcept { return ids_; }
 
  private:
   bool process_request(exchange& exchange);
@@ -132,8 +118,7 @@ class request_processor {
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
-  const request_id_prefix id_prefix_;     // of the request ids
-  std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
+  request_ids ids_;
 };
 
 /// Response that needs no memory. Its blocks of memory are reserved before the request (scratch_buffers).
@@ -168,16 +153,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Six random hexadecimal digits and a hyphen.
-WINSVC_INLINE request_id_prefix random_id_prefix() {
-  const auto number = std::random_device{}();
-  request_id_prefix prefix{};
-  std::size_t size = 0;
-  for (int shift = 20; shift >= 0; shift -= 4) prefix[size++] = "0123456789abcdef"[(number >> shift) & 0xF];
-  prefix[size] = '-';
-  return prefix;
-}
-
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
                                                    const clock& time, os::thread_starter& starter)
     : router_(router),
@@ -186,8 +161,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& router, c
       time_(time),
       error_responder_(router, log),
       handler_timeouts_(time, starter),
-      latencies_(router.table().entries().size() + 1),
-      id_prefix_(random_id_prefix()) {}
+      latencies_(router.table().entries().size() + 1) {}
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
@@ -202,15 +176,6 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
               base::duration_text(limit) + "; the request was rejected, the handler was not started");
   } catch (...) {  // out of memory: the client receives the response
   }
-}
-
-WINSVC_INLINE request_id request_processor::next_id() noexcept {
-  request_id id;
-  std::memcpy(id.bytes, id_prefix_.data(), id_prefix_.size());
-  const auto number = request_counter_.fetch_add(1, std::memory_order_relaxed) + 1;
-  char* const end = std::to_chars(id.bytes + id_prefix_.size(), id.bytes + sizeof id.bytes, number).ptr;
-  id.size = static_cast<std::size_t>(end - id.bytes);
-  return id;
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
@@ -232,7 +197,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     try {
       if (replaces) exchange.stream.output() = out_of_memory_response;
       if (replaces) exchange.delivery.status = 503;
-      log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
+      log_.error("request " + exchange.id() + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends
     }
   }

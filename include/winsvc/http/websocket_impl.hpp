@@ -59,9 +59,9 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   const auto fail = [&](const std::string& message) {
     code = wire::close_code::internal_error;
     base::attempt([&] {
-      log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " +
+      log.error("request " + exchange.id() + ": " + std::string(exchange.head.path) + ": websocket handler of " +
                 std::string(exchange.pattern) + " failed: " + message);
-      reason = "the handler failed; the log has the reason under " + exchange.id;
+      reason = "the handler failed; the log has the reason under " + exchange.id();
     });
   };
   exchange.current_request = &session->req();  // for winsvc::context
@@ -81,7 +81,7 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   }
   session->finish(code, reason);
   if (log.is_enabled(log_level::debug)) {
-    log.debug("request " + exchange.id + ": websocket closed; close code of the client: " +
+    log.debug("request " + exchange.id() + ": websocket closed; close code of the client: " +
               std::to_string(session->peer_close_code()));
   }
 }

@@ -42,7 +42,7 @@ class websocket_session {
         time_(exchange.stream.time()),
         last_received_(time_.now()),
         req_(req),
-        id_(exchange.id),
+        id_(exchange.id()),
         protocol_(protocol) {
     req_.is_connection_closed = [this] { return !is_open(); };
   }

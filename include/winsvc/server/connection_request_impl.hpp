@@ -247,8 +247,8 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   http::exchange_stream stream(transport_, blocks_->input, blocks_->output, head_, limits_, request_started_,
                                engine_state_.time);
   const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
-                                         engine_state_.draining};
-  http::exchange exchange(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
+                                         engine_state_.draining, processor_.ids()};
+  http::exchange exchange(head_, match_, stream, peer_, local_, services);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
@@ -270,7 +270,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
   if (!engine_state_.on_response.empty()) {
-    id_ = exchange.id;
+    id_ = exchange.id();
     client_ = exchange.forwarded.client;
   }
   access_record_.pattern = exchange.pattern;

@@ -216,10 +216,10 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
                                engine_state_.time);
     api::header_pool headers;
     const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
-                                           engine_state_.draining};
-    http::exchange own(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
+                                           engine_state_.draining, processor_.ids()};
+    http::exchange own(head_, match_, stream, peer_, local_, services);
     std::string bytes = processor_.substitute_response(own, status, reason, false);
-    id_ = std::move(own.id);
+    id_ = own.id();
     record.id = id_;
     record.status = own.delivery.status;
     return bytes;
