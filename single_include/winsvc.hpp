@@ -18,414 +18,416 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    433  config/version.hpp                   The version of winsvc, defined only here.
-//    450  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    489  config/form.hpp                      The form in which winsvc is compiled.
-//    580  config/options.hpp                   Compile-time options of winsvc.
-//    642  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    693  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    724  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    822  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    880  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    950  os/win/windows_headers.hpp           Windows system headers.
-//   1011  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1262  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1305  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1367  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1422  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1475  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1518  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1619  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1652  settings/setting_value.hpp           Types of settings and their text form.
-//   1845  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   1990  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   2054  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2113  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2176  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2402  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2773  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2895  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   2988  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   3051  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3089  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3161  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3206  route/url_value.hpp                  url_value, with_query.
-//   3255  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3339  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3371  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3459  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3611  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3915  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4126  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4189  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4341  api/app_objects.hpp                  App objects (dependency injection).
-//   4409  api/handler_arguments.hpp            Arguments of a handler.
-//   4521  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4654  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   4986  api/parameter.hpp                    Parameters of a route.
-//   5204  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5310  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5494  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5580  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5652  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5724  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5873  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5912  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   6014  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   6035  api/file_options.hpp                 Options of a static folder.
-//   6066  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6102  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6412  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6503  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6542  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6669  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6709  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6792  scm/control_event.hpp                Event data of a control.
-//   6865  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   7040  settings/settings_file.hpp           Settings file (.ini).
-//   7115  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7340  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7491  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7527  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7569  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//   7597  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7677  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7755  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7924  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   8011  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8140  base/quote.hpp                       Windows command lines.
-//   8184  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8318  scm/spec.hpp                         Service specification.
-//   8427  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8508  api/service.hpp                      service: the object with which an app describes its service.
-//   8863  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8909  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8948  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   9021  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   9034  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   9085  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9172  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9213  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9281  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9318  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9363  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9394  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9421  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9491  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9537  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9589  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9621  addons/headers.hpp                   Middleware for response headers and body size.
+//    435  config/version.hpp                   The version of winsvc, defined only here.
+//    452  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    507  config/form.hpp                      The form in which winsvc is compiled.
+//    598  config/options.hpp                   Compile-time options of winsvc.
+//    660  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    711  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    742  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    840  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    898  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    968  os/win/windows_headers.hpp           Windows system headers.
+//   1029  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1280  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1323  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1385  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1440  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1493  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1536  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1637  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1670  settings/setting_value.hpp           Types of settings and their text form.
+//   1863  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   2008  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   2072  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2131  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2194  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2420  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2791  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2913  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   3006  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   3069  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3107  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3179  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3224  route/url_value.hpp                  url_value, with_query.
+//   3273  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3357  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3389  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3477  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3629  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
+//   3933  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4144  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4207  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4359  api/app_objects.hpp                  App objects (dependency injection).
+//   4427  api/handler_arguments.hpp            Arguments of a handler.
+//   4539  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4672  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   5004  api/parameter.hpp                    Parameters of a route.
+//   5222  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5328  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5512  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5598  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5670  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5742  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5891  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5930  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   6032  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   6053  api/file_options.hpp                 Options of a static folder.
+//   6084  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6120  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6430  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6521  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6560  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6687  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6727  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6810  scm/control_event.hpp                Event data of a control.
+//   6883  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   7058  settings/settings_file.hpp           Settings file (.ini).
+//   7133  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7358  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7509  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7545  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7587  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//   7615  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7695  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7773  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7942  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   8029  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8158  base/quote.hpp                       Windows command lines.
+//   8202  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8336  scm/spec.hpp                         Service specification.
+//   8445  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8526  api/service.hpp                      service: the object with which an app describes its service.
+//   8881  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8927  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8966  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   9039  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   9052  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   9103  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9190  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9231  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9299  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9336  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9381  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9412  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9439  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9509  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9555  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9607  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9639  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9654  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9906  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//  10004  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//  10067  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10227  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10243  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10369  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10420  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10462  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10544  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10618  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10736  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10769  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10824  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  11066  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  11102  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  11148  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11241  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11271  route/url_value.hpp:bodies           url_value, with_query.
-//  11313  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11473  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11598  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11725  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11801  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11850  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11899  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11937  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11971  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  11993  api/parameter.hpp:bodies             Parameters of a route.
-//  12051  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  12079  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  12152  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12218  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12246  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12270  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12437  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12600  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12707  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12731  base/quote.hpp:bodies                Windows command lines.
-//  12821  scm/spec.hpp:bodies                  Service specification.
-//  12977  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  13097  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13247  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13319  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13476  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13527  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13568  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13602  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13630  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13681  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13775  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13897  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13957  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  14003  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
-//  14030  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  14075  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14230  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
-//  14294  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14427  settings/registry.hpp                Registry of the settings of an app.
-//  14756  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14967  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  15199  route/table.hpp                      Route table (route::table).
-//  15628  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15734  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15842  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  16041  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16394  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16590  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16805  wire/file_name.hpp                   Safe file names for uploads.
-//  16884  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16954  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  17105  wire/representation.hpp              Representation of content in a response.
-//  17257  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17541  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17836  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17943  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  18122  scm/lifecycle.hpp                    Lifecycle of a service.
-//  18255  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  18345  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18413  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18480  scm/account.hpp                      Account of a service.
-//  18640  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18881  scm/security.hpp                     Security descriptors in SDDL.
-//  19104  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  19321  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  19380  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19505  scm/event_record.hpp                 Records of the Windows event log.
-//  19647  scm/saved_state.hpp                  Saved state of a service.
-//  19805  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  20078  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  20118  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  20200  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20399  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20662  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20846  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20974  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  21161  os/socket.hpp                        TCP sockets with timeouts.
-//  21331  os/listen.hpp                        Opens the listening sockets of a host.
-//  21457  os/posix/headers.hpp                 POSIX system headers.
-//  21498  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21693  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21737  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21845  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  21952  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  22128  os/tcp.hpp                           TCP sockets on all platforms.
-//  22474  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22655  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22783  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  23059  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  23114  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  23185  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  23230  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23438  os/connection_threads.hpp            Connection threads of the control channel.
-//  23529  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23752  os/console.hpp                       Console input and output.
-//  23855  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  24017  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  24164  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24379  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24495  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24541  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24713  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24796  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24850  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  24901  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  25004  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  25045  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  25232  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  25254  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  25289  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25373  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25476  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25516  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25566  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25611  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25675  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  25982  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  26035  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  26129  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  26227  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26402  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26649  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26867  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  27076  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  27325  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27549  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27611  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27704  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  28010  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  28116  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  28354  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  28443  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  28515  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28602  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28655  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28752  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  28890  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  28984  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  29226  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  29342  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  29469  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29643  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29812  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  30113  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  30120  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  30156  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  30481  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30565  log/log_query.hpp                    Log query of the verb `logs`.
-//  30650  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30746  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30845  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  30918  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  31311  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  31423  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  31469  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31703  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  32073  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  32376  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32618  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32741  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  32910  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  33390  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33706  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33811  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  34027  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  34197  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  34273  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  34480  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34801  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  35082  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  35277  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  35316  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35488  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35577  http/problem.hpp                     Error responses of winsvc.
-//  35749  http/context_impl.hpp                Implementation of api/context.hpp.
-//  35845  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  36102  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  36154  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  36316  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  36390  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36646  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36799  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  36830  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  36929  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  37121  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  37260  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37469  http/file_body.hpp                   Sets a file as the body of a response.
-//  37584  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  37864  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  38106  http/request_processor.hpp           Request processor: handles one request.
-//  38409  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38776  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  38879  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  39035  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  39127  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  39345  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39612  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39751  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39799  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  39902  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  39942  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  40176  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
-//  40356  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40654  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  40919  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  40996  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
-//  41053  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  41134  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  41514  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41793  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41976  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  42036  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  42239  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  42368  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42628  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  42955  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  43067  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  43290  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  43445  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  43520  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  43539  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43746  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  43986  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  44255  host/access_log.hpp                  Access log: one log entry for each response.
-//  44314  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  44440  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44602  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  44859  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  44931  host/health.hpp                      Liveness and readiness routes.
-//  45035  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  45203  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  45329  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  45473  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45764  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  45890  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  46009  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  46076  host/run_options.hpp                 Options and result of one run of a service.
-//  46147  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  46281  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  46402  host/control_channel_server.hpp      Control channel server.
-//  46599  host/runtime.hpp                     Runtime of a service.
-//  46868  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  46979  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  47121  host/status.hpp                      Text and JSON of `status`.
-//  47292  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  47418  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  47538  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47631  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47746  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  47872  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  47988  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  48330  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  48528  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48731  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  48995  manage/wait.hpp                      Waits until a service reaches a state.
-//  49098  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  49334  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  49429  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49726  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  49941  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  50134  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50377  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  50450  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50557  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50623  manage/install.hpp                   `install` and `update` verbs.
-//  50929  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  51166  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51284  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51503  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51600  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51690  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51787  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51823  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  52147  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52370  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52535  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52672  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52792  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  52884  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  52998  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53361  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53648  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53825  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  53927  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9672  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9924  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//  10022  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//  10085  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10245  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10261  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10387  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10438  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10480  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10562  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10636  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10754  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10787  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10842  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  11084  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  11120  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11166  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11259  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11289  route/url_value.hpp:bodies           url_value, with_query.
+//  11331  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11491  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11616  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11743  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11819  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11868  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11917  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11955  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11989  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  12011  api/parameter.hpp:bodies             Parameters of a route.
+//  12069  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  12097  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  12170  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12236  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12264  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12288  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12455  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12618  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12725  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12749  base/quote.hpp:bodies                Windows command lines.
+//  12839  scm/spec.hpp:bodies                  Service specification.
+//  12995  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  13115  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13265  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13337  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13494  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13545  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13586  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13620  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13648  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13699  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13793  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13915  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13975  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  14021  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
+//  14048  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  14093  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14248  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
+//  14312  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14445  settings/registry.hpp                Registry of the settings of an app.
+//  14774  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14985  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15217  route/table.hpp                      Route table (route::table).
+//  15646  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15752  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15860  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  16059  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16412  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16608  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16823  wire/file_name.hpp                   Safe file names for uploads.
+//  16902  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16972  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  17123  wire/representation.hpp              Representation of content in a response.
+//  17275  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17559  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17854  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17961  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  18140  scm/lifecycle.hpp                    Lifecycle of a service.
+//  18273  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18363  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18431  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18498  scm/account.hpp                      Account of a service.
+//  18658  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18899  scm/security.hpp                     Security descriptors in SDDL.
+//  19122  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  19339  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19398  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19523  scm/event_record.hpp                 Records of the Windows event log.
+//  19665  scm/saved_state.hpp                  Saved state of a service.
+//  19823  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  20096  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  20136  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  20218  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20417  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20680  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20864  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20992  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  21179  os/socket.hpp                        TCP sockets with timeouts.
+//  21349  os/listen.hpp                        Opens the listening sockets of a host.
+//  21475  os/posix/headers.hpp                 POSIX system headers.
+//  21516  os/posix/direct_calls.hpp            Direct calls: the system calls of a request, without the functions ...
+//  21593  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21797  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21841  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21949  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  22056  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  22240  os/tcp.hpp                           TCP sockets on all platforms.
+//  22586  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22767  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22895  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  23171  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  23226  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  23297  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  23342  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23550  os/connection_threads.hpp            Connection threads of the control channel.
+//  23641  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23864  os/console.hpp                       Console input and output.
+//  23967  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  24129  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  24276  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24491  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24607  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24653  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24825  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24908  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24962  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  25013  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  25116  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  25157  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  25344  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  25366  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  25401  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25485  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25588  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25628  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25678  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25723  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25787  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  26094  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  26147  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  26241  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  26339  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26514  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26761  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26979  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  27188  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  27437  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27661  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27723  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27816  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  28122  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  28228  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  28466  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  28555  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28627  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28714  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28767  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28864  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  29002  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  29096  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  29338  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  29454  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29581  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29755  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29924  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  30225  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  30232  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  30268  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30593  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30677  log/log_query.hpp                    Log query of the verb `logs`.
+//  30762  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30858  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30957  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  31030  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  31423  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  31535  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31581  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31815  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  32185  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  32488  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32730  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32853  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  33022  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  33502  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33818  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33923  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  34139  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  34309  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  34385  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  34592  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  34913  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  35196  http/request_ids.hpp                 Request ids: the source of the short ids of requests, for the log ...
+//  35255  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  35458  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  35497  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35669  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35758  http/problem.hpp                     Error responses of winsvc.
+//  35930  http/context_impl.hpp                Implementation of api/context.hpp.
+//  36026  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  36283  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  36335  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  36497  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  36571  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36827  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  36980  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  37011  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  37110  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  37302  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  37441  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  37650  http/file_body.hpp                   Sets a file as the body of a response.
+//  37765  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  38045  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  38287  http/request_processor.hpp           Request processor: handles one request.
+//  38554  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  38924  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  39027  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  39183  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  39275  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  39493  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39760  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  39899  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  39947  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  40050  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  40090  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  40324  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
+//  40504  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40802  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  41067  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  41144  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
+//  41201  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  41282  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  41662  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  41941  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  42124  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  42184  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  42387  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  42516  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  42776  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  43103  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  43215  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  43438  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  43593  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  43668  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  43687  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  43894  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  44134  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  44403  host/access_log.hpp                  Access log: one log entry for each response.
+//  44462  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  44588  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44750  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  45007  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  45079  host/health.hpp                      Liveness and readiness routes.
+//  45183  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  45351  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  45477  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  45621  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  45912  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  46038  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  46157  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  46224  host/run_options.hpp                 Options and result of one run of a service.
+//  46295  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  46429  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  46550  host/control_channel_server.hpp      Control channel server.
+//  46747  host/runtime.hpp                     Runtime of a service.
+//  47016  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  47127  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  47269  host/status.hpp                      Text and JSON of `status`.
+//  47440  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  47566  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  47686  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47779  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  47894  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  48020  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  48136  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  48478  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  48676  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48879  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  49143  manage/wait.hpp                      Waits until a service reaches a state.
+//  49246  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  49482  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  49577  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49874  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  50089  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  50282  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50525  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50598  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50705  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50771  manage/install.hpp                   `install` and `update` verbs.
+//  51077  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  51314  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51432  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51651  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51748  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51838  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  51935  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  51971  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  52295  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52518  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52683  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52820  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  52940  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  53032  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  53146  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53509  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53796  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  53973  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  54075  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54268  config/undef.hpp                     Undefines the internal macros.
+//  54416  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -477,6 +479,22 @@
   #define WINSVC_OS_LINUX 1
 #else
   #define WINSVC_OS_LINUX 0
+#endif
+
+// A sanitizer must see the calls of the C library, whose functions it replaces.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // g++
+  #define WINSVC_SANITIZER 1
+#elif defined(__has_feature)  // clang++
+  #define WINSVC_SANITIZER \
+    (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer))
+#else
+  #define WINSVC_SANITIZER 0
+#endif
+
+#if defined(__LP64__)
+  #define WINSVC_POSIX_64_BIT 1
+#else
+  #define WINSVC_POSIX_64_BIT 0
 #endif
 
 #if defined(_MSC_VER)
@@ -6443,7 +6461,7 @@ class context {
 
   /// ID of the request: the log and a 500 response contain it. It is unique in this process, or the ID that a trusted
   /// proxy has sent.
-  [[nodiscard]] const std::string& id() const noexcept;
+  [[nodiscard]] const std::string& id() const;
   /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false; see scheme().
   [[nodiscard]] bool is_encrypted() const noexcept;
   /// "https" or "http", as the client sees it: a trusted proxy (addons/proxies.hpp) reports it.
@@ -21495,6 +21513,83 @@ WINSVC_INLINE error listen_error(const std::string& host, const listen_failure& 
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/posix/direct_calls.hpp
+// =====================================================================================================================
+
+// Direct calls: the system calls of a request, without the functions of the C library where possible.
+//
+//   direct_receive(s, buffer, capacity);             // as recv()
+//   direct_send(s, bytes, size, flags);              // as send()
+//   direct_wait(poller, events, capacity);           // as epoll_wait() without a time limit; Linux
+//
+// In glibc, these functions are cancellation points of pthread_cancel(): if the process has several threads, each call
+// has two compare-exchanges (glibc 2.36). The engine cancels no thread. syscall() sets errno in the same way and is no
+// cancellation point.
+// Source: pthreads(7), section "Cancellation points"; syscall(2).
+
+#include <cstddef>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+[[nodiscard]] std::ptrdiff_t direct_receive(int s, char* buffer, std::size_t capacity) noexcept;
+[[nodiscard]] std::ptrdiff_t direct_send(int s, const char* bytes, std::size_t size, int flags) noexcept;
+#if WINSVC_OS_LINUX
+[[nodiscard]] int direct_wait(int poller, epoll_event* events, int capacity) noexcept;
+#endif
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+// A 32-bit system may have other calls for sockets.
+#if WINSVC_OS_LINUX && WINSVC_POSIX_64_BIT && !WINSVC_SANITIZER
+
+WINSVC_INLINE std::ptrdiff_t direct_receive(int s, char* buffer, std::size_t capacity) noexcept {
+  return ::syscall(SYS_recvfrom, s, buffer, capacity, 0L, nullptr, nullptr);
+}
+WINSVC_INLINE std::ptrdiff_t direct_send(int s, const char* bytes, std::size_t size, int flags) noexcept {
+  return ::syscall(SYS_sendto, s, bytes, size, flags, nullptr, 0L);
+}
+WINSVC_INLINE int direct_wait(int poller, epoll_event* events, int capacity) noexcept {
+  return static_cast<int>(::syscall(SYS_epoll_pwait, poller, events, capacity, -1L, nullptr, 0L));
+}
+
+#else
+
+WINSVC_INLINE std::ptrdiff_t direct_receive(int s, char* buffer, std::size_t capacity) noexcept {
+  return ::recv(s, buffer, capacity, 0);
+}
+WINSVC_INLINE std::ptrdiff_t direct_send(int s, const char* bytes, std::size_t size, int flags) noexcept {
+  return ::send(s, bytes, size, flags);
+}
+  #if WINSVC_OS_LINUX
+WINSVC_INLINE int direct_wait(int poller, epoll_event* events, int capacity) noexcept {
+  return ::epoll_wait(poller, events, capacity, -1);
+}
+  #endif
+
+#endif
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/posix/socket_api.hpp
 // =====================================================================================================================
 
@@ -21542,6 +21637,9 @@ inline constexpr int send_flags = 0;
 #endif
 inline constexpr int shutdown_both_flag = SHUT_RDWR, shutdown_send_flag = SHUT_WR;
 
+/// As recv() and send().
+[[nodiscard]] std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept;
+[[nodiscard]] std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept;
 /// Sends two parts with one call. Returns what send() returns.
 [[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
 
@@ -21577,6 +21675,12 @@ inline namespace WINSVC_ABI {
 namespace detail::os {
 namespace socket_api {
 
+WINSVC_INLINE std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept {
+  return direct_receive(s, buffer, capacity);
+}
+WINSVC_INLINE std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept {
+  return direct_send(s, bytes, count, send_flags);
+}
 WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
   iovec parts[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
   msghdr message{};
@@ -21994,9 +22098,11 @@ using poll_entry = WSAPOLLFD;
 /// WSAPoll may not return when another thread shuts the socket down (Wine 8), so it is called again at this interval.
 inline constexpr std::chrono::milliseconds max_poll_timeout{100};
 [[nodiscard]] bool shut_down_by_us(socket_type s) noexcept;
-inline constexpr int send_flags = 0;
 inline constexpr int shutdown_both_flag = SD_BOTH, shutdown_send_flag = SD_SEND;
 
+/// As recv() and send().
+[[nodiscard]] std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept;
+[[nodiscard]] std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept;
 /// Sends two parts with one call. Returns the number of bytes, or -1.
 [[nodiscard]] std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept;
 
@@ -22047,6 +22153,12 @@ WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept { return code; }
 WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 WINSVC_INLINE int close(socket_type s) noexcept { return ::closesocket(s); }
+WINSVC_INLINE std::ptrdiff_t receive(socket_type s, char* buffer, size_type capacity) noexcept {
+  return ::recv(s, buffer, capacity, 0);
+}
+WINSVC_INLINE std::ptrdiff_t send(socket_type s, const char* bytes, size_type count) noexcept {
+  return ::send(s, bytes, count, 0);
+}
 WINSVC_INLINE std::ptrdiff_t send_parts(socket_type s, std::string_view first, std::string_view second) noexcept {
   const auto part = [](std::string_view bytes) {
     constexpr std::size_t max_bytes = std::size_t{1} << 30;
@@ -22372,7 +22484,7 @@ WINSVC_INLINE transfer tcp_socket::receive(char* buffer, std::size_t capacity, s
   const auto s = socket_api::raw(native_);
   const auto size = static_cast<socket_api::size_type>((std::min)(capacity, std::size_t{1} << 30));
   for (;;) {
-    const auto count = ::recv(s, buffer, size, 0);
+    const auto count = socket_api::receive(s, buffer, size);
     if (count > 0) {
       received = static_cast<std::size_t>(count);
       return transfer::done;
@@ -22388,7 +22500,7 @@ WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count
   const auto s = socket_api::raw(native_);
   for (sent = 0; sent < count;) {
     const auto size = static_cast<socket_api::size_type>((std::min)(count - sent, std::size_t{1} << 30));
-    const auto written = ::send(s, data + sent, size, socket_api::send_flags);
+    const auto written = socket_api::send(s, data + sent, size);
     if (written < 0 && socket_api::is_interrupted(socket_api::last_error())) continue;
     if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
     sent += static_cast<std::size_t>(written);
@@ -22742,7 +22854,7 @@ class epoll_poller {
     constexpr std::size_t limit = 16;
     epoll_event events[limit];
     int count = 0;
-    do count = ::epoll_wait(poll_, events, static_cast<int>((std::min)(capacity, limit)), -1);
+    do count = direct_wait(poll_, events, static_cast<int>((std::min)(capacity, limit)));
     while (count < 0 && errno == EINTR);
     std::size_t reported = 0;
     for (int i = 0; i < count; ++i) {
@@ -34919,6 +35031,8 @@ class exchange_stream {
     return transport_.wait_stream_event((std::max)(none, (std::min)(limit, maximum)));
   }
 
+  /// Allows send_instead() from here on.
+  void begin_time_limit() noexcept { response_owner_.store(response_owner::none); }
   /// Sends `bytes` as the response from another thread while the handler runs; the response of the handler is then
   /// dropped. Returns false if the handler's response came first. See response_owner.
   bool send_instead(const std::string& bytes) noexcept {
@@ -34935,9 +35049,9 @@ class exchange_stream {
   /// Ends the response of the handler. Returns false if it cannot be sent: the connection failed, or another response
   /// was sent instead.
   bool close() noexcept {
-    auto owner = response_owner::none;
-    const bool is_owner = response_owner_.compare_exchange_strong(owner, response_owner::handler);
-    if (!is_owner && owner == response_owner::timeout) failed_ = true;
+    auto owner = response_owner_.load();
+    if (owner == response_owner::none) response_owner_.compare_exchange_strong(owner, response_owner::handler);
+    if (owner == response_owner::timeout) failed_ = true;
     if (failed_) output_.clear();
     return !failed_;
   }
@@ -35042,11 +35156,13 @@ class exchange_stream {
     return false;
   }
 
-  // Owner of the response. The first compare-exchange wins, so exactly one response is sent:
+  // Owner of the response: the handler, or the thread that ends the handler's time. Without a time limit, it is always
+  // the handler. The first compare-exchange wins, so exactly one response is sent:
   //
-  //   none     close(): the handler has finished         -> handler
+  //   handler  begin_time_limit()                        -> none
+  //   none     close(): the handler has finished         -> handler (final)
   //   none     send_instead(): its timeout has passed    -> timeout (final: the response of the handler is dropped)
-  //   handler  send_instead() returns false              -> handler (final)
+  //   handler  send_instead() returns false              -> handler
   //
   // The atomic makes the decision only. The callback that calls send_instead() returns before the scoped_timeout of the
   // handler is destroyed (http/handler_timeouts.hpp), so the two threads do not write the response at the same time.
@@ -35069,14 +35185,71 @@ class exchange_stream {
   bool body_rejected_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
-  // The sender of the response: the handler, or the thread that ends the handler's time. A compare-exchange from
-  // `none` selects one of them.
-  std::atomic<response_owner> response_owner_{response_owner::none};
+  std::atomic<response_owner> response_owner_{response_owner::handler};
 };
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// =====================================================================================================================
+// http/request_ids.hpp
+// =====================================================================================================================
+
+// Request ids: the source of the short ids of requests, for the log and for a 500.
+//
+//   request_ids ids;
+//   ids.next()     // `3f09ac-17`: a random number of this process and a counter
+//
+// A request takes its id at the first use (exchange::id), so a request that writes no log line costs nothing here.
+
+#include <atomic>
+#include <cstdint>
+#include <random>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+class request_ids {
+ public:
+  request_ids();
+  [[nodiscard]] std::string next();
+
+ private:
+  std::string prefix_;
+  std::atomic<std::uint64_t> counter_{0};  // relaxed: only uniqueness matters
+};
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// The prefix has six random hexadecimal digits and a hyphen.
+WINSVC_INLINE request_ids::request_ids() {
+  const auto number = std::random_device{}();
+  for (int shift = 20; shift >= 0; shift -= 4) prefix_ += "0123456789abcdef"[(number >> shift) & 0xF];
+  prefix_ += '-';
+}
+
+WINSVC_INLINE std::string request_ids::next() {
+  return prefix_ + std::to_string(counter_.fetch_add(1, std::memory_order_relaxed) + 1);
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
 // http/exchange.hpp
@@ -35127,6 +35300,7 @@ struct exchange_services {
   api::header_pool& headers;             ///< memory for headers
   std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
   const std::atomic<bool>& draining;     ///< may become true while the handler runs
+  request_ids& ids;
 };
 
 /// The body of a request: how it is read, and why it could not be read.
@@ -35181,15 +35355,20 @@ struct forwarded_origin {
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, const route::match_result& matched, exchange_stream& s,
-           const os::endpoint& peer_address, const os::endpoint& local_address, std::string_view request_id,
-           const exchange_services& provided)
+           const os::endpoint& peer_address, const os::endpoint& local_address, const exchange_services& provided)
       : head(h),
         match(matched),
         stream(s),
         peer(peer_address),
         local(local_address),
-        services(provided),
-        id(request_id) {}
+        services(provided) {}
+
+  /// Request id, for the log and for a 500. The first call makes it.
+  [[nodiscard]] const std::string& id() const {
+    if (id_.empty()) id_ = services.ids.next();
+    return id_;
+  }
+  void set_id(std::string id) noexcept { id_ = std::move(id); }
 
   const wire::head& head;
   const route::match_result& match;
@@ -35197,7 +35376,6 @@ struct exchange {
   const os::endpoint &peer, &local;
   const exchange_services services;
 
-  std::string id;                                 ///< request id, for the log and for a 500
   std::string_view pattern;                       ///< of the route, for the access log
   clock::time_point complete_time{};              ///< when the request was complete, or its head if the body is unread
   clock::time_point handled_time{};               ///< when the handler returned, or when its stream ended
@@ -35212,6 +35390,9 @@ struct exchange {
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
   std::function<void(logger&)> serve_upgraded;
+
+ private:
+  mutable std::string id_;
 };
 
 /// Makes an exchange the one that this thread handles, until the scope ends. Scopes nest: a handler may call another
@@ -35768,7 +35949,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE context::context(const request& req) : exchange_(&detail::http::exchange_of(req, "context")) {}
 
-WINSVC_INLINE const std::string& context::id() const noexcept { return exchange_->id; }
+WINSVC_INLINE const std::string& context::id() const { return exchange_->id(); }
 WINSVC_INLINE bool context::is_encrypted() const noexcept {
   return exchange_->stream.connection_transport().is_encrypted();
 }
@@ -35816,7 +35997,7 @@ WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& 
   handling->forwarded.scheme = std::move(report.scheme);
   handling->forwarded.host = std::move(report.host);
   handling->forwarded.path_prefix = std::move(report.prefix);
-  if (!id.empty()) handling->id = std::move(id);
+  if (!id.empty()) handling->set_id(std::move(id));
 }
 
 WINSVC_INLINE bool is_for_https(const response& res) noexcept {
@@ -37100,14 +37281,14 @@ WINSVC_INLINE void error_responder::send_internal_error(exchange& exchange, resp
                              : status == 503 ? "the service is short of memory or files; try again later"
                                              : "the request failed; the log has the reason under this id";
   if (status == 503) add_retry_after(res);
-  send_error(exchange, res, status, detail, exchange.id);
+  send_error(exchange, res, status, detail, exchange.id());
 }
 
 WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
   const std::string location = exchange.match.outcome == route::match_outcome::matched
                                    ? " at " + router_.entry(exchange.match.route_id).location.to_string()
                                    : std::string();
-  log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+  log_.error("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
              std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
 }
 
@@ -38114,17 +38295,12 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
 // It does not read heads or accept connections. It uses the types of cpp-httplib, but no code of its server.
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <functional>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -38134,15 +38310,6 @@ WINSVC_INLINE content_selection select_content(exchange& exchange, response& res
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
-
-using request_id_prefix = std::array<char, 7>;
-
-/// The text of a request id: a prefix and at most 20 digits.
-struct request_id {
-  char bytes[32];
-  std::size_t size = 0;
-  [[nodiscard]] std::string_view text() const noexcept { return {bytes, size}; }
-};
 
 class request_processor {
  public:
@@ -38189,8 +38356,7 @@ class request_processor {
   [[nodiscard]] bool awaits_events(const route::match_result& match, const wire::head& head);
 
   [[nodiscard]] const http::router& router() const noexcept { return router_; }
-  /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
-  [[nodiscard]] request_id next_id() noexcept;
+  [[nodiscard]] request_ids& ids() noexcept { return ids_; }
 
  private:
   bool process_request(exchange& exchange);
@@ -38220,8 +38386,7 @@ class request_processor {
   const error_responder error_responder_;
   handler_timeouts handler_timeouts_;
   std::vector<route_latency> latencies_;  // by route id; the last one is for requests without a route
-  const request_id_prefix id_prefix_;     // of the request ids
-  std::atomic<std::uint64_t> request_counter_{0};  // relaxed: only uniqueness matters
+  request_ids ids_;
 };
 
 /// Response that needs no memory. Its blocks of memory are reserved before the request (scratch_buffers).
@@ -38256,16 +38421,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Six random hexadecimal digits and a hyphen.
-WINSVC_INLINE request_id_prefix random_id_prefix() {
-  const auto number = std::random_device{}();
-  request_id_prefix prefix{};
-  std::size_t size = 0;
-  for (int shift = 20; shift >= 0; shift -= 4) prefix[size++] = "0123456789abcdef"[(number >> shift) & 0xF];
-  prefix[size] = '-';
-  return prefix;
-}
-
 WINSVC_INLINE request_processor::request_processor(const http::router& router, const wire::limits& limits, logger& log,
                                                    const clock& time, os::thread_starter& starter)
     : router_(router),
@@ -38274,8 +38429,7 @@ WINSVC_INLINE request_processor::request_processor(const http::router& router, c
       time_(time),
       error_responder_(router, log),
       handler_timeouts_(time, starter),
-      latencies_(router.table().entries().size() + 1),
-      id_prefix_(random_id_prefix()) {}
+      latencies_(router.table().entries().size() + 1) {}
 
 WINSVC_INLINE void request_processor::start() {
   const auto& entries = router_.table().entries();
@@ -38290,15 +38444,6 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
               base::duration_text(limit) + "; the request was rejected, the handler was not started");
   } catch (...) {  // out of memory: the client receives the response
   }
-}
-
-WINSVC_INLINE request_id request_processor::next_id() noexcept {
-  request_id id;
-  std::memcpy(id.bytes, id_prefix_.data(), id_prefix_.size());
-  const auto number = request_counter_.fetch_add(1, std::memory_order_relaxed) + 1;
-  char* const end = std::to_chars(id.bytes + id_prefix_.size(), id.bytes + sizeof id.bytes, number).ptr;
-  id.size = static_cast<std::size_t>(end - id.bytes);
-  return id;
 }
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
@@ -38320,7 +38465,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     try {
       if (replaces) exchange.stream.output() = out_of_memory_response;
       if (replaces) exchange.delivery.status = 503;
-      log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
+      log_.error("request " + exchange.id() + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends
     }
   }
@@ -38520,7 +38665,7 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
   }
   const std::string removed = remove_framing_fields(exchange, res);
   if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+    log_.warn("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
               "; the server sets these headers itself and has removed them (logged once per route)");
   }
@@ -38564,7 +38709,7 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 WINSVC_INLINE void request_processor::log_length_mismatch(const exchange& exchange) const noexcept {
   const auto [announced, written] = *exchange.delivery.length_mismatch;
   base::attempt([&, announced = announced, written = written] {
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+    log_.warn("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": the content provider of the handler" + location_text(exchange) +
               " announced " + std::to_string(announced) + " bytes and wrote " + std::to_string(written) +
               (written < announced ? "; the connection was closed, so that the client sees that bytes are missing"
@@ -38685,6 +38830,8 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
         add_retry_after(res);
         winsvc::abort(503, timeout_message(*limit));
       }
+      static_cast<void>(exchange.id());  // made before the timeout thread may read it
+      exchange.stream.begin_time_limit();
       timeout.emplace(handler_timeouts_, deadline,
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
@@ -38719,7 +38866,7 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     if (status == 503 && awaits_events(own.match, own.head)) {
       write_ended_events(res, detail);
     } else {
-      write_error(res, {status, detail, shows_id ? std::string_view(own.id) : std::string_view()},
+      write_error(res, {status, detail, shows_id ? std::string_view(own.id()) : std::string_view()},
                   preferred_error_format(wire::normalized_value(own.head, "Accept").value_or(std::string())));
       add_vary(res, "Accept");
       if (status == 503) add_retry_after(res);
@@ -38730,7 +38877,7 @@ WINSVC_INLINE std::string request_processor::substitute_response(exchange& own, 
     return complete_response(res, time_, send_body);
   } catch (...) {
     own.delivery.status = status;
-    log_.error("request " + own.id + ": a middleware of the error response failed: " + base::exception_message());
+    log_.error("request " + own.id() + ": a middleware of the error response failed: " + base::exception_message());
     return error_response(status, detail, time_, send_body);
   }
 }
@@ -38754,11 +38901,12 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange,
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     const std::string detail = timeout_message(limit);
-    http::exchange own(exchange.head, exchange.match, exchange.stream, exchange.peer, exchange.local, exchange.id,
+    http::exchange own(exchange.head, exchange.match, exchange.stream, exchange.peer, exchange.local,
                        exchange.services);
+    own.set_id(exchange.id());
     const std::string bytes = substitute_response(own, 503, detail, true);
     if (!exchange.stream.send_instead(bytes)) return;
-    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+    log_.warn("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
               router_.entry(exchange.match.route_id).location.to_string() + ": " + detail + "; sent " +
               std::to_string(own.delivery.status) + " to the client, the handler still runs");
@@ -39381,7 +39529,7 @@ class websocket_session {
         time_(exchange.stream.time()),
         last_received_(time_.now()),
         req_(req),
-        id_(exchange.id),
+        id_(exchange.id()),
         protocol_(protocol) {
     req_.is_connection_closed = [this] { return !is_open(); };
   }
@@ -39654,9 +39802,9 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   const auto fail = [&](const std::string& message) {
     code = wire::close_code::internal_error;
     base::attempt([&] {
-      log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " +
+      log.error("request " + exchange.id() + ": " + std::string(exchange.head.path) + ": websocket handler of " +
                 std::string(exchange.pattern) + " failed: " + message);
-      reason = "the handler failed; the log has the reason under " + exchange.id;
+      reason = "the handler failed; the log has the reason under " + exchange.id();
     });
   };
   exchange.current_request = &session->req();  // for winsvc::context
@@ -39676,7 +39824,7 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   }
   session->finish(code, reason);
   if (log.is_enabled(log_level::debug)) {
-    log.debug("request " + exchange.id + ": websocket closed; close code of the client: " +
+    log.debug("request " + exchange.id() + ": websocket closed; close code of the client: " +
               std::to_string(session->peer_close_code()));
   }
 }
@@ -40592,8 +40740,8 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   http::exchange_stream stream(transport_, blocks_->input, blocks_->output, head_, limits_, request_started_,
                                engine_state_.time);
   const http::exchange_services services{processor_.router().table(), buffers.headers, engine_state_.websockets,
-                                         engine_state_.draining};
-  http::exchange exchange(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
+                                         engine_state_.draining, processor_.ids()};
+  http::exchange exchange(head_, match_, stream, peer_, local_, services);
   exchange.complete_time = complete_time_;
   if (head_.framing == wire::framing::chunked)
     stream.limit_body(processor_.router().body_limit(exchange.match, limits_.body_bytes));
@@ -40615,7 +40763,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   processor_.latency_of(exchange.match).record(now_ - handler_started);
 
   if (!engine_state_.on_response.empty()) {
-    id_ = exchange.id;
+    id_ = exchange.id();
     client_ = exchange.forwarded.client;
   }
   access_record_.pattern = exchange.pattern;
@@ -40864,10 +41012,10 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
                                engine_state_.time);
     api::header_pool headers;
     const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
-                                           engine_state_.draining};
-    http::exchange own(head_, match_, stream, peer_, local_, processor_.next_id().text(), services);
+                                           engine_state_.draining, processor_.ids()};
+    http::exchange own(head_, match_, stream, peer_, local_, services);
     std::string bytes = processor_.substitute_response(own, status, reason, false);
-    id_ = std::move(own.id);
+    id_ = own.id();
     record.id = id_;
     record.status = own.delivery.status;
     return bytes;
@@ -54275,6 +54423,8 @@ WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv
 #undef WINSVC_OS_LINUX
 #undef WINSVC_OS_WINDOWS
 #undef WINSVC_COMPILER_MSVC
+#undef WINSVC_SANITIZER
+#undef WINSVC_POSIX_64_BIT
 #undef WINSVC_ABI
 #undef WINSVC_ABI_FORM
 #undef WINSVC_ABI_TLS

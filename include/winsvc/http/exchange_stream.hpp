@@ -124,6 +124,8 @@ class exchange_stream {
     return transport_.wait_stream_event((std::max)(none, (std::min)(limit, maximum)));
   }
 
+  /// Allows send_instead() from here on.
+  void begin_time_limit() noexcept { response_owner_.store(response_owner::none); }
   /// Sends `bytes` as the response from another thread while the handler runs; the response of the handler is then
   /// dropped. Returns false if the handler's response came first. See response_owner.
   bool send_instead(const std::string& bytes) noexcept {
@@ -140,9 +142,9 @@ class exchange_stream {
   /// Ends the response of the handler. Returns false if it cannot be sent: the connection failed, or another response
   /// was sent instead.
   bool close() noexcept {
-    auto owner = response_owner::none;
-    const bool is_owner = response_owner_.compare_exchange_strong(owner, response_owner::handler);
-    if (!is_owner && owner == response_owner::timeout) failed_ = true;
+    auto owner = response_owner_.load();
+    if (owner == response_owner::none) response_owner_.compare_exchange_strong(owner, response_owner::handler);
+    if (owner == response_owner::timeout) failed_ = true;
     if (failed_) output_.clear();
     return !failed_;
   }
@@ -247,11 +249,13 @@ class exchange_stream {
     return false;
   }
 
-  // Owner of the response. The first compare-exchange wins, so exactly one response is sent:
+  // Owner of the response: the handler, or the thread that ends the handler's time. Without a time limit, it is always
+  // the handler. The first compare-exchange wins, so exactly one response is sent:
   //
-  //   none     close(): the handler has finished         -> handler
+  //   handler  begin_time_limit()                        -> none
+  //   none     close(): the handler has finished         -> handler (final)
   //   none     send_instead(): its timeout has passed    -> timeout (final: the response of the handler is dropped)
-  //   handler  send_instead() returns false              -> handler (final)
+  //   handler  send_instead() returns false              -> handler
   //
   // The atomic makes the decision only. The callback that calls send_instead() returns before the scoped_timeout of the
   // handler is destroyed (http/handler_timeouts.hpp), so the two threads do not write the response at the same time.
@@ -274,9 +278,7 @@ class exchange_stream {
   bool body_rejected_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
-  // The sender of the response: the handler, or the thread that ends the handler's time. A compare-exchange from
-  // `none` selects one of them.
-  std::atomic<response_owner> response_owner_{response_owner::none};
+  std::atomic<response_owner> response_owner_{response_owner::handler};
 };
 
 }  // namespace detail::http

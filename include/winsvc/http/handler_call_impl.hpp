@@ -303,6 +303,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
         winsvc::abort(503, timeout_message(*limit));
       }
       static_cast<void>(exchange.id());  // made before the timeout thread may read it
+      exchange.stream.begin_time_limit();
       timeout.emplace(handler_timeouts_, deadline,
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
