@@ -17,6 +17,7 @@ TEST_CASE("a pattern in the spelling of another framework is rejected with the r
       {"/files/*filepath", "write '/files/{filepath...}'"},
       {"/a/*/b", "write '/a/{value}/b'"},
       {"/users/:id", "write '/users/{id}'"},
+      {"/:x", "write '/{x}'"},
       {"/users/:id/posts/:post", "write '/users/{id}/posts/{post}'"},
       {"/users/:id?", "write '/users/{id}', and register '/users' as a second route"},
       {"/users/:id(\\d+)", "write '/users/{id}'"},

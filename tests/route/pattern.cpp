@@ -156,4 +156,6 @@ TEST_CASE("a prefix matches the first segments of a path, whatever follows them"
   CHECK_FALSE(prefix_precedes(tenant, inner));
   CHECK_FALSE(prefix_precedes(tenant, tenant));
   CHECK(prefix_precedes(parse_pattern("/a"), parse_pattern("/{t}/x")));
+  CHECK_FALSE(prefix_precedes(parse_pattern("/a"), parse_pattern("/a/b")));
+  CHECK(prefix_precedes(parse_pattern("/a/b"), parse_pattern("/a")));
 }

@@ -279,6 +279,7 @@ TEST_CASE("a reload applies all new values or no value, and lists the changes") 
     const auto report = registry.reload(std::nullopt, file_error);
     CHECK(report.errors.size() == 1);
     CHECK(a->get() == 1);
+    CHECK(registry.errors().empty());
   }
   SUBCASE("nothing has changed") {
     const auto report = registry.reload(parse_settings_file("# more\na = 1\nb = 1\nfixed = 1\n"));
@@ -310,6 +311,9 @@ TEST_CASE("enum_names limit the valid values, even of a type with a text form") 
 TEST_CASE("a number beyond the range of its type is 'too large'; a negative duration has no text form") {
   typed_setting<int> number("n", 1, "");
   CHECK(*number.stage("99999999999", true) == "must be a whole number, but '99999999999' is too large");
+  CHECK(*number.stage("-99999999999", true) == "must be a whole number, but '-99999999999' is too large");
+  for (const char* other : {"-", "9-9", "--9"})
+    CHECK(*number.stage(other, true) == "must be a whole number, but is '" + std::string(other) + "'");
   CHECK(*number.stage("nine", true) == "must be a whole number, but is 'nine'");
   typed_setting<std::chrono::milliseconds> time("t", std::chrono::milliseconds(1), "");
   CHECK(time.has_text_form(std::chrono::minutes(90)));

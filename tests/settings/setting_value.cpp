@@ -102,3 +102,10 @@ TEST_CASE("a list is separated by commas, and an item may have quotes") {
   for (const list& items : {list{}, list{"a"}, list{"a", "b c"}, list{" a", "b,c", "d\"e", ""}})
     CHECK(parse(setting_type<list>::text(items)) == items);
 }
+
+TEST_CASE("paths are equal if their texts are") {
+  CHECK(file_path("a") == file_path("a"));
+  CHECK_FALSE(file_path("a") == file_path("b"));
+  CHECK(file_path("a") != file_path("b"));
+  CHECK_FALSE(file_path("a") != file_path("a"));
+}

@@ -95,6 +95,34 @@ TEST_CASE("the error for a line without '=' does not contain the line, which may
   CHECK(file.errors[0].message.find("MII") == std::string::npos);
 }
 
+TEST_CASE("a name has letters, digits, '_' and '-', in parts that start with a letter or '_'") {
+  for (const char* name : {"a", "z", "A", "Z", "_", "a0", "a9", "a-b", "a_b", "store.path", "a.b.c"}) {
+    CAPTURE(name);
+    CHECK(is_setting_name(name));
+  }
+  for (const char* name :
+       {"", ".", "a.", ".a", "a..b", "0", "-a", "a.0", "a b", "@", "[", "`", "{", "a:", "a/", "\xC3\xBC"}) {
+    CAPTURE(name);
+    CHECK_FALSE(is_setting_name(name));
+  }
+}
+
+TEST_CASE("the rows of another parser are checked") {
+  settings_file parsed;
+  parsed.rows = {
+      {"Log-Level", "debug", 1}, {"a b", "1", 3}, {"x", "1", 4}, {"X", "2", 5}, {std::string(100, '-'), "", 6}};
+  parsed.errors = {{2, "bad", "a hint"}};
+  const auto checked = check_settings_file(parsed);
+  lines rows, errors;
+  for (const auto& row : checked.rows) rows.push_back(row.name + '|' + row.value + '|' + std::to_string(row.line));
+  for (const auto& error : checked.errors) errors.push_back(std::to_string(error.line) + ": " + error.message);
+  CHECK(rows == lines{"log_level|debug|1", "x|1|4"});
+  CHECK(errors == lines{"2: bad", "3: 'a b' is not a setting name", "5: 'x' is already set in line 4",
+                        "6: '" + std::string(60, '-') + "' is not a setting name"});
+  parsed.rows.assign(1000, {"a b", "", 0});  // a parser without line numbers
+  CHECK(check_settings_file(parsed).errors.size() == 1001);
+}
+
 TEST_CASE("a file of 100,000 lines is parsed within 10 s") {
   std::string content;
   for (int i = 0; i < 100'000; ++i) content += "name" + std::to_string(i) + " = 1\n";

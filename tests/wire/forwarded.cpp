@@ -25,6 +25,7 @@ TEST_CASE("the fields of a trusted proxy are believed, those of another peer are
   CHECK(read({"", "203.0.113.9", "https", "a.example", "/app"}, "8.8.8.8") == "8.8.8.8|||");
   CHECK(read({"for=203.0.113.9;proto=https;host=a.example", "", "", "", ""}) == "203.0.113.9|https|a.example|");
   CHECK(read({"For=\"[2001:db8::1]:47011\";Proto=HTTPS", "", "", "", ""}) == "2001:db8::1|https||");
+  CHECK(read({"for=203.0.113.9;host=\"\\a.exampl\\e\"", "", "", "", ""}) == "203.0.113.9||a.example|");
   CHECK(read({"", "", "https", "", "/app"}) == "127.0.0.1|https||/app");
   CHECK(read({"", "203.0.113.9", "wss", "", ""}) == "203.0.113.9|https||");  // of a WebSocket
   CHECK(read({"", "203.0.113.9", "WS", "", ""}) == "203.0.113.9|http||");
@@ -43,8 +44,8 @@ TEST_CASE("lists are read from the right, up to the first address that is not tr
 }
 
 TEST_CASE("malformed and contradictory fields are not believed") {
-  for (const char* bad : {"for", "for=", "for=203.0.113.9;for=1.1.1.1", "for=\"203.0.113.9", "f r=1", "for=a b",
-                          "for=[2001:db8::1]"}) {
+  for (const char* bad : {"for", "for=", "for=203.0.113.9;for=1.1.1.1", "for=\"203.0.113.9", "for=\"203.0.113.9\\\"",
+                          "f r=1", "for=a b", "for=[2001:db8::1]"}) {
     CAPTURE(bad);
     CHECK(!parse_forwarded(bad));
     CHECK(read({bad, "", "https", "a.example", ""}) == "127.0.0.1|||");

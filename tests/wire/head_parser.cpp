@@ -290,6 +290,7 @@ TEST_CASE("a head is rejected at the byte that proves the error, not at its end"
     if (*c.proof != '\0') CHECK(parse_head(c.before, {}).kind == head_parse_result::more);
     CHECK(parse_head(c.before + c.proof, {}).status == c.status);
   }
+  CHECK(parse_head(times(32, "A") + " ", {}).kind == head_parse_result::more);  // the longest method
 }
 
 TEST_CASE("the parsed head has all parts of the request") {

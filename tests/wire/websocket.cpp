@@ -150,6 +150,17 @@ TEST_CASE("UTF-8 is checked according to the table of RFC 3629") {
   }
 }
 
+TEST_CASE("an endpoint may send the codes that RFC 6455 and the registry of IANA define, and those from 3000 on") {
+  struct { int first, last; bool may_be_sent; } const ranges[] = {
+      {0, 999, false},     {1000, 1003, true},  {1004, 1006, false},    {1007, 1014, true},
+      {1015, 2999, false}, {3000, 4999, true}, {5000, 65'535, false}};
+  for (const auto& range : ranges) {
+    CAPTURE(range.first);
+    CHECK(is_close_code(range.first) == range.may_be_sent);
+    CHECK(is_close_code(range.last) == range.may_be_sent);
+  }
+}
+
 TEST_CASE("the reason of a close is truncated at a character boundary") {
   CHECK(close_payload(1001, "gone") == bytes({0x03, 0xE9}) + "gone");
   CHECK(close_payload(1000, std::string(200, 'a')).size() == 125);
