@@ -38,6 +38,7 @@ TEST_CASE("a pattern in the spelling of another framework is rejected with the r
       {"/{id?}", "write '/{id}', and register '/' as a second route"},
       {"/users/{id=5}", "write '/users/{id}', and register '/users' as a second route"},
       {"/posts/[slug]", "write '/posts/{slug}'"},
+      {"/posts/[int]", "write '/posts/{int}'"},
       {"/docs/[...path]", "write '/docs/{path...}'"},
       {"/(.*)", "write '/{path...}'"},
       {"/numbers/(\\d+)", "write '/numbers/{value}'"},

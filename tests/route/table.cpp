@@ -152,6 +152,19 @@ TEST_CASE("a route for any method serves the methods that have no route for the 
   CHECK(t.match(method::get, "/b").route_id == 2);
 }
 
+TEST_CASE("a literal matches segments of its size only") {
+  const table t =
+      make_table({{method::get, "/a"}, {method::get, "/bb"}, {method::get, "/cccc"}, {method::get, "/dddd"}});
+  for (std::size_t size = 0; size < 20; ++size) {
+    for (const char c : {'a', 'b', 'c', 'd', 'z'}) {
+      const std::string path = '/' + std::string(size, c);
+      CAPTURE(path);
+      const bool is_known = path == "/a" || path == "/bb" || path == "/cccc" || path == "/dddd";
+      CHECK(t.match(method::get, path).outcome == (is_known ? match_outcome::matched : match_outcome::not_found));
+    }
+  }
+}
+
 TEST_CASE("a path that cannot be decoded is bad_path for all routes") {
   const table t = make_table({{method::get, "/{all...}"}, {method::get, "/a/{x}"}});
 

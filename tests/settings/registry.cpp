@@ -14,6 +14,7 @@
 #include <vector>
 
 using namespace winsvc::detail::settings;
+using winsvc::byte_size;
 using winsvc::file_path;
 
 namespace {
@@ -126,6 +127,11 @@ TEST_CASE("a setting describes its valid values") {
   typed_setting<double> ratio("ratio", 0.5, "");
   ratio.range = "between 0 and 1";
   CHECK(ratio.kind() == "a number, between 0 and 1");
+  CHECK(typed_setting<bool>("on", false, "").kind() == "yes or no");
+  CHECK(typed_setting<byte_size>("size", byte_size(1), "").kind() == "a size, such as 512, 64k or 10M");
+  CHECK(text("name", "")->kind() == "a text");
+  CHECK(typed_setting<file_path>("place", "", "").kind() == "a path");
+  CHECK(typed_setting<lines>("list", {}, "").kind() == "a list separated by commas");
   const auto color = number("color", 1);
   color->enum_names = {{"red", 1}, {"green", 2}, {"blue", 3}};
   CHECK(color->kind() == "red, green or blue");
