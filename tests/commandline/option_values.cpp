@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "winsvc/commandline/parse_command.hpp"
@@ -54,6 +55,18 @@ TEST_CASE("an invalid value of an option is rejected with a hint for valid value
   CHECK(error_text({"install", "--port", "-1"}) == "--port does not accept '-1'; a port is a number from 0 to 65535");
   CHECK(*parse_command({"install", "--port", "0"})->launch.port == 0);
   CHECK(*parse_command({"install", "--port", "65535"})->launch.port == 65535);
+}
+
+TEST_CASE("host and port have one value, whether --set or their own option names them") {
+  CHECK(parse_command({"debug", "--set", "port=81", "--set=host=::1"})->launch.port == 81);
+  CHECK(parse_command({"debug", "--set", "port=81", "--set=host=::1"})->launch.host == "::1");
+  CHECK(parse_command({"debug", "--set", "port=81", "--set=host=::1"})->launch.settings.empty());
+  CHECK(parse_command({"debug", "--port", "80", "--set", "Port=81"})->launch.port == 81);
+  CHECK(parse_command({"debug", "--set", "port=81", "--port", "80"})->launch.port == 80);
+  using pairs = std::vector<std::pair<std::string, std::string>>;
+  const auto other = parse_command({"debug", "--set", "limit=5", "--set", "port=http"});
+  CHECK_FALSE(other->launch.port);
+  CHECK(other->launch.settings == pairs{{"limit", "5"}, {"port", "http"}});  // the check of settings rejects it
 }
 
 TEST_CASE("a usage error has no system code") {

@@ -342,6 +342,9 @@ TEST_CASE("the options in an ImagePath are parsed again, one by one") {
   settings.settings = {{"greeting", "a \"quoted\" = text"}, {"empty", ""}};
   CHECK(launch_options_of(image_path("C:\\app.exe", settings)).config == settings.config);
   CHECK(launch_options_of(image_path("C:\\app.exe", settings)).settings == settings.settings);
+  for (const char* other : {"", "C:\\app.exe", "C:\\app.exe --port 80", "C:\\app.exe serve --port 80"})
+    CHECK_FALSE(launch_options_of(other).port);
+  CHECK(launch_options_of("C:\\app.exe run-service --port 80").port == 80);
 }
 
 TEST_CASE("the words that other programs use are accepted: delete, -v, -n5, --follow, --lines, -q") {
@@ -353,6 +356,8 @@ TEST_CASE("the words that other programs use are accepted: delete, -v, -n5, --fo
     CHECK(parse_command(arguments)->log.max_entries == 5u);
   CHECK(parse_command({"logs", "--follow"})->log.follow);
   CHECK(parse_command({"stop", "-q"})->quiet);
+  CHECK(parse_command({"-q", "stop"})->verb == verb::stop);
+  CHECK(parse_command({"-q", "stop"})->quiet);
   CHECK(error_text({"logs", "-nx"}) == "unknown option '-nx'; did you mean '-n'?");
 }
 

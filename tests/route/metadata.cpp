@@ -65,3 +65,13 @@ TEST_CASE("members that are added to a schema replace the limits of its type") {
   CHECK(with_schema_members(value_schema(value_kind::uint64), R"("minimum":1)") ==
         R"({"type":"integer","minimum":1})");
 }
+
+TEST_CASE("a route is in the OpenAPI document, not deprecated, and has status 200 unless it states otherwise") {
+  const route_metadata none;
+  CHECK_FALSE(none.hidden);
+  CHECK_FALSE(none.deprecated);
+  CHECK_FALSE(none.sets_status);
+  CHECK_FALSE(none.returns_optional);
+  CHECK_FALSE(none.accepts_json);
+  CHECK_FALSE(none.accepts_upload);
+}

@@ -538,6 +538,9 @@ TEST_CASE("fields that the normalized head adds count for the limit") {
   CHECK(parse(post(times(98, "A: b\r\n"))).kind == head_parse_result::complete);
   CHECK(parse(post(times(99, "A: b\r\n"))).status == 431);
   CHECK(parse(post(times(98, "A: b\r\n") + "Content-Length: 1\r\n")).kind == head_parse_result::complete);
+  const std::string http_1_0 = "GET http://h/ HTTP/1.0\r\n";  // gets Host and Connection
+  CHECK(parse(http_1_0 + times(98, "A: b\r\n") + "\r\n").kind == head_parse_result::complete);
+  CHECK(parse(http_1_0 + times(99, "A: b\r\n") + "\r\n").status == 431);
 }
 
 TEST_CASE("the caller can set the limits") {

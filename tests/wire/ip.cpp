@@ -111,6 +111,8 @@ TEST_CASE("the key of the rate limit is the IPv4 address or the /64 prefix of an
   CHECK(rate_limit_key("2001:db8:1:2:3:4:5:6") == rate_limit_key("2001:DB8:1:2::1"));
   CHECK(rate_limit_key("2001:db8:1:2::1") != rate_limit_key("2001:db8:1:3::1"));
   CHECK(rate_limit_key("::1") != rate_limit_key("127.0.0.1"));
+  CHECK(rate_limit_key("::1") == rate_limit_key("::2"));
+  CHECK(rate_limit_key("1::ffff:10.0.0.1") == rate_limit_key("1::ffff:10.0.0.2"));
 }
 
 TEST_CASE("the dotted end of an IPv6 address has all four bytes in their order") {
