@@ -26,6 +26,7 @@ TEST_CASE("the fields of a trusted proxy are believed, those of another peer are
   CHECK(read({"for=203.0.113.9;proto=https;host=a.example", "", "", "", ""}) == "203.0.113.9|https|a.example|");
   CHECK(read({"For=\"[2001:db8::1]:47011\";Proto=HTTPS", "", "", "", ""}) == "2001:db8::1|https||");
   CHECK(read({"for=203.0.113.9;host=\"\\a.exampl\\e\"", "", "", "", ""}) == "203.0.113.9||a.example|");
+  CHECK(read({"for=203.0.113.9;by=\"\"", "", "", "", ""}) == "203.0.113.9|||");
   CHECK(read({"", "", "https", "", "/app"}) == "127.0.0.1|https||/app");
   CHECK(read({"", "203.0.113.9", "wss", "", ""}) == "203.0.113.9|https||");  // of a WebSocket
   CHECK(read({"", "203.0.113.9", "WS", "", ""}) == "203.0.113.9|http||");

@@ -40,8 +40,8 @@ TEST_CASE("a host is allowed if it is a loopback name or matches one of the name
     CAPTURE(field);
     CHECK(is_allowed_host(field, names));
   }
-  for (const char* field : {"evil.example", "evilhello.example", "hello.example.evil", "internal", "192.0.2.8", "",
-                            "[2001:db8::2]", ":80", "hello.example@evil"}) {
+  for (const char* field : {"evil.example", "evilhello.example", "hello.example.evil", "internal", "evilinternal",
+                            "192.0.2.8", "", "[2001:db8::2]", ":80", "hello.example@evil"}) {
     CAPTURE(field);
     CHECK_FALSE(is_allowed_host(field, names));
   }
