@@ -17,9 +17,9 @@ TEST_CASE("the table is ordered by code, without duplicates") {
 }
 
 TEST_CASE("every code that a verb can print has a message and a remedy") {
-  constexpr std::uint32_t codes[] = {5,    109,  232,  233,  997,  1051, 1052, 1053, 1055, 1056, 1057, 1058, 1059, 1060,
-                                     1061, 1062, 1063, 1064, 1066, 1067, 1068, 1069, 1072, 1073, 1075,
-                                     1077, 1078, 1223, 1297, 1326, 1332, 1385, 1460, 10013, 10048, 10049};
+  constexpr std::uint32_t codes[] = {2, 3, 5, 109, 232, 233, 997, 1051, 1052, 1053, 1055, 1056, 1057, 1058, 1059,
+                                     1060, 1061, 1062, 1063, 1064, 1066, 1067, 1068, 1069, 1072, 1073, 1075, 1077,
+                                     1078, 1223, 1297, 1326, 1332, 1385, 1460, 10013, 10048, 10049};
   for (const std::uint32_t code : codes) {
     CAPTURE(code);
     const explanation* e = explain(code);
@@ -30,6 +30,22 @@ TEST_CASE("every code that a verb can print has a message and a remedy") {
     CHECK(sentence == "start 'hello': " + std::string(e->message) + " (" + std::to_string(code) + "); " +
                           std::string(e->hint));
   }
+}
+
+TEST_CASE("the codes have the numbers of winerror.h") {
+  using namespace win32_error;
+  struct { std::uint32_t code, number; } const rows[] = {
+      {file_not_found, 2}, {path_not_found, 3}, {access_denied, 5}, {not_enough_memory, 8}, {invalid_data, 13},
+      {not_supported, 50}, {call_not_implemented, 120}, {invalid_name, 123}, {invalid_level, 124},
+      {already_exists, 183}, {io_pending, 997}, {dependent_services_running, 1051}, {invalid_service_control, 1052},
+      {service_request_timeout, 1053}, {service_already_running, 1056}, {invalid_service_account, 1057},
+      {service_disabled, 1058}, {circular_dependency, 1059}, {service_does_not_exist, 1060},
+      {service_cannot_accept_control, 1061}, {service_not_active, 1062}, {failed_controller_connect, 1063},
+      {process_aborted, 1067}, {service_marked_for_delete, 1072}, {service_exists, 1073},
+      {duplicate_service_name, 1078}, {cancelled, 1223}, {none_mapped, 1332}, {timeout, 1460}, {invalid_tag, 1733},
+      {reparse_point_encountered, 4395}, {access_to_address, 10013}, {family_not_supported, 10047},
+      {address_in_use, 10048}, {address_not_available, 10049}, {host_not_found, 11001}, {host_has_no_address, 11004}};
+  for (const auto& row : rows) CHECK(row.code == row.number);
 }
 
 TEST_CASE("messages and remedies start in lower case, end without a period, and have one line") {

@@ -135,6 +135,7 @@ TEST_CASE("text is trimmed, split, joined and truncated") {
   CHECK(detail::base::truncate("a\xC3\xBC", 2) == "a");
   CHECK(detail::base::truncate("\xF0\x9F\x98\x80z", 4) == "\xF0\x9F\x98\x80");
   CHECK(detail::base::truncate("\xF0\x9F\x98\x80z", 3).empty());
+  CHECK(detail::base::truncate(std::string(10, '\x80'), 6).size() == 2);  // no character has more than 4 bytes
   CHECK(detail::base::starts_with("--port", "--"));
   CHECK(detail::base::starts_with("a", ""));
   CHECK_FALSE(detail::base::starts_with("-", "--"));

@@ -22,7 +22,8 @@ TEST_CASE("a pattern matches the whole text") {
       {"\\d{3}-\\w+", "123-a_9", true},                             {"\\D", "1", false},        {"\\s", " ", true},
       {"[\\d.]+", "1.2.3", true},    {".", "\xC3\xA4", true},       {".", "\n", false},         {"\\.", ".", true},
       {"\\.", "x", false},           {"[]a]", "]", true},           {"[a-]", "-", true},        {"(a*)*", "aaa", true},
-      {"\\$", "$", true},            {"a\\$$", "a$", true},         {"[\xC3\xA4-\xC3\xB6]", "\xC3\xB5", true},
+      {"a\\\\$", "a\\", true},     {"a\\\\\\$", "a\\$", true},    {"\\$", "$", true},
+      {"a\\$$", "a$", true},         {"[\xC3\xA4-\xC3\xB6]", "\xC3\xB5", true},
   };
   for (const auto& row : rows) {
     CAPTURE(row.pattern);

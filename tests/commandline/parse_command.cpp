@@ -358,6 +358,7 @@ TEST_CASE("the words that other programs use are accepted: delete, -v, -n5, --fo
   CHECK(parse_command({"stop", "-q"})->quiet);
   CHECK(parse_command({"-q", "stop"})->verb == verb::stop);
   CHECK(parse_command({"-q", "stop"})->quiet);
+  CHECK_FALSE(parse_command({"install"})->install.request.reads_password);
   CHECK(error_text({"logs", "-nx"}) == "unknown option '-nx'; did you mean '-n'?");
 }
 

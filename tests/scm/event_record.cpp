@@ -66,6 +66,12 @@ TEST_CASE("a truncated buffer yields only complete records, and nothing is read 
   malformed.replace(36, 4, number(0xFFFFFFF0u));  // offset of the insertion strings beyond the end
   REQUIRE(parse_event_records(malformed).size() == 1);
   CHECK(parse_event_records(malformed)[0].insertion_strings.empty());
+  std::string unterminated(59, '\0');  // the name of the source ends with the record, within a character
+  unterminated.replace(0, 4, number(59));
+  unterminated[56] = 'a';
+  unterminated[58] = 'b';
+  REQUIRE(parse_event_records(unterminated).size() == 1);
+  CHECK(parse_event_records(unterminated)[0].source == "a");
   malformed.replace(0, 4, number(8));  // length below that of the header
   CHECK(parse_event_records(malformed).empty());
 }

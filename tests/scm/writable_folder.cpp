@@ -44,6 +44,11 @@ TEST_CASE("untrusted writers of a folder are found in its entries, in each notat
   CHECK(untrusted_writers("D:(A;;FW;;;NU)(A;;FW;;;AN)(A;;FW;;;AC)") ==
         names{"network users", "anonymous users", "packaged apps"});
   CHECK(untrusted_writers("D:(XA;;FA;;;BU;(@User.x==1))(OA;;FA;;;WD)") == names{"users", "everyone"});
+  for (const char* right : {"0x2", "0x4", "0x40", "0x10000", "0x40000", "0x80000"}) {
+    CAPTURE(right);
+    CHECK(untrusted_writers("D:(A;;" + std::string(right) + ";;;BU)") == names{"users"});
+  }
+  CHECK(untrusted_writers("D:(A;;0x1200A9;;;BU)").empty());  // read and execute
   CHECK(untrusted_writers("D:(D;;FA;;;BU)(A;;FA;;;BU)").empty());
   CHECK(untrusted_writers("D:(D;;FX;;;BU)(A;;FA;;;BU)") == names{"users"});
   CHECK(untrusted_writers("D:(D;;QQ;;;BU)(A;;FA;;;BU)") == names{"users"});  // what a malformed entry denies is unknown

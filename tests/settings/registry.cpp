@@ -146,6 +146,11 @@ TEST_CASE("other sources replace the errors of earlier ones") {
   registry.set_sources(with_file("count = 8\n"));
   CHECK(registry.errors().empty());
   CHECK(count->get() == 8);
+  registry.set_sources(with_file("count = many\n"));
+  CHECK(registry.errors().size() == 1);
+  CHECK(registry.reload(parse_settings_file("count = 9\n")).errors.empty());
+  CHECK(registry.errors().empty());
+  CHECK(count->get() == 9);
 }
 
 TEST_CASE("a message contains at most 80 bytes of a name or value, and 60 of a line") {
