@@ -156,7 +156,7 @@ int epoll_wait(int poller, epoll_event* events, int capacity, int timeout) {
   }
   CALL_SYSTEM(epoll_wait, poller, events, capacity, timeout);
 }
-/// Of os/posix/direct_calls.hpp. libstdc++ makes other calls.
+/// os/posix/direct_calls.hpp calls it for sockets and epoll; libstdc++ makes other calls.
 long syscall(long number, ...) noexcept {
   std::va_list list;
   va_start(list, number);

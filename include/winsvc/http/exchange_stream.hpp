@@ -36,7 +36,9 @@ struct receive_buffer {
   std::string bytes;
   std::size_t consumed = 0;
 
-  [[nodiscard]] std::string_view remaining() const noexcept { return std::string_view(bytes).substr(consumed); }
+  [[nodiscard]] std::string_view remaining() const noexcept {
+    return {bytes.data() + consumed, bytes.size() - consumed};
+  }
   void consume(std::size_t count) {
     consumed += count;
     if (consumed == bytes.size()) clear();

@@ -281,7 +281,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
 
 WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
   error_responder_.run_guarded(exchange, res, "handler", [&] {
-    const auto limit = timeout_of(exchange.match);
+    const auto& limit = router_.entry(exchange.match.route_id).metadata.timeout;
     const auto read_start = limit ? time_.now() : clock::time_point();
     if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();

@@ -136,11 +136,13 @@ class connection {
   enum class stage : std::uint8_t { head, body, handler, response, events, lingering_close, closed };
   class buffer_lease;
 
-  [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> collect_body(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> run_stage(bool timed_out, const step_options& options,
+                                                        scratch_buffers& buffers);
+  [[nodiscard]] std::optional<wait_condition> read_head(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> collect_body(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> send_response(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> await_events(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> lingering_close(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   void accept_head(std::size_t head_bytes);
   void find_route();

@@ -32,7 +32,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out) {
   const bool begun = !blocks_->input.remaining().empty();
   if (begun) {
     const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
@@ -53,13 +53,13 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     return std::nullopt;
   }
   if (!begun) {
-    if (options.timed_out || engine_state_.draining.load()) {
+    if (timed_out || engine_state_.draining.load()) {
       close(http::close_reason::idle);
       return std::nullopt;
     }
     return wait_for_input();
   }
-  if (options.timed_out || current_time() >= deadline_) {
+  if (timed_out || current_time() >= deadline_) {
     reject(408, "the request head did not arrive in time");
     return std::nullopt;
   }
@@ -137,7 +137,7 @@ WINSVC_INLINE void connection::find_route() {
 
 /// Collects a body. A late body is 408. The handler stage finds other errors: it reads the body, responds to errors and
 /// logs them.
-WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::collect_body(bool timed_out) {
   const auto have = blocks_->input.remaining().size();
   const auto memory = body_memory(have);
   engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
@@ -151,7 +151,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_
   const bool is_complete =
       head_.framing == wire::framing::chunked ? is_chunked_body_complete() : have >= head_.content_length;
   auto result = os::transfer::timed_out;
-  if (!is_complete && !options.timed_out) {
+  if (!is_complete && !timed_out) {
     result = receive();
     if (result == os::transfer::done) return std::nullopt;
     if (result == os::transfer::timed_out && current_time() < deadline_) return wait_for_input();

@@ -66,8 +66,8 @@ WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexce
   deadline_ = (std::min)(now + limits_.write_timeout, send_wait_start_ + limits_.response_deadline(sent_since_wait_));
 }
 
-WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out || is_lagging()) {
+WINSVC_INLINE std::optional<wait_condition> connection::send_response(bool timed_out) {
+  if (timed_out || is_lagging()) {
     close(http::close_reason::idle);
     return std::nullopt;
   }
@@ -115,7 +115,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
 }
 
 /// Waits for the events of a channel, in the poller: an event wakes the connection.
-WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::await_events(bool timed_out) {
   constexpr std::size_t max_part_bytes = 16 * 1024;  // memory for a client that does not read
   constexpr int max_parts = 16;  // then other connections go first
   constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
@@ -133,7 +133,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
         close(http::close_reason::idle);
         return std::nullopt;
       }
-      if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
+      if (!timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
       blocks_->output = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
       break;
     case http::subscription_state::ended:

@@ -103,28 +103,31 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
   try {
     const buffer_lease lease(*this, buffers);
     now_ = current_time();
-    step_options current = options;
     constexpr int max_requests = 16;  // requests per step: a client may pipeline any number
-    for (int served = 0;; current.timed_out = false) {
-      std::optional<wait_condition> wait;
-      switch (stage_) {
-        case stage::head:
-          if (served++ == max_requests) return wait_for(wait_reason::yield);
-          wait = read_head(current);
-          break;
-        case stage::body: wait = collect_body(current); break;
-        case stage::handler: wait = start_handler(current, buffers); break;
-        case stage::response: wait = send_response(current); break;
-        case stage::events: wait = await_events(current); break;
-        case stage::lingering_close: wait = lingering_close(current); break;
-        case stage::closed: return {};
-      }
-      if (wait) return *wait;
+    int served = 0;
+    for (bool timed_out = options.timed_out; stage_ != stage::closed; timed_out = false) {
+      if (stage_ == stage::head && served++ == max_requests) return wait_for(wait_reason::yield);
+      if (const auto wait = run_stage(timed_out, options, buffers)) return *wait;
     }
+    return {};
   } catch (...) {  // out of memory: this connection ends, the other connections continue
     stage_ = stage::closed;
     return {};
   }
+}
+
+WINSVC_INLINE std::optional<wait_condition> connection::run_stage(bool timed_out, const step_options& options,
+                                                                  scratch_buffers& buffers) {
+  switch (stage_) {
+    case stage::head: return read_head(timed_out);
+    case stage::body: return collect_body(timed_out);
+    case stage::handler: return start_handler(options, buffers);
+    case stage::response: return send_response(timed_out);
+    case stage::events: return await_events(timed_out);
+    case stage::lingering_close: return lingering_close(timed_out);
+    case stage::closed: break;
+  }
+  return std::nullopt;
 }
 
 /// Receives at most one block of available bytes and appends them to the buffer.
@@ -159,10 +162,10 @@ WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
   stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
 }
 
-WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(bool timed_out) {
   constexpr std::size_t limit = 1024 * 1024;
   blocks_->input.clear();
-  const auto result = options.timed_out ? os::transfer::closed : receive();
+  const auto result = timed_out ? os::transfer::closed : receive();
   lingered_bytes_ += blocks_->input.bytes.size();
   if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
   if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;

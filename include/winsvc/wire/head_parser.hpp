@@ -137,18 +137,13 @@ WINSVC_INLINE void clear_head(head& value) {
 
 WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
                                            head& output) {
-  head_parse_status result;
   clear_head(output);
-  const auto rejected = [&](const head_error& error) {
-    result.kind = head_parse_status::reject;
-    result.status = error.status;
-    result.reason = error.reason;
-    result.field = error.field;
+  const auto rejected = [&output](const head_error& error) {
     clear_head(output);
-    return result;
+    return head_parse_status{head_parse_status::reject, 0, error.status, error.reason, error.field};
   };
 
-  const std::string_view bytes = buffer.substr(0, limits.head_bytes);
+  const std::string_view bytes(buffer.data(), (std::min)(buffer.size(), limits.head_bytes));
   // Skip empty lines before the request line (RFC 9112 section 2.2: "at least one"), because some clients send one
   // after a body. The maximum of 16 prevents an endless stream of them.
   std::size_t begin = 0;
@@ -172,9 +167,7 @@ WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits
   }
   if (scan.end != 0) {
     if (!parser.check_complete()) return rejected(parser.error());
-    result.kind = head_parse_status::complete;
-    result.consumed = scan.end;
-    return result;
+    return {head_parse_status::complete, scan.end, 0, {}, {}};
   }
 
   const auto partial = bytes.substr(scan.line, scan.limit - scan.line);
@@ -183,7 +176,7 @@ WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits
     return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
   clear_head(output);
-  return result;
+  return {};
 }
 
 WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned) {
