@@ -172,7 +172,7 @@ result serve(std::string_view bytes, std::optional<std::uint32_t> seed) {
     }
     require(steps < max_steps, "the connection ends");
   }
-  require(state.in_flight.load() == 0, "no request remains in flight");
+  require(state.requests.in_flight() == 0, "no request remains in flight");
   require(state.buffered_body_bytes.load() == 0 && state.unsent_bytes.load() == 0, "no memory remains counted");
   require(state.streams.load() == 0 && state.body_threads.load() == 0 && state.websockets.load() == 0,
           "no thread remains counted");

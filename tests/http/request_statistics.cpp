@@ -77,10 +77,10 @@ TEST_CASE("the last minute is the sum of its seconds, and 300 seconds are kept")
 TEST_CASE("responses of several threads are each counted once") {
   request_statistics statistics;
   std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
+  for (int t = 0; t < 40; ++t) {  // more threads than stripes
     threads.emplace_back([&statistics] {
-      for (int i = 0; i < 50'000; ++i)
-        statistics.record(at(std::chrono::milliseconds(i / 10)), 10us, i % 10 == 0 ? 500 : 200);
+      for (int i = 0; i < 5'000; ++i)
+        statistics.record(at(std::chrono::milliseconds(i)), 10us, i % 10 == 0 ? 500 : 200);
     });
   }
   for (auto& thread : threads) thread.join();

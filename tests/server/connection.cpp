@@ -90,7 +90,7 @@ struct connection_fixture {
   }
   wait_condition step() { return connection->advance(buffers, {}); }
   /// Number of responses so far.
-  [[nodiscard]] std::size_t response_count() const { return static_cast<std::size_t>(state.response_count.load()); }
+  [[nodiscard]] std::size_t response_count() const { return static_cast<std::size_t>(state.requests.responses()); }
 };
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/request_counts.hpp"
 #include "winsvc/http/request_statistics.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/method.hpp"
@@ -83,13 +84,10 @@ struct active_request {
 /// A limit for all clients together (wire/limits.hpp).
 enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_bytes };
 
-/// Shared by all connections of one engine. Three atomics need the default order:
-/// - `draining`: a drain sets it before it claims the parked slots, and a step loads it before it parks, so no idle
-///   connection misses it.
-/// - `response_count` and `in_flight`: finish_request() increments the first before it decrements the second. A caller
-///   that reads `in_flight` as 0 and drains then does not count that response as completed by the drain.
-/// The other atomics are switches and counters that order no other data: relaxed is sufficient. A counter with a limit
-/// may exceed it for a moment, by one request of each thread.
+/// Shared by all connections of one engine. `draining` needs the default order: a drain sets it before it claims the
+/// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are switches
+/// and counters that order no other data: relaxed is sufficient. A counter with a limit may exceed it for a moment, by
+/// one request of each thread.
 /// `paused` is a switch and not a view of the service's state: a stop from PAUSED completes its requests with 503, too,
 /// because the pause hooks have run.
 struct engine_state {
@@ -98,9 +96,8 @@ struct engine_state {
   const clock& time;
   std::atomic<bool> draining{false};       ///< connections end after their response; the default order matters
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
-  std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
+  request_counts requests;                 ///< without the responses of connection::reject()
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
-  std::atomic<std::uint64_t> response_count{0};  ///< since the start; without those of connection::reject()
   std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
   std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
   std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};  ///< of all connections

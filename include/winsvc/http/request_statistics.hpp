@@ -1,7 +1,7 @@
 // Request statistics: counts responses and errors per second and computes latency percentiles of the last seconds.
 //
 //   request_statistics s;
-//   s.record(now, duration, status);   // after each response, from any thread: one or two additions
+//   s.record(now, duration, status);   // after each response, from any thread: one or two increments
 //   s.last_minute(now).p99             // microseconds
 //
 // Each power of two of the histogram has four buckets, so a percentile is exact to one eighth of its value. No timer
@@ -18,14 +18,16 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/thread_stripe.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Shards and their counters are relaxed atomics: they count only, and a count may fall into the next second.
-/// current_second_ is written under mutex_; record() reads it relaxed and checks it again under mutex_.
+/// The counters of a stripe only grow: the end of a second subtracts their values at the end of the second before. A
+/// count may fall into the next second. current_second_ is written under mutex_; record() reads it relaxed and checks it
+/// again under mutex_.
 class request_statistics {
  public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -43,9 +45,10 @@ class request_statistics {
   void record(time_point time, duration elapsed, int status) noexcept {
     const std::int64_t second = second_of(time);
     if (second > current_second_.load(std::memory_order_relaxed)) advance_to(second);
-    shard& own = shards_[current_shard()];
-    own.buckets[bucket_of(elapsed)].fetch_add(1, std::memory_order_relaxed);
-    if (status >= 400) (status < 500 ? own.client_errors : own.server_errors).fetch_add(1, std::memory_order_relaxed);
+    const auto stripe = base::thread_stripe::current();
+    auto& own = stripes_[stripe.index].values;
+    stripe.increment(own[bucket_of(elapsed)]);
+    if (status >= 400) stripe.increment(own[status < 500 ? client_errors : server_errors]);
   }
 
   /// Completed seconds after `after`, oldest first, at most `kept_seconds`. Seconds without responses are omitted.
@@ -67,19 +70,16 @@ class request_statistics {
   static constexpr std::size_t kept_seconds = 300;
 
  private:
-  static constexpr std::size_t shard_count = 4, seconds_per_minute = 60;
-  // All atomics here are relaxed: a response that is counted while a second ends may belong to either second, and the
-  // counters of a second need not be consistent with each other. mutex_ orders the completed seconds.
-  struct alignas(64) shard {  // for some of the threads, so that two threads seldom write one cache line
-    std::array<std::atomic<std::uint32_t>, bucket_count> buckets{};
-    std::atomic<std::uint32_t> client_errors{0}, server_errors{0};
+  static constexpr std::size_t seconds_per_minute = 60;
+  // Indexes of counters; the buckets are before them.
+  static constexpr std::size_t client_errors = bucket_count, server_errors = bucket_count + 1,
+                               counter_count = bucket_count + 2;
+  // A response that is counted while a second ends may belong to either second, and the counters of a second need not
+  // be consistent with each other. mutex_ orders the completed seconds.
+  struct alignas(64) counters {  // so that two threads seldom write one cache line
+    std::array<std::atomic<std::uint32_t>, counter_count> values{};
   };
 
-  static std::size_t current_shard() noexcept {
-    static std::atomic<unsigned> next{0};  // relaxed: the threads only need to be spread
-    static thread_local const unsigned own = next.fetch_add(1, std::memory_order_relaxed);
-    return own % shard_count;
-  }
   /// Middle of a bucket in microseconds.
   static std::uint32_t bucket_value(std::size_t bucket) noexcept {
     if (bucket < 8) return static_cast<std::uint32_t>(bucket);
@@ -88,7 +88,8 @@ class request_statistics {
   }
   void advance_to(std::int64_t second) noexcept;
 
-  std::array<shard, shard_count> shards_;
+  std::array<counters, base::thread_stripe::count> stripes_;
+  std::array<std::uint32_t, counter_count> closed_{};  // the sums at the end of the last second; under mutex_
   std::atomic<std::int64_t> current_second_{0};  // relaxed, as the counters; written under mutex_
   std::mutex mutex_;
   std::vector<interval_statistics> intervals_;   // index: second modulo kept_seconds
@@ -130,7 +131,7 @@ WINSVC_INLINE std::uint32_t request_statistics::percentile(const histogram& buck
   return bucket_value(bucket_count - 1);
 }
 
-/// Closes the current second: moves the counters of all shards into its histogram. A concurrent record() may count in
+/// Closes the current second: its histogram gets what all stripes have counted in it. A concurrent record() may count in
 /// the next second.
 WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept {
   try {
@@ -153,16 +154,18 @@ WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept 
     interval = {};
     interval.second = closed_second;
     histogram_seconds_[index % seconds_per_minute] = closed_second;
-    for (auto& s : shards_) {
-      for (std::size_t i = 0; i < bucket_count; ++i) {
-        // A load first: it is cheaper than an exchange for the many empty buckets.
-        if (s.buckets[i].load(std::memory_order_relaxed) == 0) continue;
-        const auto bucket = s.buckets[i].exchange(0, std::memory_order_relaxed);
-        durations[i] += bucket;
-        interval.count += static_cast<std::uint32_t>(bucket);
+    for (std::size_t i = 0; i < counter_count; ++i) {
+      std::uint32_t sum = 0;
+      for (const counters& each : stripes_) sum += each.values[i].load(std::memory_order_relaxed);
+      const std::uint32_t count = sum - std::exchange(closed_[i], sum);  // also correct after an overflow
+      if (i == client_errors) {
+        interval.client_errors = count;
+      } else if (i == server_errors) {
+        interval.server_errors = count;
+      } else {
+        durations[i] = count;
+        interval.count += count;
       }
-      interval.client_errors += s.client_errors.exchange(0, std::memory_order_relaxed);
-      interval.server_errors += s.server_errors.exchange(0, std::memory_order_relaxed);
     }
     interval.p50 = percentile(durations, interval.count, 50);
     interval.p99 = percentile(durations, interval.count, 99);

@@ -74,7 +74,7 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
   access_record_.bytes = 0;
   access_record_.counts_in_statistics = true;
-  ++engine_state_.in_flight;
+  engine_state_.requests.begin();
   in_flight_ = true;
 
   // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and

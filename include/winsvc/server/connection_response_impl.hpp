@@ -176,10 +176,7 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
   leave_channel();
   if (!std::exchange(in_flight_, false)) return;
-  // The response is counted first. A caller that sees no request in flight, and then drains, does not count this one as
-  // completed by the drain.
-  if (access_record_.bytes > 0) ++engine_state_.response_count;
-  --engine_state_.in_flight;
+  engine_state_.requests.end(access_record_.bytes > 0);
   if (access_record_.bytes == 0) return;  // no response
   if (access_record_.counts_in_statistics)
     engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status);
@@ -249,7 +246,7 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
     engine_state_.statistics.record(now_, now_ - request_started_, record.status);
   }
   engine_state_.notify_response(record);
-  if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
+  if (std::exchange(in_flight_, false)) engine_state_.requests.end(false);
   release_shared();
   send_wait_start_ = {};
   set_deadline(limits_.write_timeout);

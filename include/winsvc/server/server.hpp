@@ -71,11 +71,11 @@ class server final : private thread_pool::work_source {
   void shorten_drain(std::chrono::milliseconds remaining);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
-  [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.in_flight.load(); }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.requests.in_flight(); }
   [[nodiscard]] std::size_t websockets() const noexcept { return engine_state_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
   [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
-  [[nodiscard]] std::uint64_t response_count() const noexcept { return engine_state_.response_count.load(); }
+  [[nodiscard]] std::uint64_t response_count() const noexcept { return engine_state_.requests.responses(); }
   [[nodiscard]] http::request_statistics& statistics() noexcept { return engine_state_.statistics; }
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
   void serve_transport(http::transport& transport);

@@ -90,7 +90,7 @@ WINSVC_INLINE void server::list_aborted(connection_slot& slot, drain_report& rep
 
 WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
-  const auto responses_before = engine_state_.response_count.load();
+  const auto responses_before = engine_state_.requests.responses();
   // Before the last clients are accepted: their responses must have `Connection: close`.
   if (!engine_state_.draining.exchange(true)) {
     drain_clock_.begin_drain();
@@ -105,7 +105,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   std::unique_lock lock(mutex_);
   shorten_drain_deadline(limit);
   const auto report_progress = [&] {
-    const auto now = engine_state_.response_count.load();
+    const auto now = engine_state_.requests.responses();
     if (now == reported_responses || !progress) return;
     reported_responses = now;
     lock.unlock();
@@ -118,7 +118,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
-    report.aborted = engine_state_.in_flight.load() + engine_state_.websockets.load();
+    report.aborted = engine_state_.requests.in_flight() + engine_state_.websockets.load();
     for (auto& slot : slots_) {
       const std::lock_guard slot_lock(slot.mutex);
       if (!slot.transport) continue;
@@ -129,7 +129,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     const base::wait_deadline abort_deadline(time_, std::chrono::milliseconds(500));
     while (!all_closed() && !abort_deadline.has_passed()) abort_deadline.wait(connection_closed_, lock);
   }
-  report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
+  report.completed = static_cast<std::size_t>(engine_state_.requests.responses() - responses_before);
   report.stuck_threads = open_count_.load();
   lock.unlock();
 
