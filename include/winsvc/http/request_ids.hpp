@@ -6,8 +6,12 @@
 // A request takes its id at the first use (exchange::id), so a request that writes no log line costs nothing here.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <string>
 
@@ -23,7 +27,7 @@ class request_ids {
   [[nodiscard]] std::string next();
 
  private:
-  std::string prefix_;
+  std::array<char, 7> prefix_{};
   std::atomic<std::uint64_t> counter_{0};  // relaxed: only uniqueness matters
 };
 
@@ -42,12 +46,16 @@ namespace detail::http {
 /// The prefix has six random hexadecimal digits and a hyphen.
 WINSVC_INLINE request_ids::request_ids() {
   const auto number = std::random_device{}();
-  for (int shift = 20; shift >= 0; shift -= 4) prefix_ += "0123456789abcdef"[(number >> shift) & 0xF];
-  prefix_ += '-';
+  std::size_t size = 0;
+  for (int shift = 20; shift >= 0; shift -= 4) prefix_[size++] = "0123456789abcdef"[(number >> shift) & 0xF];
+  prefix_[size] = '-';
 }
 
 WINSVC_INLINE std::string request_ids::next() {
-  return prefix_ + std::to_string(counter_.fetch_add(1, std::memory_order_relaxed) + 1);
+  char text[32];  // the prefix and at most 20 digits
+  std::memcpy(text, prefix_.data(), prefix_.size());
+  const auto number = counter_.fetch_add(1, std::memory_order_relaxed) + 1;
+  return {text, std::to_chars(text + prefix_.size(), text + sizeof text, number).ptr};
 }
 
 }  // namespace detail::http
