@@ -18,416 +18,418 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    435  config/version.hpp                   The version of winsvc, defined only here.
-//    452  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    507  config/form.hpp                      The form in which winsvc is compiled.
-//    598  config/options.hpp                   Compile-time options of winsvc.
-//    660  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    711  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    742  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    840  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    898  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    968  os/win/windows_headers.hpp           Windows system headers.
-//   1029  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1280  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1323  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1385  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1440  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1493  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1536  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1637  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1670  settings/setting_value.hpp           Types of settings and their text form.
-//   1863  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   2008  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   2072  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2131  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2194  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2420  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2791  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2913  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   3006  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   3069  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3107  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3179  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3224  route/url_value.hpp                  url_value, with_query.
-//   3273  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3357  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3389  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3477  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3629  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3933  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4144  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4207  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4359  api/app_objects.hpp                  App objects (dependency injection).
-//   4427  api/handler_arguments.hpp            Arguments of a handler.
-//   4539  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4672  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   5004  api/parameter.hpp                    Parameters of a route.
-//   5222  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5328  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5512  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5598  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5670  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5742  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5891  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5930  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   6032  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   6053  api/file_options.hpp                 Options of a static folder.
-//   6084  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6120  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6430  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6521  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6560  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6687  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6727  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6810  scm/control_event.hpp                Event data of a control.
-//   6883  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   7058  settings/settings_file.hpp           Settings file (.ini).
-//   7133  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7358  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7509  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7545  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7587  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//   7615  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7695  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7773  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7942  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   8029  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8158  base/quote.hpp                       Windows command lines.
-//   8202  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8336  scm/spec.hpp                         Service specification.
-//   8445  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8526  api/service.hpp                      service: the object with which an app describes its service.
-//   8881  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8927  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8966  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   9039  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   9052  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   9103  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9190  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9231  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9299  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9336  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9381  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9412  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9439  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9509  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9555  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9607  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9639  addons/headers.hpp                   Middleware for response headers and body size.
+//    437  config/version.hpp                   The version of winsvc, defined only here.
+//    454  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    509  config/form.hpp                      The form in which winsvc is compiled.
+//    600  config/options.hpp                   Compile-time options of winsvc.
+//    662  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    713  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    744  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    842  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    900  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    970  os/win/windows_headers.hpp           Windows system headers.
+//   1031  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1282  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1325  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1387  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1442  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1495  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1538  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1639  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1672  settings/setting_value.hpp           Types of settings and their text form.
+//   1865  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   2010  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   2074  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2133  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2196  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2422  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2793  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2915  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   3008  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   3071  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3109  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3181  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3226  route/url_value.hpp                  url_value, with_query.
+//   3275  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3359  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3391  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3479  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3631  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
+//   3935  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4146  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4209  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4361  api/app_objects.hpp                  App objects (dependency injection).
+//   4429  api/handler_arguments.hpp            Arguments of a handler.
+//   4541  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4674  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   5006  api/parameter.hpp                    Parameters of a route.
+//   5224  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5330  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5514  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5600  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5672  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5744  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5893  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5932  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   6034  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   6055  api/file_options.hpp                 Options of a static folder.
+//   6086  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6122  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6432  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6523  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6562  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6689  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6729  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6812  scm/control_event.hpp                Event data of a control.
+//   6885  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   7060  settings/settings_file.hpp           Settings file (.ini).
+//   7135  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7360  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7511  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7547  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7589  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//   7617  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7697  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7775  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7944  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   8031  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8160  base/quote.hpp                       Windows command lines.
+//   8204  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8338  scm/spec.hpp                         Service specification.
+//   8447  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8528  api/service.hpp                      service: the object with which an app describes its service.
+//   8883  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8929  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8968  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   9041  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   9054  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   9105  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9192  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9233  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9301  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9338  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9383  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9414  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9441  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9511  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9557  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9609  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9641  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9672  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9924  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//  10022  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//  10085  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10245  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10261  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10387  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10438  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10480  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10562  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10636  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10754  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10787  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10842  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  11084  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  11120  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  11166  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11259  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11289  route/url_value.hpp:bodies           url_value, with_query.
-//  11331  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11491  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11616  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11743  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11819  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11868  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11917  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11955  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11989  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  12011  api/parameter.hpp:bodies             Parameters of a route.
-//  12069  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  12097  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  12170  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12236  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12264  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12288  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12455  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12618  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12725  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12749  base/quote.hpp:bodies                Windows command lines.
-//  12839  scm/spec.hpp:bodies                  Service specification.
-//  12995  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  13115  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13265  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13337  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13494  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13545  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13586  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13620  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13648  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13699  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13793  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13915  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13975  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  14021  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
-//  14048  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  14093  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14248  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
-//  14312  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14445  settings/registry.hpp                Registry of the settings of an app.
-//  14774  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14985  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  15217  route/table.hpp                      Route table (route::table).
-//  15646  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15752  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15860  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  16059  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16412  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16608  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16823  wire/file_name.hpp                   Safe file names for uploads.
-//  16902  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16972  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  17123  wire/representation.hpp              Representation of content in a response.
-//  17275  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17559  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17854  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17961  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  18140  scm/lifecycle.hpp                    Lifecycle of a service.
-//  18273  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  18363  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18431  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18498  scm/account.hpp                      Account of a service.
-//  18658  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18899  scm/security.hpp                     Security descriptors in SDDL.
-//  19122  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  19339  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  19398  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19523  scm/event_record.hpp                 Records of the Windows event log.
-//  19665  scm/saved_state.hpp                  Saved state of a service.
-//  19823  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  20096  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  20136  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  20218  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20417  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20680  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20864  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  20992  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  21179  os/socket.hpp                        TCP sockets with timeouts.
-//  21349  os/listen.hpp                        Opens the listening sockets of a host.
-//  21475  os/posix/headers.hpp                 POSIX system headers.
-//  21516  os/posix/direct_calls.hpp            Direct calls: the system calls of a request, without the functions ...
-//  21593  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21797  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21841  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21949  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  22056  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  22240  os/tcp.hpp                           TCP sockets on all platforms.
-//  22586  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22767  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22895  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  23171  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  23226  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  23297  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  23342  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23550  os/connection_threads.hpp            Connection threads of the control channel.
-//  23641  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23864  os/console.hpp                       Console input and output.
-//  23967  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  24129  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  24276  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24491  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24607  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24653  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24825  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24908  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24962  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  25013  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  25116  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  25157  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  25344  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  25366  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  25401  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25485  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25588  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25628  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25678  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25723  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25787  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  26094  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  26147  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  26241  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  26339  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26514  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26761  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26979  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  27188  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  27437  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27661  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27723  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27816  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  28122  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  28228  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  28466  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  28555  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  28627  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28714  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28767  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28864  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  29002  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  29096  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  29338  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  29454  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  29581  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29755  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29924  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  30225  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  30232  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  30268  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  30593  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30677  log/log_query.hpp                    Log query of the verb `logs`.
-//  30762  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30858  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30957  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  31030  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  31423  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  31535  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  31581  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31815  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  32185  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  32488  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32730  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32853  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  33022  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  33502  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33818  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33923  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  34139  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  34309  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  34385  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  34592  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  34913  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  35196  http/request_ids.hpp                 Request ids: the source of the short ids of requests, for the log ...
-//  35255  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  35458  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  35497  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35669  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35758  http/problem.hpp                     Error responses of winsvc.
-//  35930  http/context_impl.hpp                Implementation of api/context.hpp.
-//  36026  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  36283  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  36335  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  36497  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  36571  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36827  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  36980  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  37011  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  37110  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  37302  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  37441  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37650  http/file_body.hpp                   Sets a file as the body of a response.
-//  37765  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  38045  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  38287  http/request_processor.hpp           Request processor: handles one request.
-//  38554  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  38924  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  39027  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  39183  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  39275  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  39493  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39760  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  39899  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  39947  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  40050  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  40090  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  40324  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
-//  40504  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40802  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  41067  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  41144  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
-//  41201  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  41282  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  41662  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  41941  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  42124  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  42184  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  42387  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  42516  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42776  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  43103  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  43215  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  43438  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  43593  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  43668  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  43687  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  43894  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  44134  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  44403  host/access_log.hpp                  Access log: one log entry for each response.
-//  44462  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  44588  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44750  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  45007  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  45079  host/health.hpp                      Liveness and readiness routes.
-//  45183  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  45351  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  45477  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  45621  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  45912  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  46038  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  46157  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  46224  host/run_options.hpp                 Options and result of one run of a service.
-//  46295  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  46429  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  46550  host/control_channel_server.hpp      Control channel server.
-//  46747  host/runtime.hpp                     Runtime of a service.
-//  47016  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  47127  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  47269  host/status.hpp                      Text and JSON of `status`.
-//  47440  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  47566  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  47686  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47779  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  47894  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  48020  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  48136  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  48478  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  48676  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  48879  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  49143  manage/wait.hpp                      Waits until a service reaches a state.
-//  49246  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  49482  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  49577  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  49874  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  50089  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  50282  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50525  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  50598  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50705  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50771  manage/install.hpp                   `install` and `update` verbs.
-//  51077  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  51314  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51432  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51651  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51748  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51838  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  51935  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  51971  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  52295  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52518  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52683  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52820  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  52940  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  53032  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  53146  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53509  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53796  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  53973  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  54075  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9674  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9926  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//  10024  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//  10087  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10247  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10263  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10389  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10440  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10482  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10564  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10638  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10756  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10789  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10844  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  11086  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  11122  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11168  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11261  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11291  route/url_value.hpp:bodies           url_value, with_query.
+//  11333  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11493  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11618  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11745  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11821  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11870  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11919  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11957  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  11991  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  12013  api/parameter.hpp:bodies             Parameters of a route.
+//  12071  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  12099  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  12172  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12238  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12266  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12290  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12457  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12620  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12727  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12751  base/quote.hpp:bodies                Windows command lines.
+//  12841  scm/spec.hpp:bodies                  Service specification.
+//  12997  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  13117  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13267  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13339  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13496  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13547  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13588  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13622  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13650  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13701  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13795  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13917  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13977  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  14023  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
+//  14050  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  14095  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14250  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
+//  14314  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14447  settings/registry.hpp                Registry of the settings of an app.
+//  14776  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  14987  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15219  route/table.hpp                      Route table (route::table).
+//  15648  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15754  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15862  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  16061  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16421  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16610  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16825  wire/file_name.hpp                   Safe file names for uploads.
+//  16904  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  16974  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  17125  wire/representation.hpp              Representation of content in a response.
+//  17277  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17561  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17856  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  17963  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  18142  scm/lifecycle.hpp                    Lifecycle of a service.
+//  18275  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18365  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18433  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18500  scm/account.hpp                      Account of a service.
+//  18660  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  18901  scm/security.hpp                     Security descriptors in SDDL.
+//  19124  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  19341  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19400  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19525  scm/event_record.hpp                 Records of the Windows event log.
+//  19667  scm/saved_state.hpp                  Saved state of a service.
+//  19825  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  20098  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  20138  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  20220  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20419  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20682  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20866  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  20994  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  21181  os/socket.hpp                        TCP sockets with timeouts.
+//  21351  os/listen.hpp                        Opens the listening sockets of a host.
+//  21477  os/posix/headers.hpp                 POSIX system headers.
+//  21518  os/posix/direct_calls.hpp            Direct calls: the system calls of a request, without the functions ...
+//  21595  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21799  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21843  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  21951  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  22058  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  22242  os/tcp.hpp                           TCP sockets on all platforms.
+//  22588  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22769  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  22897  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  23173  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  23228  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  23299  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  23344  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23552  os/connection_threads.hpp            Connection threads of the control channel.
+//  23643  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23866  os/console.hpp                       Console input and output.
+//  23969  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  24131  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  24278  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24493  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24609  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24655  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24827  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  24910  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  24964  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  25015  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  25118  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  25159  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  25346  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  25368  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  25403  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25487  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25590  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25630  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25680  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25725  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25789  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  26096  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  26149  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  26243  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  26341  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26516  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26763  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  26981  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  27190  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  27439  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27663  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27725  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27818  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  28124  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  28230  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  28468  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  28557  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28629  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28716  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28769  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28866  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  29004  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  29098  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  29340  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  29456  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29583  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29757  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  29926  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  30227  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  30234  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  30270  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30595  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30679  log/log_query.hpp                    Log query of the verb `logs`.
+//  30764  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30860  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  30959  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  31032  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  31425  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  31537  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31583  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31817  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  32187  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  32490  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32732  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32855  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  33024  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  33504  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33820  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  33925  base/thread_stripe.hpp               Thread stripe: counters without locked instructions.
+//  33969  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  34187  http/request_counts.hpp              Request counts: how many requests are in flight, and how many ...
+//  34250  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  34416  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  34492  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  34699  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  35020  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  35305  http/request_ids.hpp                 Request ids: the source of the short ids of requests, for the log ...
+//  35372  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  35575  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  35614  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35786  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  35875  http/problem.hpp                     Error responses of winsvc.
+//  36047  http/context_impl.hpp                Implementation of api/context.hpp.
+//  36143  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  36400  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  36452  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  36614  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  36688  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  36944  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  37097  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  37128  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  37227  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  37419  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  37558  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  37767  http/file_body.hpp                   Sets a file as the body of a response.
+//  37882  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  38162  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  38404  http/request_processor.hpp           Request processor: handles one request.
+//  38671  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  39041  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  39144  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  39300  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  39392  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  39610  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  39877  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  40016  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  40064  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  40167  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  40207  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  40443  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
+//  40626  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  40924  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  41186  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  41263  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
+//  41320  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  41401  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  41781  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  42060  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  42243  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  42303  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  42506  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  42635  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  42895  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  43222  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  43334  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  43557  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  43712  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  43787  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  43806  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  44013  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  44253  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  44522  host/access_log.hpp                  Access log: one log entry for each response.
+//  44581  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  44707  host/route_statistics.hpp            Route statistics of the dashboard.
+//  44869  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  45126  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  45198  host/health.hpp                      Liveness and readiness routes.
+//  45302  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  45470  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  45596  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  45740  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  46031  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  46157  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  46276  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  46343  host/run_options.hpp                 Options and result of one run of a service.
+//  46414  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  46548  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  46669  host/control_channel_server.hpp      Control channel server.
+//  46866  host/runtime.hpp                     Runtime of a service.
+//  47135  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  47246  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  47388  host/status.hpp                      Text and JSON of `status`.
+//  47559  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  47685  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  47805  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  47898  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  48013  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  48139  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  48255  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  48597  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  48795  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  48998  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  49262  manage/wait.hpp                      Waits until a service reaches a state.
+//  49365  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  49601  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  49696  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  49993  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  50208  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  50401  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50644  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50717  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50824  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50890  manage/install.hpp                   `install` and `update` verbs.
+//  51196  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  51433  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51551  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51770  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51867  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51957  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  52054  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  52090  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  52414  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52637  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52802  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52939  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  53059  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  53151  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  53265  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53628  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53915  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  54092  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  54194  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54416  config/undef.hpp                     Undefines the internal macros.
+//  54535  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -16113,7 +16115,7 @@ class head_line_parser {
   [[nodiscard]] bool target(const request_line_parts& line);
   [[nodiscard]] bool invalid_target(std::string_view text) noexcept;
   [[nodiscard]] bool malformed_field_line(std::string_view line) noexcept;
-  [[nodiscard]] bool parse_known_field(const field& f);
+  [[nodiscard]] bool parse_known_field(std::string_view name, std::string_view value);
   void record_field_name(std::string_view name) noexcept;
   void connection_options(std::string_view value) noexcept;
   [[nodiscard]] bool content_length(std::string_view value);
@@ -16192,7 +16194,8 @@ WINSVC_INLINE bool head_line_parser::request_line(std::string_view line) {
   request_line_parts parts;
   if (!split_request_line(line, parts)) return false;
   if (!parts.is_complete) return fail(400, "malformed request line");
-  const std::string_view method = parts.method, version = parts.version;
+  // References: a copy would load 16 bytes that were just stored as two times 8, which a processor delays.
+  const std::string_view &method = parts.method, &version = parts.version;
   const auto known_method = route::parse_method(method);
   if ((!known_method && !is_token(method)) || parts.target.empty()) return fail(400, "malformed request line");
   if (!base::is_literal(version, "HTTP/1.1")) {
@@ -16223,7 +16226,8 @@ WINSVC_INLINE bool head_line_parser::invalid_target(std::string_view text) noexc
 
 /// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
 WINSVC_INLINE bool head_line_parser::target(const request_line_parts& line) {
-  const std::string_view text = head_.target = line.target;
+  const std::string_view text(line.target.data(), line.target.size());
+  head_.target = text;
   if (!line.is_valid_target) return invalid_target(text);
   const std::size_t mark = line.query_mark;
   if (text[0] == '/') {
@@ -16266,10 +16270,13 @@ WINSVC_INLINE bool head_line_parser::field_line(std::string_view line) {
   const auto name_end = find_token_end(line);
   if (name_end == 0 || name_end == line.size() || line[name_end] != ':') return malformed_field_line(line);
   const char* const bytes = line.data();
-  const field f{{bytes, name_end}, base::trim({bytes + name_end + 1, line.size() - name_end - 1})};
-  record_field_name(f.name);
-  head_.fields.push_back(f);
-  return parse_known_field(f);
+  const std::string_view name(bytes, name_end);
+  record_field_name(name);
+  const std::string_view value = base::trim({bytes + name_end + 1, line.size() - name_end - 1});
+  field& added = head_.fields.emplace_back();  // not copied, for the same reason as in request_line()
+  added.name = name;
+  added.value = value;
+  return parse_known_field(name, value);
 }
 
 /// Finds the error of a line that does not begin with a token and a colon.
@@ -16289,31 +16296,33 @@ WINSVC_INLINE void head_line_parser::record_field_name(std::string_view name) no
   names_ |= bit;
 }
 
-WINSVC_INLINE bool head_line_parser::parse_known_field(const field& f) {
-  const auto is = [&f](const auto& name) { return base::is_literal(f.name, name) || base::equal_nocase(f.name, name); };
-  switch (f.name.size()) {  // one comparison at most
+WINSVC_INLINE bool head_line_parser::parse_known_field(std::string_view name, std::string_view value) {
+  const auto is = [name](const auto& known) {
+    return base::is_literal(name, known) || base::equal_nocase(name, known);
+  };
+  switch (name.size()) {  // one comparison at most
     case 4:
       if (!is("Host")) break;
       if (has_host_) return fail(400, "Host twice");
       has_host_ = true;
-      head_.host = f.value;
-      return is_authority(f.value) || fail(400, "invalid Host");
+      head_.host = value;
+      return is_authority(value) || fail(400, "invalid Host");
     case 6:  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
       if (!is("Expect") || head_.minor_version == 0) break;
-      if (!base::equal_nocase(f.value, "100-continue")) return fail(417, "unknown expectation in Expect");
+      if (!base::equal_nocase(value, "100-continue")) return fail(417, "unknown expectation in Expect");
       has_expect_ = true;
       break;
     case 7:
       if (is("Upgrade")) has_upgrade_field_ = true;
       break;
     case 10:
-      if (is("Connection")) connection_options(f.value);
+      if (is("Connection")) connection_options(value);
       break;
     case 14:
-      if (is("Content-Length")) return content_length(f.value);
+      if (is("Content-Length")) return content_length(value);
       break;
     case 17:
-      if (is("Transfer-Encoding")) return transfer_encoding(f.value);
+      if (is("Transfer-Encoding")) return transfer_encoding(value);
       break;
     default: break;
   }
@@ -16543,18 +16552,13 @@ WINSVC_INLINE void clear_head(head& value) {
 
 WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned,
                                            head& output) {
-  head_parse_status result;
   clear_head(output);
-  const auto rejected = [&](const head_error& error) {
-    result.kind = head_parse_status::reject;
-    result.status = error.status;
-    result.reason = error.reason;
-    result.field = error.field;
+  const auto rejected = [&output](const head_error& error) {
     clear_head(output);
-    return result;
+    return head_parse_status{head_parse_status::reject, 0, error.status, error.reason, error.field};
   };
 
-  const std::string_view bytes = buffer.substr(0, limits.head_bytes);
+  const std::string_view bytes(buffer.data(), (std::min)(buffer.size(), limits.head_bytes));
   // Skip empty lines before the request line (RFC 9112 section 2.2: "at least one"), because some clients send one
   // after a body. The maximum of 16 prevents an endless stream of them.
   std::size_t begin = 0;
@@ -16578,9 +16582,7 @@ WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits
   }
   if (scan.end != 0) {
     if (!parser.check_complete()) return rejected(parser.error());
-    result.kind = head_parse_status::complete;
-    result.consumed = scan.end;
-    return result;
+    return {head_parse_status::complete, scan.end, 0, {}, {}};
   }
 
   const auto partial = bytes.substr(scan.line, scan.limit - scan.line);
@@ -16589,7 +16591,7 @@ WINSVC_INLINE head_parse_status parse_head(std::string_view buffer, const limits
     return rejected({scan.error.status, scan.error.reason, scan.line == begin ? std::string_view() : name_in(partial)});
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
   clear_head(output);
-  return result;
+  return {};
 }
 
 WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned) {
@@ -21523,8 +21525,8 @@ WINSVC_INLINE error listen_error(const std::string& host, const listen_failure& 
 //   direct_wait(poller, events, capacity);           // as epoll_wait() without a time limit; Linux
 //
 // In glibc, these functions are cancellation points of pthread_cancel(): if the process has several threads, each call
-// has two compare-exchanges (glibc 2.36). The engine cancels no thread. syscall() sets errno in the same way and is no
-// cancellation point.
+// has two compare-exchanges (glibc 2.36). The engine cancels no thread. syscall() sets errno in the same way and is not
+// a cancellation point.
 // Source: pthreads(7), section "Cancellation points"; syscall(2).
 
 #include <cstddef>
@@ -33920,13 +33922,57 @@ WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
+// base/thread_stripe.hpp
+// =====================================================================================================================
+
+// Thread stripe: counters without locked instructions. Each thread increments its own copy of a counter, its stripe,
+// and a reader adds them up.
+//
+//   std::array<std::atomic<std::uint64_t>, thread_stripe::count> counters{};
+//   const thread_stripe own = thread_stripe::current();
+//   own.increment(counters[own.index]);
+//
+// The first threads that use it have a stripe each: only this thread writes it, so an increment is a load and a store,
+// and no two processors write the same cache line. All other threads share the last stripe, with atomic additions.
+
+#include <atomic>
+#include <cstddef>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+struct thread_stripe {
+  static constexpr std::size_t count = 17;
+
+  std::size_t index;  ///< less than `count`
+
+  [[nodiscard]] static thread_stripe current() noexcept {
+    static std::atomic<std::size_t> next{0};  // relaxed: the numbers need only differ
+    // Trivially destructible: mingw may free a thread_local before it calls the destructor.
+    static thread_local const std::size_t number = next.fetch_add(1, std::memory_order_relaxed);
+    return {number < count - 1 ? number : count - 1};
+  }
+  /// Adds 1 to a counter of this stripe. Release: a thread that reads the new value sees what this thread did before.
+  template <class T>
+  void increment(std::atomic<T>& counter) const noexcept {
+    if (index == count - 1) counter.fetch_add(1, std::memory_order_release);
+    else counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+};
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/request_statistics.hpp
 // =====================================================================================================================
 
 // Request statistics: counts responses and errors per second and computes latency percentiles of the last seconds.
 //
 //   request_statistics s;
-//   s.record(now, duration, status);   // after each response, from any thread: one or two additions
+//   s.record(now, duration, status);   // after each response, from any thread: one or two increments
 //   s.last_minute(now).p99             // microseconds
 //
 // Each power of two of the histogram has four buckets, so a percentile is exact to one eighth of its value. No timer
@@ -33946,8 +33992,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// Shards and their counters are relaxed atomics: they count only, and a count may fall into the next second.
-/// current_second_ is written under mutex_; record() reads it relaxed and checks it again under mutex_.
+/// The counters of a stripe only grow: the end of a second subtracts their values at the end of the second before. A
+/// count may fall into the next second. current_second_ is written under mutex_; record() reads it relaxed and checks
+/// it again under mutex_.
 class request_statistics {
  public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -33965,9 +34012,10 @@ class request_statistics {
   void record(time_point time, duration elapsed, int status) noexcept {
     const std::int64_t second = second_of(time);
     if (second > current_second_.load(std::memory_order_relaxed)) advance_to(second);
-    shard& own = shards_[current_shard()];
-    own.buckets[bucket_of(elapsed)].fetch_add(1, std::memory_order_relaxed);
-    if (status >= 400) (status < 500 ? own.client_errors : own.server_errors).fetch_add(1, std::memory_order_relaxed);
+    const auto stripe = base::thread_stripe::current();
+    auto& own = stripes_[stripe.index].values;
+    stripe.increment(own[bucket_of(elapsed)]);
+    if (status >= 400) stripe.increment(own[status < 500 ? client_errors : server_errors]);
   }
 
   /// Completed seconds after `after`, oldest first, at most `kept_seconds`. Seconds without responses are omitted.
@@ -33989,19 +34037,16 @@ class request_statistics {
   static constexpr std::size_t kept_seconds = 300;
 
  private:
-  static constexpr std::size_t shard_count = 4, seconds_per_minute = 60;
-  // All atomics here are relaxed: a response that is counted while a second ends may belong to either second, and the
-  // counters of a second need not be consistent with each other. mutex_ orders the completed seconds.
-  struct alignas(64) shard {  // for some of the threads, so that two threads seldom write one cache line
-    std::array<std::atomic<std::uint32_t>, bucket_count> buckets{};
-    std::atomic<std::uint32_t> client_errors{0}, server_errors{0};
+  static constexpr std::size_t seconds_per_minute = 60;
+  // Indexes of counters; the buckets are before them.
+  static constexpr std::size_t client_errors = bucket_count, server_errors = bucket_count + 1,
+                               counter_count = bucket_count + 2;
+  // A response that is counted while a second ends may belong to either second, and the counters of a second need not
+  // be consistent with each other. mutex_ orders the completed seconds.
+  struct alignas(64) counters {  // so that two threads seldom write one cache line
+    std::array<std::atomic<std::uint32_t>, counter_count> values{};
   };
 
-  static std::size_t current_shard() noexcept {
-    static std::atomic<unsigned> next{0};  // relaxed: the threads only need to be spread
-    static thread_local const unsigned own = next.fetch_add(1, std::memory_order_relaxed);
-    return own % shard_count;
-  }
   /// Middle of a bucket in microseconds.
   static std::uint32_t bucket_value(std::size_t bucket) noexcept {
     if (bucket < 8) return static_cast<std::uint32_t>(bucket);
@@ -34010,7 +34055,8 @@ class request_statistics {
   }
   void advance_to(std::int64_t second) noexcept;
 
-  std::array<shard, shard_count> shards_;
+  std::array<counters, base::thread_stripe::count> stripes_;
+  std::array<std::uint32_t, counter_count> closed_{};  // the sums at the end of the last second; under mutex_
   std::atomic<std::int64_t> current_second_{0};  // relaxed, as the counters; written under mutex_
   std::mutex mutex_;
   std::vector<interval_statistics> intervals_;   // index: second modulo kept_seconds
@@ -34052,8 +34098,8 @@ WINSVC_INLINE std::uint32_t request_statistics::percentile(const histogram& buck
   return bucket_value(bucket_count - 1);
 }
 
-/// Closes the current second: moves the counters of all shards into its histogram. A concurrent record() may count in
-/// the next second.
+/// Closes the current second: its histogram gets what all stripes have counted in it. A concurrent record() may count
+/// in the next second.
 WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept {
   try {
     const std::lock_guard lock(mutex_);
@@ -34075,16 +34121,18 @@ WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept 
     interval = {};
     interval.second = closed_second;
     histogram_seconds_[index % seconds_per_minute] = closed_second;
-    for (auto& s : shards_) {
-      for (std::size_t i = 0; i < bucket_count; ++i) {
-        // A load first: it is cheaper than an exchange for the many empty buckets.
-        if (s.buckets[i].load(std::memory_order_relaxed) == 0) continue;
-        const auto bucket = s.buckets[i].exchange(0, std::memory_order_relaxed);
-        durations[i] += bucket;
-        interval.count += static_cast<std::uint32_t>(bucket);
+    for (std::size_t i = 0; i < counter_count; ++i) {
+      std::uint32_t sum = 0;
+      for (const counters& each : stripes_) sum += each.values[i].load(std::memory_order_relaxed);
+      const std::uint32_t count = sum - std::exchange(closed_[i], sum);  // also correct after an overflow
+      if (i == client_errors) {
+        interval.client_errors = count;
+      } else if (i == server_errors) {
+        interval.server_errors = count;
+      } else {
+        durations[i] = count;
+        interval.count += count;
       }
-      interval.client_errors += s.client_errors.exchange(0, std::memory_order_relaxed);
-      interval.server_errors += s.server_errors.exchange(0, std::memory_order_relaxed);
     }
     interval.p50 = percentile(durations, interval.count, 50);
     interval.p99 = percentile(durations, interval.count, 99);
@@ -34134,6 +34182,69 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/request_counts.hpp
+// =====================================================================================================================
+
+// Request counts: how many requests are in flight, and how many responses were sent.
+//
+//   counts.begin();           // the head is complete
+//   counts.end(true);         // the response is sent; false: there is no response to count
+//   counts.in_flight()
+//
+// A request may begin on one thread and end on another.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Thread-safe. The increments are releases and the loads are acquires, so that a reader which counts the end of a
+/// request also counts its begin and its response.
+class request_counts {
+ public:
+  void begin() noexcept {
+    const auto own = base::thread_stripe::current();
+    own.increment(stripes_[own.index].begun);
+  }
+  /// The response is counted first. A caller that sees no request in flight, and then drains, does not count this one
+  /// as completed by the drain.
+  void end(bool responded) noexcept {
+    const auto own = base::thread_stripe::current();
+    if (responded) own.increment(stripes_[own.index].responded);
+    own.increment(stripes_[own.index].ended);
+  }
+  /// Requests with a complete head whose response is not sent. It may count a request that ends during the call.
+  [[nodiscard]] std::size_t in_flight() const noexcept {
+    const auto ended = sum(&stripe::ended);  // first, so that the difference is not negative
+    return static_cast<std::size_t>(sum(&stripe::begun) - ended);
+  }
+  /// Responses since the start.
+  [[nodiscard]] std::uint64_t responses() const noexcept { return sum(&stripe::responded); }
+
+ private:
+  using counter = std::atomic<std::uint64_t>;  // acquire and release; see the comment of the class
+  struct alignas(64) stripe {  // one cache line, so that two threads do not write the same one
+    counter begun{0}, ended{0}, responded{0};
+  };
+
+  [[nodiscard]] std::uint64_t sum(counter stripe::*which) const noexcept {
+    std::uint64_t total = 0;
+    for (const stripe& each : stripes_) total += (each.*which).load(std::memory_order_acquire);
+    return total;
+  }
+
+  std::array<stripe, base::thread_stripe::count> stripes_;
+};
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
 // =====================================================================================================================
 // http/engine_state.hpp
@@ -34216,13 +34327,10 @@ struct active_request {
 /// A limit for all clients together (wire/limits.hpp).
 enum class shared_limit { streams, body_threads, buffered_body_bytes, unsent_bytes };
 
-/// Shared by all connections of one engine. Three atomics need the default order:
-/// - `draining`: a drain sets it before it claims the parked slots, and a step loads it before it parks, so no idle
-///   connection misses it.
-/// - `response_count` and `in_flight`: finish_request() increments the first before it decrements the second. A caller
-///   that reads `in_flight` as 0 and drains then does not count that response as completed by the drain.
-/// The other atomics are switches and counters that order no other data: relaxed is sufficient. A counter with a limit
-/// may exceed it for a moment, by one request of each thread.
+/// Shared by all connections of one engine. `draining` needs the default order: a drain sets it before it claims the
+/// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are switches
+/// and counters that order no other data: relaxed is sufficient. A counter with a limit may exceed it for a moment, by
+/// one request of each thread.
 /// `paused` is a switch and not a view of the service's state: a stop from PAUSED completes its requests with 503, too,
 /// because the pause hooks have run.
 struct engine_state {
@@ -34231,9 +34339,8 @@ struct engine_state {
   const clock& time;
   std::atomic<bool> draining{false};       ///< connections end after their response; the default order matters
   std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
-  std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
+  request_counts requests;                 ///< without the responses of connection::reject()
   std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
-  std::atomic<std::uint64_t> response_count{0};  ///< since the start; without those of connection::reject()
   std::atomic<std::size_t> streams{0};       ///< requests that have or await a thread for a stream
   std::atomic<std::size_t> body_threads{0};  ///< requests that have or await a thread for their body
   std::atomic<std::uint64_t> buffered_body_bytes{0}, unsent_bytes{0};  ///< of all connections
@@ -34943,7 +35050,9 @@ struct receive_buffer {
   std::string bytes;
   std::size_t consumed = 0;
 
-  [[nodiscard]] std::string_view remaining() const noexcept { return std::string_view(bytes).substr(consumed); }
+  [[nodiscard]] std::string_view remaining() const noexcept {
+    return {bytes.data() + consumed, bytes.size() - consumed};
+  }
   void consume(std::size_t count) {
     consumed += count;
     if (consumed == bytes.size()) clear();
@@ -35203,8 +35312,12 @@ class exchange_stream {
 //
 // A request takes its id at the first use (exchange::id), so a request that writes no log line costs nothing here.
 
+#include <array>
 #include <atomic>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <string>
 
@@ -35218,7 +35331,7 @@ class request_ids {
   [[nodiscard]] std::string next();
 
  private:
-  std::string prefix_;
+  std::array<char, 7> prefix_{};
   std::atomic<std::uint64_t> counter_{0};  // relaxed: only uniqueness matters
 };
 
@@ -35237,12 +35350,16 @@ namespace detail::http {
 /// The prefix has six random hexadecimal digits and a hyphen.
 WINSVC_INLINE request_ids::request_ids() {
   const auto number = std::random_device{}();
-  for (int shift = 20; shift >= 0; shift -= 4) prefix_ += "0123456789abcdef"[(number >> shift) & 0xF];
-  prefix_ += '-';
+  std::size_t size = 0;
+  for (int shift = 20; shift >= 0; shift -= 4) prefix_[size++] = "0123456789abcdef"[(number >> shift) & 0xF];
+  prefix_[size] = '-';
 }
 
 WINSVC_INLINE std::string request_ids::next() {
-  return prefix_ + std::to_string(counter_.fetch_add(1, std::memory_order_relaxed) + 1);
+  char text[32];  // the prefix and at most 20 digits
+  std::memcpy(text, prefix_.data(), prefix_.size());
+  const auto number = counter_.fetch_add(1, std::memory_order_relaxed) + 1;
+  return {text, std::to_chars(text + prefix_.size(), text + sizeof text, number).ptr};
 }
 
 }  // namespace detail::http
@@ -38809,7 +38926,7 @@ WINSVC_INLINE bool request_processor::receive_body(exchange& exchange, request& 
 
 WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response& res) {
   error_responder_.run_guarded(exchange, res, "handler", [&] {
-    const auto limit = timeout_of(exchange.match);
+    const auto& limit = router_.entry(exchange.match.route_id).metadata.timeout;
     const auto read_start = limit ? time_.now() : clock::time_point();
     if (exchange.body.read && !exchange.body.read()) {
       const int error = exchange.stream.body_error_status();
@@ -40218,11 +40335,13 @@ class connection {
   enum class stage : std::uint8_t { head, body, handler, response, events, lingering_close, closed };
   class buffer_lease;
 
-  [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> collect_body(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> await_events(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> run_stage(bool timed_out, const step_options& options,
+                                                        scratch_buffers& buffers);
+  [[nodiscard]] std::optional<wait_condition> read_head(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> collect_body(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> send_response(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> await_events(bool timed_out);
+  [[nodiscard]] std::optional<wait_condition> lingering_close(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   void accept_head(std::size_t head_bytes);
   void find_route();
@@ -40419,28 +40538,31 @@ WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const
   try {
     const buffer_lease lease(*this, buffers);
     now_ = current_time();
-    step_options current = options;
     constexpr int max_requests = 16;  // requests per step: a client may pipeline any number
-    for (int served = 0;; current.timed_out = false) {
-      std::optional<wait_condition> wait;
-      switch (stage_) {
-        case stage::head:
-          if (served++ == max_requests) return wait_for(wait_reason::yield);
-          wait = read_head(current);
-          break;
-        case stage::body: wait = collect_body(current); break;
-        case stage::handler: wait = start_handler(current, buffers); break;
-        case stage::response: wait = send_response(current); break;
-        case stage::events: wait = await_events(current); break;
-        case stage::lingering_close: wait = lingering_close(current); break;
-        case stage::closed: return {};
-      }
-      if (wait) return *wait;
+    int served = 0;
+    for (bool timed_out = options.timed_out; stage_ != stage::closed; timed_out = false) {
+      if (stage_ == stage::head && served++ == max_requests) return wait_for(wait_reason::yield);
+      if (const auto wait = run_stage(timed_out, options, buffers)) return *wait;
     }
+    return {};
   } catch (...) {  // out of memory: this connection ends, the other connections continue
     stage_ = stage::closed;
     return {};
   }
+}
+
+WINSVC_INLINE std::optional<wait_condition> connection::run_stage(bool timed_out, const step_options& options,
+                                                                  scratch_buffers& buffers) {
+  switch (stage_) {
+    case stage::head: return read_head(timed_out);
+    case stage::body: return collect_body(timed_out);
+    case stage::handler: return start_handler(options, buffers);
+    case stage::response: return send_response(timed_out);
+    case stage::events: return await_events(timed_out);
+    case stage::lingering_close: return lingering_close(timed_out);
+    case stage::closed: break;
+  }
+  return std::nullopt;
 }
 
 /// Receives at most one block of available bytes and appends them to the buffer.
@@ -40475,10 +40597,10 @@ WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
   stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
 }
 
-WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(bool timed_out) {
   constexpr std::size_t limit = 1024 * 1024;
   blocks_->input.clear();
-  const auto result = options.timed_out ? os::transfer::closed : receive();
+  const auto result = timed_out ? os::transfer::closed : receive();
   lingered_bytes_ += blocks_->input.bytes.size();
   if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
   if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
@@ -40525,7 +40647,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::server {
 
-WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out) {
   const bool begun = !blocks_->input.remaining().empty();
   if (begun) {
     const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
@@ -40546,13 +40668,13 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     return std::nullopt;
   }
   if (!begun) {
-    if (options.timed_out || engine_state_.draining.load()) {
+    if (timed_out || engine_state_.draining.load()) {
       close(http::close_reason::idle);
       return std::nullopt;
     }
     return wait_for_input();
   }
-  if (options.timed_out || current_time() >= deadline_) {
+  if (timed_out || current_time() >= deadline_) {
     reject(408, "the request head did not arrive in time");
     return std::nullopt;
   }
@@ -40567,7 +40689,7 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
   access_record_.bytes = 0;
   access_record_.counts_in_statistics = true;
-  ++engine_state_.in_flight;
+  engine_state_.requests.begin();
   in_flight_ = true;
 
   // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and
@@ -40630,7 +40752,7 @@ WINSVC_INLINE void connection::find_route() {
 
 /// Collects a body. A late body is 408. The handler stage finds other errors: it reads the body, responds to errors and
 /// logs them.
-WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::collect_body(bool timed_out) {
   const auto have = blocks_->input.remaining().size();
   const auto memory = body_memory(have);
   engine_state_.buffered_body_bytes += memory - counted_body_bytes_;
@@ -40644,7 +40766,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::collect_body(const step_
   const bool is_complete =
       head_.framing == wire::framing::chunked ? is_chunked_body_complete() : have >= head_.content_length;
   auto result = os::transfer::timed_out;
-  if (!is_complete && !options.timed_out) {
+  if (!is_complete && !timed_out) {
     result = receive();
     if (result == os::transfer::done) return std::nullopt;
     if (result == os::transfer::timed_out && current_time() < deadline_) return wait_for_input();
@@ -40862,8 +40984,8 @@ WINSVC_INLINE void connection::extend_send_deadline(std::size_t sent_now) noexce
   deadline_ = (std::min)(now + limits_.write_timeout, send_wait_start_ + limits_.response_deadline(sent_since_wait_));
 }
 
-WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out || is_lagging()) {
+WINSVC_INLINE std::optional<wait_condition> connection::send_response(bool timed_out) {
+  if (timed_out || is_lagging()) {
     close(http::close_reason::idle);
     return std::nullopt;
   }
@@ -40911,7 +41033,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
 }
 
 /// Waits for the events of a channel, in the poller: an event wakes the connection.
-WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_options& options) {
+WINSVC_INLINE std::optional<wait_condition> connection::await_events(bool timed_out) {
   constexpr std::size_t max_part_bytes = 16 * 1024;  // memory for a client that does not read
   constexpr int max_parts = 16;  // then other connections go first
   constexpr std::string_view comment = ": keep-alive\n\n", comment_chunk = "e\r\n: keep-alive\n\n\r\n";
@@ -40929,7 +41051,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(const step_
         close(http::close_reason::idle);
         return std::nullopt;
       }
-      if (!options.timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
+      if (!timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
       blocks_->output = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
       break;
     case http::subscription_state::ended:
@@ -40972,10 +41094,7 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   release_shared();
   leave_channel();
   if (!std::exchange(in_flight_, false)) return;
-  // The response is counted first. A caller that sees no request in flight, and then drains, does not count this one as
-  // completed by the drain.
-  if (access_record_.bytes > 0) ++engine_state_.response_count;
-  --engine_state_.in_flight;
+  engine_state_.requests.end(access_record_.bytes > 0);
   if (access_record_.bytes == 0) return;  // no response
   if (access_record_.counts_in_statistics)
     engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status);
@@ -41045,7 +41164,7 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
     engine_state_.statistics.record(now_, now_ - request_started_, record.status);
   }
   engine_state_.notify_response(record);
-  if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
+  if (std::exchange(in_flight_, false)) engine_state_.requests.end(false);
   release_shared();
   send_wait_start_ = {};
   set_deadline(limits_.write_timeout);
@@ -42832,11 +42951,11 @@ class server final : private thread_pool::work_source {
   void shorten_drain(std::chrono::milliseconds remaining);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
-  [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.in_flight.load(); }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return engine_state_.requests.in_flight(); }
   [[nodiscard]] std::size_t websockets() const noexcept { return engine_state_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
   [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
-  [[nodiscard]] std::uint64_t response_count() const noexcept { return engine_state_.response_count.load(); }
+  [[nodiscard]] std::uint64_t response_count() const noexcept { return engine_state_.requests.responses(); }
   [[nodiscard]] http::request_statistics& statistics() noexcept { return engine_state_.statistics; }
   [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
   void serve_transport(http::transport& transport);
@@ -43521,7 +43640,7 @@ WINSVC_INLINE void server::list_aborted(connection_slot& slot, drain_report& rep
 
 WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
-  const auto responses_before = engine_state_.response_count.load();
+  const auto responses_before = engine_state_.requests.responses();
   // Before the last clients are accepted: their responses must have `Connection: close`.
   if (!engine_state_.draining.exchange(true)) {
     drain_clock_.begin_drain();
@@ -43536,7 +43655,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   std::unique_lock lock(mutex_);
   shorten_drain_deadline(limit);
   const auto report_progress = [&] {
-    const auto now = engine_state_.response_count.load();
+    const auto now = engine_state_.requests.responses();
     if (now == reported_responses || !progress) return;
     reported_responses = now;
     lock.unlock();
@@ -43549,7 +43668,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
-    report.aborted = engine_state_.in_flight.load() + engine_state_.websockets.load();
+    report.aborted = engine_state_.requests.in_flight() + engine_state_.websockets.load();
     for (auto& slot : slots_) {
       const std::lock_guard slot_lock(slot.mutex);
       if (!slot.transport) continue;
@@ -43560,7 +43679,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     const base::wait_deadline abort_deadline(time_, std::chrono::milliseconds(500));
     while (!all_closed() && !abort_deadline.has_passed()) abort_deadline.wait(connection_closed_, lock);
   }
-  report.completed = static_cast<std::size_t>(engine_state_.response_count.load() - responses_before);
+  report.completed = static_cast<std::size_t>(engine_state_.requests.responses() - responses_before);
   report.stuck_threads = open_count_.load();
   lock.unlock();
 

@@ -13,17 +13,20 @@ using winsvc::detail::base::thread_stripe;
 using winsvc::detail::http::request_counts;
 
 TEST_CASE("requests of more threads than stripes are each counted once") {
-  constexpr std::size_t thread_count = thread_stripe::count + 7, requests = 1000;
+  constexpr std::size_t thread_count = thread_stripe::count + 7, requests = 100'000;
   request_counts counts;
+  std::atomic<bool> started{false};  // all threads count at the same time
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < thread_count; ++t) {
-    threads.emplace_back([&counts] {
+    threads.emplace_back([&counts, &started] {
+      while (!started.load()) std::this_thread::yield();
       for (std::size_t i = 0; i < requests; ++i) {
         counts.begin();
         if (i % 10 != 9) counts.end(i % 2 == 0);
       }
     });
   }
+  started.store(true);
   for (auto& thread : threads) thread.join();
   CHECK(counts.responses() == thread_count * requests / 2);
   CHECK(counts.in_flight() == thread_count * requests / 10);

@@ -1,5 +1,5 @@
-// Thread stripe: counters without locked instructions. Each thread increments its own copy of a counter, its stripe, and
-// a reader adds them up.
+// Thread stripe: counters without locked instructions. Each thread increments its own copy of a counter, its stripe,
+// and a reader adds them up.
 //
 //   std::array<std::atomic<std::uint64_t>, thread_stripe::count> counters{};
 //   const thread_stripe own = thread_stripe::current();

@@ -27,8 +27,8 @@ class request_counts {
     const auto own = base::thread_stripe::current();
     own.increment(stripes_[own.index].begun);
   }
-  /// The response is counted first. A caller that sees no request in flight, and then drains, does not count this one as
-  /// completed by the drain.
+  /// The response is counted first. A caller that sees no request in flight, and then drains, does not count this one
+  /// as completed by the drain.
   void end(bool responded) noexcept {
     const auto own = base::thread_stripe::current();
     if (responded) own.increment(stripes_[own.index].responded);
@@ -43,13 +43,14 @@ class request_counts {
   [[nodiscard]] std::uint64_t responses() const noexcept { return sum(&stripe::responded); }
 
  private:
+  using counter = std::atomic<std::uint64_t>;  // acquire and release; see the comment of the class
   struct alignas(64) stripe {  // one cache line, so that two threads do not write the same one
-    std::atomic<std::uint64_t> begun{0}, ended{0}, responded{0};
+    counter begun{0}, ended{0}, responded{0};
   };
 
-  [[nodiscard]] std::uint64_t sum(std::atomic<std::uint64_t> stripe::*counter) const noexcept {
+  [[nodiscard]] std::uint64_t sum(counter stripe::*which) const noexcept {
     std::uint64_t total = 0;
-    for (const stripe& each : stripes_) total += (each.*counter).load(std::memory_order_acquire);
+    for (const stripe& each : stripes_) total += (each.*which).load(std::memory_order_acquire);
     return total;
   }
 

@@ -26,8 +26,8 @@ inline namespace WINSVC_ABI {
 namespace detail::http {
 
 /// The counters of a stripe only grow: the end of a second subtracts their values at the end of the second before. A
-/// count may fall into the next second. current_second_ is written under mutex_; record() reads it relaxed and checks it
-/// again under mutex_.
+/// count may fall into the next second. current_second_ is written under mutex_; record() reads it relaxed and checks
+/// it again under mutex_.
 class request_statistics {
  public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -131,8 +131,8 @@ WINSVC_INLINE std::uint32_t request_statistics::percentile(const histogram& buck
   return bucket_value(bucket_count - 1);
 }
 
-/// Closes the current second: its histogram gets what all stripes have counted in it. A concurrent record() may count in
-/// the next second.
+/// Closes the current second: its histogram gets what all stripes have counted in it. A concurrent record() may count
+/// in the next second.
 WINSVC_INLINE void request_statistics::advance_to(std::int64_t second) noexcept {
   try {
     const std::lock_guard lock(mutex_);

@@ -5,8 +5,8 @@
 //   direct_wait(poller, events, capacity);           // as epoll_wait() without a time limit; Linux
 //
 // In glibc, these functions are cancellation points of pthread_cancel(): if the process has several threads, each call
-// has two compare-exchanges (glibc 2.36). The engine cancels no thread. syscall() sets errno in the same way and is no
-// cancellation point.
+// has two compare-exchanges (glibc 2.36). The engine cancels no thread. syscall() sets errno in the same way and is not
+// a cancellation point.
 // Source: pthreads(7), section "Cancellation points"; syscall(2).
 #pragma once
 
