@@ -38824,8 +38824,8 @@ WINSVC_INLINE std::string request_processor::location_text(const exchange& excha
 }
 
 WINSVC_INLINE void request_processor::log_length_mismatch(const exchange& exchange) const noexcept {
-  const auto [announced, written] = *exchange.delivery.length_mismatch;
-  base::attempt([&, announced = announced, written = written] {
+  base::attempt([&] {
+    const auto [announced, written] = *exchange.delivery.length_mismatch;
     log_.warn("request " + exchange.id() + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": the content provider of the handler" + location_text(exchange) +
               " announced " + std::to_string(announced) + " bytes and wrote " + std::to_string(written) +

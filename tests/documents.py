@@ -30,8 +30,8 @@ import claims
 import example_requests
 import line_counts
 import terminal
-from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, clang_for_mingw,
-                 fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
+from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, LESS_COLLECTION, MINGW, ROOT, STANDARD, Ninja, Tally,
+                 clang_for_mingw, fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
 
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
 # The stage chroot runs the blocks of these pages.
@@ -99,10 +99,10 @@ def as_tested(name, line):
     """The commands that build what a line builds."""
     words = shlex.split(line)
     if words[0] == MINGW and name in WITH_MINGW:
-        return [words]
+        return [[*words, *LESS_COLLECTION]]
     words = [word for word in words if not word.startswith("-O")]
     if words[0] != MINGW:
-        return [words]
+        return [[*words, *LESS_COLLECTION]]
     at = words.index("-o")
     objects, sources = ([word for word in words if word.endswith(ending)] for ending in (".o", ".cpp"))
     options = [word for word in words[1:at] if word not in (*objects, *sources, "-static")]

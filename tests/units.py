@@ -10,11 +10,11 @@ PROGRAM  units      tests/{base,settings,route,wire,scm,commandline,os,log}: no 
                     host/sequences with 20,000 sequences of controls, server/simulation with 10,000 seeds
          crash      tests/os/crash.cpp alone, with mingw g++; units with `windows` is without it, and runs it as well
          fuzz       tests/fuzz/*.cpp, each with its corpus; `http asan` has fuzz/connection.cpp, which needs all of winsvc
-WAY      clang    clang++, all warnings are errors
-         asan     clang++, address and undefined behaviour sanitizers
-         tsan     clang++, thread sanitizer
+WAY      clang    clang 19, all warnings are errors
+         asan     clang 19, address and undefined behaviour sanitizers
+         tsan     clang 19, thread sanitizer
          mingw    mingw g++, run under Wine
-         windows  clang++ with mingw's headers and libraries, run under Wine: a fifth of the time of mingw
+         windows  clang 19 with mingw's headers and libraries, run under Wine: a fifth of the time of mingw
 """
 
 import contextlib
@@ -24,8 +24,9 @@ import re
 import sys
 import tempfile
 
-from kit import (CLANG, GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES, Ninja,
-                 Tally, clang_for_mingw, fast_mingw_link, library_includes, load, run, wine_prefix, wineserver, winsvc_object)
+from kit import (GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, TEST_CLANG, WARNINGS,
+                 WINDOWS_LIBRARIES, Ninja, Tally, clang_for_mingw, fast_mingw_link, library_includes, load, run, wine_prefix,
+                 wineserver, winsvc_object, write)
 from shards import run_shards, shards_of
 
 UNITS = ("base", "settings", "route", "wire", "scm", "commandline", "os", "log")
@@ -68,18 +69,23 @@ WHOLE_FUZZER = "connection"     # it needs all of winsvc
 
 # compiler, its options, libraries
 WAYS = {
-    "clang": ([CLANG], ["-O0"], ["-pthread"]),
-    "asan": ([CLANG], ["-O0", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+    "clang": ([TEST_CLANG], ["-O0"], ["-pthread"]),
+    "asan": ([TEST_CLANG], ["-O0", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
                      "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS"], ["-pthread"]),
-    "tsan": ([CLANG], ["-O0", "-gline-tables-only", "-fsanitize=thread"], ["-pthread"]),
+    "tsan": ([TEST_CLANG], ["-O0", "-gline-tables-only", "-fsanitize=thread"], ["-pthread"]),
     "mingw": ([MINGW], ["-O0", "-Wa,-mbig-obj", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
-    "windows": (clang_for_mingw(), ["-O0", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
+    "windows": (clang_for_mingw(TEST_CLANG), ["-O0", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
 }
 # Checks of each pointer before its use. They take a third of the time to compile; `units` has them. The address sanitizer
 # reports a null pointer too.
 WITHOUT_POINTER_CHECKS = ["-fno-sanitize=null,alignment,vptr"]
 UNDER_WINE = ("mingw", "windows")
 RUNS_PER_JOB = 2        # most tests wait more than they compute
+# Files of a folder that the compiler reads as one source: to load the precompiled header takes half a second, and files
+# of a folder use the same instances of templates.
+FILES_READ_TOGETHER = 5
+# A file that must be outside of any namespace is a separate source.
+NEEDS_GLOBAL_SCOPE = re.compile(r"^(template <>|void\* operator new)", re.MULTILINE)
 FILES_UNDER_WINE = 4    # files in a shard: to start a program takes half a second there
 
 
@@ -130,6 +136,21 @@ def precompiled_text(program, files):
             f'#include "{ROOT / "tests" / "support" / "common_instances.hpp"}"\n')
 
 
+def text_of(group):
+    """A source that includes these files, each in a separate namespace, because they use the same names. It includes their
+    headers first: in the namespace, the same #include then adds nothing."""
+    # A condition may use a macro that the file defines; to define it twice in the same way is allowed.
+    directive = re.compile(r"^[ \t]*#\s*(?:include|if|ifdef|ifndef|elif|else|endif|define)\b.*", re.MULTILINE)
+    headers, bodies = [], []
+    for number, path in enumerate(group):
+        for line in directive.findall(path.read_text(encoding="utf-8")):
+            name = re.search(r'include "(.*)"', line)
+            in_folder = name and (path.parent / name[1]).exists()
+            headers.append(line.replace(name[1], str(path.parent / name[1])) if in_folder else line)
+        bodies += [f"namespace file_{number} {{", f'#include "{path}"', "}"]
+    return "\n".join([*headers, *bodies]) + "\n"
+
+
 def command(way, tree):
     compiler, options, _ = WAYS[way]
     return [*compiler, *STANDARD, *options, *WARNINGS, *FAST_ASSERTIONS, f"-I{ROOT / tree}", *library_includes()]
@@ -141,7 +162,7 @@ def link(ninja, way, output, objects, more=()):
         before, after = fast_mingw_link()
         after = [*GC_SECTIONS_MINGW, *after]
     else:
-        before, after = [*compiler, *options, *(GC_SECTIONS if compiler == [CLANG] else [])], libraries
+        before, after = [*compiler, *options, *(GC_SECTIONS if compiler == [TEST_CLANG] else [])], libraries
     return ninja.link(output, objects, (before, [*after, *more]))
 
 
@@ -179,6 +200,17 @@ def runner(way, program, name, jobs):
         yield start
 
 
+def sources_to_compile(ninja, files):
+    """(name, path): the files that are compiled alone, and a source for each group of the others."""
+    alone = [path for path in files if f"{path.parent.name}/{path.stem}" in (*WITHOUT_PRECOMPILED, WITH_ITS_INCLUDES)
+             or NEEDS_GLOBAL_SCOPE.search(path.read_text(encoding="utf-8"))]
+    yield from ((f"{path.parent.name}/{path.stem}", path) for path in alone)
+    for group in shards_of([path for path in files if path not in alone], ROOT / "tests", FILES_READ_TOGETHER):
+        name = f"{group.sources[0].parent.name}/{'-'.join(path.stem for path in group.sources)}"
+        together = len(group.sources) > 1
+        yield name, write(ninja.folder / f"{name}.cpp", text_of(group.sources)) if together else group.sources[0]
+
+
 def doctest_program(tally, program, way):
     ninja = Ninja(f"{program}-{way}")
     found = sources(program, way)
@@ -198,15 +230,13 @@ def doctest_program(tally, program, way):
         objects.append(winsvc_object(GXX))
     main_object = ninja.compile("main.o", ROOT / "tests" / "main.cpp", do)
     objects.append(main_object)
-    for source in found:
-        name = source.relative_to(ROOT / "tests").with_suffix(".o")
-        alone = (*WITHOUT_PRECOMPILED, *([WITH_ITS_INCLUDES] if program == "separate" else []))
-        if name.with_suffix("").as_posix() in alone:
-            objects.append(ninja.compile(name, source, do))
+    for name, source in sources_to_compile(ninja, found):
+        # With all of winsvc precompiled, a variable of a unit test may have the name of one in winsvc.
+        more = ["-Wno-shadow"] if program == "threads" and source.parent.name in UNITS else []
+        if name in WITHOUT_PRECOMPILED or (name, program) == (WITH_ITS_INCLUDES, "separate"):
+            objects.append(ninja.compile(f"{name}.o", source, do))
         else:
-            # With all of winsvc precompiled, a variable of a unit test may have the name of one in winsvc.
-            more = ["-Wno-shadow"] if program == "threads" and name.parts[0] in UNITS else []
-            objects.append(ninja.compile(name, source, [*do, *use, *more], first))
+            objects.append(ninja.compile(f"{name}.o", source, [*do, *use, *more], first))
     target = link(ninja, way, program + ".exe", objects, libraries)
     if (program, way) == ("http", "asan"):
         fuzzer = [ninja.compile(f"fuzz/{name}.o", FUZZ / f"{name}.cpp", [*do, *use], first)

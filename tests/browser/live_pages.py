@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import urllib.request
 
-from kit import CLANG, ROOT, STANDARD, Ninja, eventually, library_includes
+from kit import CLANG, GXX, ROOT, SEPARATE, STANDARD, Ninja, eventually, library_includes, winsvc_object
 
 VIEWS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
 
@@ -28,8 +28,8 @@ def build():
     """Returns (the program, the output of the compiler); the program is None if it does not build."""
     ninja = Ninja("browser")
     source = ROOT / "examples" / "items.cpp"
-    compiled = ninja.compile("items.o", source, [CLANG, *STANDARD, "-O0", f"-I{ROOT / 'include'}", *library_includes()])
-    program = ninja.link("items", [compiled], ([CLANG], ["-pthread"]))
+    compiled = ninja.compile("items.o", source, [CLANG, *STANDARD, "-O0", *SEPARATE, *library_includes()])
+    program = ninja.link("items", [compiled, winsvc_object(GXX)], ([CLANG], ["-pthread"]))
     _, output = ninja.build()
     return (program if program.exists() else None), output
 

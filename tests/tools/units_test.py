@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Tests of the choice of files in tests/units.py.
+"""Tests of the choice of files in tests/units.py, and of the sources that it makes of them.
 
   python3 tests/tools/units_test.py
 """
 
 import pathlib
+import re
 import sys
 import unittest
 
@@ -47,6 +48,31 @@ class FilesWithThreads(unittest.TestCase):
         chosen = {f"{path.parent.name}/{path.stem}" for path in units.sources("threads", "tsan")}
         self.assertLessEqual({"host/embedded_host", "testing/scm", "server/engine", "server/engine_slot"}, chosen)
         self.assertNotIn("server/simulation", chosen)
+
+
+class FilesReadTogether(unittest.TestCase):
+    def test_the_headers_of_all_files_come_before_the_first_namespace(self):
+        text = units.text_of([TESTS / "cli" / "output.cpp", TESTS / "cli" / "run.cpp"])
+        headers, _, bodies = text.partition("namespace ")
+        for wanted in ("#include <doctest/doctest.h>", "  #include <fcntl.h>", f'  #include "{TESTS}/cli/machine.hpp"'):
+            self.assertIn(f"\n{wanted}\n", headers)
+        self.assertEqual(re.findall(r'#include "(.*)"', bodies), [f"{TESTS}/cli/output.cpp", f"{TESTS}/cli/run.cpp"])
+        self.assertEqual(len(re.findall(r"^ *#if", headers, re.MULTILINE)), headers.count("#endif"))
+
+    def test_a_macro_that_decides_about_a_header_is_defined_before_it(self):
+        headers = units.text_of([TESTS / "server" / "simulation.cpp"]).partition("namespace ")[0]
+        self.assertLess(headers.index("#define SIMULATION_WITH_SANITIZER"), headers.index("simulated_run.hpp"))
+
+    def test_each_file_is_in_one_source(self):
+        class Sources:
+            folder = units.ROOT / "build" / "test" / "units_test"
+
+        files = units.sources("http", "clang")
+        read = [path for _, source in units.sources_to_compile(Sources, files)
+                for path in (re.findall(r'^namespace file_\d+ {\n#include "(.*)"', source.read_text(encoding="utf-8"),
+                                        re.MULTILINE) or [str(source)])]
+        self.assertEqual(sorted(read), sorted(map(str, files)))
+        self.assertIn(str(TESTS / "host" / "memory_shortage.cpp"), read)   # it replaces operator new
 
 
 if __name__ == "__main__":
