@@ -30,8 +30,8 @@ import claims
 import example_requests
 import line_counts
 import terminal
-from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, LESS_COLLECTION, MINGW, ROOT, STANDARD, Ninja, Tally,
-                 clang_for_mingw, fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
+from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, LESS_COLLECTION, MINGW, ROOT, STANDARD, TEST_CLANG, Ninja,
+                 Tally, clang_for_mingw, fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
 
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
 # The stage chroot runs the blocks of these pages.
@@ -89,16 +89,16 @@ def output_of(line):
     return words[words.index("-o") + 1]
 
 
-# Examples whose line for mingw g++ runs as it is written.
-WITH_MINGW = ("hello", "tested_service")
+# Lines for mingw g++ that run as they are written: those of hello, and those of programs with tests.
+WITH_MINGW = re.compile(r" examples/hello\.cpp | -DTESTS ")
 MOST_BYTES = 2_000_000          # of the program that the command of README.md for Windows makes, stripped
 COMPILES_WINSVC = "{} -std=c++17 -O2 -Isingle_include -Ibuild/deps/include -c single_include/winsvc.cpp -o {}"
 
 
-def as_tested(name, line):
+def as_tested(line):
     """The commands that build what a line builds."""
     words = shlex.split(line)
-    if words[0] == MINGW and name in WITH_MINGW:
+    if words[0] == MINGW and WITH_MINGW.search(line):
         return [[*words, *LESS_COLLECTION]]
     words = [word for word in words if not word.startswith("-O")]
     if words[0] != MINGW:
@@ -108,14 +108,13 @@ def as_tested(name, line):
     options = [word for word in words[1:at] if word not in (*objects, *sources, "-static")]
     compiled = [f"{words[at + 1]}-{pathlib.Path(source).stem}.o" for source in sources]
     before, after = fast_mingw_link()
-    return [*([*clang_for_mingw(), *options, "-c", source, "-o", out] for source, out in zip(sources, compiled)),
+    return [*([*clang_for_mingw(TEST_CLANG), *options, "-c", source, "-o", out] for source, out in zip(sources, compiled)),
             [*before, *compiled, *objects, "-o", words[at + 1], *GC_SECTIONS_MINGW, *after]]
 
 
-def build(job):
+def build(line):
     """Builds what the line of an example builds. Returns the output and the exit code; empty if it succeeds without output."""
-    name, line = job
-    for words in as_tested(name, line):
+    for words in as_tested(line):
         code, output = run(words, timeout=400, cwd=WORK)
         if code != 0 or output.strip():
             return f"$ {shlex.join(words)}\n{output}exit code {code}"
@@ -189,7 +188,7 @@ def examples(tally, names):
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool, wine_prefix("examples") as windows:
         for line, wrong in zip(libraries, pool.map(build_library, libraries)):
             tally.check(f"{output_of(line)} by its {line.split()[0]} line", not wrong, wrong)
-        faults = list(pool.map(build, lines))
+        faults = list(pool.map(build, [line for _, line in lines]))
         jobs = [(name, line, wrong, windows) for (name, line), wrong in zip(lines, faults)]
         for (name, line, *_), wrong in zip(jobs, pool.map(check_program, jobs)):
             tally.check(f"{name} by its {line.split()[0]} line: {output_of(line)}", not wrong, wrong)
@@ -218,7 +217,7 @@ def readme(tally, _):
     count = path.read_text(encoding="utf-8").count("\n")
     tally.check("it has fewer than 300 lines", count < 300, f"{count} lines")
     ninja = Ninja("readme")
-    command = [CLANG, *STANDARD, f"-I{ROOT / 'single_include'}", *library_includes()]
+    command = [TEST_CLANG, *STANDARD, f"-I{ROOT / 'single_include'}", *library_includes()]
     use, first, _ = ninja.precompile("precompiled.hpp", "#include <winsvc.hpp>\n#include <winsvc/testing.hpp>\n", command,
                                      generate=False)
     # docs/api.md is generated: it has declarations, and examples that tests/api/examples.cpp compiles and runs.

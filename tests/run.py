@@ -8,7 +8,7 @@
 
 Some stages are opt-in: they run only if --stage names them. The stages units and http belong to --quick alone: the same
 files run with sanitizers, and under Wine.
-Stages that compute run four at a time, each with half of the jobs: many steps use one processor only, such as to compile
+Stages that compute run five at a time, each with half of the jobs: many steps use one processor only, such as to compile
 a precompiled header or to link, and tests also wait. A stage that mostly waits runs at the same time. The output has the
 order of the list.
 
@@ -37,7 +37,7 @@ MAY_SKIP = {
 }
 
 PYTHON = sys.executable
-LANES = 4               # stages that compute at the same time
+LANES = 5               # stages that compute at the same time
 
 
 def program(name, *arguments):
@@ -53,22 +53,22 @@ STAGES = (
     Stage("http", QUICK, "engine, host and testing, clang++", program("units.py", "http", "clang")),
     Stage("conformance", FULL, "HTTP/1.1 byte for byte over loopback, read by h11 too; slow clients",
           program("conformance/run.py"), waits=True),
+    Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
     Stage("http-asan", FULL, "http with HTTPS and compression, under address and undefined sanitizers",
           program("units.py", "http", "asan")),
-    Stage("hygiene", FULL, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
-    Stage("mingw-http", FULL, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
-    Stage("examples", FULL, "every example by the command in its head", program("documents.py", "examples")),
-    Stage("tsan", FULL, "all files that create threads, under the thread sanitizer", program("units.py", "threads", "tsan")),
     Stage("package", FULL, "copied, CMake, pkg-config, Meson", program("package/run.py")),
+    Stage("mingw-http", FULL, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
+    Stage("hygiene", FULL, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
     Stage("separate", FULL, "some files of http against the object of g++; 20,000 sequences of controls, 10,000 simulations",
           program("units.py", "separate", "clang")),
+    Stage("tsan", FULL, "all files that create threads, under the thread sanitizer", program("units.py", "threads", "tsan")),
     Stage("forms", FULL, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
     Stage("units-asan", FULL, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),
-    Stage("mingw", FULL, "the units as a Windows program, os/crash by mingw g++, under Wine",
-          program("units.py", "units", "windows")),
     Stage("budget", FULL, "instructions, system calls and allocations of a request", program("budget/run.py")),
     Stage("msi", FULL, "the ZIP and the MSI of examples/starter: install, upgrade, roll back, remove, under Wine",
           program("package/msi.py")),
+    Stage("mingw", FULL, "the units as a Windows program, os/crash by mingw g++, under Wine",
+          program("units.py", "units", "windows")),
     Stage("misuse", FULL, "code that must not compile, and the first error", program("misuse/run.py")),
     Stage("readme", FULL, "every block of README.md", program("documents.py", "readme")),
     Stage("msvc", FULL, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
