@@ -181,3 +181,65 @@ TEST_CASE("there is one system clock, and it is monotonic") {
   CHECK(system.now() - before >= 1ms);
   CHECK(to_utc(system.system_now()).year >= 2024);
 }
+
+TEST_CASE("a year with other than four digits is written with all its digits") {
+  winsvc::utc_fields f;
+  f.year = 10'000;
+  CHECK(winsvc::time_text(f) == "10000-01-01T00:00:00.000");
+  f.year = 9999;
+  CHECK(winsvc::time_text(f) == "9999-01-01T00:00:00.000");
+  f.year = 7;
+  CHECK(winsvc::time_text(f) == "0007-01-01T00:00:00.000");
+  f.year = 0;
+  CHECK(winsvc::time_text(f) == "0000-01-01T00:00:00.000");
+  f.year = -1;
+  CHECK(winsvc::time_text(f) == "-001-01-01T00:00:00.000");
+}
+
+TEST_CASE("parse_time reads a fraction to the unit of the clock, and accepts the last second of each field") {
+  using unit = winsvc::clock::system_time::duration;
+  const auto fraction = std::chrono::duration_cast<unit>(std::chrono::nanoseconds(123'456'789));
+  CHECK(parse_time("2026-01-31T08:05:09.123456789Z") == at(1769846709) + fraction);
+  CHECK(parse_time("2026-01-31T08:05:09.1234567899999Z") == at(1769846709) + fraction);
+  CHECK(parse_time("1999-12-31T23:59:59Z") == at(946684799));
+  CHECK(parse_time("2000-01-01T23:59:00+23:59") == at(946684800));
+  CHECK(parse_time("1999-12-31T00:01:00-23:59") == at(946684800));
+  CHECK_FALSE(parse_time("2026-01-31T08:05:09+24:00"));
+  CHECK_FALSE(parse_time("2026-01-32T08:05:09Z"));
+  CHECK_FALSE(parse_time("2026-01-31T08:05:09.2/Z"));
+  CHECK_FALSE(parse_time("2026-01-31T08:05:09./Z"));
+  CHECK_FALSE(parse_time("2026-01-31T08:05:09.:Z"));
+  CHECK_FALSE(parse_time("2026-01-31T0::05:09Z"));
+  CHECK_FALSE(parse_time("2026-01-31T0/:05:09Z"));
+}
+
+TEST_CASE("parse_time accepts all whole seconds that the system clock can represent, except the first and the last") {
+  const auto last = std::chrono::duration_cast<seconds>(winsvc::clock::system_time::max().time_since_epoch());
+  const auto first = std::chrono::duration_cast<seconds>(winsvc::clock::system_time::min().time_since_epoch());
+  if (last > std::chrono::hours(24) * 366 * 8030) return;  // more than four digits of years (Windows)
+  for (const auto edge : {last, first}) {
+    const auto inside = edge > seconds(0) ? edge - seconds(1) : edge + seconds(1);
+    CHECK(parse_time(iso_time(at(inside.count()))) == at(inside.count()));
+    CHECK_FALSE(parse_time(iso_time(at(edge.count()))));
+  }
+}
+
+TEST_CASE("a wait ends when its predicate is true or its deadline has passed") {
+  struct : winsvc::clock {
+    mutable int waits = 0;
+    [[nodiscard]] time_point now() const noexcept override { return time_point(std::chrono::hours(waits)); }
+    void wait_until(std::condition_variable&, std::unique_lock<std::mutex>&, time_point) const override { ++waits; }
+    using clock::wait_until;
+  } const time;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::unique_lock lock(mutex);
+  const auto hour = [](int h) { return winsvc::clock::time_point(std::chrono::hours(h)); };
+
+  CHECK(time.wait_until(changed, lock, hour(9), [] { return true; }));
+  CHECK(time.waits == 0);
+  CHECK_FALSE(time.wait_until(changed, lock, hour(3), [] { return false; }));
+  CHECK(time.waits == 3);  // the clock has reached the deadline
+  CHECK(time.wait_until(changed, lock, hour(9), [&] { return time.waits == 5; }));
+  CHECK(time.waits == 5);
+}

@@ -71,3 +71,47 @@ TEST_CASE("SHA-1, SHA-256 and HMAC have the values of the standards") {
   CHECK(hex(hmac_sha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First")) ==
         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
+
+TEST_CASE("SHA-1 and SHA-256 pad a message of each length") {
+  struct row { std::size_t length; const char* sha1; const char* sha256; };
+  const row rows[] = {
+      {55, "c1c8bbdc22796e28c0e15163d20899b65621d65a",
+       "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318"},
+      {56, "c2db330f6083854c99d4b5bfb6e8f29f201be699",
+       "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a"},
+      {63, "03f09f5b158a7a8cdad920bddc29b81c18a551f5",
+       "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34"},
+      {64, "0098ba824b5c16427bd7a1122a5a442a25ec644d",
+       "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"},
+      {119, "ee971065aaa017e0632a8ca6c77bb3bf8b1dfc56",
+       "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb"},
+      {120, "f34c1488385346a55709ba056ddd08280dd4c6d6",
+       "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c"},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.length);
+    CHECK(hex(detail::base::sha1(std::string(r.length, 'a'))) == r.sha1);
+    CHECK(hex(sha256(std::string(r.length, 'a'))) == r.sha256);
+  }
+}
+
+TEST_CASE("the key of HMAC is hashed if it is longer than a block of 64 bytes") {
+  CHECK(hex(hmac_sha256(std::string(64, 'k'), "text")) ==
+        "0414bb1d8c0c4556cdb2028727b16610ae377b1a194b6db1f853d4297f2329bc");
+  CHECK(hex(hmac_sha256(std::string(65, 'k'), "text")) ==
+        "5b69580123e3d7e788b7e8352ac37a3247b911c5ec0837147b74109a6382d3f5");
+}
+
+TEST_CASE("the characters next to the digits of base64 are rejected") {
+  for (const char c : {'@', '[', '`', '{', ':', '.', ',', '*', '=', '\0', '\x7f'}) {
+    CAPTURE(c);
+    CHECK_FALSE(detail::base::from_base64(std::string("Zm9") + c + "Zm9v"));
+  }
+  CHECK(detail::base::from_base64("AZaz") == "\x01\x96\xb3");
+  CHECK(detail::base::from_base64("09+/") == "\xd3\xdf\xbf");
+}
+
+TEST_CASE("text for HTML has references in place of the five characters") {
+  CHECK(detail::base::escape_html("a < b > c & \"d\" 'e'") == "a &lt; b &gt; c &amp; &quot;d&quot; &#39;e&#39;");
+  CHECK(detail::base::escape_html("").empty());
+}

@@ -52,3 +52,17 @@ TEST_CASE("the text of the handled exception is known for any type of exception"
   CHECK(text_of(std::runtime_error("the disk is full")) == "the disk is full");
   CHECK(text_of(7) == "unknown exception (not derived from std::exception)");
 }
+
+TEST_CASE("an error of the command line or of the app has no code, and names its origin") {
+  const error usage = winsvc::detail::base::usage_error("unknown verb 'x'", "'help' lists the verbs");
+  CHECK(usage.code == 0);
+  CHECK(usage.origin == error::origin_kind::command_line);
+  CHECK(usage.to_string() == "unknown verb 'x'; 'help' lists the verbs");
+  CHECK(winsvc::detail::base::usage_error("text").hint.empty());
+  const error app = winsvc::detail::base::app_error("two routes for GET /users");
+  CHECK(app.code == 0);
+  CHECK(app.origin == error::origin_kind::app);
+  CHECK(app.to_string() == "two routes for GET /users");
+  CHECK(error{}.code == 0);
+  CHECK(error{}.origin == error::origin_kind::system);
+}

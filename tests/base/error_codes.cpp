@@ -16,6 +16,15 @@ TEST_CASE("the table is ordered by code, without duplicates") {
   }
 }
 
+TEST_CASE("the table has the codes of Win32 that a caller may see, each with its text") {
+  constexpr std::uint32_t codes[] = {2, 3, 5, 50, 87, 109, 120, 123, 124, 232, 233, 997,
+                                     1051, 1052, 1053, 1055, 1056, 1057, 1058, 1059, 1060, 1061, 1062, 1063, 1064,
+                                     1066, 1067, 1068, 1069, 1072, 1073, 1075, 1077, 1078, 1223, 1297, 1326, 1332,
+                                     1385, 1460, 10013, 10048, 10049, 11001};
+  REQUIRE(std::size(codes) == std::size(explanations));
+  for (std::size_t i = 0; i < std::size(codes); ++i) CHECK(explanations[i].win32_error == codes[i]);
+}
+
 TEST_CASE("every code that a verb can print has a message and a remedy") {
   constexpr std::uint32_t codes[] = {2, 3, 5, 109, 232, 233, 997, 1051, 1052, 1053, 1055, 1056, 1057, 1058, 1059,
                                      1060, 1061, 1062, 1063, 1064, 1066, 1067, 1068, 1069, 1072, 1073, 1075, 1077,

@@ -274,3 +274,84 @@ TEST_CASE("the name of each level is parsed as the level, in any case") {
   CHECK_FALSE(winsvc::parse_log_level("warning"));
   CHECK_FALSE(winsvc::parse_log_level(""));
 }
+
+TEST_CASE("characters that change the direction or the line of a text are escaped, and those next to them are not") {
+  const auto is_escaped = [](char32_t c) {
+    std::string text;
+    winsvc::detail::base::append_utf8(text, c);
+    return winsvc::escape_log_text(text).find("\\x") == 0;
+  };
+  for (const char32_t c : {0x7Fu, 0x80u, 0x9Fu, 0x200Eu, 0x200Fu, 0x2028u, 0x202Au, 0x202Eu, 0x2066u, 0x2069u}) {
+    CAPTURE(static_cast<std::uint32_t>(c));
+    CHECK(is_escaped(c));
+  }
+  for (const char32_t c : {0x20u, 0x7Eu, 0xA0u, 0x200Du, 0x2010u, 0x2027u, 0x202Fu, 0x2065u, 0x206Au, 0xFFFDu}) {
+    CAPTURE(static_cast<std::uint32_t>(c));
+    CHECK_FALSE(is_escaped(c));
+  }
+  CHECK(winsvc::escape_log_text("a\nb", 0) == "a\nb");
+  CHECK(winsvc::escape_log_text("a\nb", 2) == "a\n  b");
+}
+
+TEST_CASE("a JSON line escapes DEL and the C1 controls") {
+  const auto text_of = [](std::string text) {
+    const std::string line = log_entry{moment, log_level::debug, std::move(text)}.json_line(0min);
+    return line.substr(line.find("\"text\":") + 7);
+  };
+  CHECK(text_of("\x7E\x7F") == "\"\x7E\\u007f\"}");
+  CHECK(text_of("\xC2\x80\xC2\x9F\xC2\xA0") == "\"\\u0080\\u009f\xC2\xA0\"}");
+}
+
+TEST_CASE("an entry that a function fills is like any other entry, and keeps no large memory") {
+  const ticking_clock time;
+  logger log(time);
+  const auto sink = std::make_shared<memory_sink>();
+  log.add_sink(sink);
+  std::size_t kept = 0;
+  const auto fill = [&](std::size_t size) {
+    return [&kept, size](log_entry& entry) {
+      kept = entry.text.capacity() + entry.json_fields.capacity();
+      CHECK(entry.text.empty());
+      CHECK(entry.json_fields.empty());
+      entry.text.assign(size, 't');
+      entry.json_fields.assign(size, 'j');
+    };
+  };
+  using winsvc::detail::base::write_filled;
+  write_filled(log, log_level::debug, fill(1));  // below the threshold
+  CHECK(sink->entries.empty());
+  write_filled(log, log_level::info, fill(1000));
+  write_filled(log, log_level::error, fill(3000));
+  CHECK(kept >= 2000);  // the memory of the entry before
+  write_filled(log, log_level::warn, fill(1));
+  CHECK(kept < 2000);   // an entry of 6,000 bytes is not kept
+  REQUIRE(sink->entries.size() == 3);
+  CHECK(sink->entries[0].text == std::string(1000, 't'));
+  CHECK(sink->entries[0].json_fields == std::string(1000, 'j'));
+  CHECK(sink->entries[1].level == log_level::error);
+  CHECK(sink->entries[2].text == "t");
+  CHECK(sink->entries[2].level == log_level::warn);
+  CHECK(sink->entries[2].time - sink->entries[0].time == 2ms);
+}
+
+TEST_CASE("an action of an operator is written at any threshold") {
+  logger log;
+  const auto sink = std::make_shared<memory_sink>();
+  log.add_sink(sink);
+  log.threshold(log_level::error);
+  log.write_always(log_level::info, "the level was changed");
+  CHECK(sink->texts() == texts{"the level was changed"});
+}
+
+TEST_CASE("the defaults of a log file, of an entry and of a sink") {
+  const winsvc::log_file_options options;
+  CHECK(options.max_file_bytes == 10'485'760);
+  CHECK(options.max_files == 5);
+  CHECK_FALSE(options.daily);
+  CHECK(options.format == winsvc::log_format::text);
+  CHECK(log_entry{}.level == log_level::info);
+  memory_sink sink;
+  CHECK_FALSE(sink.has_concurrent_flush());
+  sink.write_batch({{moment, log_level::info, "a"}, {moment, log_level::warn, "b"}});
+  CHECK(sink.texts() == texts{"a", "b"});
+}

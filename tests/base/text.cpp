@@ -223,3 +223,70 @@ TEST_CASE("a JSON string escapes the characters that JSON requires and replaces 
   CHECK(detail::base::json_quoted("a\xFFz") == "\"a" + replacement + "z\"");
   CHECK(detail::base::json_quoted("\xE2\x82") == "\"" + replacements(2) + "\"");
 }
+
+TEST_CASE("characters are counted, and a malformed byte counts as one") {
+  CHECK(detail::base::character_count("") == 0);
+  CHECK(detail::base::character_count("abc") == 3);
+  CHECK(detail::base::character_count("Z\xC3\xBCrich \xF0\x9F\x98\x80") == 8);
+  CHECK(detail::base::character_count("\xE2\x82") == 2);
+}
+
+TEST_CASE("a text is padded to its column, with at least one blank") {
+  CHECK(detail::base::pad_right("ab", 4) == "ab  ");
+  CHECK(detail::base::pad_right("ab", 3) == "ab ");
+  CHECK(detail::base::pad_right("ab", 2) == "ab ");
+  CHECK(detail::base::pad_right("abc", 2) == "abc ");
+  CHECK(detail::base::pad_right("", 0) == " ");
+}
+
+TEST_CASE("a prefix is compared without case, and is not longer than the text") {
+  CHECK(detail::base::starts_with_nocase("BEARER x", "bearer "));
+  CHECK(detail::base::starts_with_nocase("a", ""));
+  CHECK_FALSE(detail::base::starts_with_nocase("bear", "bearer"));
+  CHECK_FALSE(detail::base::starts_with_nocase("basic x", "bearer "));
+  CHECK_FALSE(detail::base::starts_with("por", "port"));
+}
+
+TEST_CASE("the first and the last letter are folded, and the characters next to them are not") {
+  CHECK(detail::base::to_lower("AZ@[") == "az@[");
+  CHECK(detail::base::to_upper('z') == 'Z');
+  CHECK(detail::base::to_upper('`') == '`');
+  CHECK(detail::base::to_upper('A') == 'A');
+  CHECK(detail::base::is_digit('0'));
+  CHECK(detail::base::is_digit('9'));
+  CHECK_FALSE(detail::base::is_digit('/'));
+  CHECK_FALSE(detail::base::is_digit(':'));
+}
+
+TEST_CASE("a similar word may differ in a third of its letters, or in one") {
+  using words = std::vector<std::string_view>;
+  CHECK(detail::base::closest_match("xxcdef", words{"abcdef"}) == "abcdef");
+  CHECK(detail::base::closest_match("xxxdef", words{"abcdef"}).empty());
+  CHECK(detail::base::closest_match("xxcde", words{"abcde"}).empty());
+  CHECK(detail::base::closest_match("x", words{"a"}) == "a");
+  CHECK(detail::base::closest_match("xb", words{"ab", "xb"}) == "xb");
+  CHECK(detail::base::closest_match("xb", words{"ab", "cb"}) == "ab");  // the first of equal ones
+}
+
+TEST_CASE("each word of a name can make it a secret, and only a word at its end makes it public") {
+  for (const char* name : {"file_password", "key-file-2", "CONNECTION.STRING", "connectionstring",
+                           "db connection string", "a.pwd", "token"}) {
+    CAPTURE(name);
+    CHECK(detail::base::names_secret(name));
+  }
+  for (const char* name : {"connection", "string_connection", "connection_timeout_string", "file", "key_",
+                           "password.dir"}) {
+    CAPTURE(name);
+    CHECK(detail::base::names_secret(name) == (std::string_view(name) == "key_"));
+  }
+}
+
+TEST_CASE("the limits of surrogates are known in both directions") {
+  CHECK(detail::base::to_utf8(std::u16string{0xD7FF}) == "\xED\x9F\xBF");
+  CHECK(detail::base::to_utf8(std::u16string{0xE000}) == "\xEE\x80\x80");
+  CHECK(detail::base::to_utf8(std::u16string{0xD800, 0xE000}) == replacement + "\xEE\x80\x80");
+  CHECK(detail::base::to_utf8(std::u16string{0xD800, 0xDFFF}) == "\xF0\x90\x8F\xBF");
+  CHECK(detail::base::to_utf8(std::u16string{0xDBFF, 0xDC00}) == "\xF4\x8F\xB0\x80");
+  CHECK(detail::base::to_utf8(std::u16string{0xDC00}) == replacement);
+  CHECK(detail::base::to_utf8(std::u16string{0xDFFF}) == replacement);
+}

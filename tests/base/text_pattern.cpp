@@ -45,3 +45,99 @@ TEST_CASE("the time does not explode and the stack is not used for a long text")
   CHECK_FALSE(text_pattern("(a|aa)*b").matches(std::string(100'000, 'a')));
   CHECK(text_pattern("(.|\\n)*").matches(std::string(100'000, 'x')));
 }
+
+TEST_CASE("escapes and classes accept exactly their characters") {
+  const struct {
+    const char* pattern;
+    std::string_view accepted;
+  } rows[] = {
+      {"\\d", "0123456789"},
+      {"\\w", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"},
+      {"\\s", "\t\n\v\f\r "},
+      {"\\n", "\n"},
+      {"\\r", "\r"},
+      {"\\t", "\t"},
+      {"[b-d]", "bcd"},
+      {"[a\\-c]", "-ac"},
+      {"[+-\\-]", "+,-"},
+      {"[\\d-z]", "-0123456789z"},
+      {"[\\+-.]", "+,-."},
+      {"[a-cx-z]", "abcxyz"},
+      {"[-a]", "-a"},
+      {"[\\]]", "]"},
+      {"[\\n\\t]", "\t\n"},
+      {"[c-c]", "c"},
+      {"[(.*]", "(*."},
+  };
+  for (const auto& row : rows) {
+    const text_pattern pattern(row.pattern);
+    std::string accepted;
+    for (int c = 1; c < 128; ++c) {
+      if (pattern.matches(std::string(1, static_cast<char>(c)))) accepted += static_cast<char>(c);
+    }
+    CAPTURE(row.pattern);
+    CHECK(accepted == row.accepted);
+  }
+  for (const char* pattern : {"\\D", "\\W", "\\S", "[^b-d]", "."}) {
+    int accepted = 0;
+    for (int c = 1; c < 128; ++c) {
+      if (text_pattern(pattern).matches(std::string(1, static_cast<char>(c)))) ++accepted;
+    }
+    const std::string_view p = pattern;
+    CHECK(accepted == (p == "\\D" ? 117 : p == "\\W" ? 64 : p == "\\S" ? 121 : p == "." ? 125 : 124));
+  }
+}
+
+TEST_CASE("a repetition accepts each number within its limits, also of a group and of a repetition") {
+  const struct {
+    const char* pattern;
+    std::size_t at_least, at_most;  // of the letter a, from 0 to 12
+  } rows[] = {{"a{0}", 0, 0},     {"a{3}", 3, 3},   {"a{0,2}", 0, 2},     {"a{2,5}", 2, 5}, {"a{3,3}", 3, 3},
+              {"a{10,11}", 10, 11}, {"a{2,}", 2, 12}, {"a{0,}", 0, 12},   {"(a|b){2,4}", 2, 4},
+              {"a?", 0, 1},       {"a+", 1, 12},    {"a*", 0, 12},
+              {"a??", 0, 1},    {"(a?){3}", 0, 3}, {"a|aa|aaa", 1, 3},   {"(a{2}){3}", 6, 6}, {"aa*a", 2, 12}};
+  for (const auto& row : rows) {
+    CAPTURE(row.pattern);
+    for (std::size_t count = 0; count <= 12; ++count) {
+      CAPTURE(count);
+      const bool is_expected = count >= row.at_least && count <= row.at_most;
+      CHECK(text_pattern(row.pattern).matches(std::string(count, 'a')) == is_expected);
+    }
+  }
+}
+
+TEST_CASE("groups may be nested 50 deep, and a pattern may have 10,000 instructions") {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '(') + 'a' + std::string(depth, ')'); };
+  CHECK(text_pattern(nested(50)).matches("a"));
+  CHECK_THROWS_AS(text_pattern(nested(51)), setup_error);
+  CHECK(text_pattern("a{3333}").matches(std::string(3333, 'a')));
+  CHECK_THROWS_AS(text_pattern("a{3334}"), setup_error);
+  CHECK(text_pattern("a{3332,}").matches(std::string(3333, 'a')));
+  CHECK_THROWS_AS(text_pattern("a{3333,}"), setup_error);
+  CHECK(text_pattern(std::string(10'000, 'a')).matches(std::string(10'000, 'a')));
+  CHECK_THROWS_AS(text_pattern(std::string(10'001, 'a')), setup_error);
+  CHECK(text_pattern(std::string(9'998, 'a') + "|").matches(""));
+  CHECK_THROWS_AS(text_pattern(std::string(9'999, 'a') + "|"), setup_error);
+}
+
+TEST_CASE("anchors have no effect at both ends, alone too, and the pattern is known") {
+  CHECK(text_pattern("^").matches(""));
+  CHECK(text_pattern("$").matches(""));
+  CHECK(text_pattern("^$").matches(""));
+  CHECK_FALSE(text_pattern("^$").matches("a"));
+  CHECK_THROWS_AS(text_pattern("^^a"), setup_error);
+  CHECK_THROWS_AS(text_pattern("a$$"), setup_error);
+  CHECK(text_pattern("^a|b").anchored() == "^(?:^a|b)$");
+  CHECK(text_pattern("a|b").pattern() == "a|b");
+}
+
+TEST_CASE("more malformed patterns are rejected") {
+  for (const char* pattern : {"+", "?a", "(a", "(?a)", "(?", "a{,2}", "a{1,x}", "a{1,2", "[^",
+                              "[\\", "[\\W]", "[a-\\x]", "[z-\\-]",
+                              "\\0", "\\9", "\\A", "\\Z", "\\a", "\\z", "a{1;2}", "a)b", "(a))"}) {
+    CAPTURE(pattern);
+    CHECK_THROWS_AS(text_pattern{pattern}, setup_error);
+  }
+  for (const char* pattern : {"\\/", "\\:", "\\@", "\\[", "\\`", "\\{"})
+    CHECK(text_pattern(pattern).matches(pattern + 1));
+}

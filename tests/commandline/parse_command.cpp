@@ -367,6 +367,21 @@ TEST_CASE("a value that looks like a short option stays a value, and so does an 
   CHECK(parse_command({"start", "--", "-n5"})->control.arguments == words{"-n5"});
 }
 
+TEST_CASE("a value that looks like -n5 stays the value of -n, and of --lines") {
+  for (const char* option : {"-n", "--lines"}) {
+    const std::string text = error_text({"logs", option, "-n5"});
+    CAPTURE(text);
+    CHECK(text.find("'-n5'") != std::string::npos);
+  }
+}
+
+TEST_CASE("a request for help or the version stays first, whatever follows") {
+  CHECK(parse_command({"-h", "install"})->verb == verb::help);
+  CHECK(parse_command({"-h", "install"})->topic == verb::install);
+  CHECK(error_text({"--version", "status"}).find("'version'") == 0);
+  CHECK(error_text({"-v", "-x", "status"}).find("unknown option '-x'") == 0);
+}
+
 TEST_CASE("--json of install needs --plan") {
   CHECK(error_text({"install", "--json"}) == "--json needs --plan; write install --plan --json");
   CHECK(parse_command({"update", "--plan", "--json"})->install.json);

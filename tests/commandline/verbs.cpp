@@ -108,3 +108,13 @@ TEST_CASE("help fits a terminal of 120 columns") {
   for (const auto& r : verb_table) text += help_text("app", r.id);
   for (const auto line : detail::base::split(text, '\n')) CHECK(line.size() <= 120);
 }
+
+TEST_CASE("the help of a verb has its summary as a sentence") {
+  for (const auto& row : verb_table) {
+    if (row.summary.empty()) continue;
+    std::string sentence(row.summary);
+    sentence[0] = detail::base::to_upper(sentence[0]);
+    CAPTURE(sentence);
+    CHECK(contains(help_text("app", row.id), "\n\n" + sentence + ".\n"));
+  }
+}

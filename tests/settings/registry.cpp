@@ -300,6 +300,18 @@ TEST_CASE("a reload applies all new values or no value, and lists the changes") 
   }
 }
 
+TEST_CASE("after a reload with errors, the old file is the source of settings that are declared later") {
+  setting_registry registry;
+  registry.set_sources(with_file("a = 1\nlate = 7\nother = 1\n"));
+  const auto a = number("a", 0), late = number("late", 0);
+  registry.declare(a);
+  CHECK(registry.reload(parse_settings_file("a = x\n")).errors.size() == 1);
+  registry.declare(late);
+  CHECK(late->get() == 7);
+  CHECK(registry.errors().size() == 1);
+  CHECK(error_texts(registry.errors()).find("there is no setting 'other'") != std::string::npos);
+}
+
 TEST_CASE("a setting needs a valid name that is not declared yet") {
   setting_registry registry;
   registry.declare(number("a-b.c", 0));

@@ -48,7 +48,8 @@ TEST_CASE("values are parsed from their text form, and invalid texts are rejecte
   CHECK(round_trip<double>("1000000") == "1e+06");
   CHECK(setting_type<double>::parse("0.30000000000000004") == 0.30000000000000004);
   CHECK(round_trip<double>("0.30000000000000004") == "0.30000000000000004");
-  for (const auto invalid : {"", "nan", "inf", "1,5", "1.5x", "1e999", "0x1p3", "--1", "1 2"})
+  for (const auto invalid : {"", "nan", "inf", "1,5", "1.5x", "1e999", "0x1p3", "--1", "1 2", "1-2",
+                             "1.2.3", "1e5e5", "-", "1e"})
     CHECK_FALSE(round_trip<double>(invalid));
 
   CHECK(round_trip<std::string>("") == "");

@@ -38,6 +38,14 @@ TEST_CASE("the quotes around a value are removed, if there are no others") {
   CHECK(unquote("\"a") == "\"a");
 }
 
+TEST_CASE("blanks around a line have no effect") {
+  const auto file = parse_settings_file("  # comment\n\t; comment\n \t \n  [ store ]\t\n\tpath\t=\tdata \n");
+  CHECK(file.errors.empty());
+  REQUIRE(file.rows.size() == 1);
+  CHECK(file.rows[0].name == "store.path");
+  CHECK(file.rows[0].value == "data");
+}
+
 TEST_CASE("all errors in a settings file are reported, each with its line") {
   const auto file = parse_settings_file(
       "greeting\n"

@@ -20,6 +20,7 @@ TEST_CASE("the extension of a file name determines the media type") {
 TEST_CASE("a Range field is parsed, and its unit is case-insensitive") {
   using ranges = byte_ranges<std::int64_t>;
   CHECK(parse_byte_ranges("bytes=0-4") == ranges{{0, 4}});
+  CHECK(parse_byte_ranges("bytes=0-0,7-7,-0,0-") == ranges{{0, 0}, {7, 7}, {-1, 0}, {0, -1}});
   CHECK(parse_byte_ranges("Bytes=0-4") == ranges{{0, 4}});
   CHECK(parse_byte_ranges("bytes= 5- , -3,") == ranges{{5, -1}, {-1, 3}});
   CHECK(parse_byte_ranges("bytes=0-99999999999999999999") == ranges{{0, INT64_MAX}});

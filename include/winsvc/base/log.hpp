@@ -272,7 +272,10 @@ WINSVC_INLINE void logger::deliver_filled(log_level level, fill_function fill, c
   filled_.json_fields.clear();
   fill(context, filled_);
   write_entry(filled_);
-  if (filled_.text.capacity() + filled_.json_fields.capacity() > max_kept_bytes) filled_ = {};
+  if (filled_.text.capacity() + filled_.json_fields.capacity() > max_kept_bytes) {
+    std::string().swap(filled_.text);  // an assignment would keep the memory
+    std::string().swap(filled_.json_fields);
+  }
 }
 
 /// Requires the lock.

@@ -188,7 +188,7 @@ class text_pattern_parser {
         return group;
       }
       case U'[': return {character_class()};
-      case U'.': return {{instruction::kind::characters, 1, 1, {{U'\n', U'\n'}, {U'\r', U'\r'}}, true}};
+      case U'.': return {characters({{U'\n', U'\n'}, {U'\r', U'\r'}}, true)};
       case U'\\': return {escape()};
       case U'*':
       case U'+':
@@ -199,19 +199,22 @@ class text_pattern_parser {
       default: return {one(c)};
     }
   }
-  static instruction one(char32_t c) { return {instruction::kind::characters, 1, 1, {{c, c}}, false}; }
+  static instruction characters(std::vector<std::pair<char32_t, char32_t>> ranges, bool negated) {
+    return {instruction::kind::characters, {}, {}, std::move(ranges), negated};  // it has no targets
+  }
+  static instruction one(char32_t c) { return characters({{c, c}}, false); }
   instruction escape() {
     if (at_end()) reject("it ends with a backslash");
     const char32_t c = characters_[position_++];
     const bool negated = c == U'D' || c == U'W' || c == U'S';
     switch (c) {
       case U'd':
-      case U'D': return {instruction::kind::characters, 1, 1, {{U'0', U'9'}}, negated};
+      case U'D': return characters({{U'0', U'9'}}, negated);
       case U'w':
       case U'W':
-        return {instruction::kind::characters, 1, 1, {{U'0', U'9'}, {U'A', U'Z'}, {U'_', U'_'}, {U'a', U'z'}}, negated};
+        return characters({{U'0', U'9'}, {U'A', U'Z'}, {U'_', U'_'}, {U'a', U'z'}}, negated);
       case U's':
-      case U'S': return {instruction::kind::characters, 1, 1, {{U'\t', U'\r'}, {U' ', U' '}}, negated};
+      case U'S': return characters({{U'\t', U'\r'}, {U' ', U' '}}, negated);
       case U'n': return one(U'\n');
       case U'r': return one(U'\r');
       case U't': return one(U'\t');
@@ -222,7 +225,7 @@ class text_pattern_parser {
     return one(c);
   }
   instruction character_class() {
-    instruction result{instruction::kind::characters, 1, 1, {}, accept(U'^')};
+    instruction result = characters({}, accept(U'^'));
     for (bool first = true;; first = false) {
       if (at_end()) reject("a '[' has no ']'");
       if (!first && accept(U']')) return result;
