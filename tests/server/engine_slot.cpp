@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
+#include <optional>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -51,6 +53,43 @@ TEST_CASE("the deadline of a busy slot is reported each second until it is clear
   timers.clear(slot);
   advance(10s);
   CHECK(due_busy == 2);
+}
+
+TEST_CASE("while a deadline that has passed is handled, the owner cannot set a later one and go on") {
+  // Otherwise the owner could park or queue the slot with the later deadline, and advance() would end that wait.
+  for (const bool is_parked : {true, false}) {
+    CAPTURE(is_parked);
+    winsvc::testing::manual_clock time;
+    deadline_timers timers(time);
+    engine_slot slot;
+    std::promise<void> set;
+    auto is_set = set.get_future();
+    std::optional<waiting::scoped_thread> owner;
+    bool was_set = false;
+    const auto on_due = [&](engine_slot&) {
+      owner.emplace("owner", [&] {
+        static_cast<void>(timers.set(slot, time.now() + 1min));
+        set.set_value();
+      });
+      was_set = is_set.wait_for(50ms) == std::future_status::ready;
+    };
+    slot.acquire();
+    static_cast<void>(timers.set(slot, time.now() + 100ms));
+    if (is_parked) REQUIRE(slot.park());
+    time.advance(500ms);
+    static_cast<void>(timers.advance(time.now(), on_due, on_due));
+    REQUIRE(owner);
+    owner->join();
+    CHECK_FALSE(was_set);
+    int due = 0;
+    const auto count = [&](engine_slot&) { ++due; };
+    time.advance(50s);
+    static_cast<void>(timers.advance(time.now(), count, count));
+    CHECK(due == 0);
+    time.advance(11s);
+    static_cast<void>(timers.advance(time.now(), count, count));
+    CHECK(due == 1);
+  }
 }
 
 TEST_CASE("each event for a busy slot makes its owner run another step, but several events only one") {

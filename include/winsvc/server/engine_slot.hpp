@@ -132,6 +132,11 @@ class deadline_timers {
   }
   /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
   /// slot whose deadline has passed, again each second: it may wait in a queue. Returns the time of the next call.
+  ///
+  /// While this decides about a slot, its owner cannot set a later deadline and then park or queue the slot: the owner
+  /// reads no_deadline in scheduled_at_, so set() waits for mutex_. The exception is a handler without a time limit,
+  /// which is queued with no_deadline: `on_due_busy` may find it in the queue. The handler then loses its place there,
+  /// but its request does not fail.
   template <class F, class G>
   time_point advance(time_point now, const F& on_due, const G& on_due_busy) {
     const std::lock_guard lock(mutex_);
@@ -149,9 +154,9 @@ class deadline_timers {
       if (!slot.state_.compare_exchange_strong(parked, engine_slot::slot_state::busy, std::memory_order_acq_rel)) {
         // The owner may have set this deadline already and be about to park the slot, so the deadline is checked again.
         const auto again = now + busy_interval;
-        slot.scheduled_at_.store(again.time_since_epoch().count());
         wheel_.set(timer, again);
-        return on_due_busy(slot);
+        on_due_busy(slot);
+        return slot.scheduled_at_.store(again.time_since_epoch().count());  // last: until then, set() waits
       }
       slot.timed_out = true;
       on_due(slot);
