@@ -169,7 +169,7 @@ TEST_CASE("the edit distance counts changes, additions, removals and swaps of ad
       {"", "", 0},           {"", "abc", 3},       {"abc", "", 3},        {"abc", "abc", 0},
       {"abc", "abd", 1},     {"abc", "abcd", 1},   {"abc", "ac", 1},      {"abc", "acb", 1},
       {"ab", "ba", 1},       {"kitten", "sitting", 3}, {"saturday", "sunday", 3}, {"instlal", "install", 1},
-      {"ca", "abc", 3},      {"flaw", "lawn", 2},
+      {"xxab", "yyba", 3},   {"ca", "abc", 3},      {"flaw", "lawn", 2},
   };
   for (const auto& r : rows) {
     CAPTURE(r.a);

@@ -107,3 +107,44 @@ TEST_CASE("next_deadline is within one slot after the earliest deadline") {
   CHECK(t.wheel.next_deadline() >= start + 5s);
   CHECK(t.wheel.next_deadline() <= start + 5s + timer_wheel::slot_duration);
 }
+
+TEST_CASE("next_deadline finds timers that are set, cleared and set earlier, in any order") {
+  const auto slot = timer_wheel::slot_duration;
+  numbered_wheel t;
+  // The slot that begins after `time`: the time at which the timer expires.
+  const auto slot_after = [&](std::chrono::milliseconds time) {
+    const auto since_epoch = std::chrono::duration_cast<std::chrono::milliseconds>((start + time).time_since_epoch());
+    return timer_wheel::time_point((since_epoch / slot + 1) * slot);
+  };
+  t.set(1, 30s);
+  CHECK(t.wheel.next_deadline() == slot_after(30s));
+  t.set(2, 5s);
+  CHECK(t.wheel.next_deadline() == slot_after(5s));
+  t.set(3, 1ms);
+  CHECK(t.wheel.next_deadline() == slot_after(1ms));
+  t.wheel.clear(t.timers[3]);
+  t.set(4, 2s);
+  CHECK(t.wheel.next_deadline() == slot_after(2s));
+  t.wheel.clear(t.timers[4]);
+  t.wheel.clear(t.timers[2]);
+  CHECK(t.wheel.next_deadline() == slot_after(30s));
+  CHECK(t.advance_to(10s).empty());
+  t.set(5, 9s);  // in the past: the next slot
+  CHECK(t.wheel.next_deadline() == slot_after(10s));
+  CHECK(t.advance_to(10s + slot) == indexes{5});
+  t.wheel.clear(t.timers[1]);
+  CHECK(t.wheel.next_deadline() == (timer_wheel::time_point::max)());
+}
+
+TEST_CASE("the timers of one slot expire in the order in which they were set, each in its turn of the wheel") {
+  const timer_wheel::timer fresh;
+  CHECK_FALSE(timer_wheel::is_set(fresh));
+  CHECK(fresh.next == nullptr);
+  CHECK(fresh.user_data == nullptr);
+  numbered_wheel t;
+  for (const std::size_t i : {std::size_t{4}, std::size_t{1}, std::size_t{7}}) t.set(i, 1s);
+  t.set(2, 1s + 1min + 5536ms);  // one turn of 1,024 slots later
+  CHECK(t.advance_to(2s) == indexes{4, 1, 7});
+  CHECK(t.advance_to(66s).empty());
+  CHECK(t.advance_to(67s) == indexes{2});
+}

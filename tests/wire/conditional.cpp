@@ -13,13 +13,25 @@ TEST_CASE("the three forms of an HTTP date are parsed") {
   CHECK(parse_http_date("Thu, 01 Jan 1970 00:00:00 GMT") == 0);
   CHECK(parse_http_date("Tue, 29 Feb 2028 23:59:60 GMT") == 1835481600);  // a leap day, a leap second
   CHECK(parse_http_date("Saturday, 01-Jan-00 00:00:00 GMT") == 946684800);
+  CHECK(parse_http_date("Thursday, 01-Jan-70 00:00:00 GMT") == 0);
+  CHECK(parse_http_date("Tuesday, 01-Jan-69 00:00:00 GMT") == 3124224000);  // 2069
+  CHECK(parse_http_date("Wed, 31 Dec 1969 23:59:59 GMT") == -1);
+  CHECK(parse_http_date("Sat, 01 Mar 0001 00:00:00 GMT") == -62130499200);
+  CHECK(parse_http_date("Mon, 01 Jan 0001 00:00:00 GMT") == -62135596800);
+  CHECK(parse_http_date("Sun, 28 Feb 1900 00:00:00 GMT") == -2203977600);
+  CHECK(parse_http_date("Thu, 01 Mar 1900 00:00:00 GMT") == -2203891200);
+  CHECK(parse_http_date(" Sun, 06 Nov 1994 08:49:37 GMT\t") == 784111777);
 }
 
 TEST_CASE("an invalid date is rejected") {
   for (const char* text : {"", "yesterday", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
                            "Sun, 06 Nov 1994 08:49:37 GMT and more", "Sun, 00 Nov 1994 08:49:37 GMT",
                            "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 anF 1994 08:49:37 GMT",
-                           "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT", "784111777"}) {
+                           "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:60:37 GMT", "784111777",
+                           "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 32 Nov 1994 08:49:37 GMT",
+                           "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, 06 No 1994 08:49:37 GMT",
+                           "Sunday, 06-Nov-94 08:49:37 GMTx", "Sunday, 06-Nov-94 08:49:37 CET",
+                           "Sun Nov  6 08:49:37 1994 GMT", "Sun Foo  6 08:49:37 1994"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_http_date(text));
   }
@@ -37,6 +49,24 @@ TEST_CASE("an entity tag is found in a list with the weak or the strong comparis
   CHECK_FALSE(matches_etag("\"a", "\"a\"", false));
   CHECK_FALSE(matches_etag("", "\"a\"", false));
   CHECK(matches_etag("\"with, comma\"", "\"with, comma\"", true));
+}
+
+TEST_CASE("each tag of a list is compared as a whole") {
+  CHECK(matches_etag("W/\"x\", W/\"a\"", "W/\"a\"", false));
+  CHECK(matches_etag("\"\", \"a\"", "\"a\"", true));
+  CHECK(matches_etag("\"\"", "\"\"", true));
+  CHECK(matches_etag(" * ", "\"a\"", true));
+  CHECK(matches_etag("/\"a\"", "\"a\"", true));
+  CHECK_FALSE(matches_etag("\"b\", \"c\"", "\"a\"", true));
+  CHECK_FALSE(matches_etag("\"x\" \"", "\"a\"", true));
+  CHECK_FALSE(matches_etag("W/\"a\"", "W/\"a\"", true));
+}
+
+TEST_CASE("a file without a time is never unmodified") {
+  const validators without_time{"\"v2\"", unknown_time};
+  const auto date = "Thu, 01 Jan 1970 00:16:40 GMT";
+  CHECK(evaluate({"", "", date, ""}, without_time, true) == condition_result::serve);
+  CHECK(validators{}.modified == unknown_time);
 }
 
 TEST_CASE("conditions are evaluated in the order of section 13.2.2") {

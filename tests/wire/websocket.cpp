@@ -86,6 +86,7 @@ TEST_CASE("frames of a client are decoded to messages and control frames for eac
       {"ping and pong", masked(0x89, "") + masked(0x8A, "x"), "ping |pong x"},
       {"the longest ping", masked(0x89, std::string(125, 'p')), "ping " + std::string(125, 'p')},
       {"126 bytes", masked(0x81, std::string(126, 'a')), "text " + std::string(126, 'a')},
+      {"65537 bytes", masked(0x81, std::string(65537, 'a')), "text " + std::string(65537, 'a')},
       {"65536 bytes", masked(0x81, std::string(65536, 'a')), "text " + std::string(65536, 'a')},
       {"a character in two fragments", masked(0x01, "\xC3") + masked(0x80, "\xA9"), "text \xC3\xA9"},
       {"half a frame", masked(0x81, "Hello").substr(0, 9), "..."},
