@@ -398,38 +398,38 @@
 //  49009  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
 //  49273  manage/wait.hpp                      Waits until a service reaches a state.
 //  49376  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  49612  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  49707  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  50004  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  50219  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  50412  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50655  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  50728  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50835  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50901  manage/install.hpp                   `install` and `update` verbs.
-//  51207  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  51444  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51562  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51781  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51878  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  51968  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  52065  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  52101  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  52425  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52648  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52813  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52950  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  53070  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  53162  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  53276  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53639  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53926  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  54103  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  54205  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  49618  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  49713  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  50013  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  50234  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  50427  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50670  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50743  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  50850  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  50916  manage/install.hpp                   `install` and `update` verbs.
+//  51222  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  51459  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51578  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51797  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  51894  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  51984  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  52081  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  52117  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  52441  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52664  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52829  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  52966  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  53086  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  53178  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  53292  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53655  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  53942  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  54119  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  54221  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54546  config/undef.hpp                     Undefines the internal macros.
+//  54562  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -49422,7 +49422,7 @@ class verb_context {
     std::function<bool(const std::string& service)> is_installed = {};  ///< true also if this is unknown
     /// Reads and replaces a file of the data folder; an empty text removes it.
     std::function<std::optional<std::string>(const std::string& file)> read_data = {};
-    std::function<void(const std::string& file, const std::string& text)> write_data = {};
+    std::function<os::sys_result<void>(const std::string& file, const std::string& text)> write_data = {};
     /// True if a file of the data folder certainly does not exist; false if that is unknown.
     std::function<bool(const std::string& file)> lacks_data = {};
     std::function<bool(const std::string& path)> lacks_file = {};  ///< true if the file certainly does not exist
@@ -49478,8 +49478,14 @@ class verb_context {
   [[nodiscard]] std::optional<std::string> read_data(const std::string& file) const {
     return dependencies_.read_data ? dependencies_.read_data(file) : std::nullopt;
   }
-  void write_data(const std::string& file, const std::string& text) const {
-    if (dependencies_.write_data) dependencies_.write_data(file, text);
+  os::sys_result<void> write_data(const std::string& file, const std::string& text) const {
+    return dependencies_.write_data ? dependencies_.write_data(file, text) : os::sys_result<void>();
+  }
+  /// The same for a file without which a verb succeeds: warns after an error. `effect` is what the user will notice.
+  void try_write_data(const std::string& file, const std::string& text, const std::string& effect) const {
+    if (const auto written = write_data(file, text); !written)
+      warn("cannot " + std::string(text.empty() ? "remove" : "write") + " the file " + file + " in the data folder: " +
+           os::system_error_message(written.error()) + "; " + effect);
   }
   /// True if a file of the data folder certainly does not exist.
   [[nodiscard]] bool lacks_data(const std::string& file) const {
@@ -49694,7 +49700,7 @@ WINSVC_INLINE void add_pending_restart(const verb_context& context, std::uint32_
   add_names(all, base::join(names, ","));
   base::json_object_writer json;
   json.put("pid", std::to_string(pid)).put_text("changes", base::join(all, ", "));
-  context.write_data("pending.json", json.text() + '\n');
+  context.try_write_data("pending.json", json.text() + '\n', "'status' will not show that a restart is necessary");
 }
 
 }  // namespace detail::manage
@@ -49909,10 +49915,13 @@ WINSVC_INLINE result<void> service_controller::release_hold() {
     change.dependencies = config->dependencies;
     if (auto done = context_.scm().change_config(service->get(), change); !done)
       return context_.make_error("start", done.error());
-    if (*before == startup::delayed)
-      static_cast<void>(context_.scm().change_level(service->get(), scm::delayed_start{true}));
+    if (*before == startup::delayed) {
+      if (auto done = context_.scm().change_level(service->get(), scm::delayed_start{true}); !done)
+        context_.warn("the service starts automatically, but without the delay that it had before 'stop --hold': " +
+                      os::system_error_message(done.error()));
+    }
   }
-  context_.write_data("hold.json", {});
+  context_.try_write_data("hold.json", {}, "'status' may show the service as held if something disables it");
   return {};
 }
 
@@ -50065,9 +50074,15 @@ WINSVC_INLINE result<void> service_controller::hold() {
   // First the file: without it, 'start' would not know the start type of a disabled service.
   bool is_disabled = false;
   const scope_exit forget([&]() noexcept {
-    if (!is_disabled) base::attempt([&] { context_.write_data("hold.json", {}); });
+    if (!is_disabled) base::attempt([&] { static_cast<void>(context_.write_data("hold.json", {})); });
   });
-  context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
+  const std::string content = base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n';
+  if (auto written = context_.write_data("hold.json", content); !written) {
+    auto unchanged = context_.make_error("write", "hold.json", written.error());
+    unchanged.error.hint = "'stop --hold' saves the start type in this file of the data folder, so that 'start' can "
+                           "restore it; the service is unchanged";
+    return unchanged;
+  }
   if (auto done = context_.scm().change_config(service->get(), change); !done)
     return context_.make_error("hold", done.error());
   is_disabled = true;
@@ -51547,7 +51562,8 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());
   revoke();
-  for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
+  for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"})
+    context.try_write_data(file, {}, "the next installation will read it");
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
   return options.remove_data ? remove_data_folder(context) : result<void>();
 }
@@ -53764,10 +53780,10 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
 WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
   dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
   dependencies.lacks_data = [folder](const std::string& file) { return os::lacks_file(os::path_join(folder, file)); };
-  dependencies.write_data = [folder](const std::string& file, const std::string& text) {
+  dependencies.write_data = [folder](const std::string& file, const std::string& text) -> os::sys_result<void> {
     const std::string path = os::path_join(folder, file);
-    if (text.empty()) os::remove_file(path);
-    else static_cast<void>(os::replace_file(path, text));
+    if (text.empty() && (os::remove_file(path) || os::lacks_file(path))) return {};
+    return os::replace_file(path, text);  // a file that cannot be removed becomes empty, which has the same effect
   };
 }
 

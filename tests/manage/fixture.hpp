@@ -30,6 +30,7 @@ struct bench {
   std::optional<std::string> password;
   std::string warnings;                     // the warnings of `output`, without their prefix
   std::map<std::string, std::string> data;  // files of the data folder
+  std::uint32_t write_error = 0;            // of each attempt to write one
   std::uint32_t running_pid = 0;
   std::set<std::string> missing_services;
   std::function<std::optional<std::string>(const std::string&)> ask;  // the control channel
@@ -72,9 +73,12 @@ struct bench {
     parts.lacks_data = [this](const std::string& file) {
       return file == "state.json" ? !state() && is_state_readable : data.count(file) == 0;
     };
-    parts.write_data = [this](const std::string& file, const std::string& text) {
+    parts.write_data = [this](const std::string& file,
+                              const std::string& text) -> winsvc::detail::os::sys_result<void> {
+      if (write_error != 0) return winsvc::detail::os::sys_failure(write_error);
       if (text.empty()) data.erase(file);
       else std::string(text).swap(data[file]);
+      return {};
     };
     parts.is_wine = is_wine;
     winsvc::detail::manage::verb_context context(spec, std::move(parts));

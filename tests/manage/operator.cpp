@@ -238,6 +238,36 @@ TEST_CASE("stop --hold disables the service, and start restores its start type")
   }
 }
 
+TEST_CASE("stop --hold changes nothing if it cannot save the start type") {
+  bench b;
+  b.installed(scm::state::running).config.startup = startup::automatic;
+  b.write_error = 112;  // ERROR_DISK_FULL
+  commandline::control_options hold;
+  hold.hold = true;
+  const auto stopped = b.stop(hold);
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().code == 112);
+  CHECK(has(stopped.error().to_string(), "write 'hold.json': "));
+  CHECK(has(stopped.error().to_string(), "; 'stop --hold' saves the start type in this file of the data folder"));
+  CHECK(b.scm.services["hello"].config.startup == startup::automatic);
+  CHECK(b.scm.services["hello"].process.status.current == scm::state::running);
+  CHECK(b.data.empty());
+}
+
+TEST_CASE("start of a held service warns if it cannot restore the delay or remove the file") {
+  bench b;
+  auto& service = b.installed();
+  service.config.startup = startup::disabled;
+  b.data["hold.json"] = R"({"startup":"delayed"})";
+  b.write_error = 5;  // ERROR_ACCESS_DENIED
+  b.scm.fail_level_with[scm::config_level_id::delayed_start] = 1784;  // ERROR_INVALID_USER_BUFFER
+  b.scm.after_start = {service_database::at(scm::state::running)};
+  CHECK(sentence(b.start()) == "done");
+  CHECK(b.scm.services["hello"].config.startup == startup::automatic);
+  CHECK(has(b.warnings, "without the delay that it had before 'stop --hold'"));
+  CHECK(has(b.warnings, "cannot remove the file hold.json in the data folder: "));
+}
+
 TEST_CASE("stop of a failed service warns of a queued restart, and of a stopped one it does not") {
   bench failed;
   auto& service = failed.installed();

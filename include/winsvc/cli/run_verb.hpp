@@ -144,10 +144,10 @@ WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const command
 WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& dependencies, const std::string& folder) {
   dependencies.read_data = [folder](const std::string& file) { return os::read_file(os::path_join(folder, file)); };
   dependencies.lacks_data = [folder](const std::string& file) { return os::lacks_file(os::path_join(folder, file)); };
-  dependencies.write_data = [folder](const std::string& file, const std::string& text) {
+  dependencies.write_data = [folder](const std::string& file, const std::string& text) -> os::sys_result<void> {
     const std::string path = os::path_join(folder, file);
-    if (text.empty()) os::remove_file(path);
-    else static_cast<void>(os::replace_file(path, text));
+    if (text.empty() && (os::remove_file(path) || os::lacks_file(path))) return {};
+    return os::replace_file(path, text);  // a file that cannot be removed becomes empty, which has the same effect
   };
 }
 

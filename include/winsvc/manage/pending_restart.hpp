@@ -88,7 +88,7 @@ WINSVC_INLINE void add_pending_restart(const verb_context& context, std::uint32_
   add_names(all, base::join(names, ","));
   base::json_object_writer json;
   json.put("pid", std::to_string(pid)).put_text("changes", base::join(all, ", "));
-  context.write_data("pending.json", json.text() + '\n');
+  context.try_write_data("pending.json", json.text() + '\n', "'status' will not show that a restart is necessary");
 }
 
 }  // namespace detail::manage

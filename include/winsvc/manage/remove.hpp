@@ -112,7 +112,8 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());
   revoke();
-  for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
+  for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"})
+    context.try_write_data(file, {}, "the next installation will read it");
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
   return options.remove_data ? remove_data_folder(context) : result<void>();
 }

@@ -216,10 +216,13 @@ WINSVC_INLINE result<void> service_controller::release_hold() {
     change.dependencies = config->dependencies;
     if (auto done = context_.scm().change_config(service->get(), change); !done)
       return context_.make_error("start", done.error());
-    if (*before == startup::delayed)
-      static_cast<void>(context_.scm().change_level(service->get(), scm::delayed_start{true}));
+    if (*before == startup::delayed) {
+      if (auto done = context_.scm().change_level(service->get(), scm::delayed_start{true}); !done)
+        context_.warn("the service starts automatically, but without the delay that it had before 'stop --hold': " +
+                      os::system_error_message(done.error()));
+    }
   }
-  context_.write_data("hold.json", {});
+  context_.try_write_data("hold.json", {}, "'status' may show the service as held if something disables it");
   return {};
 }
 

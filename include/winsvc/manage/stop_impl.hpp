@@ -79,9 +79,15 @@ WINSVC_INLINE result<void> service_controller::hold() {
   // First the file: without it, 'start' would not know the start type of a disabled service.
   bool is_disabled = false;
   const scope_exit forget([&]() noexcept {
-    if (!is_disabled) base::attempt([&] { context_.write_data("hold.json", {}); });
+    if (!is_disabled) base::attempt([&] { static_cast<void>(context_.write_data("hold.json", {})); });
   });
-  context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
+  const std::string content = base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n';
+  if (auto written = context_.write_data("hold.json", content); !written) {
+    auto unchanged = context_.make_error("write", "hold.json", written.error());
+    unchanged.error.hint = "'stop --hold' saves the start type in this file of the data folder, so that 'start' can "
+                           "restore it; the service is unchanged";
+    return unchanged;
+  }
   if (auto done = context_.scm().change_config(service->get(), change); !done)
     return context_.make_error("hold", done.error());
   is_disabled = true;

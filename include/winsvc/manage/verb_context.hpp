@@ -57,7 +57,7 @@ class verb_context {
     std::function<bool(const std::string& service)> is_installed = {};  ///< true also if this is unknown
     /// Reads and replaces a file of the data folder; an empty text removes it.
     std::function<std::optional<std::string>(const std::string& file)> read_data = {};
-    std::function<void(const std::string& file, const std::string& text)> write_data = {};
+    std::function<os::sys_result<void>(const std::string& file, const std::string& text)> write_data = {};
     /// True if a file of the data folder certainly does not exist; false if that is unknown.
     std::function<bool(const std::string& file)> lacks_data = {};
     std::function<bool(const std::string& path)> lacks_file = {};  ///< true if the file certainly does not exist
@@ -113,8 +113,14 @@ class verb_context {
   [[nodiscard]] std::optional<std::string> read_data(const std::string& file) const {
     return dependencies_.read_data ? dependencies_.read_data(file) : std::nullopt;
   }
-  void write_data(const std::string& file, const std::string& text) const {
-    if (dependencies_.write_data) dependencies_.write_data(file, text);
+  os::sys_result<void> write_data(const std::string& file, const std::string& text) const {
+    return dependencies_.write_data ? dependencies_.write_data(file, text) : os::sys_result<void>();
+  }
+  /// The same for a file without which a verb succeeds: warns after an error. `effect` is what the user will notice.
+  void try_write_data(const std::string& file, const std::string& text, const std::string& effect) const {
+    if (const auto written = write_data(file, text); !written)
+      warn("cannot " + std::string(text.empty() ? "remove" : "write") + " the file " + file + " in the data folder: " +
+           os::system_error_message(written.error()) + "; " + effect);
   }
   /// True if a file of the data folder certainly does not exist.
   [[nodiscard]] bool lacks_data(const std::string& file) const {
