@@ -1,6 +1,6 @@
 // Exchange: one request with its response, shared by the functions that run around a handler.
 //
-//   exchange exchange(head, match, stream, peer, local, id, services);
+//   exchange exchange(head, match, stream, peer, local, services);
 //   const bool keep_alive = processor.process(exchange);
 //
 // The functions of winsvc receive the exchange as an argument. A handler finds it in its `invocation`, a content

@@ -7,6 +7,8 @@
 // In glibc, these functions are cancellation points of pthread_cancel(): if the process has several threads, each call
 // has two compare-exchanges (glibc 2.36). The engine cancels no thread. syscall() sets errno in the same way and is not
 // a cancellation point.
+// A library that replaces recv(), send() or epoll_wait() with LD_PRELOAD does not see these calls, and a seccomp filter
+// must allow epoll_pwait.
 // Source: pthreads(7), section "Cancellation points"; syscall(2).
 #pragma once
 
