@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdio>
 #include <ctime>
 #include <random>
 
@@ -102,12 +103,29 @@ TEST_CASE("parse_time accepts any number of fraction digits and rejects malforme
   CHECK(parse_time("2024-02-29T00:00:00Z") == at(1709164800));
 }
 
+TEST_CASE("parse_time accepts the last day of each month, and no day after it") {
+  const auto is_day = [](int year, int month, int day) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%04d-%02d-%02dT00:00:00Z", year, month, day);
+    return parse_time(text).has_value();
+  };
+  constexpr int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  for (int month = 1; month <= 12; ++month) {
+    CAPTURE(month);
+    CHECK(is_day(2026, month, lengths[month - 1]));
+    CHECK_FALSE(is_day(2026, month, lengths[month - 1] + 1));
+  }
+  for (const int year : {2000, 2024}) CHECK(is_day(year, 2, 29));
+  for (const int year : {1900, 2025, 2100}) CHECK_FALSE(is_day(year, 2, 29));
+}
+
 TEST_CASE("parse_time rejects a year that the system clock cannot represent") {
   const auto limit =
       std::chrono::duration_cast<std::chrono::hours>(winsvc::clock::system_time::max().time_since_epoch());
   const bool has_year_9999 = limit > std::chrono::hours(24) * 366 * 8030;  // unit: 100 ns on Windows, 1 ns elsewhere
   CHECK(parse_time("9999-12-31T23:59:59Z").has_value() == has_year_9999);
   CHECK(parse_time("2262-04-11T00:00:00Z").has_value());
+  CHECK(parse_time("2262-04-12T23:00:00+23:59") == parse_time("2262-04-11T23:01:00Z"));  // later there than the limit
 }
 
 TEST_CASE("milliseconds are rounded down") {

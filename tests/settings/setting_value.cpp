@@ -69,6 +69,7 @@ TEST_CASE("values are parsed from their text form, and invalid texts are rejecte
   CHECK(round_trip<byte_size>("1GB") == "1G");
   CHECK(round_trip<byte_size>("1536k") == "1536k");
   CHECK(round_trip<byte_size>("0") == "0");
+  CHECK(round_trip<byte_size>("1024T") == "1024T");  // there is no larger unit
   CHECK(round_trip<byte_size>("17179869183G") == "17179869183G");  // the largest
   CHECK_FALSE(round_trip<byte_size>("17179869184G"));
   for (const auto invalid : {"", "k", "-1", "1.5M", "10X", "10 Mi", "99999999999T"})

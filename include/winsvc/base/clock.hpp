@@ -175,7 +175,8 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   expect('-');
   const std::int64_t month = number(2, 1, 12);
   expect('-');
-  const std::int64_t day = number(2, 1, 31);
+  const bool is_leap_year = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  const std::int64_t day = number(2, 1, month == 2 ? (is_leap_year ? 29 : 28) : 30 + (month + month / 8) % 2);
   expect('T');
   const std::int64_t hour = number(2, 0, 23);
   expect(':');
@@ -217,11 +218,8 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
       since <= duration_cast<seconds>((clock::system_time::min)().time_since_epoch())) {
     return std::nullopt;
   }
-  const clock::system_time time(duration_cast<clock::system_time::duration>(since) +
-                               duration_cast<clock::system_time::duration>(nanoseconds(fraction)));
-  const utc_fields read = to_utc(time + minutes(offset));
-  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // such as February 30
-  return time;
+  return clock::system_time(duration_cast<clock::system_time::duration>(since) +
+                            duration_cast<clock::system_time::duration>(nanoseconds(fraction)));
 }
 
 WINSVC_INLINE std::string http_date(clock::system_time time) {
