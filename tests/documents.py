@@ -185,7 +185,8 @@ def examples(tally, names):
             lines = [line for line in lines if line[0] != name]
     libraries = [line for _, line in lines if " -c " in line]
     lines = [(name, line) for name, line in lines if " -c " not in line and (not names or name in names)]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool, wine_prefix("examples") as windows:
+    workers = max(2, int(JOBS))                             # no stage takes longer than this one
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool, wine_prefix("examples") as windows:
         for line, wrong in zip(libraries, pool.map(build_library, libraries)):
             tally.check(f"{output_of(line)} by its {line.split()[0]} line", not wrong, wrong)
         faults = list(pool.map(build, [line for _, line in lines]))
