@@ -35,7 +35,7 @@ TEST_CASE("requests of more threads than stripes are each counted once") {
 }
 
 TEST_CASE("the number of requests in flight is never negative while requests change their thread") {
-  constexpr std::size_t requests = 5000;
+  constexpr std::size_t requests = 500;
   request_counts counts;
   std::atomic<std::size_t> begun{0}, ended{0};
   std::thread first([&] {
@@ -59,4 +59,25 @@ TEST_CASE("the number of requests in flight is never negative while requests cha
   CHECK(greatest <= requests);
   CHECK(counts.in_flight() == 0);
   CHECK(counts.responses() == requests);
+}
+
+TEST_CASE("a reader that is paused while it counts does not report requests that have ended") {
+  constexpr std::size_t thread_count = 4, max_reported = 100;  // each thread has one request at a time
+  request_counts counts;
+  std::atomic<bool> stopping{false};
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < thread_count; ++t) {
+    threads.emplace_back([&counts, &stopping] {
+      while (!stopping.load()) {
+        counts.begin();
+        counts.end(true);
+      }
+    });
+  }
+  std::size_t greatest = 0;
+  for (int i = 0; i < 100'000; ++i) greatest = (std::max)(greatest, counts.in_flight());
+  stopping.store(true);
+  for (auto& thread : threads) thread.join();
+  CHECK(greatest <= max_reported);
+  CHECK(counts.in_flight() == 0);
 }

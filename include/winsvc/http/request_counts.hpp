@@ -7,10 +7,12 @@
 // A request may begin on one thread and end on another.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "winsvc/base/thread_stripe.hpp"
 #include "winsvc/config/abi.hpp"
@@ -35,9 +37,18 @@ class request_counts {
     own.increment(stripes_[own.index].ended);
   }
   /// Requests with a complete head whose response is not sent. It may count a request that ends during the call.
+  /// If requests end between the two sums, it counts again: the system may pause this thread there, and requests that
+  /// begin and end meanwhile would be counted.
   [[nodiscard]] std::size_t in_flight() const noexcept {
-    const auto ended = sum(&stripe::ended);  // first, so that the difference is not negative
-    return static_cast<std::size_t>(sum(&stripe::begun) - ended);
+    constexpr int max_tries = 4;
+    std::uint64_t least = ~std::uint64_t{0};
+    std::uint64_t ended = sum(&stripe::ended);  // before `begun`, so that the difference is not negative
+    for (int tries = 0; tries < max_tries; ++tries) {
+      least = (std::min)(least, sum(&stripe::begun) - ended);
+      const std::uint64_t before = std::exchange(ended, sum(&stripe::ended));
+      if (ended == before) break;
+    }
+    return static_cast<std::size_t>(least);
   }
   /// Responses since the start.
   [[nodiscard]] std::uint64_t responses() const noexcept { return sum(&stripe::responded); }
