@@ -160,21 +160,25 @@ TEST_CASE("if the system allows 100 threads and 300 bodies hold a thread, other 
 
 TEST_CASE("while more clients than processors use the processors, the pool does not create a thread for each client") {
   const std::size_t processors = winsvc::detail::os::processor_count(), count = 48 + 2 * processors;
-  attacked_engine s;
-  s.open();
-  test_clients clients;
-  for (std::size_t i = 0; i < count; ++i) clients.push_back(std::make_unique<test_client>(s));
-  std::size_t most_threads = 0;
-  for (int round = 0; round < (waiting::with_sanitizer ? 1 : 2); ++round) {
-    for (auto& c : clients) c->get("/compute");
-    for (auto& c : clients) {
-      CHECK(c->read_response().body == "computed");
-      most_threads = (std::max)(most_threads, s.engine->threads());
-    }
-  }
   // The pool keeps one thread for each processor and two others. 32 more: on a machine with other work, a thread that
   // has received no processor counts as blocked, and the pool creates another one.
-  CHECK(most_threads < processors + 2 + 32);
+  const std::size_t limit = processors + 2 + 32;
+  std::size_t most_threads = limit;
+  for (int attempt = 0; attempt < 3 && most_threads >= limit; ++attempt) {  // the other work may end
+    attacked_engine s;
+    s.open();
+    test_clients clients;
+    for (std::size_t i = 0; i < count; ++i) clients.push_back(std::make_unique<test_client>(s));
+    most_threads = 0;
+    for (int round = 0; round < (waiting::with_sanitizer ? 1 : 2); ++round) {
+      for (auto& c : clients) c->get("/compute");
+      for (auto& c : clients) {
+        CHECK(c->read_response().body == "computed");
+        most_threads = (std::max)(most_threads, s.engine->threads());
+      }
+    }
+  }
+  CHECK(most_threads < limit);
 }
 
 namespace {
