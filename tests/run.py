@@ -8,7 +8,7 @@
 
 Some stages are opt-in: they run only if --stage names them. The stages units and http belong to --quick alone: the same
 files run with sanitizers, and under Wine.
-Stages that compute run five at a time, each with half of the jobs: many steps use one processor only, such as to compile
+Stages that compute run four at a time, each with half of the jobs: many steps use one processor only, such as to compile
 a precompiled header or to link, and tests also wait. A stage that mostly waits runs at the same time. The output has the
 order of the list.
 
@@ -37,7 +37,7 @@ MAY_SKIP = {
 }
 
 PYTHON = sys.executable
-LANES = 5               # stages that compute at the same time
+LANES = 4               # stages that compute at the same time
 
 
 def program(name, *arguments):
