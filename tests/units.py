@@ -140,7 +140,7 @@ def text_of(group):
     """A source that includes these files, each in a separate namespace, because they use the same names. It includes their
     headers first: in the namespace, the same #include then adds nothing."""
     # A condition may use a macro that the file defines; to define it twice in the same way is allowed.
-    directive = re.compile(r"^[ \t]*#\s*(?:include|if|ifdef|ifndef|elif|else|endif|define)\b.*", re.MULTILINE)
+    directive = re.compile(r"^[ \t]*#\s*(?:include|if|ifdef|ifndef|elif|else|endif|define)\b(?:.*\\\n)*.*", re.MULTILINE)
     headers, bodies = [], []
     for number, path in enumerate(group):
         for line in directive.findall(path.read_text(encoding="utf-8")):
@@ -167,7 +167,8 @@ def link(ninja, way, output, objects, more=()):
 
 
 def without_address_randomisation():
-    """clang 14's thread sanitizer dies on kernels that randomise with 32 bits; not every container may turn that off."""
+    """The thread sanitizer of clang 14 ended on kernels that randomise with 32 bits. Not every container may turn that
+    off."""
     prefix = ["setarch", "-R"]
     return prefix if run([*prefix, "true"])[0] == 0 else []
 

@@ -64,7 +64,7 @@ def build_programs():
     program = build_msvc_program(sources) if MSVC_ABI else ninja.link("behaviour.exe", [
         kit.winsvc_object(kit.MINGW),
         ninja.compile("behaviour.o", sources / "behaviour.cpp",
-                      [*command, "-DWINSVC_SEPARATE=1", f"-I{kit.ROOT / 'single_include'}", *kit.library_includes()]),
+                      [*command, *kit.SEPARATE, *kit.library_includes()]),
         ninja.compile("event_type.o", sources / "event_type.cpp", command)], ([kit.MINGW], kit.WINDOWS_LIBRARIES))
     success, output = ninja.build()
     if not success:

@@ -176,6 +176,7 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const std::int64_t month = number(2, 1, 12);
   expect('-');
   const bool is_leap_year = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  // The months 1, 3, 5, 7, 8, 10 and 12 have 31 days.
   const std::int64_t day = number(2, 1, month == 2 ? (is_leap_year ? 29 : 28) : 30 + (month + month / 8) % 2);
   expect('T');
   const std::int64_t hour = number(2, 0, 23);

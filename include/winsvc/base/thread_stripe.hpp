@@ -5,8 +5,9 @@
 //   const thread_stripe own = thread_stripe::current();
 //   own.increment(counters[own.index]);
 //
-// The first threads that use it have a stripe each: only this thread writes it, so an increment is a load and a store,
-// and no two processors write the same cache line. All other threads share the last stripe, with atomic additions.
+// The first 16 threads of the process that use it have a stripe each: only this thread writes it, so an increment is a
+// load and a store, and no two processors write the same cache line. All later threads share the last stripe, with
+// atomic additions. The stripe of a thread that has ended is not used again.
 #pragma once
 
 #include <atomic>
@@ -19,7 +20,7 @@ inline namespace WINSVC_ABI {
 namespace detail::base {
 
 struct thread_stripe {
-  static constexpr std::size_t count = 17;
+  static constexpr std::size_t count = 17;  ///< those of 16 threads, and the shared one
 
   std::size_t index;  ///< less than `count`
 

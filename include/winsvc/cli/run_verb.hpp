@@ -147,7 +147,7 @@ WINSVC_INLINE void use_data_folder(manage::verb_context::verb_dependencies& depe
   dependencies.write_data = [folder](const std::string& file, const std::string& text) -> os::sys_result<void> {
     const std::string path = os::path_join(folder, file);
     if (text.empty() && (os::remove_file(path) || os::lacks_file(path))) return {};
-    return os::replace_file(path, text);  // a file that cannot be removed becomes empty, which has the same effect
+    return os::replace_file(path, text);  // if it cannot be removed: an empty file names no start type or change
   };
 }
 
