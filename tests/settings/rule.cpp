@@ -29,10 +29,13 @@ TEST_CASE("a limit that the type of the value cannot hold is rejected") {
   CHECK_THROWS_AS(static_cast<void>(rule_for<int>(above(0.5))), setup_error);
   CHECK_THROWS_AS(static_cast<void>(rule_for<int>(at_most(4294967295U))), setup_error);
   CHECK_THROWS_AS(static_cast<void>(rule_for<std::string>(at_least(-1))), setup_error);
+  CHECK_THROWS_AS(static_cast<void>(rule_for<byte_size>(at_most(-1))), setup_error);
+  CHECK_THROWS_AS(static_cast<void>(rule_for<byte_size>(between(0, 0.5))), setup_error);
 }
 
 TEST_CASE("a rule has a sentence for messages and members of a JSON Schema") {
   using list = std::vector<std::string>;
+  const auto is_even = [](int n) { return n % 2 == 0; };
   struct { std::string requirement, schema, expected_requirement, expected_schema; } const rows[] = {
       {rule_for<int>(at_least(1)).requirement, rule_for<int>(at_least(1)).schema, "be at least 1", R"("minimum":1)"},
       {rule_for<int>(at_most(9)).requirement, rule_for<int>(at_most(9)).schema, "be at most 9", R"("maximum":9)"},
@@ -51,10 +54,20 @@ TEST_CASE("a rule has a sentence for messages and members of a JSON Schema") {
        "have less than 2 characters", R"("maxLength":1)"},
       {rule_for<std::string>(below(0)).requirement, rule_for<std::string>(below(0)).schema,
        "have less than 0 characters", R"("maxLength":0)"},
+      {rule_for<std::string>(below(1)).requirement, rule_for<std::string>(below(1)).schema,
+       "have less than 1 character", R"("maxLength":0)"},
+      {rule_for<list>(above(0)).requirement, rule_for<list>(above(0)).schema, "have more than 0 items",
+       R"("minItems":1)"},
       {rule_for<list>(at_least(1)).requirement, rule_for<list>(at_least(1)).schema, "have at least 1 item",
        R"("minItems":1)"},
       {rule_for<list>(at_most(3)).requirement, rule_for<list>(at_most(3)).schema, "have at most 3 items",
        R"("maxItems":3)"},
+      {rule_for<std::chrono::seconds>(between(1s, 1min)).requirement,
+       rule_for<std::chrono::seconds>(between(1s, 1min)).schema, "lie between 1s and 1m", ""},
+      {rule_for<byte_size>(at_least(1024)).requirement, rule_for<byte_size>(at_least(1024)).schema, "be at least 1k",
+       ""},
+      {rule_for<int>(satisfies(is_even, "be even")).requirement, rule_for<int>(satisfies(is_even, "be even")).schema,
+       "be even", ""},
       {rule_for<int>(between(1, 9)).requirement, rule_for<int>(between(1, 9)).schema, "lie between 1 and 9",
        R"("minimum":1,"maximum":9)"},
       {rule_for<std::string>(between(1, 9)).requirement, rule_for<std::string>(between(1, 9)).schema,
@@ -91,6 +104,10 @@ TEST_CASE("a rule allows its limit or not, and counts the characters of a text a
   CHECK_FALSE(rule_for<std::string>(at_most(2)).predicate("abc"));
   CHECK(rule_for<list>(at_least(2)).predicate({"", ""}));
   CHECK_FALSE(rule_for<list>(at_least(2)).predicate({"ab"}));
+  for (const auto& text : list{"", "abc"}) CHECK_FALSE(rule_for<std::string>(between(1, 2)).predicate(text));
+  CHECK(rule_for<std::string>(between(1, 2)).predicate("\xC3\xBC\xC3\xBC"));
+  CHECK_FALSE(rule_for<byte_size>(at_most(1024)).predicate(1025));
+  CHECK(rule_for<int>(one_of(1, 4)).predicate(1));
   CHECK(rule_for<int>(one_of(1, 4)).predicate(4));
   CHECK_FALSE(rule_for<int>(one_of(1, 4)).predicate(3));
   CHECK(rule_for<std::string>(matches("[a-z]+")).predicate("abc"));

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <string>
@@ -129,7 +130,9 @@ struct limit_text {
 template <class T, class Limit>
 [[nodiscard]] measure_type<T> convert_limit(const Limit& limit) {
   using measured = measure_type<T>;
-  if constexpr (std::is_arithmetic_v<measured> && std::is_arithmetic_v<Limit>) {
+  if constexpr (std::is_same_v<measured, byte_size> && std::is_arithmetic_v<Limit>) {
+    return convert_limit<std::uint64_t>(limit);
+  } else if constexpr (std::is_arithmetic_v<measured> && std::is_arithmetic_v<Limit>) {
     const auto result = static_cast<measured>(limit);
     if (static_cast<Limit>(result) != limit || (result < measured(0)) != (limit < Limit(0)))
       throw setup_error("a limit of a rule is out of range for the type of the value");
