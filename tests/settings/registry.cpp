@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,6 +70,10 @@ TEST_CASE("an environment variable has the service and the setting in its name, 
   setting_sources sources;
   sources.prefix = variable_prefix("my-service 2");
   CHECK(sources.variable("store.max_size") == "MY_SERVICE_2_STORE_MAX_SIZE");
+  CHECK(variable_prefix("az@AZ[09/:") == "AZ_AZ_09__");
+  setting_registry registry;
+  registry.set_service_name("my-service 2");
+  CHECK(registry.sources().prefix == "MY_SERVICE_2");
 }
 
 TEST_CASE("errors have their location and the order of the file, and the default applies") {
@@ -100,43 +103,6 @@ TEST_CASE("errors have their location and the order of the file, and the default
         "read 'hello.ini:5': the line has no '=' (13); write name = value, or '#' before a comment\n");
 }
 
-TEST_CASE("a setting may hold a std::filesystem::path, in UTF-8") {
-  const auto folder = std::make_shared<typed_setting<std::filesystem::path>>("folder", "data", "");
-  setting_registry registry;
-  registry.set_sources(with_file("folder = \"D:/B\xC3\xBC\x63her\"\n"));
-  registry.declare(folder);
-  CHECK(folder->get().u8string() == "D:/B\xC3\xBC\x63her");
-  CHECK(folder->text() == "D:/B\xC3\xBC\x63her");
-  CHECK(folder->stage("", false) == "must be a path, but is ''");
-}
-
-TEST_CASE("a path may be empty by default, although no text of a path is") {
-  CHECK(typed_setting<file_path>("place", "", "").has_text_form(file_path()));
-  CHECK(typed_setting<std::filesystem::path>("folder", "", "").has_text_form({}));
-  CHECK(text("greeting", "")->has_text_form("a b"));
-}
-
-TEST_CASE("a setting describes its valid values") {
-  CHECK(number("count", 1)->kind() == "a whole number");
-  CHECK(typed_setting<std::uint8_t>("n", 1, "").kind() == "a whole number from 0 to 255");
-  CHECK(typed_setting<std::uint16_t>("n", 1, "").kind() == "a whole number from 0 to 65535");
-  CHECK(typed_setting<std::uint32_t>("n", 1, "").kind() == "a whole number, 0 or more");
-  const auto speed = number("speed", 3);
-  speed->range = "from 1 to 10";
-  CHECK(speed->kind() == "a whole number from 1 to 10");
-  typed_setting<double> ratio("ratio", 0.5, "");
-  ratio.range = "between 0 and 1";
-  CHECK(ratio.kind() == "a number, between 0 and 1");
-  CHECK(typed_setting<bool>("on", false, "").kind() == "yes or no");
-  CHECK(typed_setting<byte_size>("size", byte_size(1), "").kind() == "a size, such as 512, 64k or 10M");
-  CHECK(text("name", "")->kind() == "a text");
-  CHECK(typed_setting<file_path>("place", "", "").kind() == "a path");
-  CHECK(typed_setting<lines>("list", {}, "").kind() == "a list separated by commas");
-  const auto color = number("color", 1);
-  color->enum_names = {{"red", 1}, {"green", 2}, {"blue", 3}};
-  CHECK(color->kind() == "red, green or blue");
-}
-
 TEST_CASE("other sources replace the errors of earlier ones") {
   setting_registry registry;
   registry.set_sources(with_file("count = many\n"));
@@ -151,6 +117,9 @@ TEST_CASE("other sources replace the errors of earlier ones") {
   CHECK(registry.reload(parse_settings_file("count = 9\n")).errors.empty());
   CHECK(registry.errors().empty());
   CHECK(count->get() == 9);
+  registry.set_sources(with_file(""));
+  CHECK(count->get() == 7);
+  CHECK(registry.views()[0].source == "default");
 }
 
 TEST_CASE("a message contains at most 80 bytes of a name or value, and 60 of a line") {
@@ -163,26 +132,6 @@ TEST_CASE("a message contains at most 80 bytes of a name or value, and 60 of a l
         "read 'hello.ini:2': 'count' must be a whole number, but is '" + std::string(80, 'v') + "' (13)\n"
         "read 'hello.ini:3': '[" + std::string(59, '-') + "' is not a section (13); write [name] with letters, digits, "
         "'_' and '-'\n");
-}
-
-TEST_CASE("an enumeration value is set by its name") {
-  enum class mode { fast, safe };
-  setting_registry registry;
-  registry.set_sources(with_file("mode = SAFE\nother = slow\n"));
-  const auto make = [](const char* name) {
-    auto setting = std::make_shared<typed_setting<mode>>(name, mode::fast, "");
-    setting->enum_names = {{"fast", mode::fast}, {"safe", mode::safe}};
-    return setting;
-  };
-  const auto chosen = make("mode"), other = make("other");
-  registry.declare(chosen);
-  registry.declare(other);
-
-  CHECK(chosen->get() == mode::safe);
-  CHECK(chosen->text() == "safe");
-  CHECK(chosen->kind() == "fast or safe");
-  CHECK(error_texts(registry.errors()) ==
-        "read 'hello.ini:2': 'other' must be fast or safe, but is 'slow' (13)\n");
 }
 
 TEST_CASE("quotes in the file keep the blanks of a text, and are part of the value elsewhere") {
@@ -199,6 +148,12 @@ TEST_CASE("quotes in the file keep the blanks of a text, and are part of the val
   CHECK(b->get() == "\"x");
   CHECK(c->get() == lines{"p, q", "r"});
   CHECK(d->get() == "\"x\"");
+
+  settings_file literal;  // of a parser whose syntax has other quotes
+  literal.rows = {{"a", "\"x\"", 1, true}, {"b", "\"x\"", 2, false}};
+  CHECK(registry.reload(literal).errors.empty());
+  CHECK(a->get() == "\"x\"");
+  CHECK(b->get() == "x");
 }
 
 TEST_CASE("a secret is shown as stars, is not in error messages, and is rejected on a command line") {
@@ -267,23 +222,32 @@ TEST_CASE("a reload applies all new values or no value, and lists the changes") 
     CHECK(a->get() == 2);
     CHECK(b->get() == 0);
     CHECK(fixed->get() == 1);
+    CHECK(hidden->get() == "x");
     CHECK(registry.views()[0].source == "hello.ini:2");
     CHECK(registry.views()[2].source == "hello.ini:3");
+    CHECK(registry.views()[3].source == "hello.ini:4");
+    CHECK(registry.pending_names() == lines{"fixed"});
+    CHECK(registry.reload(parse_settings_file("a = 3\nfixed = 1\n")).changes.size() == 2);
+    CHECK(registry.pending_names().empty());
+  }
+  SUBCASE("only the last value has changed") {
+    const auto report = registry.reload(parse_settings_file("a = 1\nb = 1\nfixed = 1\nhidden = x\n"));
+    CHECK(report.changes == lines{"hidden (hello.ini:4)"});
+    CHECK(hidden->get() == "x");
   }
   SUBCASE("one value is invalid") {
     const auto report = registry.reload(parse_settings_file("a = 2\nb = x\n"));
     CHECK(error_texts(report.errors) ==
         "read 'hello.ini:2': 'b' must be a whole number, but is 'x' (13)\n");
     CHECK(report.changes.empty());
+    CHECK(registry.pending_names().empty());
     CHECK(a->get() == 1);
     CHECK(b->get() == 1);
     CHECK(registry.errors().empty());  // the old file is still the source
+    CHECK(registry.reload(parse_settings_file("a = 2\nb")).errors.size() == 1);  // a truncated file
+    CHECK(a->get() == 1);
     CHECK(registry.reload(parse_settings_file("a = 3\nb = 1\nfixed = 1")).changes ==
           lines{"a: '3', was '1' (hello.ini:1)"});
-  }
-  SUBCASE("the file is truncated") {
-    CHECK(registry.reload(parse_settings_file("a = 2\nb")).errors.size() == 1);
-    CHECK(a->get() == 1);
   }
   SUBCASE("the file cannot be read") {
     const winsvc::error file_error{5, "read the settings", "hello.ini", "access denied", ""};
@@ -312,39 +276,75 @@ TEST_CASE("after a reload with errors, the old file is the source of settings th
   CHECK(error_texts(registry.errors()).find("there is no setting 'other'") != std::string::npos);
 }
 
-TEST_CASE("a setting needs a valid name that is not declared yet") {
+TEST_CASE("a setting needs a valid name whose environment variable no other setting has") {
   setting_registry registry;
+  CHECK(registry.empty());
   registry.declare(number("a-b.c", 0));
+  CHECK_FALSE(registry.empty());
+  CHECK(registry.find("a_b.c") == registry.settings()[0].get());
+  CHECK(registry.find("a_b") == nullptr);
   CHECK_THROWS_WITH(registry.declare(number("A_B.C", 0)), "setting 'a_b.c' (:0): it is already declared at :0");
-  for (const auto invalid : {"", "a b", ".a", "a.", "a..b", "1a", "a=b"})
-    CHECK_THROWS_AS(registry.declare(number(invalid, 0)), winsvc::setup_error);
+  const std::string rule = "a name consists of letters, digits, '_' and '-', separated by dots";
+  for (const std::string invalid : {"", "a b", ".a", "a.", "a..b", "1a", "a=b"})
+    CHECK_THROWS_WITH(registry.declare(number(invalid, 0)), ("setting '" + invalid + "' (:0): " + rule).c_str());
+  CHECK_THROWS_WITH(registry.declare(number("a_b_c", 0)),
+                    "setting 'a_b_c' (:0): it has the same environment variable as 'a_b.c' (:0)");
+  CHECK(registry.settings().size() == 1);
 }
 
-TEST_CASE("enum_names limit the valid values, even of a type with a text form") {
-  typed_setting<int> speed("speed", 1, "");
-  speed.enum_names = {{"slow", 1}, {"fast", 9}};
-  CHECK(speed.kind() == "slow or fast");
-  CHECK(speed.stage("fast", true) == std::nullopt);
-  CHECK(speed.staged_text() == "fast");
-  CHECK(*speed.stage("77", true) == "must be slow or fast, but is '77'");
-  CHECK(speed.has_text_form(9));
-  CHECK_FALSE(speed.has_text_form(2));
+TEST_CASE("the sources are empty, without a path from --config, until they are set") {
+  const setting_registry registry;
+  CHECK_FALSE(registry.sources().is_path_given);
+  CHECK_FALSE(registry.sources().file);
+  CHECK(registry.sources().parse("a = 1").rows.size() == 1);
+  CHECK(setting_sources::command_line_value{"a", "1"}.option == "--set");
+  CHECK(registry.errors().empty());
 }
 
-TEST_CASE("a number beyond the range of its type is 'too large'; a negative duration has no text form") {
-  typed_setting<int> number("n", 1, "");
-  CHECK(*number.stage("99999999999", true) == "must be a whole number, but '99999999999' is too large");
-  CHECK(*number.stage("-99999999999", true) == "must be a whole number, but '-99999999999' is too large");
-  for (const char* other : {"-", "9-9", "--9"})
-    CHECK(*number.stage(other, true) == "must be a whole number, but is '" + std::string(other) + "'");
-  CHECK(*number.stage("nine", true) == "must be a whole number, but is 'nine'");
-  typed_setting<std::chrono::milliseconds> time("t", std::chrono::milliseconds(1), "");
-  CHECK(time.has_text_form(std::chrono::minutes(90)));
-  CHECK_FALSE(time.has_text_form(std::chrono::milliseconds(-1)));
-}
-
-TEST_CASE("two settings with the same environment variable are rejected") {
+TEST_CASE("a setting can be read before it is declared, and has its default if its value is invalid") {
   setting_registry registry;
-  registry.declare(number("store.path", 0));
-  CHECK_THROWS_AS(registry.declare(number("store_path", 0)), winsvc::setup_error);
+  registry.set_sources(with_file("a = 5\nb = many\n"));
+  const auto a = number("a", 1), b = number("b", 2), c = number("c", 3);
+  for (const auto& setting : {a, b, c}) registry.load_early(*setting);
+  CHECK(a->get() == 5);
+  CHECK(b->get() == 2);
+  CHECK(c->get() == 3);
+  CHECK(registry.empty());
+  CHECK(error_texts(registry.errors()).find("there is no setting 'a'") != std::string::npos);
+}
+
+TEST_CASE("errors of the command line and the environment come before those of the first line, in their order") {
+  auto sources = with_file("last = x\n");
+  sources.environment = [](const std::string& name) -> std::optional<std::string> {
+    return name == "HELLO_SECOND" ? std::optional<std::string>("x") : std::nullopt;
+  };
+  sources.command_line = {{"first", "x", "--set first"}};
+  sources.file_error = winsvc::error{5, "read the settings", "hello.ini", "access denied", ""};
+  setting_registry registry;
+  registry.set_sources(sources);
+  const auto last = number("last", 0), first = number("first", 0), second = number("second", 0);
+  first->secret = true;
+  for (const auto& setting : {last, first, second}) registry.declare(setting);
+  CHECK(error_texts(registry.errors()) ==
+        "'first' is a secret and is not accepted on a command line, which every user of this machine can read; "
+        "write it to the settings file\n"
+        "read 'HELLO_SECOND': 'second' must be a whole number, but is 'x' (13)\n"
+        "read the settings 'hello.ini': access denied (5)\n"
+        "read 'hello.ini:1': 'last' must be a whole number, but is 'x' (13)\n");
+}
+
+TEST_CASE("a view shows all properties of a setting") {
+  setting_registry registry;
+  registry.set_sources(with_file("port = 81\n"));
+  const auto port = std::make_shared<typed_setting<int>>("port", 80, "port to listen on");
+  port->needs_restart = true;
+  registry.declare(port);
+  registry.declare(text("token", "abc"));
+  const auto view = registry.views().at(0), token = registry.views().at(1);
+  CHECK(lines{view.name, view.value, view.source, view.default_text, view.kind, view.help} ==
+        lines{"port", "81", "hello.ini:1", "80", "a whole number", "port to listen on"});
+  CHECK((view.needs_restart && !view.secret));
+  CHECK((token.secret && !token.needs_restart));
+  const setting_registry::setting_view empty;
+  CHECK_FALSE((empty.secret || empty.needs_restart));
 }

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <limits>
 #include <locale>
 #include <optional>
 #include <string>
@@ -49,8 +51,11 @@ TEST_CASE("values are parsed from their text form, and invalid texts are rejecte
   CHECK(setting_type<double>::parse("0.30000000000000004") == 0.30000000000000004);
   CHECK(round_trip<double>("0.30000000000000004") == "0.30000000000000004");
   for (const auto invalid : {"", "nan", "inf", "1,5", "1.5x", "1e999", "0x1p3", "--1", "1 2", "1-2",
-                             "1.2.3", "1e5e5", "-", "1e"})
+                             "1.2.3", "1e5e5", "-", "1e", " 1", "1 ", "\t1"})
     CHECK_FALSE(round_trip<double>(invalid));
+
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(setting_type<double>::text(infinity) == "inf");  // a default; it cannot be written
 
   CHECK(round_trip<std::string>("") == "");
   CHECK(round_trip<std::string>("  a \"b\" ") == "  a \"b\" ");
@@ -64,7 +69,13 @@ TEST_CASE("values are parsed from their text form, and invalid texts are rejecte
   CHECK_FALSE(round_trip<std::chrono::seconds>("soon"));
 
   CHECK(round_trip<byte_size>("512") == "512");
+  CHECK(round_trip<byte_size>("512b") == "512");
+  CHECK(round_trip<byte_size>("512 B") == "512");
+  CHECK(round_trip<byte_size>("1025") == "1025");
   CHECK(round_trip<byte_size>("64k") == "64k");
+  CHECK(round_trip<byte_size>("64KB") == "64k");
+  CHECK(round_trip<byte_size>("3t") == "3T");
+  CHECK(byte_size().bytes == 0);
   CHECK(round_trip<byte_size>("10 MiB") == "10M");
   CHECK(round_trip<byte_size>("1GB") == "1G");
   CHECK(round_trip<byte_size>("1536k") == "1536k");
@@ -72,11 +83,21 @@ TEST_CASE("values are parsed from their text form, and invalid texts are rejecte
   CHECK(round_trip<byte_size>("1024T") == "1024T");  // there is no larger unit
   CHECK(round_trip<byte_size>("17179869183G") == "17179869183G");  // the largest
   CHECK_FALSE(round_trip<byte_size>("17179869184G"));
-  for (const auto invalid : {"", "k", "-1", "1.5M", "10X", "10 Mi", "99999999999T"})
+  for (const auto invalid : {"", "k", "-1", "1.5M", "10X", "10 Mi", "10Mbb", "1 2", "99999999999T"})
     CHECK_FALSE(round_trip<byte_size>(invalid));
 
   CHECK(round_trip<file_path>("C:\\data dir") == "C:\\data dir");
-  CHECK_FALSE(round_trip<file_path>(""));
+  for (const auto invalid : {std::string_view(), std::string_view("a\0b", 3)}) {
+    CHECK_FALSE(round_trip<file_path>(invalid));
+    CHECK_FALSE(setting_type<std::filesystem::path>::parse(invalid));
+  }
+}
+
+TEST_CASE("a character, and an enumeration without names, have no text form") {
+  enum class mode { fast };
+  CHECK_FALSE(setting_type<char>::is_supported);
+  CHECK_FALSE(setting_type<mode>::is_supported);
+  CHECK(setting_type<signed char>::is_supported);
 }
 
 TEST_CASE("a fraction has a point in its text form, whatever the locale of the program") {
@@ -95,15 +116,18 @@ TEST_CASE("a list is separated by commas, and an item may have quotes") {
   using list = std::vector<std::string>;
   const auto parse = [](std::string_view s) { return setting_type<list>::parse(s); };
 
-  CHECK(parse("") == list{});
+  for (const auto* empty : {"", " ", " \t"}) CHECK(parse(empty) == list{});
   CHECK(parse(" a , b,c ") == list{"a", "b", "c"});
   CHECK(parse("\"a, b\", c") == list{"a, b", "c"});
   CHECK(parse("\"a \"\"b\"\"\"") == list{"a \"b\""});
   CHECK(parse("\"\"") == list{""});
+  CHECK(parse(" \"a\" , \"\",b c") == list{"a", "", "b c"});
   CHECK(parse(std::string_view("\"a\"\"", 3)) == list{"a"});  // the quote after the end does not belong to it
-  for (const auto invalid : {",", "a,", ",a", "a,,b", "\"a", "\"a\"b"}) CHECK_FALSE(parse(invalid));
+  for (const auto invalid : {",", "a,", ",a", "a,,b", "\"", "\"a", "\"a\"\"", "\"a\"b", "\"a\",", "\"a\" b"})
+    CHECK_FALSE(parse(invalid));
   for (const list& items : {list{}, list{"a"}, list{"a", "b c"}, list{" a", "b,c", "d\"e", ""}})
     CHECK(parse(setting_type<list>::text(items)) == items);
+  CHECK(setting_type<list>::text({"a", "b c", "d,e", " f", "", "g\"h"}) == R"(a, b c, "d,e", " f", "", "g""h")");
 }
 
 TEST_CASE("paths are equal if their texts are") {

@@ -36,6 +36,10 @@ TEST_CASE("the quotes around a value are removed, if there are no others") {
   CHECK(unquote("\"") == "\"");
   CHECK(unquote("\"a\" or \"b\"") == "\"a\" or \"b\"");
   CHECK(unquote("\"a") == "\"a");
+  CHECK(unquote("ab\"") == "ab\"");
+  CHECK(unquote("\"a\"b\"") == "\"a\"b\"");
+  CHECK(unquote("a") == "a");
+  CHECK(unquote("") == "");
 }
 
 TEST_CASE("blanks around a line have no effect") {
@@ -44,6 +48,20 @@ TEST_CASE("blanks around a line have no effect") {
   REQUIRE(file.rows.size() == 1);
   CHECK(file.rows[0].name == "store.path");
   CHECK(file.rows[0].value == "data");
+}
+
+TEST_CASE("a settings file may have replacement characters, lines of one character and CR within a line") {
+  const auto file = parse_settings_file("a = \xEF\xBF\xBD" "b\n#\n;\nb=\rc\r\n\r\nc=1");
+  CHECK(file.errors.empty());
+  lines rows;
+  for (const auto& r : file.rows) rows.push_back(r.name + '|' + r.value + '|' + std::to_string(r.line));
+  CHECK(rows == lines{"a|\xEF\xBF\xBD" "b|1", "b|\rc|4", "c|1|6"});
+  CHECK_FALSE(file.rows.at(0).is_literal);
+}
+
+TEST_CASE("a row and an error of another parser have no line until it is set") {
+  CHECK(settings_file::setting_line().line == 0);
+  CHECK(settings_file::syntax_error().line == 0);
 }
 
 TEST_CASE("all errors in a settings file are reported, each with its line") {
@@ -66,7 +84,13 @@ TEST_CASE("all errors in a settings file are reported, each with its line") {
                       "12: '1x' is not a setting name"});
   CHECK(file.rows.size() == 2);
 
-  CHECK(parse_settings_file("\xFF\xFE" "a").errors.at(0).message == "it is UTF-16");
+  for (const char* utf16 : {"\xFF\xFE", "\xFE\xFF", "\xFF\xFE" "a", "\xFE\xFF" "a"}) {
+    const auto errors_of_utf16 = parse_settings_file(utf16).errors;
+    REQUIRE(errors_of_utf16.size() == 1);
+    CHECK(errors_of_utf16[0].message == "it is UTF-16");
+    CHECK(errors_of_utf16[0].line == 1);
+  }
+  CHECK(parse_settings_file("\xFF = 1").errors.at(0).message == "it is not UTF-8");
   CHECK(parse_settings_file("").rows.empty());
   CHECK(parse_settings_file("[").errors.size() == 1);
   CHECK(parse_settings_file("]").errors.size() == 1);
@@ -90,10 +114,25 @@ TEST_CASE("the file of 'config --init' has no effect until the '#' characters ar
   CHECK(parse_settings_file(enabled).rows.size() == 3);
 }
 
+TEST_CASE("the settings of a section are together, and a section may have several parts") {
+  CHECK(settings_file_text({"a", "b\nc"}, {{"x.y.b", "1", "k", ""}, {"x.a", "2", "k", ""}, {"x.y.c", "3", "k", "h"}}) ==
+        "# a\n# b\n# c\n\n[x.y]\n\n# k\n#b = 1\n\n# h (k)\n#c = 3\n\n[x]\n\n# k\n#a = 2\n");
+}
+
+TEST_CASE("another format writes the values, except those that do not fit on a line") {
+  const auto write = [](const std::string& value, const std::string& kind) { return '<' + kind + ':' + value + '>'; };
+  const std::string text = settings_file_text({}, {{"a", " x ", "k", ""}, {"b", "1\r2", "k", ""}}, write);
+  CHECK(text == "\n# k\n#a = <k: x >\n\n# k\n# The default cannot be written on one line.\n#b = \n");
+}
+
 TEST_CASE("a default with blanks at its ends or with several lines still makes a valid file") {
   const std::string text = settings_file_text({}, {{"between", " - ", "a text", ""}, {"poem", "a\nb", "a text", ""}});
   CHECK(text.find("#between = \" - \"\n") != std::string::npos);
   CHECK(text.find("# The default cannot be written on one line.\n#poem = \n") != std::string::npos);
+  for (const char c : {'\n', '\r', '\0'}) {
+    const std::string value = std::string("a") + c + 'b';
+    CHECK(settings_file_text({}, {{"poem", value, "k", ""}}).find("#poem = \n") != std::string::npos);
+  }
   CHECK(parse_settings_file(text).errors.empty());
 }
 

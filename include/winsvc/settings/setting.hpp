@@ -94,6 +94,10 @@ class typed_setting final : public setting_base {
         staged_(default_value),
         value_(std::move(default_value)) {}
 
+  /// True if `get` does not lock a mutex. An atomic of another type would need the library libatomic.
+  static constexpr bool is_lock_free = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t) &&
+                                       alignof(T) == sizeof(T);
+
   /// Returns the value. Thread-safe.
   [[nodiscard]] T get() const {
     if constexpr (is_lock_free) {
@@ -142,8 +146,6 @@ class typed_setting final : public setting_base {
   }
 
  private:
-  static constexpr bool is_lock_free = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t) &&
-                                       alignof(T) == sizeof(T);  // others need the library libatomic
   [[nodiscard]] std::string to_text(const T& value) const;
 
   T default_, staged_;
