@@ -71,7 +71,8 @@ TEST_CASE("the help screen shows the description of the app and each verb that i
     CHECK(contains(help, "\n  " + std::string(r.word) + " ") == shown);
     if (shown) CHECK(contains(help, r.summary));
   }
-  CHECK(contains(help, "app help VERB"));
+  CHECK(contains(help, "\n\nusage: app VERB [options]\n\n  install   create the service, or update an existing one\n"));
+  CHECK(contains(help, "\n\n'app help VERB' shows the options of a verb.\n"));
   CHECK(help_text("app", "").rfind("usage: app", 0) == 0);
 }
 
@@ -80,6 +81,17 @@ TEST_CASE("the help of a verb shows its arguments") {
   CHECK(help_text("app", verb::start).rfind("usage: app start [options] [-- ARGUMENTS]\n", 0) == 0);
   CHECK(help_text("app", verb::help).rfind("usage: app help [VERB]\n", 0) == 0);
   CHECK(help_text("app", verb::version).rfind("usage: app version [options]\n", 0) == 0);
+}
+
+TEST_CASE("the help of a verb has its usage, its summary, its details and its options") {
+  CHECK(help_text("app", verb::version) ==
+        "usage: app version [options]\n\nShow the version of the program and of winsvc.\n\n"
+        "  --json\n      print JSON; for install and update, with --plan\n");
+  CHECK(help_text("app", verb::update).find(
+            "usage: app update [options]\n\nUpdate an existing service.\n"
+            "Does the same as install, but fails if the service is not installed.\n\n"
+            "  --startup auto|delayed|manual|disabled\n      start type of the service (default auto)\n") == 0);
+  CHECK(help_text("app", verb::help) == "usage: app help [VERB]\n\nShow this help, or the help of a verb.\n");
 }
 
 TEST_CASE("each verb for a service accepts --instance, and each verb that may need elevation --no-elevate") {

@@ -154,12 +154,12 @@ WINSVC_INLINE bool has_value(std::string_view option) noexcept {
 /// Splits `-n5` into `-n` and `5`: an option of one letter whose value follows directly.
 WINSVC_INLINE std::vector<std::string> split_short_options(const std::vector<std::string>& arguments) {
   std::vector<std::string> out;
-  bool is_value = false;
+  bool is_value = true;  // the first word is the verb, which is not split either
   for (const auto& word : arguments) {
     const bool is_short = !is_value && word.size() > 2 && word[0] == '-' && word[1] == 'n' && base::is_digit(word[2]);
     if (is_short) out.insert(out.end(), {"-n", word.substr(2)});
     else out.push_back(word);
-    is_value = !is_short && word.size() > 1 && word[0] == '-' && has_value(word);
+    is_value = has_value(word);
     if (word == "--") {  // the other words are arguments of the service
       out.insert(out.end(), arguments.begin() + (&word - arguments.data()) + 1, arguments.end());
       break;
