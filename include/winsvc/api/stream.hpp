@@ -106,14 +106,15 @@ WINSVC_INLINE std::string detail::api::format_event(std::string_view data, std::
     }
     return line + '\n';
   };
+  const auto ends_line = [](char c) { return c == '\n' || c == '\r'; };
   std::string text;
   if (!id.empty()) text += single_line_field("id: ", id);
   if (!name.empty()) text += single_line_field("event: ", name);
   for (;;) {  // each line of the data is a separate field; \n, \r and \r\n end a line
-    const auto end = data.find_first_of("\r\n");
-    text += "data: " + std::string(data.substr(0, end)) + '\n';
-    if (end == data.npos) break;
-    data.remove_prefix(end + (data.substr(end, 2) == "\r\n" ? 2 : 1));
+    const auto length = static_cast<std::size_t>(std::find_if(data.begin(), data.end(), ends_line) - data.begin());
+    text.append("data: ").append(data.substr(0, length)) += '\n';
+    if (length == data.size()) break;
+    data.remove_prefix(length + (data.substr(length, 2) == "\r\n" ? 2 : 1));
   }
   return text + '\n';
 }
