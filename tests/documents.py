@@ -30,8 +30,9 @@ import claims
 import example_requests
 import line_counts
 import terminal
-from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, LESS_COLLECTION, MINGW, ROOT, STANDARD, TEST_CLANG, Ninja,
-                 Tally, clang_for_mingw, fast_mingw_link, httplib_folder, library_includes, run, winsvc_object, wine_prefix)
+from kit import (BUILD, CLANG, GC_SECTIONS_MINGW, GXX, JOBS, LESS_COLLECTION, MINGW, ROOT, SEPARATE_WITH_INTERNALS,
+                 STANDARD, TEST_CLANG, Ninja, Tally, clang_for_mingw, fast_mingw_link, httplib_folder, library_includes,
+                 run, winsvc_object, wine_prefix)
 
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
 # The stage chroot runs the blocks of these pages.
@@ -89,8 +90,10 @@ def output_of(line):
     return words[words.index("-o") + 1]
 
 
-# Lines for mingw g++ that run as they are written: those of hello, and those of programs with tests.
-WITH_MINGW = re.compile(r" examples/hello\.cpp | -DTESTS ")
+# Lines for mingw g++ that run as they are written.
+WITH_MINGW = re.compile(r" examples/hello\.cpp ")
+# Lines for g++ that clang++ compiles: they have all function bodies, but their options exclude winsvc.o.
+WITH_CLANG = re.compile(r" -DCPPHTTPLIB_OPENSSL_SUPPORT ")
 MOST_BYTES = 2_000_000          # of the program that the command of README.md for Windows makes, stripped
 COMPILES_WINSVC = "{} -std=c++17 -O2 -Isingle_include -Ibuild/deps/include -c single_include/winsvc.cpp -o {}"
 
@@ -101,6 +104,8 @@ def as_tested(line):
     if words[0] == MINGW and WITH_MINGW.search(line):
         return [[*words, *LESS_COLLECTION]]
     words = [word for word in words if not word.startswith("-O")]
+    if WITH_CLANG.search(line):
+        return [[TEST_CLANG, *words[1:]]]
     if words[0] != MINGW:
         return [[*words, *LESS_COLLECTION]]
     at = words.index("-o")
@@ -218,7 +223,8 @@ def readme(tally, _):
     count = path.read_text(encoding="utf-8").count("\n")
     tally.check("it has fewer than 300 lines", count < 300, f"{count} lines")
     ninja = Ninja("readme")
-    command = [TEST_CLANG, *STANDARD, f"-I{ROOT / 'single_include'}", *library_includes()]
+    # The blocks are only parsed: the separate form, with the headers that the header-only form includes, has all they name.
+    command = [TEST_CLANG, *STANDARD, *SEPARATE_WITH_INTERNALS, *library_includes()]
     use, first, _ = ninja.precompile("precompiled.hpp", "#include <winsvc.hpp>\n#include <winsvc/testing.hpp>\n", command,
                                      generate=False)
     # docs/api.md is generated: it has declarations, and examples that tests/api/examples.cpp compiles and runs.

@@ -29,6 +29,8 @@ STANDARD = ["-std=c++17"]
 LESS_COLLECTION = ["--param", "ggc-min-expand=300", "--param", "ggc-min-heapsize=4000000"]
 # An app's file in the separate form; winsvc_object() has the bodies.
 SEPARATE = ["-DWINSVC_SEPARATE=1", f"-I{ROOT / 'single_include'}"]
+# The same for a file that uses internal names, or members of the types of cpp-httplib.
+SEPARATE_WITH_INTERNALS = [*SEPARATE, "-DWINSVC_TESTING=1"]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 
 # As the example's command lines write it: everything a Windows program needs beyond the compiler's own.

@@ -24,9 +24,9 @@ import re
 import sys
 import tempfile
 
-from kit import (GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, TEST_CLANG, WARNINGS,
-                 WINDOWS_LIBRARIES, Ninja, Tally, clang_for_mingw, fast_mingw_link, library_includes, load, run, wine_prefix,
-                 wineserver, winsvc_object, write)
+from kit import (GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, SEPARATE_WITH_INTERNALS, STANDARD,
+                 TEST_CLANG, WARNINGS, WINDOWS_LIBRARIES, Ninja, Tally, clang_for_mingw, fast_mingw_link, library_includes,
+                 load, run, wine_prefix, wineserver, winsvc_object, write)
 from shards import run_shards, shards_of
 
 UNITS = ("base", "settings", "route", "wire", "scm", "commandline", "os", "log")
@@ -57,7 +57,6 @@ IN_SEPARATE_FORM = ("server/engine", "server/hostile_clients", "server/shortage"
                     "manage/send_control", "testing/scm", "testing/umbrella")
 # In the separate form, this file includes both umbrellas in its own order, without a precompiled header.
 WITH_ITS_INCLUDES = "testing/umbrella"
-SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
 # The program `separate` has these.
 LONG_RUNS = {"WINSVC_SEQUENCES": "20000", "WINSVC_SIMULATION_SEEDS": "10000"}
 # An assertion is one function call, without a try block: a file compiles in 5/6 of the time. An exception in an assertion
@@ -83,7 +82,7 @@ UNDER_WINE = ("mingw", "windows")
 RUNS_PER_JOB = 2        # most tests wait more than they compute
 # Files of a folder that the compiler reads as one source: to load the precompiled header takes half a second, and files
 # of a folder use the same instances of templates.
-FILES_READ_TOGETHER = 5
+FILES_READ_TOGETHER = 8
 # A file that must be outside of any namespace is a separate source.
 NEEDS_GLOBAL_SCOPE = re.compile(r"^(template <>|void\* operator new)", re.MULTILINE)
 FILES_UNDER_WINE = 4    # files in a shard: to start a program takes half a second there
@@ -219,7 +218,7 @@ def doctest_program(tally, program, way):
         tally.check(f"{program}: there are tests", False, "no tests/*/*.cpp of this program was found")
         return
     do = command(way, "single_include" if program == "separate" else "include")
-    options, libraries = SEPARATE if program == "separate" else [], []
+    options, libraries = SEPARATE_WITH_INTERNALS if program == "separate" else [], []
     if (program, way) == ("http", "asan"):
         options, libraries = [*WITH_LIBRARIES[0], *WITHOUT_POINTER_CHECKS], WITH_LIBRARIES[1]
     do += options

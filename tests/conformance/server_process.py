@@ -13,7 +13,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from kit import CLANG, ROOT, STANDARD, WARNINGS, Ninja, Tally, library_includes  # noqa: E402
+from kit import (GXX, SEPARATE_WITH_INTERNALS, STANDARD, TEST_CLANG, WARNINGS, Ninja, Tally,  # noqa: E402
+                 library_includes, winsvc_object)
 
 
 class Server:
@@ -29,8 +30,8 @@ def build():
     """Returns (program, output of the compiler); program is None if the server does not build."""
     ninja = Ninja("conformance")
     compiled = ninja.compile("server.o", HERE / "server.cpp",
-                             [CLANG, *STANDARD, "-O0", *WARNINGS, f"-I{ROOT / 'include'}", *library_includes()])
-    program = ninja.link("server", [compiled], ([CLANG], ["-pthread"]))
+                             [TEST_CLANG, *STANDARD, "-O0", *WARNINGS, *SEPARATE_WITH_INTERNALS, *library_includes()])
+    program = ninja.link("server", [compiled, winsvc_object(GXX)], ([TEST_CLANG], ["-pthread"]))
     _, output = ninja.build()
     return (program if program.exists() else None), output
 

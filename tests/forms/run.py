@@ -23,7 +23,7 @@ import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from kit import (CLANG, GXX, ROOT, STANDARD, Ninja, Tally, clang_for_mingw, fast_mingw_link,  # noqa: E402
+from kit import (GXX, ROOT, STANDARD, TEST_CLANG, Ninja, Tally, clang_for_mingw, fast_mingw_link,  # noqa: E402
                  httplib_folder, library_includes, run, wine_prefix, write)
 
 HERE = ROOT / "tests" / "forms"
@@ -33,8 +33,8 @@ EXAMPLES = ROOT / "examples"
 INCLUDE = f"-I{ROOT / 'include'}"
 SEPARATE = "-DWINSVC_SEPARATE=1"
 NO_JSON = "-DWINSVC_JSON=0"
-LINUX = [CLANG, *STANDARD, "-O0"]
-WINDOWS = [*clang_for_mingw(), *STANDARD, "-O0"]
+LINUX = [TEST_CLANG, *STANDARD, "-O0"]
+WINDOWS = [*clang_for_mingw(TEST_CLANG), *STANDARD, "-O0"]
 MOST_SECTIONS = 65279                                       # of a COFF object without the extended header
 NM = shutil.which("llvm-nm") or "nm"                        # GNU nm takes 13 s for a COFF object, llvm-nm 0.1 s
 GROWTH = 1.1                                                # a bar is passed beyond the stored number times this
@@ -93,7 +93,7 @@ class Files:
         self.winsvc_o = ninja.compile("winsvc.o", SINGLE / "winsvc.cpp",
                                       [*LINUX, "-isystem", str(folder / "split"), *library_includes()], [httplib_source])
         self.httplib_o = ninja.compile("httplib.o", httplib_source, LINUX)
-        bodies, link = [self.winsvc_o, self.httplib_o], ([CLANG, "-fuse-ld=lld"], ["-pthread"])
+        bodies, link = [self.winsvc_o, self.httplib_o], ([TEST_CLANG, "-fuse-ld=lld"], ["-pthread"])
         self.hello = ninja.link("hello", [self.hello_o, *bodies], link)
         self.views = ninja.link("views", [*self.views_o, *bodies], link)
 
@@ -104,7 +104,7 @@ class Files:
                    for part in range(1, number + 1)]
         self.linux_os_o = ninja.compile("part_2.o", sources[1], [*LINUX, f"-I{SINGLE}", *library_includes()])
         self.parts = []
-        if WINDOWS[0] == CLANG:
+        if WINDOWS[0] == TEST_CLANG:
             windows = [*WINDOWS, f"-I{SINGLE}", *library_includes()]
             self.parts = [ninja.compile(f"{source.stem}.obj", source, windows) for source in sources]
             self.hello_obj = ninja.compile("hello.obj", EXAMPLES / "hello.cpp", [*windows, SEPARATE])
@@ -222,7 +222,7 @@ def mixed(tally, files):
     for what, caller, library, expected in cases:
         objects = [made[f"mixed/caller{''.join(caller)}.o"], made[f"mixed/library{''.join(library)}.o"]]
         program = files.ninja.folder / "mixed" / "program"
-        code, output = run([CLANG, *objects, "-o", program])
+        code, output = run([TEST_CLANG, *objects, "-o", program])
         if expected:
             tally.check(f"{what}: fails to link", code != 0 and expected in output, f"expected: {expected}\n{output}")
         else:
@@ -249,7 +249,7 @@ def api_alone(tally, files):
     precompiled = files.ninja.compile("standard.pch", header, [*LINUX, "-x", "c++-header"])
     jobs = [(name, "Linux", [*LINUX, "-include-pch", str(precompiled)], [precompiled])
             for name in names if re.match(r"winsvc/(api|addons)/|winsvc\.hpp", name)]
-    if WINDOWS[0] == CLANG:
+    if WINDOWS[0] == TEST_CLANG:
         jobs.append(("winsvc.hpp", "Windows", WINDOWS, []))
     else:
         tally.skip("winsvc.hpp (Windows)", "no mingw headers for clang")

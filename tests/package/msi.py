@@ -60,7 +60,8 @@ def make_packages():
     step("cmake", "-G", "Ninja", "-S", COPY, "-B", FOLDER / "build", f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
          "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DFETCHCONTENT_SOURCE_DIR_WINSVC={ROOT}",
          "-DBUILD_TESTING=OFF", f"-DWINSVC_SIGN={make_certificate()}", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}",
-         f"-DCMAKE_CXX_COMPILER_LAUNCHER={HERE / 'whole_object.py'}", f"-DCMAKE_AR={shutil.which(ARCHIVER)}")
+         f"-DCMAKE_CXX_COMPILER_LAUNCHER={HERE / 'whole_object.py'}",
+         f"-DCMAKE_CXX_LINKER_LAUNCHER={HERE / 'whole_object.py'}", f"-DCMAKE_AR={shutil.which(ARCHIVER)}")
     version = "1.0.0"
     for next_version in ("1.1.0", "1.2.0", None):
         step("cmake", "--build", FOLDER / "build", "--target", "greeter_package")

@@ -6,7 +6,7 @@
 The ways are functions in the files ways_*.py. Most of them build tests/package/consumer in build/test/package/WAY and
 run it, with clang++: the ways differ in how the header is found, not in how it is compiled. To compile all function
 bodies takes 30 s, so the ways share them: those with the compiled form by shared_compiler.py, those with the separate
-form by kit.winsvc_object. Only the copied header is compiled whole, without optimization.
+form by kit.winsvc_object.
 tests/package/msi.py compiles a Windows program with CMake and mingw g++.
 Ways whose name contains "missing" or "same" only configure.
 """

@@ -12,27 +12,20 @@ from steps import (CONSUMER, LIBRARY_FLAGS, SEPARATE, Broken, built_with_pkg_con
                    fails, fresh, installed_by_cmake, must_say, runs_as_consumer, source_tree, step, winsvc_o)
 
 
-def copied_header():
-    """Two headers and a source in one folder, one command, which compiles all function bodies."""
-    folder = fresh("copied_header")
-    for file in (ROOT / "single_include" / "winsvc.hpp", httplib_folder() / "httplib.h", CONSUMER / "main.cpp"):
-        shutil.copy(file, folder)
-    step(CLANG, "-std=c++17", "-I.", "main.cpp", "-o", "consumer", "-pthread", cwd=folder)
-    runs_as_consumer(folder / "consumer")
-
-
-def copied_for_two_steps():
-    """The separate form, from copied files. The copy of winsvc.cpp is not compiled: it must be the text of winsvc.o."""
-    folder = fresh("copied_for_two_steps")
+def copied_files():
+    """Two headers, winsvc.cpp and a source in one folder. The separate form compiles and runs. The copies that take half a
+    minute to compile must be the text that other stages compile, after the preprocessor: winsvc.cpp that of winsvc.o, and
+    the header-only form that of examples/hello.cpp."""
+    folder = fresh("copied_files")
     for file in (ROOT / "single_include" / "winsvc.hpp", ROOT / "single_include" / "winsvc.cpp",
-                 httplib_folder() / "httplib.h", CONSUMER / "main.cpp"):
+                 httplib_folder() / "httplib.h", CONSUMER / "main.cpp", ROOT / "examples" / "hello.cpp"):
         shutil.copy(file, folder)
     preprocess = [GXX, "-std=c++17", "-DNDEBUG", "-E", "-P"]    # assert contains the folder
-    copy = step(*preprocess, "-I.", "winsvc.cpp", cwd=folder)
-    compiled = step(*preprocess, f"-I{ROOT / 'single_include'}", *LIBRARY_FLAGS.split(),
-                    ROOT / "single_include" / "winsvc.cpp")
-    if copy != compiled:
-        raise Broken("the copied winsvc.cpp differs from that of winsvc.o after the preprocessor")
+    for name, source in (("winsvc.cpp", "single_include"), ("hello.cpp", "examples")):
+        copy = step(*preprocess, "-I.", name, cwd=folder)
+        compiled = step(*preprocess, f"-I{ROOT / 'single_include'}", *LIBRARY_FLAGS.split(), ROOT / source / name)
+        if copy != compiled:
+            raise Broken(f"the copied {name} differs from the one that is compiled, after the preprocessor")
     step(CLANG, "-std=c++17", "-I.", SEPARATE, "main.cpp", winsvc_o(), "-o", "consumer", "-pthread", cwd=folder)
     runs_as_consumer(folder / "consumer")
 
@@ -60,13 +53,13 @@ def add_subdirectory():
 
 def builds_a_part(build):
     """The build folder has a rule for each part of the compiled form and for the object of the consumer. Builds that
-    object and part 2, which does not include cpp-httplib."""
+    object and part 2, which does not include cpp-httplib. No other way has this text, so no object is shared."""
     known = step("ninja", "-C", build, "-t", "targets", "all")
     parts = re.findall(r"^(\S*winsvc_part_(\d)\.cpp\.o): ", known, re.MULTILINE)
     if sorted(number for _, number in parts) != list("1234567"):
         raise Broken(f"the compiled form has the parts {parts}:\n{known}")
     step("ninja", "-C", build, *(target for target, number in parts if number == "2"),
-         "CMakeFiles/consumer.dir/main.cpp.o")
+         "CMakeFiles/consumer.dir/main.cpp.o", WINSVC_SHARED_OBJECTS="")
 
 
 def find_package():
@@ -176,6 +169,6 @@ def two_vendored_copies():
     must_say(step(folder / "build" / "user", "routes"), "/one", "/two")
 
 
-WAYS = (copied_header, copied_for_two_steps, copied_file_with_httplib, add_subdirectory, find_package,
+WAYS = (copied_files, copied_file_with_httplib, add_subdirectory, find_package,
         find_package_compiled, pkg_config_from_cmake, fetched_httplib, missing_httplib_in_cmake,
         installed_httplib_package, two_vendored_copies)

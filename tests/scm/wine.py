@@ -65,7 +65,7 @@ def build_programs():
         kit.winsvc_object(kit.MINGW),
         ninja.compile("behaviour.o", sources / "behaviour.cpp",
                       [*command, *kit.SEPARATE, *kit.library_includes()]),
-        ninja.compile("event_type.o", sources / "event_type.cpp", command)], ([kit.MINGW], kit.WINDOWS_LIBRARIES))
+        ninja.compile("event_type.o", sources / "event_type.cpp", command)], kit.fast_mingw_link())
     success, output = ninja.build()
     if not success:
         raise RuntimeError("the test programs do not build:\n" + output)
